@@ -1,0 +1,39 @@
+package proofing
+
+// Channel is a kind of address.
+type Channel string
+
+// The channels of addresses that can be confirmed.
+const (
+	ChannelEmail Channel = "email"
+	ChannelPhone Channel = "phone"
+)
+
+// Contact is an address of a person in canonical form with what is known of it.
+type Contact struct {
+	Channel Channel `json:"channel"`
+	// Address is an e-mail address (domain as lower-case A-labels, local part
+	// untouched) or a number in E.164 form.
+	Address Secret `json:"address"`
+	// Shown is the masked form that pages may show: "a…@example.org", "+1 ••• ••10".
+	Shown string `json:"shown"`
+	// Country is the ISO 3166-1 alpha-2 code of a number's region, and LineType
+	// what its numbering plan says of the line; both empty for e-mail.
+	Country  string   `json:"country,omitempty"`
+	LineType LineType `json:"line_type,omitempty"`
+	// Prefix is what numbers of one range have in common: the E.164 number
+	// without its last four digits, hashed before use; empty for e-mail.
+	Prefix Secret `json:"prefix,omitempty"`
+}
+
+// LineType is what is known of the line behind a number (SP 800-63B 5.1.3.3 bars
+// lines that are not a specific physical device).
+type LineType string
+
+// The line types of the label rules.
+const (
+	LineMobile   LineType = "mobile"
+	LineLandline LineType = "landline"
+	LineVoIP     LineType = "voip"
+	LineUnknown  LineType = "unknown"
+)

@@ -1,0 +1,186 @@
+package proofing
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Record is what a Table keeps. Its methods are pure: they read the record and
+// nothing else, so that index entries always follow from what is stored.
+type Record interface {
+	// Indexes says under which names and values the record can be found.
+	Indexes() []Index
+	// ExpiresAt is when the store may forget the record; zero means never.
+	ExpiresAt() time.Time
+}
+
+// Index is one entry under which a record can be found. Values are not sealed
+// in the store, so that they can be searched in order: an address, a token or
+// any other Secret enters an index only as a keyed hash.
+type Index struct {
+	Name  string
+	Value string
+	// Unique entries admit one record for a value within the record's bucket.
+	// Who wants uniqueness everywhere derives the bucket from the value (NewID).
+	Unique bool
+}
+
+// Table is the whole record-storage port: typed records under ids that NewID
+// made. A record and its index entries change together or not at all.
+//
+// An edit may run more than once, on fresh copies, until it meets no other
+// writer: it must do nothing but edit. Returning an error from it leaves the
+// record as it was, and Update returns that error as it is. Every
+// method returns an error that wraps ErrUnavailable when the store cannot answer.
+type Table[T any] interface {
+	// Create stores a new record; ErrExists if the id or a unique value is taken.
+	Create(ctx context.Context, id string, v *T) error
+	// Get returns the record; ErrNotFound if there is none or it has expired.
+	Get(ctx context.Context, id string) (*T, error)
+	// Update applies edit in one atomic step and returns what is then stored.
+	// ErrNotFound as Get; ErrExists if the edit claims a unique value that
+	// another record holds.
+	Update(ctx context.Context, id string, edit func(*T) error) (*T, error)
+	// Delete removes the record and its index entries; ErrNotFound as Get.
+	Delete(ctx context.Context, id string) error
+	// Find returns the one record that holds a unique value in a bucket;
+	// ErrNotFound if none does.
+	Find(ctx context.Context, bucket, index, value string) (*T, error)
+	// List returns records in the order of their index values and then of
+	// their ids, bucket by bucket, and the cursor of the next page, which is
+	// empty when there is none.
+	List(ctx context.Context, q Query) (page []*T, next string, err error)
+}
+
+// Query says which records of a Table to list.
+type Query struct {
+	Index string // the name of the index
+	Value string // the value that entries must have; ignored when Below is set
+	Below string // or: every entry whose value sorts before this one
+	// Bucket restricts the listing to one bucket; empty means all of them.
+	Bucket string
+	After  string // the cursor of the page before, or empty
+	Limit  int    // the most records to return; 0 means 100
+}
+
+// Limiter counts what must not happen too often. Counts are kept through a
+// restart, and one Add is one atomic step: of many at once each sees a total of its own.
+type Limiter interface {
+	// Add adds n to the counter of that key, which starts at zero and is
+	// forgotten when window has passed since its first addition (a window of
+	// zero: never). It returns the total after the addition and when the window ends
+	// (zero time: never). n may be zero, to look, or negative, to give back;
+	// a total does not fall below zero.
+	Add(ctx context.Context, key string, n int64, window time.Duration) (total int64, resets time.Time, err error)
+}
+
+// Method is one way for a person to prove something. It is stateless and
+// touches no storage: what it must remember is in the State that the service
+// keeps sealed in the case. One value serves every case at once.
+type Method interface {
+	// Name is what profiles and pages call it: "email", "sms".
+	Name() string
+	// Channel says what kind of address the method asks for.
+	Channel() Channel
+	// Check reads the address that a person typed and returns its canonical
+	// form with what is known of it. The error is an *InputError whose code
+	// has words in every language.
+	Check(address string) (Contact, error)
+	// Begin opens an attempt: it makes what the person will be asked for and
+	// the message that carries it.
+	Begin(b Beginning) (Opening, error)
+	// Judge compares an answer with the state of an opening, without a clock,
+	// a context or a store. It returns ErrWrongAnswer for an answer that is
+	// merely wrong, or an *InputError for one that cannot be an answer (which costs
+	// no try).
+	Judge(state json.RawMessage, a Answer) error
+}
+
+// Beginning is what a method needs to open an attempt.
+type Beginning struct {
+	Attempt string  // the attempt's id; part of what an answer is bound to
+	Contact Contact // where the challenge goes
+	// KeyAuth is the SHA-256 of the case's key authorization (RFC 8555 8.1):
+	// an answer given in one case is worth nothing in another.
+	KeyAuth [32]byte
+	// Bound says that the address is already bound to the person of the case,
+	// so that the answer will authenticate and not merely confirm.
+	Bound bool
+	// Context tells the message who asks for what.
+	Context MessageContext
+	// Origin is the public origin that links and the last line of an SMS name.
+	Origin string
+}
+
+// Opening is what Begin made.
+type Opening struct {
+	State    json.RawMessage // kept sealed; what Judge needs
+	Message  Message         // to be stored with the attempt, and then sent
+	Lifetime time.Duration   // of the answer
+	Tries    int             // wrong answers until the state is worthless
+}
+
+// Answer is what a person gave back.
+type Answer struct {
+	Attempt string
+	KeyAuth [32]byte
+	Code    Secret // as typed, or
+	Link    Secret // the secret of the link that was followed in the same browser
+}
+
+// Message is something to be sent to one address. It is stored, sealed, in the
+// record whose change caused it (law 4), and rendered when it is sent.
+type Message struct {
+	// ID is unique and stable over repeated sends: it becomes the Message-ID of
+	// a mail.
+	ID string `json:"id"`
+	// Kind names the template: "email_code", "sms_code", "frozen", …
+	Kind    string  `json:"kind"`
+	Channel Channel `json:"channel"`
+	To      Secret  `json:"to"`
+	Lang    string  `json:"lang"`
+	// Code and Link are erased when the message is settled.
+	Code Secret `json:"code,omitempty"`
+	Link Secret `json:"link,omitempty"`
+	// Disown is the link of "this was not me".
+	Disown  Secret         `json:"disown,omitempty"`
+	Context MessageContext `json:"context"`
+	// Minutes is the lifetime of the code that the words name.
+	Minutes int `json:"minutes,omitempty"`
+}
+
+// MessageContext is what every message and page says of the request.
+type MessageContext struct {
+	CA          string `json:"ca"`          // the certificate authority's display name
+	Identifier  string `json:"identifier"`  // "example.com"
+	Profile     string `json:"profile"`     // the profile's title
+	Fingerprint string `json:"fingerprint"` // of the account key, short; empty if none
+	Operator    string `json:"operator"`    // who runs this service
+	Origin      string `json:"origin"`      // the public origin
+	Lang        string `json:"lang"`
+}
+
+// Sender sends one message through a provider. It is called once for each
+// attempt to send and says how sure it is of the outcome.
+type Sender interface {
+	// Send returns a receipt once the provider has accepted the message. Every
+	// other outcome is a *SendError.
+	Send(ctx context.Context, m Message) (Receipt, error)
+}
+
+// Receipt is a provider's word that it accepted a message.
+type Receipt struct {
+	Provider string `json:"provider"`
+	// Reference is the provider's own id of the message, if it gives one.
+	Reference string `json:"reference,omitempty"`
+	// CostMicros is the price that the provider named, in millionths of the
+	// budget's currency; 0 if it named none.
+	CostMicros int64 `json:"cost_micros,omitempty"`
+}
+
+// Signer signs statements.
+type Signer interface {
+	// Sign returns the compact JWS of the claims, ES256, with that typ.
+	Sign(typ string, claims map[string]any) (string, error)
+}
