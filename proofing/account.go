@@ -1,0 +1,154 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// applicant completes what a request says of an applicant with the id that is
+// stable over key rollovers. An account is known by its key's thumbprint; a first call makes it known.
+func (s *Service) applicant(ctx context.Context, ca string, a Applicant) (Applicant, error) {
+	switch a.Kind {
+	case ByNobody:
+		return Applicant{Kind: ByNobody}, nil
+	case ByPublicKey:
+		a.ID = s.Hasher.Hex("applicant key", ca, a.SPKI)
+		return a, nil
+	}
+	id := s.accountID(ca, a.Thumbprint)
+	known, err := s.Accounts.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		known = &Account{ID: id, Account: s.Hasher.Hex("applicant account", ca, a.Thumbprint), CA: ca, Thumbprint: a.Thumbprint, URL: a.URL, Created: s.now()}
+		if err = s.Accounts.Create(ctx, id, known); errors.Is(err, ErrExists) {
+			known, err = s.Accounts.Get(ctx, id)
+		}
+	}
+	if err != nil {
+		return a, fmt.Errorf("look up account: %w", err)
+	}
+	if known.ReplacedBy != "" {
+		return a, &InputError{"account", "account_key_replaced", "this key was replaced by a key rollover"}
+	}
+	if !known.Deactivated.IsZero() {
+		return a, &InputError{"account", "account_deactivated", "this account was deactivated"}
+	}
+	a.ID = known.Account
+	if a.URL == "" {
+		a.URL = known.URL
+	}
+	return a, nil
+}
+
+func (s *Service) accountID(ca, thumbprint string) string {
+	return FixedID(s.Hasher.Sum("account", ca, thumbprint))
+}
+
+// AccountCreated attaches an account's URL to its key.
+func (s *Service) AccountCreated(ctx context.Context, ca *Authority, url, thumbprint string) error {
+	if _, err := s.applicant(ctx, ca.Name, Applicant{Kind: ByAccount, URL: url, Thumbprint: thumbprint}); err != nil {
+		return err
+	}
+	a, err := s.Accounts.Update(ctx, s.accountID(ca.Name, thumbprint), func(a *Account) error {
+		a.URL = url
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("attach account: %w", err)
+	}
+	return s.eachCase(ctx, a.Account, func(c *Case) { c.Applicant.URL = url })
+}
+
+// AccountKeyChanged follows a key rollover (RFC 8555 7.3.5): grants move to the
+// new key and their statements are signed anew. Calling it again finishes what a
+// crash left half done. ErrNotFound if the old key was never seen;
+// an *InputError if the new key belongs to another account.
+func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, oldThumbprint, newThumbprint string) error {
+	old, err := s.Accounts.Get(ctx, s.accountID(ca.Name, oldThumbprint))
+	if err != nil {
+		return err
+	}
+	if old.ReplacedBy != "" && old.ReplacedBy != newThumbprint {
+		return &InputError{"old_thumbprint", "account_key_replaced", "this key was replaced by another"}
+	}
+	if !old.Deactivated.IsZero() {
+		return &InputError{"account", "account_deactivated", "this account was deactivated"}
+	}
+	next := &Account{ID: s.accountID(ca.Name, newThumbprint), Account: old.Account, CA: ca.Name, Thumbprint: newThumbprint, URL: url, Created: s.now()}
+	if next.URL == "" {
+		next.URL = old.URL
+	}
+	err = s.Accounts.Create(ctx, next.ID, next)
+	if errors.Is(err, ErrExists) {
+		var have *Account
+		if have, err = s.Accounts.Get(ctx, next.ID); err == nil && have.Account != old.Account {
+			return &InputError{"account.jwk", "account_key_taken", "the new key belongs to another account"}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("new account key: %w", err)
+	}
+	// The old key stops working only after the new one works, and the cases move
+	// last: each step may be repeated.
+	if _, err := s.Accounts.Update(ctx, old.ID, func(a *Account) error { a.ReplacedBy = newThumbprint; return nil }); err != nil {
+		return fmt.Errorf("retire account key: %w", err)
+	}
+	return s.eachCase(ctx, old.Account, func(c *Case) {
+		if c.Applicant.Thumbprint != newThumbprint {
+			c.rekey(newThumbprint)
+		}
+	})
+}
+
+// AccountDeactivated ends every case of an account (RFC 8555 7.3.6).
+func (s *Service) AccountDeactivated(ctx context.Context, ca *Authority, thumbprint string) error {
+	a, err := s.Accounts.Update(ctx, s.accountID(ca.Name, thumbprint), func(a *Account) error {
+		if a.Deactivated.IsZero() {
+			a.Deactivated = s.now()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	return s.eachCase(ctx, a.Account, func(c *Case) {
+		if !c.Status.Over() {
+			c.end(CaseWithdrawn, "account_deactivated", now, s.retention(c))
+		}
+	})
+}
+
+// eachCase edits every case of an applicant that is not over.
+func (s *Service) eachCase(ctx context.Context, applicant string, edit func(c *Case)) error {
+	for after := ""; ; {
+		page, next, err := s.Cases.List(ctx, Query{Index: "applicant", Value: applicant, After: after, Limit: 100})
+		if err != nil {
+			return fmt.Errorf("list cases: %w", err)
+		}
+		for _, c := range page {
+			if _, err := s.update(ctx, c.ID, func(c *Case, _ time.Time) error { edit(c); return nil }); err != nil && !errors.Is(err, ErrNotFound) {
+				return fmt.Errorf("change case: %w", err)
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
+}
+
+// rekey moves the case to another key of its account. What was bound to the old
+// key authorization and is not finished is void: its codes answer another question now.
+func (c *Case) rekey(thumbprint string) {
+	c.Applicant.Thumbprint = thumbprint
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; a.Status == AttemptOpen {
+			c.replace(a)
+		}
+	}
+	if c.Grant != nil {
+		c.Grant.Statement = ""
+	}
+}

@@ -1,0 +1,86 @@
+package proofing
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Authority is one certificate authority that calls us. Everything it opens is
+// its own: another's objects do not exist for it.
+type Authority struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`  // a slug: "example"
+	Title   string    `json:"title"` // what people read: "Example CA"
+	Created time.Time `json:"created"`
+	// Directories are its ACME directory URLs, NewAccounts their newAccount URLs.
+	Directories []string `json:"directories"`
+	NewAccounts []string `json:"new_accounts,omitempty"`
+	// CAAIdentities are the names it is called in CAA records (RFC 8659).
+	CAAIdentities []string `json:"caa_identities,omitempty"`
+	// Profiles are the names of the profiles that it may ask for.
+	Profiles []string `json:"profiles"`
+	// Tokens are its bearer tokens, of which only hashes are kept.
+	Tokens []AuthorityToken `json:"tokens"`
+	// Daily limits; 0 takes the service's default.
+	DailyMessages    int64     `json:"daily_messages,omitempty"`
+	DailySpendMicros int64     `json:"daily_spend_micros,omitempty"`
+	Revoked          time.Time `json:"revoked,omitzero"`
+}
+
+// AuthorityToken is one credential of an authority.
+type AuthorityToken struct {
+	ID      string    `json:"id"`
+	Hash    []byte    `json:"hash"` // SHA-256 of the token
+	Created time.Time `json:"created"`
+	Revoked time.Time `json:"revoked,omitzero"`
+}
+
+// Indexes implements Record.
+func (a *Authority) Indexes() []Index { return []Index{{Name: "all", Value: a.Name}} }
+
+// ExpiresAt implements Record: an authority stays until it is removed.
+func (a *Authority) ExpiresAt() time.Time { return time.Time{} }
+
+// May says whether the authority may ask for a profile.
+func (a *Authority) May(profile string) bool { return slices.Contains(a.Profiles, profile) }
+
+// tokenPrefix makes a leaked credential easy to find by a scanner.
+const tokenPrefix = "csca"
+
+// NewToken adds a credential and returns it: it is shown once and never again.
+// It has 130 random bits, so a fast hash is enough to keep.
+func (a *Authority) NewToken(now time.Time) (id string, token Secret) {
+	id = NewToken().Reveal()[:8]
+	secret := NewToken().Reveal()
+	token = Secret(strings.Join([]string{tokenPrefix, a.Name, id, secret}, "."))
+	sum := sha256.Sum256([]byte(token))
+	a.Tokens = append(a.Tokens, AuthorityToken{ID: id, Hash: sum[:], Created: now})
+	return id, token
+}
+
+// TokenAuthority is the name of the authority that a token claims to be of; it
+// proves nothing before Accepts has said yes.
+func TokenAuthority(token Secret) (name string, ok bool) {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(parts) != 4 || parts[0] != tokenPrefix {
+		return "", false
+	}
+	return parts[1], true
+}
+
+// Accepts says whether the token is one of the authority's living credentials,
+// in a time that does not depend on which.
+func (a *Authority) Accepts(token Secret) bool {
+	sum := sha256.Sum256([]byte(token))
+	found := 0
+	for _, t := range a.Tokens {
+		same := subtle.ConstantTimeCompare(t.Hash, sum[:])
+		if t.Revoked.IsZero() {
+			found |= same
+		}
+	}
+	return found == 1 && a.Revoked.IsZero()
+}

@@ -1,0 +1,104 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// AuthorizeRequest is a CA's question at order or finalize.
+type AuthorizeRequest struct {
+	Applicant   Applicant
+	Identifiers []Identifier
+	Profile     string
+	CSRDigest   string
+	ExternalID  string
+}
+
+// Authorization is the answer for one identifier.
+type Authorization struct {
+	Identifier Identifier
+	Case       *Case
+	// Problem is nil if the identifier is authorized; otherwise a code:
+	// "pending" (a person can cure it at the case's link), "review", "frozen",
+	// "refused", or the code of an *InputError.
+	Problem string
+	Detail  string
+}
+
+// Verdict is the answer to a whole AuthorizeRequest: all or nothing.
+type Verdict struct {
+	Allow          bool
+	Authorizations []Authorization
+	// Earliest says when the CA should ask again.
+	RecheckAfter time.Time
+}
+
+// Authorize answers whether an applicant may have identifiers under a profile
+// now. Nothing is remembered from an earlier answer: every grant is judged again,
+// and so is the entitlement under it. What is missing is opened, so that the
+// problem can carry the link at which a person cures it.
+func (s *Service) Authorize(ctx context.Context, ca *Authority, r AuthorizeRequest) (Verdict, error) {
+	v := Verdict{Allow: true}
+	for _, id := range r.Identifiers {
+		a, err := s.authorizeOne(ctx, ca, r, id)
+		if err != nil {
+			return Verdict{}, fmt.Errorf("authorize: %w", err)
+		}
+		v.Authorizations = append(v.Authorizations, a)
+		if a.Problem != "" {
+			v.Allow = false
+		} else if at := a.Case.Grant.RecheckAfter; v.RecheckAfter.IsZero() || at.Before(v.RecheckAfter) {
+			v.RecheckAfter = at
+		}
+	}
+	return v, nil
+}
+
+func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRequest, id Identifier) (Authorization, error) {
+	out := Authorization{Identifier: id}
+	c, _, err := s.Open(ctx, ca, OpenRequest{Applicant: r.Applicant, Identifier: id, Profile: r.Profile, ExternalID: r.ExternalID, CSRDigest: r.CSRDigest})
+	if input, ok := errors.AsType[*InputError](err); ok && input.Field != "profile" {
+		out.Problem, out.Detail = input.Code, input.Detail
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	out.Identifier, out.Case = c.Identifier, c
+	switch {
+	case c.Frozen != nil:
+		out.Problem = "frozen"
+	case c.Status == CaseReview:
+		out.Problem = "review"
+	case c.Status != CaseGranted:
+		out.Problem = "pending"
+	default:
+		entry, err := s.registryEntry(ctx, c)
+		if err != nil {
+			return out, err
+		}
+		if _, ok := c.entitlement(entry); !ok {
+			out.Problem = "not_entitled"
+		}
+	}
+	return out, nil
+}
+
+// Siblings are the open cases of the same applicant, authority and profile: one
+// page shows them together, because evidence given once serves them all.
+func (s *Service) Siblings(ctx context.Context, c *Case) ([]*Case, error) {
+	if c.Applicant.ID == "" {
+		return nil, nil
+	}
+	all, _, err := s.Cases.List(ctx, Query{Index: "applicant", Value: c.Applicant.ID, Limit: 100})
+	if err != nil {
+		return nil, fmt.Errorf("list siblings: %w", err)
+	}
+	return slices.DeleteFunc(all, func(o *Case) bool {
+		o.lapse(s.now(), s.retention(o))
+		return o.ID == c.ID || o.CA != c.CA || o.Profile != c.Profile || o.Status.Over()
+	}), nil
+}

@@ -1,0 +1,262 @@
+package proofing
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Status is where a case stands. The words that a CA sees are in ca-facing
+// terms of RFC 8555 7.1.6; the edge translates.
+type Status string
+
+// The statuses of a case. doc.go has the picture of the moves between them.
+const (
+	CaseOpen      Status = "open"      // the person is at work
+	CaseReview    Status = "review"    // evidence complete; people must decide
+	CaseGranted   Status = "granted"   // the authorization is valid
+	CaseRefused   Status = "refused"   // it will never be
+	CaseWithdrawn Status = "withdrawn" // deactivated by the account (RFC 8555 7.5.2)
+	CaseExpired   Status = "expired"   // its time is over, before or after the grant
+	CaseRevoked   Status = "revoked"   // taken back after the grant
+)
+
+// Over says whether nothing can come after the status.
+func (s Status) Over() bool {
+	return s == CaseRefused || s == CaseWithdrawn || s == CaseExpired || s == CaseRevoked
+}
+
+// Case is one request to be authorized: one applicant, one identifier, one
+// profile, one authority. It is plain data with rules; its methods are pure and
+// take the time they need.
+type Case struct {
+	ID         string     `json:"id"`
+	CA         string     `json:"ca"`       // the authority's name
+	CATitle    string     `json:"ca_title"` // as people read it
+	Profile    string     `json:"profile"`  // the profile's name
+	Natural    string     `json:"natural"`  // keyed hash of what makes it unique; empty: nothing
+	Token      Secret     `json:"token"`    // of the one ACME challenge (RFC 8555 8.1)
+	LinkSecret Secret     `json:"link"`     // of case_url
+	Disown     Secret     `json:"disown"`   // of "this was not me"
+	Applicant  Applicant  `json:"applicant"`
+	Identifier Identifier `json:"identifier"`
+	// Contacts that the CA knows are the only addresses that may be used.
+	Contacts   []Contact `json:"contacts,omitempty"`
+	ExternalID string    `json:"external_id,omitempty"`
+	EABKid     string    `json:"eab_kid,omitempty"`
+	// CSRDigest is the SHA-256 of the DER CertificationRequestInfo, base64url.
+	CSRDigest   string `json:"csr_digest,omitempty"`
+	Lang        string `json:"lang,omitempty"`
+	SelfService bool   `json:"self_service,omitempty"`
+
+	Status  Status    `json:"status"`
+	Frozen  *Freeze   `json:"frozen,omitempty"`
+	Reason  string    `json:"reason,omitempty"` // why it is refused, revoked or in review: a code
+	Created time.Time `json:"created"`
+	Changed time.Time `json:"changed"` // the last change of status
+	Expires time.Time `json:"expires"` // of the status it is in
+	Started bool      `json:"started"` // the CA has started the challenge
+	Retain  time.Time `json:"retain"`  // the record may go after this
+
+	// Browser is the hash of the browser that claimed the case by completing
+	// the first challenge.
+	Browser string `json:"browser,omitempty"`
+	Person  string `json:"person,omitempty"`
+	// NewPerson says that the person was first seen in this case, so that an
+	// address already bound to somebody tells who they are.
+	NewPerson bool       `json:"new_person,omitempty"`
+	Attempts  []Attempt  `json:"attempts,omitempty"`
+	Evidence  []Evidence `json:"evidence,omitempty"`
+	Grant     *Grant     `json:"grant,omitempty"`
+	Outbox    Outbox     `json:"outbox,omitempty"`
+}
+
+// Freeze is somebody's word that it was not them.
+type Freeze struct {
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until"` // if nobody restores it, the case ends here
+}
+
+// Grant is what the CA relies on, with the assessment that earned it.
+type Grant struct {
+	At           time.Time  `json:"at"`
+	Expires      time.Time  `json:"expires"`
+	RecheckAfter time.Time  `json:"recheck_after"`
+	Entitlement  string     `json:"entitlement"` // what it rests on: a code
+	PolicyDigest string     `json:"policy_digest"`
+	Assessment   Assessment `json:"assessment"`
+	// Statement is signed when first fetched and then kept.
+	Statement        Secret    `json:"statement,omitempty"`
+	StatementExpires time.Time `json:"statement_expires,omitzero"`
+}
+
+// AttemptStatus is where an attempt stands.
+type AttemptStatus string
+
+// The statuses of an attempt.
+const (
+	AttemptOpen   AttemptStatus = "open"
+	AttemptPassed AttemptStatus = "passed"
+	AttemptFailed AttemptStatus = "failed" // every code is spent
+	AttemptOver   AttemptStatus = "over"   // replaced by a later one
+)
+
+// Attempt is one try of a person at one method with one address.
+type Attempt struct {
+	ID      string          `json:"id"`
+	Method  string          `json:"method"`
+	Contact Contact         `json:"contact"`
+	Bound   bool            `json:"bound,omitempty"` // to the person, when it began
+	Browser string          `json:"browser"`         // hash of the browser that began it
+	Status  AttemptStatus   `json:"status"`
+	State   json.RawMessage `json:"state,omitempty"` // the method's own; erased at the end
+	// Message carries the code in force. It is kept, sealed, so that a resend
+	// sends the same code, and erased when the attempt ends.
+	Message  *Message  `json:"message,omitempty"`
+	Codes    int       `json:"codes"` // codes made so far
+	Sends    int       `json:"sends"` // messages of the code in force
+	Tries    int       `json:"tries"` // left for the code in force
+	Began    time.Time `json:"began"`
+	CodeAt   time.Time `json:"code_at"` // when the code in force was made
+	Expires  time.Time `json:"expires"` // of the code in force
+	NextSend time.Time `json:"next_send"`
+	Delivery Delivery  `json:"delivery"`
+}
+
+// Delivery is what is known of the message that carries the code in force.
+type Delivery struct {
+	// Status is "waiting", "sending", "accepted", "sent", "delivered",
+	// "undelivered", "failed" or "unknown".
+	Status string    `json:"status"`
+	Reason string    `json:"reason,omitempty"` // SendError.Reason of a failure
+	At     time.Time `json:"at"`
+}
+
+// erase forgets what an answer could be judged by.
+func (a *Attempt) erase() { a.State, a.Message = nil, nil }
+
+// Indexes implements Record. The unique entry lets one case stand for an
+// applicant, identifier and profile while it is pending or valid; a case that is over gives
+// the place free.
+func (c *Case) Indexes() []Index {
+	ix := []Index{{Name: "ca", Value: c.CA + "." + stamp(c.Created)}, {Name: "status", Value: string(c.Status) + "." + stamp(c.Changed)}}
+	if c.Natural != "" && !c.Status.Over() {
+		ix = append(ix, Index{Name: "natural", Value: c.Natural, Unique: true})
+	}
+	if c.Applicant.ID != "" && !c.Status.Over() {
+		ix = append(ix, Index{Name: "applicant", Value: c.Applicant.ID})
+	}
+	if due, ok := c.nextDue(); ok {
+		ix = append(ix, Index{Name: "due", Value: stamp(due)})
+	}
+	return ix
+}
+
+// ExpiresAt implements Record.
+func (c *Case) ExpiresAt() time.Time {
+	if c.Status.Over() {
+		return c.Retain
+	}
+	return time.Time{}
+}
+
+// nextDue is when the worker must look at the case again: for a message, an
+// effect, or the end of its time.
+func (c *Case) nextDue() (time.Time, bool) {
+	due, ok := c.Outbox.NextDue()
+	if !c.Status.Over() {
+		for _, t := range []time.Time{c.Expires, c.frozenUntil()} {
+			if !t.IsZero() && (!ok || t.Before(due)) {
+				due, ok = t, true
+			}
+		}
+	}
+	return due, ok
+}
+
+func (c *Case) frozenUntil() time.Time {
+	if c.Frozen == nil {
+		return time.Time{}
+	}
+	return c.Frozen.Until
+}
+
+// stamp writes a time so that text order is time order, in milliseconds.
+func stamp(t time.Time) string {
+	const digits = "0123456789"
+	ms := max(t.UnixMilli(), 0)
+	var b [13]byte
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = digits[ms%10]
+		ms /= 10
+	}
+	return string(b[:])
+}
+
+// move changes the status. Only the moves of doc.go's picture exist.
+func (c *Case) move(to Status, reason string, now, expires time.Time) {
+	c.Status, c.Reason, c.Changed, c.Expires = to, reason, now, expires
+}
+
+// end moves the case to a status that nothing follows. What could still be
+// answered or sent is forgotten; what people and other records must learn is not.
+func (c *Case) end(to Status, reason string, now time.Time, retention time.Duration) {
+	c.move(to, reason, now, c.Expires)
+	c.Frozen = nil
+	c.Retain = now.Add(retention)
+	for i := range c.Attempts {
+		a := &c.Attempts[i]
+		if a.Status == AttemptOpen {
+			a.Status = AttemptOver
+		}
+		a.erase()
+	}
+	c.Outbox.Drop()
+}
+
+// lapse lets time take effect: a freeze that nobody lifted ends the case, and so
+// does the end of the time that its status gives it.
+func (c *Case) lapse(now time.Time, retention time.Duration) {
+	switch {
+	case c.Status.Over():
+	case c.Frozen != nil && !now.Before(c.Frozen.Until):
+		to := CaseRefused
+		if c.Status == CaseGranted {
+			to = CaseRevoked
+		}
+		c.end(to, "disowned", c.Frozen.Until, retention)
+	case !now.Before(c.Expires):
+		c.end(CaseExpired, "expired", c.Expires, retention)
+	}
+}
+
+// keep is the edit that changes nothing but what time has done.
+func keep(*Case, time.Time) error { return nil }
+
+// attempt returns the attempt with that id.
+func (c *Case) attempt(id string) *Attempt {
+	i := slices.IndexFunc(c.Attempts, func(a Attempt) bool { return a.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &c.Attempts[i]
+}
+
+// Current is the open attempt of a method, if there is one.
+func (c *Case) Current(method string) *Attempt {
+	for i := len(c.Attempts) - 1; i >= 0; i-- {
+		if a := &c.Attempts[i]; a.Method == method && a.Status == AttemptOpen {
+			return a
+		}
+	}
+	return nil
+}
+
+// claim makes the case that browser's, or fails if it is another's.
+func (c *Case) claim(browser string) error {
+	if c.Browser != "" && c.Browser != browser {
+		return ErrClaimed
+	}
+	c.Browser = browser
+	return nil
+}

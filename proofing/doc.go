@@ -1,0 +1,51 @@
+// Package proofing is what countersign means: who is behind a request for a
+// certificate, and how sure we are. It holds the words, the rules and every verb
+// of the product, and imports the standard library alone.
+//
+// # The words
+//
+// A certificate authority ([Authority]) opens a [Case]: may this [Applicant] (an
+// ACME account, a public key, or nobody yet) have certificates for this [Identifier] under this
+// [Profile]? The person behind the request opens the case's link and works
+// through [Attempt]s, each with one [Method] and one address. A passed attempt leaves
+// [Evidence]: facts, never a level. [Assess] turns evidence into an [Assessment] with
+// the levels of SP 800-63 (IAL, AAL, FAL) and the clause behind each; the profile
+// demands; the registry entitles. Then the case has its [Grant], and the authority reads a signed
+// statement of it.
+//
+// A [Person] is known by the addresses bound to them. The event that binds an
+// address confirms it and authenticates nobody; a later one with the same address
+// authenticates, if the rules let such an address authenticate at all.
+//
+// # The statuses of a case
+//
+//	          ┌───────────── withdrawn (by the account, at any time)
+//	          │
+//	open ──▶ review ──▶ granted ──▶ revoked
+//	  │         │          │
+//	  ├─────────┴──▶ refused
+//	  └─────────┴──────────┴──▶ expired
+//
+// A case may go from open to granted without review. Frozen is not a status but
+// lies over one: after "this was not me" a case keeps its status, moves no further and
+// authorizes nothing until it is restored, or ends when the freeze runs out.
+//
+// What a CA sees of it (RFC 8555 7.1.6): open and review are pending, granted is
+// valid, refused is invalid, withdrawn is deactivated, expired and revoked are called so.
+//
+// # An attempt
+//
+//	open ──▶ passed | failed (every code spent) | over (replaced by another)
+//
+// Within one attempt there are up to four codes, one in force at a time, with five
+// tries each. Counts of failures that outlive codes, attempts and cases are kept
+// for the address.
+//
+// # An outgoing message
+//
+//	pending ──▶ sending ──▶ settled
+//
+// A code message in sending whose outcome nobody knows is settled as unknown and
+// never sent again by itself. A notification goes back to pending until a
+// provider has accepted it, always under the same Message-ID.
+package proofing

@@ -1,0 +1,207 @@
+package proofing
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// canonicalIdentifier reads an identifier and returns the one form in which it
+// is stored, compared and shown.
+func (s *Service) canonicalIdentifier(p *Profile, id Identifier) (Identifier, error) {
+	known := []string{IdentifierDNS, IdentifierIP, IdentifierEmail, IdentifierPermanent, IdentifierHardware, IdentifierOrganization}
+	if !slices.Contains(known, id.Type) {
+		return id, &InputError{"identifier.type", "identifier_unsupported", fmt.Sprintf("identifier type %q is not served", id.Type)}
+	}
+	if !slices.Contains(p.Identifiers, id.Type) {
+		return id, &InputError{"identifier.type", "identifier_unsupported", fmt.Sprintf("profile %s is not for identifiers of type %s", p.Name, id.Type)}
+	}
+	malformed := func(why string) (Identifier, error) {
+		return id, &InputError{"identifier.value", "identifier_malformed", why}
+	}
+	switch id.Type {
+	case IdentifierDNS:
+		name := strings.ToLower(strings.TrimSuffix(id.Value, "."))
+		if strings.Contains(name, "*") { // RFC 8555 7.4.1: a pre-authorization names one identifier exactly
+			return id, &InputError{"identifier.value", "identifier_rejected", "a wildcard name cannot be pre-authorized"}
+		}
+		if err := checkDNSName(name); err != nil {
+			return malformed(err.Error())
+		}
+		id.Value = name
+	case IdentifierIP:
+		ip, err := netip.ParseAddr(id.Value)
+		if err != nil || ip.Zone() != "" {
+			return malformed("not an IP address")
+		}
+		id.Value = ip.Unmap().String()
+	case IdentifierEmail:
+		contact, err := s.Methods["email"].Check(id.Value)
+		if err != nil {
+			return malformed("not an e-mail address")
+		}
+		id.Value = contact.Address.Reveal()
+	default:
+		if id.Value == "" || len(id.Value) > 256 || strings.ContainsFunc(id.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return malformed("must be 1 to 256 printable characters")
+		}
+	}
+	return id, nil
+}
+
+// checkDNSName accepts fully qualified host names in A-label form (RFC 5890).
+func checkDNSName(name string) error {
+	labels := strings.Split(name, ".")
+	if len(name) > 253 || len(labels) < 2 {
+		return errors.New("not a fully qualified domain name")
+	}
+	for _, l := range labels {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
+			return errors.New("a label of the name is empty, too long, or begins or ends with a hyphen")
+		}
+		if strings.ContainsFunc(l, func(r rune) bool {
+			return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+		}) {
+			return errors.New("names are letters, digits and hyphens; write others as A-labels (xn--…)")
+		}
+	}
+	return nil
+}
+
+// contacts reads the addresses that the CA knows. For an e-mail identifier the one
+// address is the identifier itself: nothing else would prove it.
+func (s *Service) contacts(id Identifier, r OpenRequest) ([]Contact, error) {
+	var contacts []Contact
+	given := []struct {
+		field, method string
+		address       Secret
+	}{{"contacts.email", "email", r.Email}, {"contacts.phone", "sms", r.Phone}}
+	if id.Type == IdentifierEmail {
+		given[0].address = Secret(id.Value)
+	}
+	for _, g := range given {
+		m := s.Methods[g.method]
+		if g.address == "" || m == nil {
+			continue
+		}
+		contact, err := m.Check(g.address.Reveal())
+		if err != nil {
+			if input, ok := errors.AsType[*InputError](err); ok {
+				return nil, &InputError{g.field, input.Code, input.Detail}
+			}
+			return nil, err
+		}
+		contacts = append(contacts, contact)
+	}
+	return contacts, nil
+}
+
+// entitlement says whether what was proved in the case gives a right to the
+// identifier, and on what that right rests.
+func (c *Case) entitlement(entry *RegistryEntry) (basis string, ok bool) {
+	confirmed := c.confirmed()
+	if c.Identifier.Type == IdentifierEmail {
+		own := slices.ContainsFunc(confirmed, func(k Contact) bool {
+			return k.Channel == ChannelEmail && k.Address.Reveal() == c.Identifier.Value
+		})
+		return "confirmed_address", own
+	}
+	if entry != nil && entry.Names(c.Person, confirmed) {
+		return "registry", true
+	}
+	return "", false
+}
+
+// confirmed lists the addresses that were confirmed in the case.
+func (c *Case) confirmed() []Contact {
+	var contacts []Contact
+	for _, e := range c.Evidence {
+		if ch := e.Confirms(); ch != "" {
+			contacts = append(contacts, Contact{Channel: ch, Address: e.AddressOrNumber()})
+		}
+	}
+	return contacts
+}
+
+// registryEntry is the operator's entry for the case's identifier; nil if there is none.
+func (s *Service) registryEntry(ctx context.Context, c *Case) (*RegistryEntry, error) {
+	entry, err := s.Registry.Get(ctx, s.registryID(c.CA, c.Identifier))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read registry: %w", err)
+	}
+	return entry, nil
+}
+
+func (s *Service) registryID(ca string, id Identifier) string {
+	return FixedID(s.Hasher.Sum("registry", ca, id.Type, id.Value))
+}
+
+// Register adds holders to the entry of an identifier, or makes it.
+func (s *Service) Register(ctx context.Context, ca string, id Identifier, note string, holders ...Holder) (*RegistryEntry, error) {
+	all := Profile{Name: "registry", Identifiers: []string{IdentifierDNS, IdentifierIP, IdentifierPermanent, IdentifierHardware, IdentifierOrganization}}
+	id, err := s.canonicalIdentifier(&all, id)
+	if err != nil {
+		return nil, err
+	}
+	entry := &RegistryEntry{ID: s.registryID(ca, id), CA: ca, Identifier: id, Holders: holders, Created: s.now(), Note: note}
+	err = s.Registry.Create(ctx, entry.ID, entry)
+	if !errors.Is(err, ErrExists) {
+		return entry, err
+	}
+	return s.Registry.Update(ctx, entry.ID, func(have *RegistryEntry) error {
+		for _, h := range holders {
+			if !slices.Contains(have.Holders, h) {
+				have.Holders = append(have.Holders, h)
+			}
+		}
+		if note != "" {
+			have.Note = note
+		}
+		return nil
+	})
+}
+
+// Unregister removes the entry of an identifier; ErrNotFound if there is none.
+func (s *Service) Unregister(ctx context.Context, ca string, id Identifier) error {
+	all := Profile{Name: "registry", Identifiers: []string{IdentifierDNS, IdentifierIP, IdentifierPermanent, IdentifierHardware, IdentifierOrganization}}
+	id, err := s.canonicalIdentifier(&all, id)
+	if err != nil {
+		return err
+	}
+	return s.Registry.Delete(ctx, s.registryID(ca, id))
+}
+
+// Registered lists the entries of one authority.
+func (s *Service) Registered(ctx context.Context, ca, after string, limit int) ([]*RegistryEntry, string, error) {
+	return s.Registry.List(ctx, Query{Index: "ca", Value: ca, After: after, Limit: limit})
+}
+
+// natural is the keyed hash of what a case is unique by.
+func (s *Service) natural(ca string, a Applicant, id Identifier, profile string) [32]byte {
+	return s.Hasher.Sum("natural", ca, string(a.Kind), a.ID, id.Type, id.Value, profile)
+}
+
+// findNatural is the case that is pending or valid for a natural key. One whose
+// time is over but which the worker has not seen yet is ended on the way, so that it makes room.
+func (s *Service) findNatural(ctx context.Context, natural []byte) (*Case, error) {
+	c, err := s.Cases.Find(ctx, BucketOf(natural), "natural", hexOf(natural))
+	if err != nil {
+		return nil, err
+	}
+	if c.lapse(s.now(), s.retention(c)); c.Status.Over() {
+		if _, err := s.update(ctx, c.ID, keep); err != nil {
+			return nil, err
+		}
+		return nil, ErrNotFound
+	}
+	return c, nil
+}
+
+func hexOf(b []byte) string { return hex.EncodeToString(b) }

@@ -1,0 +1,53 @@
+package proofing
+
+import (
+	"slices"
+	"time"
+)
+
+// Person is somebody who has proved something here. A person is known by what
+// is bound to them, and by nothing that they merely said.
+type Person struct {
+	ID       string    `json:"id"`
+	Created  time.Time `json:"created"`
+	Bindings []Binding `json:"bindings"`
+}
+
+// Binding is an address that belongs to a person since a certain time. It is
+// what tells a later authentication from a first confirmation: an authenticator
+// counts only once it is bound (SP 800-63B 6.1; SP 800-63B-4 4.1).
+type Binding struct {
+	ID      string    `json:"id"`    // of the Address record
+	Event   string    `json:"event"` // the evidence that bound it
+	Contact Contact   `json:"contact"`
+	BoundAt time.Time `json:"bound_at"`
+}
+
+// Indexes implements Record.
+func (p *Person) Indexes() []Index { return nil }
+
+// ExpiresAt implements Record: a person stays until erased.
+func (p *Person) ExpiresAt() time.Time { return time.Time{} }
+
+// bind adds a binding, once.
+func (p *Person) bind(b Binding) {
+	if !slices.ContainsFunc(p.Bindings, func(have Binding) bool { return have.ID == b.ID }) {
+		p.Bindings = append(p.Bindings, b)
+	}
+}
+
+// Address says whose an address is. There is one record for each address, under
+// an id that follows from its keyed hash.
+type Address struct {
+	ID      string    `json:"id"`
+	Person  string    `json:"person"`
+	Event   string    `json:"event"` // the evidence that bound it
+	Contact Contact   `json:"contact"`
+	BoundAt time.Time `json:"bound_at"`
+}
+
+// Indexes implements Record.
+func (a *Address) Indexes() []Index { return []Index{{Name: "person", Value: a.Person}} }
+
+// ExpiresAt implements Record.
+func (a *Address) ExpiresAt() time.Time { return time.Time{} }

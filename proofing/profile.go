@@ -1,0 +1,87 @@
+package proofing
+
+import (
+	"slices"
+	"time"
+)
+
+// Profile says what one kind of certificate demands of the person behind a
+// request. Profiles come from the configuration and never change a label: they
+// can only ask for more or less of what the assessment says.
+type Profile struct {
+	Name  string // what a CA calls it: "client"
+	Title string // what people read: "Client certificate"
+	// Framework is the revision of SP 800-63 that labels are given in.
+	Framework Framework
+	// Identifiers are the identifier types that may be asked for.
+	Identifiers []string
+	// Methods are offered to the person, in this order.
+	Methods []string
+	// Require is what the person must reach before the case is granted.
+	Require Requirement
+	// RequireStart holds every message back until the CA has started the
+	// challenge (RFC 8555 7.5.1).
+	RequireStart bool
+	// SelfService lets a person open a case without a call of the CA.
+	SelfService bool
+	// EV marks extended validation code signing.
+	EV bool
+	// Approvals is how many approvers must agree after the evidence is complete.
+	Approvals int
+	// ReviewEntitlement sends a case whose person has no entitlement to the
+	// identifier to review instead of refusing it.
+	ReviewEntitlement bool
+
+	CaseLifetime  time.Duration // from opening until the case expires
+	GrantLifetime time.Duration // from the grant until the authorization expires
+	RecheckAfter  time.Duration // from the grant until a CA should ask again; 0: GrantLifetime
+	Retention     time.Duration // of the record, after its last status
+}
+
+// Requirement is what a profile demands. Zero levels demand nothing.
+type Requirement struct {
+	IAL, AAL, FAL      int
+	PhishingResistant  bool
+	ConfirmedAddresses []Channel // each must have been confirmed in the case
+	AllMethods         []string  // each must have been passed in the case
+}
+
+// Offers says whether the profile offers a method.
+func (p *Profile) Offers(method string) bool { return slices.Contains(p.Methods, method) }
+
+// Missing is one thing that a case still lacks. Code has words in every
+// language; Detail is the method, channel or level that it is about.
+type Missing struct {
+	Code   string `json:"code"` // "address", "method", "ial", "aal", "fal", "phishing_resistant"
+	Detail string `json:"detail"`
+}
+
+// Unmet lists what evidence and its assessment still lack under the profile, in
+// the order in which a person would provide it.
+func (p *Profile) Unmet(a Assessment, evidence []Evidence) []Missing {
+	var missing []Missing
+	for _, ch := range p.Require.ConfirmedAddresses {
+		if !slices.ContainsFunc(evidence, func(e Evidence) bool { return e.Confirms() == ch }) {
+			missing = append(missing, Missing{"address", string(ch)})
+		}
+	}
+	for _, m := range p.Require.AllMethods {
+		if !slices.ContainsFunc(evidence, func(e Evidence) bool { return e.Method() == m }) {
+			missing = append(missing, Missing{"method", m})
+		}
+	}
+	levels := []struct {
+		code string
+		have *int
+		want int
+	}{{"ial", a.IAL, p.Require.IAL}, {"aal", a.AAL, p.Require.AAL}, {"fal", a.FAL, p.Require.FAL}}
+	for _, l := range levels {
+		if l.want > 0 && (l.have == nil || *l.have < l.want) {
+			missing = append(missing, Missing{l.code, string(rune('0' + l.want))})
+		}
+	}
+	if p.Require.PhishingResistant && !a.PhishingResistant {
+		missing = append(missing, Missing{"phishing_resistant", ""})
+	}
+	return missing
+}

@@ -1,0 +1,406 @@
+package proofing
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Service is every verb of the product. Each verb reads top to bottom: look,
+// spend what is counted elsewhere, and make one Update by the rules.
+type Service struct {
+	Cases       Table[Case]
+	People      Table[Person]
+	Addresses   Table[Address]
+	Accounts    Table[Account]
+	Authorities Table[Authority]
+	Registry    Table[RegistryEntry]
+	Limiter     Limiter
+	Methods     map[string]Method
+	Sender      Sender
+	Signer      Signer
+	Hasher      Hasher
+	Policy      Policy
+	Now         func() time.Time
+	Log         *slog.Logger
+
+	changes hub
+	wake    chan struct{} // the worker's; made by Start
+}
+
+// Policy is what the operator's configuration decides. It can ask for more
+// than the rules do and never for less.
+type Policy struct {
+	Origin        string // the public origin: "https://proof.example.org"
+	Operator      string // who runs this service, as people read it
+	OperatorFacts OperatorFacts
+	Profiles      map[string]*Profile
+	Digest        string // of the policy part of the configuration
+	Limits        Limits
+	// Price is what one message to a country costs, in millionths of the
+	// budget's currency. Nil means that nothing costs anything.
+	Price func(Contact) int64
+	// FreezeLifetime is how long a frozen case waits to be restored.
+	FreezeLifetime time.Duration
+}
+
+// Limits bounds what people, clients and authorities can make us send.
+type Limits struct {
+	Cooldown         time.Duration // between two messages of an attempt; doubles with each
+	AddressHour      int64         // messages to one address in an hour
+	AddressDay       int64         // and in a day
+	PrefixHour       int64         // messages to one range of numbers in an hour
+	ClientHour       int64         // messages asked for by one client address in an hour
+	ClientOpens      int64         // cases opened by self-service by one client address in an hour
+	CAMessagesDay    int64         // messages of one authority in a day
+	CASpendDayMicros int64         // money of one authority in a day, in millionths
+	AttemptsPerCase  int           // attempts at one method in one case
+	CodesPerAttempt  int           // codes in one attempt
+	FailuresInRow    int64         // wrong answers in a row at one address
+}
+
+// DefaultLimits are the limits that hold where the configuration is silent.
+// SP 800-63B 5.2.2 and SP 800-63B-4 3.2.2 allow no more than 100 failures in a row.
+func DefaultLimits() Limits {
+	return Limits{
+		Cooldown: 30 * time.Second, AddressHour: 6, AddressDay: 15, PrefixHour: 30, ClientHour: 40, ClientOpens: 20,
+		CAMessagesDay: 5000, CASpendDayMicros: 50_000_000, AttemptsPerCase: 5, CodesPerAttempt: 4, FailuresInRow: 100,
+	}
+}
+
+// Visit is one request of a person's browser.
+type Visit struct {
+	Link    Secret // <case>.<secret>
+	Browser Secret // the random value of the browser's cookie; empty if it has none
+	Client  string // the client's network address
+	Lang    string
+}
+
+// OpenRequest is what a CA, or a person by self-service, asks for.
+type OpenRequest struct {
+	Applicant   Applicant // Kind with URL and Thumbprint, or SPKI
+	Identifier  Identifier
+	Profile     string
+	Email       Secret // contacts that the CA knows
+	Phone       Secret
+	CSRDigest   string
+	ExternalID  string
+	EABKid      string
+	Lang        string
+	SelfService bool
+}
+
+// Open opens the case of one applicant, identifier and profile, or returns the one
+// that is pending or valid already (RFC 8555 7.4.1). Faults of the request are *InputError with
+// the codes "profile_unknown", "identifier_unsupported", "identifier_rejected",
+// "identifier_malformed", "email_…" and "number_…".
+func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Case, created bool, err error) {
+	profile, ok := s.Policy.Profiles[r.Profile]
+	if !ok || !ca.May(r.Profile) {
+		return nil, false, &InputError{"profile", "profile_unknown", fmt.Sprintf("%q is not a profile of this certificate authority", r.Profile)}
+	}
+	id, err := s.canonicalIdentifier(profile, r.Identifier)
+	if err != nil {
+		return nil, false, err
+	}
+	contacts, err := s.contacts(id, r)
+	if err != nil {
+		return nil, false, err
+	}
+	if r.Applicant, err = s.applicant(ctx, ca.Name, r.Applicant); err != nil {
+		return nil, false, err
+	}
+	var natural []byte
+	if r.Applicant.Kind != ByNobody {
+		sum := s.natural(ca.Name, r.Applicant, id, profile.Name)
+		natural = sum[:]
+		if c, err := s.findNatural(ctx, natural); err == nil || !errors.Is(err, ErrNotFound) {
+			return c, false, err
+		}
+	}
+	now := s.now()
+	c = &Case{
+		ID: NewID(natural), CA: ca.Name, CATitle: ca.Title, Profile: profile.Name, Natural: hexOf(natural),
+		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(),
+		Applicant: r.Applicant, Identifier: id, Contacts: contacts, ExternalID: r.ExternalID, EABKid: r.EABKid,
+		CSRDigest: r.CSRDigest, Lang: r.Lang, SelfService: r.SelfService,
+		Status: CaseOpen, Created: now, Changed: now, Expires: now.Add(profile.CaseLifetime),
+		Started: !profile.RequireStart || r.SelfService,
+		Retain:  now.Add(profile.CaseLifetime + profile.Retention),
+	}
+	err = s.Cases.Create(ctx, c.ID, c)
+	if errors.Is(err, ErrExists) && natural != nil { // two at once: the other one won
+		c, err := s.findNatural(ctx, natural)
+		return c, false, err
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("open case: %w", err)
+	}
+	s.changed(c.ID)
+	return c, true, nil
+}
+
+// Get returns a case of that authority; ErrNotFound for another's.
+func (s *Service) Get(ctx context.Context, ca *Authority, id string) (*Case, error) {
+	c, err := s.get(ctx, id)
+	if err == nil && c.CA != ca.Name {
+		return nil, ErrNotFound
+	}
+	return c, err
+}
+
+// Wait returns the case as soon as it looks different to its authority from what
+// it was when Wait was called, or when the time is over. Who waits for a case
+// that is no longer pending gets it at once.
+func (s *Service) Wait(ctx context.Context, ca *Authority, id string, most time.Duration) (*Case, error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	first, err := s.Get(ctx, ca, id)
+	for err == nil {
+		// Listen before looking, so that no change falls between the two.
+		changed := s.changes.listen(id)
+		var c *Case
+		if c, err = s.Get(ctx, ca, id); err != nil || c.Status != CaseOpen && c.Status != CaseReview || c.Outward() != first.Outward() {
+			s.changes.drop(id, changed)
+			return c, err
+		}
+		select {
+		case <-changed:
+		case <-time.After(pollInterval): // another process may have changed it
+			s.changes.drop(id, changed)
+		case <-ctx.Done():
+			s.changes.drop(id, changed)
+			return c, nil
+		}
+	}
+	return first, err
+}
+
+// pollInterval bounds how late a waiter sees another process's change.
+const pollInterval = time.Second
+
+// StartChallenge records that the account asked for its challenge (RFC 8555
+// 7.5.1); with RequireStart no message leaves before it. It may be called again.
+func (s *Service) StartChallenge(ctx context.Context, ca *Authority, id string) (*Case, error) {
+	if _, err := s.Get(ctx, ca, id); err != nil {
+		return nil, err
+	}
+	return s.update(ctx, id, func(c *Case, _ time.Time) error {
+		if c.Status.Over() {
+			return ErrClosed
+		}
+		c.Started = true
+		return nil
+	})
+}
+
+// Deactivate withdraws a case for its account (RFC 8555 7.5.2). It may be
+// called again; ErrClosed if the case ended in another way.
+func (s *Service) Deactivate(ctx context.Context, ca *Authority, id string) (*Case, error) {
+	if _, err := s.Get(ctx, ca, id); err != nil {
+		return nil, err
+	}
+	return s.update(ctx, id, func(c *Case, now time.Time) error {
+		switch {
+		case c.Status == CaseWithdrawn:
+		case c.Status.Over():
+			return ErrClosed
+		default:
+			c.end(CaseWithdrawn, "deactivated", now, s.retention(c))
+		}
+		return nil
+	})
+}
+
+// Revoke takes a case back: no grant of it holds from here on. Reason is a code.
+func (s *Service) Revoke(ctx context.Context, id, reason string) (*Case, error) {
+	return s.update(ctx, id, func(c *Case, now time.Time) error {
+		switch {
+		case c.Status == CaseRevoked:
+		case c.Status.Over():
+			return ErrClosed
+		case c.Status == CaseGranted:
+			c.end(CaseRevoked, reason, now, s.retention(c))
+		default:
+			c.end(CaseRefused, reason, now, s.retention(c))
+		}
+		return nil
+	})
+}
+
+// Restore lifts a freeze, after the operator has made sure who spoke. An EV
+// case takes two operators, which this verb cannot see: it refuses.
+func (s *Service) Restore(ctx context.Context, id string) (*Case, error) {
+	return s.update(ctx, id, func(c *Case, _ time.Time) error {
+		if p := s.Policy.Profiles[c.Profile]; p != nil && p.EV {
+			return ErrClosed
+		}
+		c.Frozen = nil
+		return nil
+	})
+}
+
+// Disown freezes a case on the word of somebody who got one of its messages:
+// "this was not me". It may be called again; a case that is over stays as it is.
+func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
+	c, err := s.DisownedCase(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		if c.Frozen != nil || c.Status.Over() {
+			return nil
+		}
+		c.Frozen = &Freeze{At: now, Until: now.Add(s.Policy.FreezeLifetime)}
+		for i := range c.Attempts {
+			if a := &c.Attempts[i]; a.Status == AttemptOpen {
+				a.Status = AttemptOver
+				a.erase()
+			}
+		}
+		c.Outbox.Drop()
+		s.notify(c, "frozen", now)
+		return nil
+	})
+}
+
+// DisownedCase is the case that a "this was not me" link is about, unchanged.
+func (s *Service) DisownedCase(ctx context.Context, ref Secret) (*Case, error) {
+	parts, ok := splitRef(ref, 2)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	c, err := s.get(ctx, parts[0])
+	if err == nil && !same(c.Disown, Secret(parts[1])) {
+		return nil, ErrNotFound
+	}
+	return c, err
+}
+
+// CaseByLink is the case of a person's link; ErrNotFound for any fault in it.
+func (s *Service) CaseByLink(ctx context.Context, ref Secret) (*Case, error) {
+	parts, ok := splitRef(ref, 2)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	c, err := s.get(ctx, parts[0])
+	if err == nil && !same(c.LinkSecret, Secret(parts[1])) {
+		return nil, ErrNotFound
+	}
+	return c, err
+}
+
+// AttemptByLink is the case and the attempt that the link in a mail is about.
+// The link opens a page; by itself it proves nothing and claims nothing.
+func (s *Service) AttemptByLink(ctx context.Context, ref Secret) (*Case, *Attempt, error) {
+	parts, ok := splitRef(ref, 3)
+	if !ok {
+		return nil, nil, ErrNotFound
+	}
+	c, err := s.get(ctx, parts[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	a := c.attempt(parts[1])
+	if a == nil || !same(s.linkSecret(c, a.ID), Secret(parts[2])) {
+		return nil, nil, ErrNotFound
+	}
+	return c, a, nil
+}
+
+// linkSecret belongs to one attempt and follows from the case's own secret, so
+// that a page can still say what became of a link whose code is spent.
+func (s *Service) linkSecret(c *Case, attempt string) Secret {
+	return Secret(s.Hasher.Hex("message link", c.ID, attempt, c.LinkSecret.Reveal()))
+}
+
+// BrowserHash is what is kept of a browser's cookie.
+func (s *Service) BrowserHash(browser Secret) string {
+	if browser == "" {
+		return ""
+	}
+	return s.Hasher.Hex("browser", browser.Reveal())
+}
+
+// KeyAuthDigest is the SHA-256 of the case's key authorization (RFC 8555 8.1).
+// Before there is a key, the token alone binds the case.
+func (c *Case) KeyAuthDigest() [32]byte {
+	return sha256.Sum256([]byte(c.Token.Reveal() + "." + c.Applicant.Key()))
+}
+
+// Outward is all that an authority can see change while a case is pending.
+func (c *Case) Outward() string {
+	return fmt.Sprint(c.Status, c.Frozen != nil, c.ChallengeStatus(), len(c.Evidence), c.Reason)
+}
+
+// ChallengeStatus is the status of the one challenge (RFC 8555 8): processing once anybody
+// has begun, so that a mistyped code does not end it.
+func (c *Case) ChallengeStatus() string {
+	switch c.Status {
+	case CaseGranted:
+		return "valid"
+	case CaseOpen:
+		if len(c.Attempts) == 0 && !c.Started {
+			return "pending"
+		}
+		if len(c.Attempts) == 0 {
+			return "pending"
+		}
+		return "processing"
+	case CaseReview:
+		return "processing"
+	case CaseRevoked:
+		return "valid" // it was: a challenge has no status for what comes after
+	}
+	if c.Grant != nil {
+		return "valid"
+	}
+	return "invalid"
+}
+
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// get reads a case as it stands now: one whose time is over looks over, even
+// before the worker has stored that. Reading changes nothing.
+func (s *Service) get(ctx context.Context, id string) (*Case, error) {
+	if _, ok := IDBucket(id); !ok {
+		return nil, ErrNotFound
+	}
+	c, err := s.Cases.Get(ctx, id)
+	if err == nil {
+		c.lapse(s.now(), s.retention(c))
+	}
+	return c, err
+}
+
+// update is how every verb changes a case: it lets time take effect, makes the
+// edit, and tells whoever waits.
+func (s *Service) update(ctx context.Context, id string, edit func(c *Case, now time.Time) error) (*Case, error) {
+	c, err := s.Cases.Update(ctx, id, func(c *Case) error {
+		now := s.now()
+		c.lapse(now, s.retention(c))
+		return edit(c, now)
+	})
+	if err == nil {
+		s.changed(id)
+	}
+	return c, err
+}
+
+func (s *Service) retention(c *Case) time.Duration {
+	if p := s.Policy.Profiles[c.Profile]; p != nil {
+		return p.Retention
+	}
+	return 90 * 24 * time.Hour // the profile is gone from the configuration
+}
+
+func (s *Service) changed(id string) {
+	s.changes.tell(id)
+	select {
+	case s.wake <- struct{}{}:
+	default: // the worker is awake, or another's
+	}
+}

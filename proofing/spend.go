@@ -1,0 +1,137 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// spendSend counts one message against every limit that it falls under, the
+// narrowest first. When one is met, what was spent on the others is given back, so that
+// a person who asks too often does not use up the authority's day.
+func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, client string) error {
+	l := s.Policy.Limits
+	address := s.Hasher.Hex("limit address", string(contact.Channel), contact.Address.Reveal())
+	day := s.now().Format("2006-01-02")
+	spends := []spend{
+		{"address", "address.hour." + address, 1, l.AddressHour, time.Hour},
+		{"address", "address.day." + address, 1, l.AddressDay, 24 * time.Hour},
+		{"client", "client.hour." + s.Hasher.Hex("limit client", client), 1, l.ClientHour, time.Hour},
+	}
+	if contact.Prefix != "" {
+		spends = append(spends, spend{"prefix", "prefix.hour." + s.Hasher.Hex("limit prefix", contact.Prefix.Reveal()), 1, l.PrefixHour, time.Hour})
+	}
+	messages, money := l.CAMessagesDay, l.CASpendDayMicros
+	ca, err := s.Authority(ctx, c.CA)
+	if err != nil {
+		return err
+	}
+	if ca.DailyMessages > 0 {
+		messages = ca.DailyMessages
+	}
+	if ca.DailySpendMicros > 0 {
+		money = ca.DailySpendMicros
+	}
+	spends = append(spends, spend{"ca_messages", "ca.messages." + c.CA + "." + day, 1, messages, 48 * time.Hour})
+	if price := s.price(contact); price > 0 {
+		spends = append(spends, spend{"ca_spend", "ca.spend." + c.CA + "." + day, price, money, 48 * time.Hour})
+	}
+	return s.spendAll(ctx, spends)
+}
+
+// spend is one count against one limit.
+type spend struct {
+	limit  string // as in LimitError
+	key    string
+	n      int64
+	most   int64
+	window time.Duration
+}
+
+func (s *Service) spendAll(ctx context.Context, spends []spend) error {
+	for i, sp := range spends {
+		total, resets, err := s.Limiter.Add(ctx, sp.key, sp.n, sp.window)
+		if err != nil {
+			return fmt.Errorf("count %s: %w", sp.limit, err)
+		}
+		if total <= sp.most {
+			continue
+		}
+		for _, back := range spends[:i+1] {
+			// Failing to give back overcounts, which is safe.
+			_, _, _ = s.Limiter.Add(ctx, back.key, -back.n, back.window)
+		}
+		if sp.limit == "ca_messages" || sp.limit == "ca_spend" {
+			resets = s.now().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		}
+		return &LimitError{Limit: sp.limit, Until: resets}
+	}
+	return nil
+}
+
+func (s *Service) price(c Contact) int64 {
+	if s.Policy.Price == nil {
+		return 0
+	}
+	return s.Policy.Price(c)
+}
+
+// failureKey is the counter of wrong answers in a row: of the authenticator once
+// the address is bound to the person, of (authority, address) before. No new
+// code, attempt or case resets it (SP 800-63B-4 3.1.3.2).
+func (s *Service) failureKey(c *Case, contact Contact, known *Address, bound bool) string {
+	if bound && known != nil {
+		return "failures.bound." + known.ID
+	}
+	return "failures." + s.Hasher.Hex("failures", c.CA, string(contact.Channel), contact.Address.Reveal())
+}
+
+// blocked says whether failures in a row have closed the address.
+func (s *Service) blocked(ctx context.Context, c *Case, contact Contact, known *Address, bound bool) error {
+	failures, _, err := s.Limiter.Add(ctx, s.failureKey(c, contact, known, bound), 0, 0)
+	if err != nil {
+		return fmt.Errorf("look at failures: %w", err)
+	}
+	if failures >= s.Policy.Limits.FailuresInRow {
+		return ErrBlocked
+	}
+	return nil
+}
+
+// Unblock ends the row of failures at an address, for an operator who has spoken
+// with its owner. It returns how many there were.
+func (s *Service) Unblock(ctx context.Context, ca string, contact Contact) (int64, error) {
+	known, err := s.address(ctx, contact)
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, key := range []string{s.failureKey(&Case{CA: ca}, contact, nil, false), s.failureKey(nil, contact, known, known != nil)} {
+		if known == nil && key != s.failureKey(&Case{CA: ca}, contact, nil, false) {
+			continue
+		}
+		n, _, err := s.Limiter.Add(ctx, key, 0, 0)
+		if err == nil && n > 0 {
+			_, _, err = s.Limiter.Add(ctx, key, -n, 0)
+		}
+		if err != nil {
+			return sum, fmt.Errorf("unblock: %w", err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// address is the record of whose an address is; nil if it is nobody's.
+func (s *Service) address(ctx context.Context, contact Contact) (*Address, error) {
+	a, err := s.Addresses.Get(ctx, s.addressID(contact))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return a, err
+}
+
+func (s *Service) addressID(contact Contact) string {
+	return FixedID(s.Hasher.Sum("address", string(contact.Channel), contact.Address.Reveal()))
+}

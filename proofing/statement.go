@@ -1,0 +1,146 @@
+package proofing
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// statementLifetime is the longest that a statement is good for.
+const statementLifetime = 24 * time.Hour
+
+// StatementType is the typ of a statement's JWS header (RFC 8725 3.11).
+const StatementType = "countersign-statement+jwt"
+
+// Statement returns the case with its signed statement: a JWT that says what was
+// proved, for whom, and how sure we are. It is signed when first fetched and then kept.
+// Once it has run out while the grant still holds, the evidence is assessed again
+// as of now, so that a level that has aged is not carried on, and signed anew.
+//
+// A case without a grant that holds comes back without a statement.
+func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Case, error) {
+	c, err := s.Get(ctx, ca, id)
+	if err != nil || c.Status != CaseGranted || c.Frozen != nil {
+		return c, err
+	}
+	if c.Grant.Statement != "" && s.now().Before(c.Grant.StatementExpires) {
+		return c, nil
+	}
+	p := s.profileOf(c)
+	if p == nil {
+		return c, nil
+	}
+	// Signing is kept out of the update: it is slow, and an edit may run twice.
+	fresh := *c.Grant
+	if now := s.now(); fresh.Statement != "" {
+		fresh.Assessment = Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
+	}
+	claims, expires, err := s.claims(ctx, c, &fresh)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := s.Signer.Sign(StatementType, claims)
+	if err != nil {
+		return nil, fmt.Errorf("sign statement: %w", err)
+	}
+	thumbprint, before := c.Applicant.Key(), c.Grant.Statement
+	return s.update(ctx, id, func(c *Case, _ time.Time) error {
+		if c.Status != CaseGranted || c.Grant.Statement != before || c.Applicant.Key() != thumbprint {
+			return nil // another was first, or what was signed is no longer so
+		}
+		c.Grant.Assessment, c.Grant.Statement, c.Grant.StatementExpires = fresh.Assessment, Secret(signed), expires
+		return nil
+	})
+}
+
+// claims are the statement's: the contract's names, and nothing that was not proved.
+func (s *Service) claims(ctx context.Context, c *Case, g *Grant) (map[string]any, time.Time, error) {
+	ca, err := s.Authority(ctx, c.CA)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	now := s.now()
+	expires := now.Add(statementLifetime)
+	var aalExpires time.Time
+	if g.Assessment.AALExpires != nil {
+		aalExpires = *g.Assessment.AALExpires
+	}
+	for _, t := range []time.Time{g.RecheckAfter, g.Expires, aalExpires} {
+		if !t.IsZero() && t.After(now) && t.Before(expires) {
+			expires = t
+		}
+	}
+	assessment, err := g.MarshalAssessment()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	authorization := map[string]any{"id": c.ID, "identifier": c.Identifier, "profile": c.Profile}
+	if c.CSRDigest != "" {
+		authorization["csr_digest"] = c.CSRDigest
+	}
+	if c.Identifier.Type == IdentifierDNS || c.Identifier.Type == IdentifierIP {
+		authorization["domain_control"] = "not_checked"
+	}
+	claims := map[string]any{
+		"iss": s.Policy.Origin, "aud": ca.Name, "sub": s.pairwise(c),
+		"iat": now.Unix(), "exp": expires.Unix(), "jti": NewToken().Reveal(),
+		"acr":           acr(g.Assessment),
+		"amr":           amr(c.Evidence),
+		"authorization": authorization,
+		"assessment":    json.RawMessage(assessment),
+	}
+	if key := c.Applicant.Key(); key != "" {
+		cnf := map[string]any{"jkt": key}
+		if c.Applicant.Kind == ByPublicKey {
+			cnf = map[string]any{"spki#S256": key}
+		}
+		claims["cnf"] = cnf
+	}
+	return claims, expires, nil
+}
+
+// pairwise is the person's name for one authority: the same for every case of
+// theirs there, and unlike the one for any other authority.
+func (s *Service) pairwise(c *Case) string { return s.Hasher.Hex("pairwise", c.CA, c.Person) }
+
+// MarshalAssessment is the assessment as an authority gets it: the object of
+// `countersign assess` with what it was made under.
+func (g *Grant) MarshalAssessment() ([]byte, error) {
+	raw, err := json.Marshal(g.Assessment)
+	if err != nil {
+		return nil, err
+	}
+	tail, err := json.Marshal(map[string]any{"policy_digest": g.PolicyDigest, "not_conformance_claim": true})
+	if err != nil {
+		return nil, err
+	}
+	return append(append(raw[:len(raw)-1:len(raw)-1], ','), tail[1:]...), nil
+}
+
+// acr names the levels of the statement.
+func acr(a Assessment) string {
+	level := func(n *int) string {
+		if n == nil {
+			return "none"
+		}
+		return strconv.Itoa(*n)
+	}
+	return "urn:countersign:acr:" + string(a.Framework) + ":ial-" + level(a.IAL) + ":aal-" + level(a.AAL)
+}
+
+// amr lists the methods in the words of RFC 8176. An e-mail code has none: it
+// confirms an address and authenticates nobody.
+func amr(evidence []Evidence) []string {
+	methods := []string{}
+	for _, e := range evidence {
+		for _, m := range e.AMR() {
+			if !slices.Contains(methods, m) {
+				methods = append(methods, m)
+			}
+		}
+	}
+	return methods
+}
