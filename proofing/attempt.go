@@ -21,23 +21,46 @@ func (s *Service) Begin(ctx context.Context, v Visit, method, address string) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	m, browser := s.Methods[method], s.BrowserHash(v.Browser)
-	if m == nil || !s.profileOf(c).Offers(method) {
+	m := s.Methods[method]
+	if p := s.profileOf(c); m == nil || p == nil || !p.Offers(method) {
 		return nil, nil, &InputError{Field: "method", Code: "method_unknown"}
 	}
+	contact, err := c.contactFor(m, address)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.begin(ctx, c, v, m, contact)
+}
+
+// Resend is Begin for the address of an open attempt, which a page shows only
+// masked.
+func (s *Service) Resend(ctx context.Context, v Visit, attempt string) (*Case, *Attempt, error) {
+	c, err := s.CaseByLink(ctx, v.Link)
+	if err != nil {
+		return nil, nil, err
+	}
+	a := c.attempt(attempt)
+	if a == nil {
+		return nil, nil, ErrNotFound
+	}
+	m := s.Methods[a.Method]
+	if m == nil {
+		return nil, nil, &InputError{Field: "method", Code: "method_unknown"}
+	}
+	return s.begin(ctx, c, v, m, a.Contact)
+}
+
+func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact Contact) (*Case, *Attempt, error) {
+	browser, method := s.BrowserHash(v.Browser), m.Name()
 	if err := c.workable(browser); err != nil {
 		return nil, nil, err
 	}
 	if browser == "" {
 		return nil, nil, ErrOtherBrowser // without a cookie nobody could answer
 	}
-	contact, err := c.contactFor(m, address)
-	if err != nil {
-		return nil, nil, err
-	}
 	// A cool-down costs nothing to check and must not spend a limit.
 	if a := c.Current(method); a != nil && a.Contact.Address == contact.Address {
-		if err := a.sendable(s.now(), s.Policy.Limits); err != nil {
+		if err := a.sendable(s.now()); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -53,10 +76,6 @@ func (s *Service) Begin(ctx context.Context, v Visit, method, address string) (*
 		return nil, nil, err
 	}
 	id := NewToken().Reveal()[:12]
-	opening, err := s.open(c, m, contact, bound, id, v.Lang)
-	if err != nil {
-		return nil, nil, err
-	}
 	var begun string
 	c, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
 		if err := c.workable(browser); err != nil {
@@ -68,10 +87,10 @@ func (s *Service) Begin(ctx context.Context, v Visit, method, address string) (*
 			a = nil
 		}
 		if a == nil {
-			if a, err = c.newAttempt(id, method, contact, bound, s.Policy.Limits); err != nil {
-				return err
+			if a = c.newAttempt(id, method, contact, bound, s.Policy.Limits); a == nil {
+				return &LimitError{Limit: "attempts"}
 			}
-		} else if err := a.sendable(now, s.Policy.Limits); err != nil {
+		} else if err := a.sendable(now); err != nil {
 			return err
 		}
 		a.Browser, begun = browser, a.ID
@@ -81,13 +100,11 @@ func (s *Service) Begin(ctx context.Context, v Visit, method, address string) (*
 				a.erase()
 				return nil // stored; reported below
 			}
-			o := opening
-			if a.ID != id { // an older attempt goes on: its id is in the code's hash
-				if o, err = s.open(c, m, contact, bound, a.ID, v.Lang); err != nil {
-					return err
-				}
+			opening, err := s.open(c, m, contact, bound, a.ID, v.Lang)
+			if err != nil {
+				return err
 			}
-			a.take(o, now)
+			a.take(opening, now)
 		}
 		s.enqueue(c, a, now)
 		return nil
@@ -325,8 +342,8 @@ func (c *Case) Offered(ch Channel) *Contact {
 	return nil
 }
 
-// newAttempt adds an attempt, if the case still has room for one.
-func (c *Case) newAttempt(id, method string, contact Contact, bound bool, l Limits) (*Attempt, error) {
+// newAttempt adds an attempt; nil if the case has no room for another.
+func (c *Case) newAttempt(id, method string, contact Contact, bound bool, l Limits) *Attempt {
 	n := 0
 	for _, a := range c.Attempts {
 		if a.Method == method && a.Status != AttemptPassed {
@@ -334,10 +351,10 @@ func (c *Case) newAttempt(id, method string, contact Contact, bound bool, l Limi
 		}
 	}
 	if n >= l.AttemptsPerCase {
-		return nil, &LimitError{Limit: "attempts"}
+		return nil
 	}
 	c.Attempts = append(c.Attempts, Attempt{ID: id, Method: method, Contact: contact, Bound: bound, Status: AttemptOpen})
-	return &c.Attempts[len(c.Attempts)-1], nil
+	return &c.Attempts[len(c.Attempts)-1]
 }
 
 // replace ends an attempt because another took its place.
@@ -353,7 +370,7 @@ func (a *Attempt) inForce(now time.Time) bool {
 }
 
 // sendable says whether another message may go out for the attempt now.
-func (a *Attempt) sendable(now time.Time, l Limits) error {
+func (a *Attempt) sendable(now time.Time) error {
 	if now.Before(a.NextSend) {
 		return &LimitError{Limit: "cooldown", Until: a.NextSend}
 	}
@@ -387,7 +404,9 @@ func (s *Service) open(c *Case, m Method, contact Contact, bound bool, attempt, 
 		return o, fmt.Errorf("open attempt: %w", err)
 	}
 	o.Message.To, o.Message.Channel, o.Message.Lang, o.Message.Context = contact.Address, contact.Channel, lang, ctx
-	o.Message.Link = c.messageURL(s.Policy.Origin, attempt, s.linkSecret(c, attempt))
+	if o.Message.Link != "" {
+		o.Message.Link = c.messageURL(s.Policy.Origin, attempt, o.Message.Link)
+	}
 	o.Message.Disown = c.DisownURL(s.Policy.Origin)
 	return o, nil
 }

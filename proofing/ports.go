@@ -107,8 +107,9 @@ type Beginning struct {
 	// Bound says that the address is already bound to the person of the case,
 	// so that the answer will authenticate and not merely confirm.
 	Bound bool
-	// Link is the secret of the link that the message may carry; a click on it in
-	// the right browser answers as well as the code does.
+	// Link is the secret of the link that the message may carry: a method that
+	// wants one puts it into Message.Link, and the service makes a URL of it.
+	// A click on it in the right browser answers as well as the code does.
 	Link Secret
 	// Context tells the message who asks for what.
 	Context MessageContext

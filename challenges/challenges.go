@@ -1,0 +1,22 @@
+// Package challenges holds the methods by which a person proves something, one
+// file each. A method is stateless: what it must remember, the service keeps
+// sealed in the case. It reads no clock and touches no storage.
+package challenges
+
+import "github.com/countersign-id/countersign/proofing"
+
+// Config is what the methods need from the operator.
+type Config struct {
+	Hasher proofing.Hasher
+	// Countries that text messages may go to, ISO 3166-1 alpha-2 in upper case.
+	// Empty: none.
+	Countries []string
+}
+
+// Table is every method by its name. Another method is a file and a line here.
+func Table(c Config) map[string]proofing.Method {
+	return map[string]proofing.Method{
+		"email": email{codes{c.Hasher}},
+		"sms":   sms{codes{c.Hasher}, countries(c.Countries)},
+	}
+}
