@@ -1,0 +1,306 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// batchSize is the most writes that share a commit. Beyond it the sync is
+// cheap beside the writes themselves, and the first caller waits for nothing.
+const batchSize = 256
+
+// walLimit cuts the log back to 64 MiB after a burst; SQLite would keep it at its largest.
+const walLimit = "_pragma=journal_size_limit(67108864)"
+
+var (
+	errClosed = errors.New("the store is closed")
+	errFull   = errors.New("too many writes are waiting")
+)
+
+// writer is the one goroutine that writes, and its queue.
+type writer struct {
+	db    *sql.DB
+	conn  *sql.Conn
+	tx    *writeTx
+	queue chan *write
+
+	mu     sync.RWMutex // held for reading while a write enters the queue
+	closed bool
+	done   chan struct{}
+}
+
+// write is a request in the queue.
+type write struct {
+	ctx context.Context
+	run func(*writeTx) error
+	// taken is set once, by whoever comes first: the writer, which then
+	// answers, or the caller, who then goes without having changed anything.
+	taken  atomic.Bool
+	answer chan error
+	err    error // of run, until the commit
+}
+
+func openWriter(ctx context.Context, path string, o Options) (w *writer, err error) {
+	w = &writer{queue: make(chan *write, o.Queue), done: make(chan struct{})}
+	if w.db, err = openFile(path, "rw", o.Busy, "_synchronous=FULL", walLimit); err != nil {
+		return nil, err
+	}
+	if w.conn, err = w.db.Conn(ctx); err == nil {
+		w.tx, err = prepareTx(ctx, w.conn)
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.db.Close())
+	}
+	go w.loop()
+	return w, nil
+}
+
+// do puts a write in the queue and waits until it is committed or refused.
+func (w *writer) do(ctx context.Context, doing string, run func(*writeTx) error) error {
+	if ctx.Err() != nil {
+		return unavailable(doing, context.Cause(ctx))
+	}
+	r := &write{ctx: ctx, run: run, answer: make(chan error, 1)}
+	if err := w.enqueue(r); err != nil {
+		return unavailable(doing, err)
+	}
+	var err error
+	select {
+	case err = <-r.answer:
+	case <-ctx.Done():
+		if r.taken.CompareAndSwap(false, true) {
+			return unavailable(doing, context.Cause(ctx))
+		}
+		err = <-r.answer
+	}
+	if err != nil && !errors.Is(err, ErrConflict) {
+		return unavailable(doing, err)
+	}
+	return err
+}
+
+func (w *writer) enqueue(r *write) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return errClosed
+	}
+	select {
+	case w.queue <- r:
+		return nil
+	default:
+		return errFull
+	}
+}
+
+func (w *writer) close() error {
+	w.mu.Lock()
+	w.closed = true
+	close(w.queue)
+	w.mu.Unlock()
+	<-w.done
+	return errors.Join(w.conn.Close(), w.db.Close())
+}
+
+func (w *writer) loop() {
+	defer close(w.done)
+	for first := range w.queue {
+		w.commit(first)
+	}
+}
+
+// commit makes one transaction of the first write and of those behind it. The transaction is
+// begun before any of them is taken, so that the wait for another process's
+// lock is one that callers can still leave.
+func (w *writer) commit(first *write) {
+	ctx := context.Background() // a caller's context must not end what others share
+	_, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	batch := w.take(first)
+	if err == nil {
+		err = w.runAll(batch)
+	}
+	if err == nil {
+		_, err = w.conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		// SQLite may have rolled back by itself; then this fails and is right to.
+		_, _ = w.conn.ExecContext(ctx, "ROLLBACK")
+	}
+	for _, r := range batch {
+		if err != nil {
+			r.err = err
+		}
+		r.answer <- r.err
+	}
+}
+
+// take claims what waits, up to a batch, and drops what its callers have left.
+func (w *writer) take(first *write) []*write {
+	batch := make([]*write, 0, min(batchSize, 1+len(w.queue)))
+	for r := first; ; {
+		if r.taken.CompareAndSwap(false, true) {
+			batch = append(batch, r)
+		}
+		if len(batch) == batchSize {
+			return batch
+		}
+		select {
+		case next, open := <-w.queue:
+			if !open {
+				return batch
+			}
+			r = next
+		default:
+			return batch
+		}
+	}
+}
+
+// runAll runs the writes in turn. A conflict is found before its write has changed
+// anything, so it needs no savepoint and touches nobody else; every other error is the
+// disk's, and none of the batch can be relied upon.
+func (w *writer) runAll(batch []*write) error {
+	for _, r := range batch {
+		r.err = r.run(w.tx)
+		if r.err != nil && !errors.Is(r.err, ErrConflict) {
+			return r.err
+		}
+	}
+	return nil
+}
+
+// writeTx is what a write can do, inside the open transaction. Its errors,
+// ErrConflict apart, condemn the transaction.
+type writeTx struct {
+	version, put, drop, total, setTotal *sql.Stmt
+}
+
+func prepareTx(ctx context.Context, conn *sql.Conn) (*writeTx, error) {
+	var tx writeTx
+	for _, p := range []struct {
+		to  **sql.Stmt
+		sql string
+	}{
+		{&tx.version, `SELECT version FROM item
+			WHERE bucket = ? AND name = ? AND (expires IS NULL OR expires > ?)`},
+		{&tx.put, `INSERT INTO item (bucket, name, value, version, expires) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET value = excluded.value, version = excluded.version, expires = excluded.expires`},
+		{&tx.drop, `DELETE FROM item WHERE bucket = ? AND name = ?`},
+		{&tx.total, `SELECT total, expires FROM counter
+			WHERE bucket = ? AND name = ? AND (expires IS NULL OR expires > ?)`},
+		{&tx.setTotal, `INSERT INTO counter (bucket, name, total, expires) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET total = excluded.total, expires = excluded.expires`},
+	} {
+		var err error
+		if *p.to, err = conn.PrepareContext(ctx, p.sql); err != nil {
+			return nil, err
+		}
+	}
+	return &tx, nil
+}
+
+func (tx *writeTx) compare(bucket string, op Op, now int64) error {
+	if op.If == Any {
+		return nil
+	}
+	var version uint64
+	err := tx.version.QueryRow(bucket, []byte(op.Name), now).Scan(&version)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if version != op.Version { // both are zero where nothing is and nothing should be
+		return fmt.Errorf("store: apply: %w", ErrConflict)
+	}
+	return nil
+}
+
+func (tx *writeTx) change(bucket string, op Op, now int64) error {
+	expires := toMillis(op.Expires)
+	if op.Delete || (expires.Valid && expires.Int64 <= now) {
+		_, err := tx.drop.Exec(bucket, []byte(op.Name))
+		return err
+	}
+	value := op.Value
+	if value == nil {
+		value = []byte{} // nil would be NULL
+	}
+	_, err := tx.put.Exec(bucket, []byte(op.Name), value, newVersion(), expires)
+	return err
+}
+
+type counter struct {
+	exists  bool
+	total   int64
+	expires sql.NullInt64
+}
+
+func (tx *writeTx) counter(bucket, name string, now int64) (c counter, err error) {
+	err = tx.total.QueryRow(bucket, []byte(name), now).Scan(&c.total, &c.expires)
+	if errors.Is(err, sql.ErrNoRows) {
+		return counter{}, nil
+	}
+	c.exists = true
+	return c, err
+}
+
+func (tx *writeTx) setCounter(bucket, name string, total int64, expires sql.NullInt64) error {
+	_, err := tx.setTotal.Exec(bucket, []byte(name), total, expires)
+	return err
+}
+
+// sweepSize is the most rows of each table that one removal takes, so that no
+// caller waits long behind it.
+const sweepSize = 500
+
+func (s *SQLite) sweepEvery(d time.Duration) {
+	t := time.NewTicker(d)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.closed:
+			return
+		case <-t.C:
+		}
+		// A sweep that fails is no news: whoever writes hears of the same trouble,
+		// and the next sweep tries again.
+		for more := true; more; {
+			more, _ = s.sweep()
+			select {
+			case <-s.closed:
+				return
+			default:
+			}
+		}
+	}
+}
+
+// sweep removes up to sweepSize expired rows of each table and says whether
+// there may be more.
+func (s *SQLite) sweep() (more bool, err error) {
+	err = s.writes.do(context.Background(), "sweep", func(*writeTx) error {
+		now := s.now().UnixMilli()
+		for _, table := range []string{"item", "counter"} {
+			n, err := s.writes.sweepTable(table, now)
+			if err != nil {
+				return err
+			}
+			more = more || n == sweepSize
+		}
+		return nil
+	})
+	return more && err == nil, err
+}
+
+func (w *writer) sweepTable(table string, now int64) (int64, error) {
+	result, err := w.conn.ExecContext(context.Background(), `DELETE FROM `+table+` WHERE (bucket, name) IN
+		(SELECT bucket, name FROM `+table+` WHERE expires <= ? LIMIT ?)`, now, sweepSize)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
