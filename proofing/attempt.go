@@ -173,7 +173,7 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	counter := s.failureKey(c, a.Contact, known, a.Bound)
+	counter := s.failureKey(c.CA, a.Contact, known, a.Bound)
 	failures, _, err := s.Limiter.Add(ctx, counter, 1, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("count failures: %w", err)

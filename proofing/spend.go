@@ -80,16 +80,16 @@ func (s *Service) price(c Contact) int64 {
 // failureKey is the counter of wrong answers in a row: of the authenticator once
 // the address is bound to the person, of (authority, address) before. No new
 // code, attempt or case resets it (SP 800-63B-4 3.1.3.2).
-func (s *Service) failureKey(c *Case, contact Contact, known *Address, bound bool) string {
+func (s *Service) failureKey(ca string, contact Contact, known *Address, bound bool) string {
 	if bound && known != nil {
 		return "failures.bound." + known.ID
 	}
-	return "failures." + s.Hasher.Hex("failures", c.CA, string(contact.Channel), contact.Address.Reveal())
+	return "failures." + s.Hasher.Hex("failures", ca, string(contact.Channel), contact.Address.Reveal())
 }
 
 // blocked says whether failures in a row have closed the address.
 func (s *Service) blocked(ctx context.Context, c *Case, contact Contact, known *Address, bound bool) error {
-	failures, _, err := s.Limiter.Add(ctx, s.failureKey(c, contact, known, bound), 0, 0)
+	failures, _, err := s.Limiter.Add(ctx, s.failureKey(c.CA, contact, known, bound), 0, 0)
 	if err != nil {
 		return fmt.Errorf("look at failures: %w", err)
 	}
@@ -100,27 +100,27 @@ func (s *Service) blocked(ctx context.Context, c *Case, contact Contact, known *
 }
 
 // Unblock ends the row of failures at an address, for an operator who has spoken
-// with its owner. It returns how many there were.
-func (s *Service) Unblock(ctx context.Context, ca string, contact Contact) (int64, error) {
+// with its owner, and returns how long the row was.
+func (s *Service) Unblock(ctx context.Context, ca string, contact Contact) (failures int64, err error) {
 	known, err := s.address(ctx, contact)
 	if err != nil {
 		return 0, err
 	}
-	var sum int64
-	for _, key := range []string{s.failureKey(&Case{CA: ca}, contact, nil, false), s.failureKey(nil, contact, known, known != nil)} {
-		if known == nil && key != s.failureKey(&Case{CA: ca}, contact, nil, false) {
-			continue
-		}
+	keys := []string{s.failureKey(ca, contact, nil, false)}
+	if known != nil {
+		keys = append(keys, s.failureKey(ca, contact, known, true))
+	}
+	for _, key := range keys {
 		n, _, err := s.Limiter.Add(ctx, key, 0, 0)
 		if err == nil && n > 0 {
 			_, _, err = s.Limiter.Add(ctx, key, -n, 0)
 		}
 		if err != nil {
-			return sum, fmt.Errorf("unblock: %w", err)
+			return failures, fmt.Errorf("unblock: %w", err)
 		}
-		sum += n
+		failures += n
 	}
-	return sum, nil
+	return failures, nil
 }
 
 // address is the record of whose an address is; nil if it is nobody's.
