@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func (p *post) all(kind string) []proofing.Message {
 	return slices.DeleteFunc(slices.Clone(p.sent), func(m proofing.Message) bool { return m.Kind != kind })
 }
 
-// last is the code of the newest message of a kind.
+// last is the newest message of a kind.
 func (p *post) last(t testing.TB, kind string) proofing.Message {
 	t.Helper()
 	all := p.all(kind)
@@ -208,7 +209,11 @@ func (w *world) prove(c *proofing.Case, browser, method, address string) *proofi
 		w.t.Fatalf("begin %s: %v", method, err)
 	}
 	w.work()
-	c, _, err = w.Answer(ctx, visit(c, browser), a.ID, w.post.last(w.t, method+"_code").Code, "")
+	mine := slices.DeleteFunc(w.post.all(method+"_code"), func(m proofing.Message) bool { return !strings.HasPrefix(m.ID, c.ID+".") })
+	if len(mine) == 0 {
+		w.t.Fatalf("no %s code was sent for the case", method)
+	}
+	c, _, err = w.Answer(ctx, visit(c, browser), a.ID, mine[len(mine)-1].Code, "")
 	if err != nil {
 		w.t.Fatalf("answer %s: %v", method, err)
 	}
