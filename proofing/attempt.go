@@ -443,3 +443,17 @@ func (s *Service) notify(c *Case, kind string, now time.Time) {
 		})
 	}
 }
+
+// evidenceOf is what a passed attempt proved.
+func evidenceOf(a *Attempt, byLink bool, now time.Time) Evidence {
+	e := Evidence{ID: a.ID, At: now}
+	switch {
+	case a.Method == "email" && byLink:
+		e.Kind, e.Address = EmailLink, a.Contact.Address
+	case a.Method == "email":
+		e.Kind, e.Address = EmailCode, a.Contact.Address
+	case a.Method == "sms":
+		e.Kind, e.Number, e.LineType = SMSCode, a.Contact.Address, a.Contact.LineType
+	}
+	return e
+}

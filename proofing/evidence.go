@@ -1,18 +1,24 @@
 package proofing
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// Evidence is what a method proved, as facts and never as a level.
+// Evidence is what a method proved: facts, never a level. Assess alone turns
+// facts into levels.
 type Evidence struct {
-	ID   string       `json:"id"`
+	// ID names the event within the service. The rules do not read it.
+	ID   string       `json:"id,omitempty"`
 	Kind EvidenceKind `json:"kind"`
 	At   time.Time    `json:"at"`
 	// BoundAt is when the authenticator was bound to the person. Zero, or equal
 	// to At: this event is the binding itself.
-	BoundAt  time.Time `json:"bound_at,omitzero"`
-	Address  Secret    `json:"address,omitempty"` // of an e-mail event
-	Number   Secret    `json:"number,omitempty"`  // of an SMS or voice event, E.164
-	LineType LineType  `json:"line_type,omitempty"`
+	BoundAt time.Time `json:"bound_at,omitzero"`
+
+	Address  Secret   `json:"address,omitempty"`   // of an e-mail event
+	Number   Secret   `json:"number,omitempty"`    // of an SMS or voice event, E.164
+	LineType LineType `json:"line_type,omitempty"` // of Number
 }
 
 // EvidenceKind names what happened.
@@ -26,16 +32,53 @@ const (
 	VoiceCode EvidenceKind = "voice_code"
 )
 
-// Confirms is the kind of address that the event confirmed; empty for none.
-func (e Evidence) Confirms() Channel {
-	switch e.Kind {
-	case EmailCode, EmailLink:
-		return ChannelEmail
-	case SMSCode, VoiceCode:
-		return ChannelPhone
-	}
-	return ""
+// kind is all that the program knows of a kind of evidence.
+type kind struct {
+	name     EvidenceKind
+	method   string   // the method that leaves such events
+	confirms Channel  // the kind of address that such an event confirms; empty: none
+	amr      []string // the method in the words of RFC 8176
+	// read takes the kind's own members out of a document for Assess.
+	read func(*object, *Evidence)
+	// rules says what an event earns, in each framework.
+	rules map[Framework]rule
 }
+
+// rule is what one event earns under one framework, before what is common to
+// all kinds: the cap of an unvalidated verifier, and age.
+type rule func(OperatorFacts, Evidence) verdict
+
+// kinds is every kind of evidence. A new one is a line here and a file with what
+// the line names.
+var kinds = []kind{
+	{EmailCode, "email", ChannelEmail, nil, readEmail, map[Framework]rule{R3: r3Email, R3Sup1: r3Email, R4: r4Email}},
+	{EmailLink, "email", ChannelEmail, nil, readEmail, map[Framework]rule{R3: r3Email, R3Sup1: r3Email, R4: r4Email}},
+	{SMSCode, "sms", ChannelPhone, []string{"sms", "otp"}, readPhone, map[Framework]rule{R3: r3Phone, R3Sup1: r3Phone, R4: r4Phone}},
+	{VoiceCode, "voice", ChannelPhone, []string{"tel", "otp"}, readPhone, map[Framework]rule{R3: r3Phone, R3Sup1: r3Phone, R4: r4Phone}},
+}
+
+// facts is what is known of the kind; the zero kind for one that this version
+// does not serve.
+func (k EvidenceKind) facts() kind {
+	for _, known := range kinds {
+		if known.name == k {
+			return known
+		}
+	}
+	return kind{}
+}
+
+// servedKinds lists the names of all kinds that this version has rules for.
+func servedKinds() []EvidenceKind {
+	var names []EvidenceKind
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// Confirms is the kind of address that the event confirmed; empty for none.
+func (e Evidence) Confirms() Channel { return e.Kind.facts().confirms }
 
 // AddressOrNumber is the address that the event confirmed.
 func (e Evidence) AddressOrNumber() Secret {
@@ -46,39 +89,12 @@ func (e Evidence) AddressOrNumber() Secret {
 }
 
 // Method is the name of the method that left the event.
-func (e Evidence) Method() string {
-	switch e.Kind {
-	case EmailCode, EmailLink:
-		return "email"
-	case SMSCode:
-		return "sms"
-	case VoiceCode:
-		return "voice"
-	}
-	return ""
-}
+func (e Evidence) Method() string { return e.Kind.facts().method }
 
-// AMR names the method in the words of RFC 8176; an e-mail code has none.
-func (e Evidence) AMR() []string {
-	switch e.Kind {
-	case SMSCode:
-		return []string{"sms", "otp"}
-	case VoiceCode:
-		return []string{"tel", "otp"}
-	}
-	return nil
-}
+// AMR names the method in the words of RFC 8176. E-mail has none: it confirms an
+// address and authenticates nobody.
+func (e Evidence) AMR() []string { return slices.Clone(e.Kind.facts().amr) }
 
-// evidenceOf is what a passed attempt proved.
-func evidenceOf(a *Attempt, byLink bool, now time.Time) Evidence {
-	e := Evidence{ID: a.ID, At: now}
-	switch {
-	case a.Method == "email" && byLink:
-		e.Kind, e.Address = EmailLink, a.Contact.Address
-	case a.Method == "email":
-		e.Kind, e.Address = EmailCode, a.Contact.Address
-	case a.Method == "sms":
-		e.Kind, e.Number, e.LineType = SMSCode, a.Contact.Address, a.Contact.LineType
-	}
-	return e
-}
+// bound says whether the authenticator was bound to the person before this
+// event, without which nothing authenticates (SP 800-63B 6.1; SP 800-63B-4 4.1).
+func (e Evidence) bound() bool { return !e.BoundAt.IsZero() && e.BoundAt.Before(e.At) }
