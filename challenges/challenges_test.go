@@ -1,6 +1,7 @@
 package challenges
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -25,6 +26,11 @@ func TestEveryMethodAnswersToItsName(t *testing.T) {
 	}
 }
 
+func judge(m proofing.Method, state json.RawMessage, a proofing.Answer) error {
+	_, err := m.Judge(state, proofing.Contact{}, a)
+	return err
+}
+
 func begin(t *testing.T, m proofing.Method, b proofing.Beginning) (proofing.Opening, proofing.Answer) {
 	t.Helper()
 	o, err := m.Begin(b)
@@ -39,7 +45,7 @@ func TestACodeAnswersItsOwnAttemptAndNothingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := proofing.Beginning{Attempt: "one", KeyAuth: [32]byte{1}, Link: "link-secret"}
 			o, right := begin(t, m, b)
-			if err := m.Judge(o.State, right); err != nil {
+			if err := judge(m, o.State, right); err != nil {
 				t.Fatalf("the right code: %v", err)
 			}
 			if strings.Contains(string(o.State), o.Message.Code.Reveal()) {
@@ -53,7 +59,7 @@ func TestACodeAnswersItsOwnAttemptAndNothingElse(t *testing.T) {
 				"as a link":          {Attempt: "one", KeyAuth: b.KeyAuth, Link: right.Code},
 			}
 			for what, a := range wrong {
-				if err := m.Judge(o.State, a); !errors.Is(err, proofing.ErrWrongAnswer) {
+				if err := judge(m, o.State, a); !errors.Is(err, proofing.ErrWrongAnswer) {
 					t.Errorf("the code %s: %v, want a wrong answer", what, err)
 				}
 			}
@@ -65,10 +71,10 @@ func TestTheLinkOfAMailAnswersInItsOwnAttempt(t *testing.T) {
 	m := methods(t)["email"]
 	b := proofing.Beginning{Attempt: "one", KeyAuth: [32]byte{1}, Link: "link-secret"}
 	o, _ := begin(t, m, b)
-	if err := m.Judge(o.State, proofing.Answer{Attempt: "one", KeyAuth: b.KeyAuth, Link: "link-secret"}); err != nil {
+	if err := judge(m, o.State, proofing.Answer{Attempt: "one", KeyAuth: b.KeyAuth, Link: "link-secret"}); err != nil {
 		t.Errorf("the link: %v", err)
 	}
-	if err := m.Judge(o.State, proofing.Answer{Attempt: "two", KeyAuth: b.KeyAuth, Link: "link-secret"}); !errors.Is(err, proofing.ErrWrongAnswer) {
+	if err := judge(m, o.State, proofing.Answer{Attempt: "two", KeyAuth: b.KeyAuth, Link: "link-secret"}); !errors.Is(err, proofing.ErrWrongAnswer) {
 		t.Errorf("the link in another attempt: %v", err)
 	}
 	sms := methods(t)["sms"]
@@ -76,7 +82,7 @@ func TestTheLinkOfAMailAnswersInItsOwnAttempt(t *testing.T) {
 	if o.Message.Link != "" {
 		t.Error("a text message carries a link")
 	}
-	if err := sms.Judge(o.State, proofing.Answer{Attempt: "one", KeyAuth: b.KeyAuth, Link: "link-secret"}); !errors.Is(err, proofing.ErrWrongAnswer) {
+	if err := judge(sms, o.State, proofing.Answer{Attempt: "one", KeyAuth: b.KeyAuth, Link: "link-secret"}); !errors.Is(err, proofing.ErrWrongAnswer) {
 		t.Errorf("a link answers a text message: %v", err)
 	}
 }
@@ -126,7 +132,7 @@ func TestCodesAreReadAsPeopleTypeThem(t *testing.T) {
 func TestAnAnswerThatCannotBeOneIsAnInputError(t *testing.T) {
 	for name, m := range methods(t) {
 		o, _ := begin(t, m, proofing.Beginning{Attempt: "a"})
-		err := m.Judge(o.State, proofing.Answer{Attempt: "a", Code: "nonsense!"})
+		err := judge(m, o.State, proofing.Answer{Attempt: "a", Code: "nonsense!"})
 		if input, ok := errors.AsType[*proofing.InputError](err); !ok || input.Code != "code_malformed" {
 			t.Errorf("%s: %v, want code_malformed", name, err)
 		}

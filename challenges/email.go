@@ -62,8 +62,12 @@ func (m email) Begin(b proofing.Beginning) (proofing.Opening, error) {
 }
 
 // Judge implements proofing.Method.
-func (m email) Judge(state json.RawMessage, a proofing.Answer) error {
-	return m.judge(state, a, normalBase32)
+func (m email) Judge(state json.RawMessage, c proofing.Contact, a proofing.Answer) (proofing.Evidence, error) {
+	e := proofing.Evidence{Kind: proofing.EmailCode, Address: c.Address}
+	if a.Link != "" {
+		e.Kind = proofing.EmailLink
+	}
+	return e, m.check(state, a, normalBase32)
 }
 
 // dotAtom is the part of RFC 5322's dot-atom that mail systems agree on: it has

@@ -58,8 +58,8 @@ func (k codes) open(b proofing.Beginning, code string) (proofing.Opening, error)
 	return proofing.Opening{State: state, Tries: tries}, err
 }
 
-// judge compares in constant time. A code that cannot be one costs no try.
-func (k codes) judge(state json.RawMessage, a proofing.Answer, normal func(string) (string, bool)) error {
+// check compares in constant time. A code that cannot be one costs no try.
+func (k codes) check(state json.RawMessage, a proofing.Answer, normal func(string) (string, bool)) error {
 	var s codeState
 	if err := json.Unmarshal(state, &s); err != nil {
 		return fmt.Errorf("read state of attempt: %w", err)

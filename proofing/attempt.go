@@ -166,7 +166,7 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 	answer := Answer{Attempt: attempt, KeyAuth: c.KeyAuthDigest(), Code: code, Link: link}
 	// What is no answer at all costs nothing: neither a try nor a failure.
 	var input *InputError
-	if err := m.Judge(a.State, answer); errors.As(err, &input) {
+	if _, err := m.Judge(a.State, a.Contact, answer); errors.As(err, &input) {
 		return c, a, err
 	}
 	known, err := s.address(ctx, a.Contact)
@@ -194,7 +194,8 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 			return err
 		}
 		a.Tries--
-		if verdict = m.Judge(a.State, answer); verdict != nil {
+		var proved Evidence
+		if proved, verdict = m.Judge(a.State, a.Contact, answer); verdict != nil {
 			if a.Tries <= 0 {
 				verdict = ErrNoTries
 				a.State = nil // the code is dead; the message may not be sent again
@@ -205,7 +206,7 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 		if err := c.claim(browser); err != nil {
 			return err
 		}
-		s.pass(c, a, known, person, link != "", now)
+		s.pass(c, a, proved, known, person, now)
 		return s.progress(c, entry, now)
 	})
 	if err != nil {
@@ -224,11 +225,11 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 
 // pass settles an attempt that was answered rightly: it leaves evidence, and
 // what other records must learn of it.
-func (s *Service) pass(c *Case, a *Attempt, known *Address, person string, byLink bool, now time.Time) {
+func (s *Service) pass(c *Case, a *Attempt, e Evidence, known *Address, person string, now time.Time) {
 	a.Status = AttemptPassed
 	c.Outbox.settle(a.messageID())
 	a.erase()
-	e := evidenceOf(a, byLink, now)
+	e.ID, e.At = a.ID, now
 	switch {
 	case known == nil && c.Person == "":
 		c.Person, c.NewPerson = person, true
@@ -442,18 +443,4 @@ func (s *Service) notify(c *Case, kind string, now time.Time) {
 			State: MessagePending, Due: now, Expires: now.Add(72 * time.Hour),
 		})
 	}
-}
-
-// evidenceOf is what a passed attempt proved.
-func evidenceOf(a *Attempt, byLink bool, now time.Time) Evidence {
-	e := Evidence{ID: a.ID, At: now}
-	switch {
-	case a.Method == "email" && byLink:
-		e.Kind, e.Address = EmailLink, a.Contact.Address
-	case a.Method == "email":
-		e.Kind, e.Address = EmailCode, a.Contact.Address
-	case a.Method == "sms":
-		e.Kind, e.Number, e.LineType = SMSCode, a.Contact.Address, a.Contact.LineType
-	}
-	return e
 }

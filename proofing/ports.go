@@ -91,10 +91,11 @@ type Method interface {
 	// the message that carries it.
 	Begin(b Beginning) (Opening, error)
 	// Judge compares an answer with the state of an opening, without a clock,
-	// a context or a store. It returns ErrWrongAnswer for an answer that is
-	// merely wrong, or an *InputError for one that cannot be an answer (which costs
-	// no try).
-	Judge(state json.RawMessage, a Answer) error
+	// a context or a store, and returns what a right one proves: the facts
+	// that the method knows, without id, time and binding. It returns ErrWrongAnswer for an
+	// answer that is merely wrong, or an *InputError for one that cannot be an
+	// answer (which costs no try).
+	Judge(state json.RawMessage, c Contact, a Answer) (Evidence, error)
 }
 
 // Beginning is what a method needs to open an attempt.
