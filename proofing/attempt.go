@@ -68,7 +68,7 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 	if err != nil {
 		return nil, nil, err
 	}
-	bound := known != nil && (c.Person == "" || c.NewPerson || c.Person == known.Person)
+	bound := c.authenticates(known)
 	if err := s.blocked(ctx, c, contact, known, bound); err != nil {
 		return nil, nil, err
 	}
@@ -230,25 +230,26 @@ func (s *Service) pass(c *Case, a *Attempt, e Evidence, known *Address, person s
 	c.Outbox.settle(a.messageID())
 	a.erase()
 	e.ID, e.At = a.ID, now
-	switch {
-	case known == nil && c.Person == "":
-		c.Person, c.NewPerson = person, true
-	case known != nil && (c.Person == "" || c.NewPerson):
-		// The address tells who this is; what they confirmed before it is theirs too.
-		c.Person, c.NewPerson = known.Person, false
-		for _, earlier := range c.Evidence {
-			c.Outbox.Effects = append(c.Outbox.Effects, bindEffect(earlier, now))
+	if c.authenticates(known) {
+		c.Person = known.Person
+		if known.BoundAt.Before(now) {
+			e.BoundAt = known.BoundAt
 		}
-	}
-	if known != nil && known.Person == c.Person && known.BoundAt.Before(now) {
-		e.BoundAt = known.BoundAt
+	} else if c.Person == "" {
+		c.Person = person
 	}
 	c.Evidence = append(c.Evidence, e)
-	c.Outbox.Effects = append(c.Outbox.Effects, bindEffect(e, now), Effect{ID: "share." + e.ID, Kind: EffectShare, Due: now, Event: e.ID})
+	c.Outbox.Effects = append(c.Outbox.Effects,
+		Effect{ID: "bind." + e.ID, Kind: EffectBind, Due: now, Event: e.ID},
+		Effect{ID: "share." + e.ID, Kind: EffectShare, Due: now, Event: e.ID})
 }
 
-func bindEffect(e Evidence, now time.Time) Effect {
-	return Effect{ID: "bind." + e.ID, Kind: EffectBind, Due: now, Event: e.ID}
+// authenticates says whether an address speaks for the case's person: it is bound
+// to them, or to somebody while the case has nobody yet. An address that is bound
+// to another person authenticates nobody here. It may have changed hands,
+// and confirming it then binds it anew.
+func (c *Case) authenticates(known *Address) bool {
+	return known != nil && (c.Person == "" || c.Person == known.Person)
 }
 
 // progress moves an open case as far as its evidence carries it.

@@ -62,9 +62,6 @@ type Case struct {
 	// the first challenge.
 	Browser string `json:"browser,omitempty"`
 	Person  string `json:"person,omitempty"`
-	// NewPerson says that the person was first seen in this case, so that an
-	// address already bound to somebody tells who they are.
-	NewPerson bool       `json:"new_person,omitempty"`
 	Attempts  []Attempt  `json:"attempts,omitempty"`
 	Evidence  []Evidence `json:"evidence,omitempty"`
 	Grant     *Grant     `json:"grant,omitempty"`

@@ -24,7 +24,7 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence) error {
 	if errors.Is(err, ErrExists) {
 		bound, err = s.Addresses.Update(ctx, id, func(a *Address) error {
 			before = ""
-			if a.Person != c.Person && (a.Event == e.ID || a.BoundAt.Before(e.At)) {
+			if a.Person != c.Person && a.BoundAt.Before(e.At) {
 				before = a.Person
 				a.Person, a.Event, a.BoundAt, a.Contact = c.Person, e.ID, e.At, contact
 			}

@@ -1,0 +1,104 @@
+package proofing_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+func aal(c *proofing.Case) int {
+	if c.Grant == nil || c.Grant.Assessment.AAL == nil {
+		return 0
+	}
+	return *c.Grant.Assessment.AAL
+}
+
+func (w *world) openAs(profile, thumbprint, email string) *proofing.Case {
+	w.t.Helper()
+	r := request(profile)
+	r.Applicant.Thumbprint, r.Identifier.Value = thumbprint, email
+	c, _, err := w.Open(w.t.Context(), w.ca, r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+func TestTheFirstCodeBindsAndALaterOneAuthenticates(t *testing.T) {
+	w := newWorld(t)
+	c := w.openAs("client", "first", "applicant@example.org")
+	c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+	if c.Status != proofing.CaseGranted || aal(c) != 0 {
+		t.Fatalf("the first time: %s, AAL %d; want granted and none", c.Status, aal(c))
+	}
+	w.pass(time.Hour)
+	again := w.openAs("client", "second", "applicant@example.org")
+	again = w.prove(w.prove(again, "b", "email", ""), "b", "sms", "+447400123456")
+	if aal(again) != 1 || !again.Grant.Assessment.Restricted {
+		t.Errorf("the second time: AAL %d, restricted %v; want 1 and true", aal(again), again.Grant.Assessment.Restricted)
+	}
+	if again.Person != c.Person {
+		t.Error("one person became two")
+	}
+}
+
+func TestACaseThatDemandsAnAALTakesASecondCode(t *testing.T) {
+	w := newWorld(t)
+	c := w.open("sign")
+	if _, err := w.StartChallenge(t.Context(), w.ca, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+	if c.Status != proofing.CaseOpen {
+		t.Fatalf("after a first code: %s; a binding authenticates nobody", c.Status)
+	}
+	w.pass(time.Minute)
+	c = w.prove(c, "b", "sms", "+447400123456")
+	if c.Status != proofing.CaseGranted || aal(c) != 1 {
+		t.Errorf("after the second: %s, AAL %d", c.Status, aal(c))
+	}
+	if n := len(w.post.last(t, "sms_code").Code.Reveal()); n != 8 {
+		t.Errorf("a bound number got %d digits, want 8", n)
+	}
+}
+
+func TestANumberThatChangesHandsStartsAnew(t *testing.T) {
+	w := newWorld(t)
+	mine := w.openAs("client", "first", "one@example.org")
+	w.prove(w.prove(mine, "b", "email", ""), "b", "sms", "+447400123456")
+	w.pass(time.Hour)
+	theirs := w.openAs("client", "second", "two@example.org")
+	theirs = w.prove(w.prove(theirs, "b", "email", ""), "b", "sms", "+447400123456")
+	if aal(theirs) != 0 {
+		t.Errorf("the new holder inherits AAL %d", aal(theirs))
+	}
+	w.pass(time.Hour)
+	theirs = w.openAs("client", "third", "two@example.org")
+	theirs = w.prove(w.prove(theirs, "b", "email", ""), "b", "sms", "+447400123456")
+	if aal(theirs) != 1 {
+		t.Errorf("the new holder, later: AAL %d, want 1", aal(theirs))
+	}
+	w.pass(time.Hour)
+	mine = w.openAs("client", "fourth", "one@example.org")
+	mine = w.prove(w.prove(mine, "b", "email", ""), "b", "sms", "+447400123456")
+	if aal(mine) != 0 {
+		t.Errorf("the former holder keeps AAL %d", aal(mine))
+	}
+}
+
+func TestAKnownNumberThatComesFirstTellsWhoItIs(t *testing.T) {
+	w := newWorld(t)
+	c := w.openAs("client", "first", "one@example.org")
+	c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+	w.pass(time.Hour)
+	other := w.openAs("client", "second", "new@example.org")
+	other = w.prove(w.prove(other, "b", "sms", "+447400123456"), "b", "email", "")
+	if other.Person != c.Person || aal(other) != 1 {
+		t.Errorf("same person %v, AAL %d; want the number to authenticate its person", other.Person == c.Person, aal(other))
+	}
+	p, err := w.People.Get(t.Context(), c.Person)
+	if err != nil || len(p.Bindings) != 3 {
+		t.Errorf("the person has %+v, %v; want three addresses", p, err)
+	}
+}
