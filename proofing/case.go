@@ -60,12 +60,12 @@ type Case struct {
 
 	// Browser is the hash of the browser that claimed the case by completing
 	// the first challenge.
-	Browser string `json:"browser,omitempty"`
-	Person  string `json:"person,omitempty"`
-	Attempts  []Attempt  `json:"attempts,omitempty"`
-	Evidence  []Evidence `json:"evidence,omitempty"`
-	Grant     *Grant     `json:"grant,omitempty"`
-	Outbox    Outbox     `json:"outbox,omitempty"`
+	Browser  string     `json:"browser,omitempty"`
+	Person   string     `json:"person,omitempty"`
+	Attempts []Attempt  `json:"attempts,omitempty"`
+	Evidence []Evidence `json:"evidence,omitempty"`
+	Grant    *Grant     `json:"grant,omitempty"`
+	Outbox   Outbox     `json:"outbox,omitempty"`
 }
 
 // Freeze is somebody's word that it was not them.
