@@ -126,12 +126,16 @@ func (o *object) timeUntil(name string, limit time.Time, limitName string) time.
 	return t
 }
 
-// parseTime reads RFC 3339, in which "t" and "z" may be lower case (5.6). The
-// first and the last years are left free: a zero time means none, and the
-// expiry of an event must still have four digits.
+// rfc3339 is the grammar of RFC 3339 5.6; time.Parse is more lenient, and checks
+// what a grammar cannot.
+var rfc3339 = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+
+// parseTime reads RFC 3339, in which "t" and "z" may be lower case. The first and
+// the last years are left free: a zero time means none, and the expiry of an
+// event must still have four digits.
 func parseTime(text string) (time.Time, error) {
-	var t time.Time
-	if err := t.UnmarshalText([]byte(strings.ToUpper(text))); err != nil {
+	t, err := time.Parse(time.RFC3339, strings.ToUpper(text))
+	if err != nil || !rfc3339.MatchString(text) {
 		return time.Time{}, fmt.Errorf("%s is not a time as in RFC 3339", quote(text))
 	}
 	if t = t.UTC(); t.Year() < 2 || t.Year() > 9998 {
