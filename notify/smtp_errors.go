@@ -27,7 +27,7 @@ func failure(ctx context.Context, phase string, err error) *proofing.SendError {
 	if reply := replyIn(err); reply != nil {
 		return replyFailure(phase, reply)
 	}
-	cause := fmt.Errorf("%s: %w", phase, err)
+	cause := fmt.Errorf("%s: %w", phase, withoutProse(err))
 	var (
 		certificate *tls.CertificateVerificationError
 		wrongName   x509.HostnameError
@@ -94,8 +94,12 @@ func replyIn(err error) *textproto.Error {
 	return nil
 }
 
-// withoutProse keeps the numbers of a server's reply.
+// withoutProse keeps the numbers of a server's reply, and errors that are not one.
 func withoutProse(err error) error {
+	var nonsense textproto.ProtocolError
+	if errors.As(err, &nonsense) {
+		return errors.New("the answer is not SMTP")
+	}
 	reply := replyIn(err)
 	if reply == nil {
 		return err

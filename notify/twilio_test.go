@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -269,6 +271,24 @@ func TestTwilioUsesTheClientItIsGiven(t *testing.T) {
 	_, err := newTwilio(t, config).Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
 	if wantFailure(t, err, proofing.NotSent, "unreachable"); !errors.Is(err, refusal) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestTwilioFollowsNoRedirect(t *testing.T) {
+	var elsewhere atomic.Int32
+	mux := http.NewServeMux()
+	mux.HandleFunc("/2010-04-01/", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere", http.StatusPermanentRedirect)
+	})
+	mux.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) })
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	_, config := startDouble(t)
+	config.BaseURL, config.HTTP = server.URL, server.Client()
+	_, err := newTwilio(t, config).Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
+	wantFailure(t, err, proofing.Refused, "configuration")
+	if elsewhere.Load() != 0 {
+		t.Error("the code was carried elsewhere")
 	}
 }
 
