@@ -125,9 +125,7 @@ func (t *Twilio) Deliver(ctx context.Context, m proofing.Message, r Rendered) (p
 		return proofing.Receipt{}, refused(reasonConfiguration, errors.New("a text message needs a text"))
 	}
 	call := &twilioCall{ctx: ctx, twilio: t}
-	// A handler made here, and not by the library, does not read the environment.
-	service := api.NewApiService(&client.RequestHandler{Client: call})
-	made, err := service.CreateMessage(t.params(m, r))
+	made, err := api.NewApiServiceWithClient(call).CreateMessage(t.params(m, r))
 	if err != nil {
 		return proofing.Receipt{}, call.failure(err)
 	}

@@ -56,6 +56,8 @@ func (c *twilioCall) SendRequest(method, rawURL string, form url.Values, _ map[s
 	if err != nil {
 		return nil, err
 	}
+	// Only the path is taken: into the host the library has put what it found in
+	// the environment.
 	ctx := httptrace.WithClientTrace(c.ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { c.connected.Store(true) },
 	})
