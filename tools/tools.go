@@ -1,0 +1,7 @@
+//go:build tools
+
+// Package tools pins the programs that tests run, so that every machine builds
+// the same ones from the same sources.
+package tools
+
+import _ "github.com/mailhog/MailHog"
