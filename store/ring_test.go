@@ -209,6 +209,14 @@ func TestAnUnknownKeyIsLookedForInTheFile(t *testing.T) {
 	if now, err := command.current(server.seal("07", "n", nil)); !now || err != nil {
 		t.Errorf("the server goes on sealing under the old key: %v", err)
 	}
+	other, err := LoadRing(path)
+	wantNil(t, err)
+	wantNil(t, command.Rotate(day.Add(2*time.Hour)))
+	if err := other.Rotate(day.Add(3 * time.Hour)); err == nil || !strings.Contains(err.Error(), "load it again") {
+		t.Errorf("two rotations from one state: %v", err)
+	}
+	wantNil(t, other.Reload())
+	wantNil(t, other.Rotate(day.Add(3*time.Hour)))
 }
 
 // note is the record of these tests.
