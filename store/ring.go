@@ -97,9 +97,18 @@ func (r *Ring) Create(path string) error {
 }
 
 // replace changes the file and then the ring: nothing is ever sealed under
-// a key that a crash could lose. The caller holds the lock.
+// a key that a crash could lose. A file that somebody else has changed since it
+// was read is left alone, or the keys that it gained would be lost. The caller
+// holds the lock.
 func (r *Ring) replace(keys ringKeys) error {
 	if r.path != "" {
+		there, err := readRing(r.path)
+		if err != nil {
+			return fmt.Errorf("store: key ring: %w", err)
+		}
+		if !there.same(r.ringKeys) {
+			return fmt.Errorf("store: key ring: %s has changed: load it again", r.path)
+		}
 		if err := writeRing(r.path, true, keys); err != nil {
 			return err
 		}

@@ -142,6 +142,13 @@ func (k signingKeyFile) decode() (SigningKey, error) {
 	return SigningKey{ID: id, Created: k.Created, Retired: k.Retired, private: private}, nil
 }
 
+// same compares what would be written: a file may be laid out otherwise.
+func (keys ringKeys) same(other ringKeys) bool {
+	a, aErr := keys.encode()
+	b, bErr := other.encode()
+	return aErr == nil && bErr == nil && bytes.Equal(a, b)
+}
+
 func (keys ringKeys) encode() ([]byte, error) {
 	file := ringFile{Version: ringVersion, Index: keys.index}
 	for _, k := range keys.sealing {

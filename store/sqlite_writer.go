@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // batchSize is the most writes that share a commit. Beyond it the sync is
@@ -50,11 +49,12 @@ func openWriter(ctx context.Context, path string, o Options) (w *writer, err err
 	if w.db, err = openFile(path, "rw", o.Busy, "_synchronous=FULL", walLimit); err != nil {
 		return nil, err
 	}
-	if w.conn, err = w.db.Conn(ctx); err == nil {
-		w.tx, err = prepareTx(ctx, w.conn)
-	}
-	if err != nil {
+	if w.conn, err = w.db.Conn(ctx); err != nil {
 		return nil, errors.Join(err, w.db.Close())
+	}
+	w.tx = &writeTx{}
+	if err := w.tx.prepare(ctx, w.conn); err != nil {
+		return nil, errors.Join(err, w.tx.close(), w.conn.Close(), w.db.Close())
 	}
 	go w.loop()
 	return w, nil
@@ -104,7 +104,7 @@ func (w *writer) close() error {
 	close(w.queue)
 	w.mu.Unlock()
 	<-w.done
-	return errors.Join(w.conn.Close(), w.db.Close())
+	return errors.Join(w.tx.close(), w.conn.Close(), w.db.Close())
 }
 
 func (w *writer) loop() {
@@ -180,8 +180,7 @@ type writeTx struct {
 	version, put, drop, total, setTotal *sql.Stmt
 }
 
-func prepareTx(ctx context.Context, conn *sql.Conn) (*writeTx, error) {
-	var tx writeTx
+func (tx *writeTx) prepare(ctx context.Context, conn *sql.Conn) (err error) {
 	for _, p := range []struct {
 		to  **sql.Stmt
 		sql string
@@ -196,12 +195,23 @@ func prepareTx(ctx context.Context, conn *sql.Conn) (*writeTx, error) {
 		{&tx.setTotal, `INSERT INTO counter (bucket, name, total, expires) VALUES (?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET total = excluded.total, expires = excluded.expires`},
 	} {
-		var err error
 		if *p.to, err = conn.PrepareContext(ctx, p.sql); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return &tx, nil
+	return nil
+}
+
+// close matters: statements of a sql.Conn are nobody else's to close, and one
+// left open would keep the file open and locked.
+func (tx *writeTx) close() error {
+	var errs []error
+	for _, stmt := range []*sql.Stmt{tx.version, tx.put, tx.drop, tx.total, tx.setTotal} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (tx *writeTx) compare(bucket string, op Op, now int64) error {
@@ -251,56 +261,4 @@ func (tx *writeTx) counter(bucket, name string, now int64) (c counter, err error
 func (tx *writeTx) setCounter(bucket, name string, total int64, expires sql.NullInt64) error {
 	_, err := tx.setTotal.Exec(bucket, []byte(name), total, expires)
 	return err
-}
-
-// sweepSize is the most rows of each table that one removal takes, so that no
-// caller waits long behind it.
-const sweepSize = 500
-
-func (s *SQLite) sweepEvery(d time.Duration) {
-	t := time.NewTicker(d)
-	defer t.Stop()
-	for {
-		select {
-		case <-s.closed:
-			return
-		case <-t.C:
-		}
-		// A sweep that fails is no news: whoever writes hears of the same trouble,
-		// and the next sweep tries again.
-		for more := true; more; {
-			more, _ = s.sweep()
-			select {
-			case <-s.closed:
-				return
-			default:
-			}
-		}
-	}
-}
-
-// sweep removes up to sweepSize expired rows of each table and says whether
-// there may be more.
-func (s *SQLite) sweep() (more bool, err error) {
-	err = s.writes.do(context.Background(), "sweep", func(*writeTx) error {
-		now := s.now().UnixMilli()
-		for _, table := range []string{"item", "counter"} {
-			n, err := s.writes.sweepTable(table, now)
-			if err != nil {
-				return err
-			}
-			more = more || n == sweepSize
-		}
-		return nil
-	})
-	return more && err == nil, err
-}
-
-func (w *writer) sweepTable(table string, now int64) (int64, error) {
-	result, err := w.conn.ExecContext(context.Background(), `DELETE FROM `+table+` WHERE (bucket, name) IN
-		(SELECT bucket, name FROM `+table+` WHERE expires <= ? LIMIT ?)`, now, sweepSize)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }

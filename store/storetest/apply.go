@@ -223,8 +223,8 @@ func checkOneWinner(t T, kv store.KV) {
 		var won atomic.Int32
 		together(16, func(i int) {
 			err := kv.Apply(t.Context(), "07", []store.Op{
-				{Name: fmt.Sprint("prize", round), If: store.Absent, Value: []byte{byte(i)}},
 				put(fmt.Sprint("mark", round, "/", i), ""),
+				{Name: fmt.Sprint("prize", round), If: store.Absent, Value: []byte{byte(i)}},
 			})
 			switch {
 			case err == nil:
