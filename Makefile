@@ -1,0 +1,61 @@
+# Everything that is run on this project goes through here. `make test` needs
+# nothing but Go and make: it uses the parts that it finds and installs what is
+# missing, or names the command and fails.
+
+export CGO_ENABLED ?= 0
+BIN := $(CURDIR)/bin
+# Tests end by themselves; no single package may take longer than this.
+TIMEOUT ?= 15m
+
+.PHONY: test build tools check unit e2e race fuzz soak bench clean
+
+# The whole of continuous integration.
+test: tools check unit e2e
+
+build:
+	go build -trimpath -o $(BIN)/countersign ./cmd/countersign
+
+# What the tests run beside the program.
+tools: $(BIN)/MailHog browser
+
+$(BIN)/MailHog: tools/go.mod tools/go.sum tools/tools.go tools/linkio/linkio.go
+	go -C tools build -o $(BIN)/MailHog github.com/mailhog/MailHog
+
+.PHONY: browser
+browser:
+	@sh tools/browser.sh
+
+# The formatter and the vet of every module.
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
+	go vet ./...
+	go -C e2e vet ./...
+
+unit: $(BIN)/MailHog
+	go test -timeout $(TIMEOUT) ./...
+
+# The real program, driven from outside: a browser, a mail server, a double of Twilio.
+e2e: build tools
+	go -C e2e test -count=1 -timeout $(TIMEOUT) ./...
+
+race:
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
+
+# How long each fuzz target runs.
+FUZZTIME ?= 60s
+fuzz:
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; done
+
+# Long runs: the crash tests with hundreds of kills.
+soak:
+	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 2h -run 'Kill|Crash|Every' ./store/... ./proofing/...
+	COUNTERSIGN_SOAK=1 go -C e2e test -count=1 -timeout 2h -run 'Kill' ./...
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -rf $(BIN)
