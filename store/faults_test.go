@@ -205,6 +205,7 @@ func (f looseAdd) Add(ctx context.Context, bucket, name string, delta int64, ttl
 	if err != nil || delta <= 0 {
 		return f.KV.Add(ctx, bucket, name, delta, ttl)
 	}
+	time.Sleep(time.Millisecond) // for others to come between
 	if _, expires, err = f.KV.Add(ctx, bucket, name, delta, ttl); err != nil {
 		return 0, expires, err
 	}

@@ -16,8 +16,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/countersign-id/countersign/proofing"
 )
 
 var day = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -219,21 +217,6 @@ func TestAnUnknownKeyIsLookedForInTheFile(t *testing.T) {
 	wantNil(t, other.Rotate(day.Add(3*time.Hour)))
 }
 
-// note is the record of these tests.
-type note struct {
-	Text    string
-	Indexed []string
-}
-
-func (n *note) Indexes() (indexes []proofing.Index) {
-	for _, value := range n.Indexed {
-		indexes = append(indexes, proofing.Index{Name: "word", Value: value})
-	}
-	return indexes
-}
-
-func (*note) ExpiresAt() time.Time { return time.Time{} }
-
 func TestRotationBesideWriters(t *testing.T) {
 	ctx := t.Context()
 	s := openTest(t, testPath(t), Options{})
@@ -290,76 +273,5 @@ func TestPruneKeepsSigningKeysThatStatementsNeed(t *testing.T) {
 	keys := r.SigningKeys()
 	if len(keys) != 3 || !keys[2].Retired.Equal(day.Add(2*time.Hour)) {
 		t.Errorf("left: %v", keys)
-	}
-}
-
-func TestAnUpdatePutsRightWhatAnOlderProgramIndexed(t *testing.T) {
-	ctx := t.Context()
-	s, r := openTest(t, testPath(t), Options{}), newTestRing(t)
-	older := NewTable[unindexed](s, r, "note")
-	wantNil(t, older.Create(ctx, "07a", &unindexed{Text: "x", Indexed: []string{"new"}, Old: "old"}))
-	table := NewTable[note](s, r, "note")
-	if _, err := table.Update(ctx, "07a", func(*note) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	items, err := s.Scan(ctx, "07", "i/", "", 10)
-	if err != nil || len(items) != 1 || items[0].Name != "i/note/word/new!07a" {
-		t.Errorf("%v, %v", items, err)
-	}
-}
-
-// unindexed is a note as a program knew it that indexed something else.
-type unindexed struct {
-	Text    string
-	Indexed []string
-	Old     string
-}
-
-func (n *unindexed) Indexes() []proofing.Index {
-	return []proofing.Index{{Name: "old", Value: n.Old}}
-}
-func (*unindexed) ExpiresAt() time.Time { return time.Time{} }
-
-func TestTableRefusesWhatCannotBeAName(t *testing.T) {
-	ctx := t.Context()
-	s, r := openTest(t, testPath(t), Options{}), newTestRing(t)
-	table := NewTable[note](s, r, "note")
-	many := make([]string, maxEntries+1)
-	for i := range many {
-		many[i] = fmt.Sprint(i)
-	}
-	for name, err := range map[string]error{
-		"an id":            table.Create(ctx, "99a", &note{}),
-		"a long value":     table.Create(ctx, "07a", &note{Indexed: []string{strings.Repeat("v", MaxName)}}),
-		"too many entries": table.Create(ctx, "07a", &note{Indexed: many}),
-		"too big a record": table.Create(ctx, "07a", &note{Text: strings.Repeat("t", MaxValue)}),
-	} {
-		if !errors.Is(err, ErrInvalid) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	_, _, err := table.List(ctx, proofing.Query{Index: "a/b"})
-	_, _, bucketErr := table.List(ctx, proofing.Query{Index: "word", Bucket: "99"})
-	_, findErr := table.Find(ctx, "07", "", "x")
-	for _, err := range []error{err, bucketErr, findErr} {
-		if !errors.Is(err, ErrInvalid) {
-			t.Errorf("got %v", err)
-		}
-	}
-	wantNil(t, table.Create(ctx, "07a", &note{Indexed: many[1:]}))
-	if _, err := table.Update(ctx, "07a", func(n *note) error {
-		for i := range n.Indexed {
-			n.Indexed[i] += "x"
-		}
-		return nil
-	}); err != nil {
-		t.Errorf("moving the most entries there can be: %v", err)
-	}
-	for _, kind := range []string{"", "a/b", "Case", strings.Repeat("k", 33)} {
-		func() {
-			defer func() { _ = recover() }()
-			NewTable[note](s, r, kind)
-			t.Errorf("a table of kind %q was made", kind)
-		}()
 	}
 }

@@ -245,7 +245,7 @@ func checkOneWinner(t T, kv store.KV) {
 }
 
 func checkNoLostUpdate(t T, kv store.KV) {
-	const callers, each = 6, 8
+	const callers, each = 8, 25
 	apply(t, kv, "07", store.Op{Name: "a", If: store.Absent, Value: []byte{0}})
 	together(callers, func(int) {
 		for done := 0; done < each; {
