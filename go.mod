@@ -3,7 +3,9 @@ module github.com/countersign-id/countersign
 go 1.26.0
 
 require (
+	github.com/alecthomas/kong v1.17.0
 	github.com/nyaruka/phonenumbers v1.8.1
+	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/net v0.62.0
 )
 
