@@ -1,0 +1,282 @@
+package main
+
+import (
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// Config is everything that an operator decides, in one YAML file. The comments
+// of its fields are the manual; `countersign config example` prints a file that
+// shows every setting in its place.
+//
+// Every setting outside of profiles and sms.prices can be overridden by an environment variable
+// that is named for its path: smtp.host by COUNTERSIGN_SMTP_HOST, a list by
+// its members with commas between them. An empty variable overrides nothing.
+//
+// A secret is never written in the file but referred to: "file:/run/secrets/smtp"
+// (a file that only its owner can read; one newline at its end is dropped) or
+// "env:SMTP_PASSWORD".
+//
+// Durations are written "90s", "10m", "12h" or "30d"; a day has 24 hours.
+type Config struct {
+	// Origin is where people reach this service: scheme and host, and a port if
+	// it is not the scheme's own. Every link in a message begins with it. It
+	// must be https; http is only for this machine (localhost), to try things out.
+	Origin    string          `yaml:"origin"`
+	Operator  OperatorConfig  `yaml:"operator"`
+	Listeners ListenersConfig `yaml:"listeners"`
+	Store     StoreConfig     `yaml:"store"`
+	// Providers says who delivers messages.
+	Providers ProvidersConfig `yaml:"providers"`
+	SMTP      SMTPConfig      `yaml:"smtp"`
+	Twilio    TwilioConfig    `yaml:"twilio"`
+	SMS       SMSConfig       `yaml:"sms"`
+	Assurance AssuranceConfig `yaml:"assurance"`
+	Limits    LimitsConfig    `yaml:"limits"`
+	Log       LogConfig       `yaml:"log"`
+	// Profiles says, by name, what each kind of certificate demands of the person
+	// behind a request. A CA asks for a profile by its name, so a
+	// name stays as it is: letters a-z, digits and hyphens.
+	Profiles map[string]ProfileConfig `yaml:"profiles"`
+}
+
+// OperatorConfig is who runs this service, as people read it.
+type OperatorConfig struct {
+	// Name stands in every message and on every page.
+	Name string `yaml:"name"`
+	// Contact is an e-mail address or https link for people who need help.
+	Contact string `yaml:"contact"`
+}
+
+// ListenersConfig is where the service listens, as host:port. Neither listener speaks
+// TLS: something before it must, unless both ends are on this machine.
+type ListenersConfig struct {
+	// People serves the pages.
+	People string `yaml:"people"`
+	// CAs serves the interface for certificate authorities. It need not be
+	// reachable from anywhere else than from them.
+	CAs string `yaml:"cas"`
+	// TrustedProxies are the networks ("10.0.0.0/8") of the proxies whose
+	// X-Forwarded-For is believed. Without one, limits for a client count
+	// whoever connects: behind a proxy that would be everybody at once.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+}
+
+// StoreConfig is where records are kept.
+type StoreConfig struct {
+	// Path is the database's file. It is made when it is first used.
+	Path string `yaml:"path"`
+	// KeyRing is the file of the keys that records are sealed with. It is made
+	// with the store. Keep it out of the store's backups, and a copy of it elsewhere:
+	// nobody can read the store without it.
+	KeyRing string `yaml:"key_ring"`
+}
+
+// ProvidersConfig chooses who delivers messages of each kind.
+type ProvidersConfig struct {
+	// Email is "smtp", or "mailbox": a page that shows what would have been sent,
+	// to try things out on one machine, or "none".
+	Email string `yaml:"email"`
+	// SMS is "twilio", "mailbox" or "none".
+	SMS string `yaml:"sms"`
+}
+
+// SMTPConfig is the server that takes our mail.
+type SMTPConfig struct {
+	Host string `yaml:"host"`
+	// Port is 587 unless set, or 465 with tls: implicit.
+	Port int `yaml:"port"`
+	// TLS is "starttls" (a server that does not offer it gets no mail),
+	// "implicit", or "none", which is for a server on this machine.
+	TLS string `yaml:"tls"`
+	// AllowPlaintext lets tls: none reach another machine. Codes then cross the
+	// network in the clear: for development only.
+	AllowPlaintext bool `yaml:"allow_plaintext"`
+	// Username and Password log in at the server; without them nobody does.
+	Username string          `yaml:"username"`
+	Password proofing.Secret `yaml:"password"`
+	// From is the address that mails come from, FromName the name beside it; the
+	// name is the operator's unless set.
+	From     string `yaml:"from"`
+	FromName string `yaml:"from_name"`
+	// ReplyTo is the address that answers go to, if not From.
+	ReplyTo string     `yaml:"reply_to"`
+	DKIM    DKIMConfig `yaml:"dkim"`
+}
+
+// DKIMConfig signs mails here. Leave it out if the server does that.
+type DKIMConfig struct {
+	// Domain is the domain of From unless set.
+	Domain   string `yaml:"domain"`
+	Selector string `yaml:"selector"`
+	// Key is a private key in PEM form: RSA of 2048 bits or more, or Ed25519.
+	Key proofing.Secret `yaml:"key"`
+}
+
+// TwilioConfig is the account that sends text messages.
+type TwilioConfig struct {
+	AccountSID string          `yaml:"account_sid"`
+	AuthToken  proofing.Secret `yaml:"auth_token"`
+	// From is our number in E.164 form, or MessagingServiceSID names the service
+	// that picks one. Exactly one of the two is set.
+	From                string `yaml:"from"`
+	MessagingServiceSID string `yaml:"messaging_service_sid"`
+	// BaseURL replaces https://api.twilio.com: a region of Twilio's, or a double.
+	BaseURL string `yaml:"base_url"`
+	// StatusCallbacks asks Twilio to report on every message to
+	// <origin>/hooks/sms/…, which must then be reachable from it.
+	StatusCallbacks bool `yaml:"status_callbacks"`
+}
+
+// SMSConfig is to whom text messages go, and what they cost.
+type SMSConfig struct {
+	// Countries lists where numbers may be from, as ISO 3166-1 codes ("DE").
+	// It is empty until set: no number is accepted, because every country that is open
+	// can be used to make us pay for messages that nobody waits for.
+	Countries []string `yaml:"countries"`
+	// Prices is what one message costs, by country or under "default", in the
+	// currency of limits.ca_spend_day. What has no price would never meet that limit, so
+	// with a provider that costs money every country needs one.
+	Prices map[string]Money `yaml:"prices"`
+}
+
+// AssuranceConfig is how levels are named, and what the operator attests of this
+// installation. Nothing here or in a profile can raise a label above its rules.
+type AssuranceConfig struct {
+	// Framework is the revision of NIST SP 800-63 that labels are given in,
+	// where a profile does not say: sp800-63-4, sp800-63-3, or sp800-63-3+63bsup1.
+	Framework proofing.Framework `yaml:"framework"`
+	// VerifierFIPS140Validated says that this service runs on a cryptographic module with a
+	// FIPS 140 validation. Without it no label is above AAL2.
+	VerifierFIPS140Validated bool `yaml:"verifier_fips140_validated"`
+	// AcceptUnverifiedLineType counts an SMS as an authenticator though nobody
+	// knows whether its number is a mobile, a landline or VoIP. SP 800-63B 5.1.3.3
+	// asks that a number be tied to a physical device; revision 4 does not ask here.
+	AcceptUnverifiedLineType bool `yaml:"accept_unverified_line_type"`
+	// RequireAttestation counts a security key without a trusted attestation as
+	// one factor only.
+	RequireAttestation bool `yaml:"require_attestation"`
+}
+
+// LimitsConfig bounds what people, clients and CAs can make us send. Each
+// must be at least 1.
+type LimitsConfig struct {
+	// Cooldown is the time between two messages of one attempt; it doubles with each.
+	Cooldown time.Duration `yaml:"cooldown"`
+	// AddressHour and AddressDay are messages to one address.
+	AddressHour int64 `yaml:"address_hour"`
+	AddressDay  int64 `yaml:"address_day"`
+	// PrefixHour is messages to one range of ten thousand numbers.
+	PrefixHour int64 `yaml:"prefix_hour"`
+	// ClientHour is messages asked for from one network address, ClientOpensHour
+	// requests that people open themselves from one.
+	ClientHour      int64 `yaml:"client_hour"`
+	ClientOpensHour int64 `yaml:"client_opens_hour"`
+	// CAMessagesDay and CASpendDay are the budget of one CA in a day (UTC): beyond it
+	// nothing is sent for it until midnight. `ca add` can give a CA its own.
+	CAMessagesDay int64 `yaml:"ca_messages_day"`
+	CASpendDay    Money `yaml:"ca_spend_day"`
+	// AttemptsPerCase is attempts at one method in one case, CodesPerAttempt
+	// codes in one of them.
+	AttemptsPerCase int `yaml:"attempts_per_case"`
+	CodesPerAttempt int `yaml:"codes_per_attempt"`
+	// FailuresInRow is wrong answers in a row at one address before it is
+	// blocked: 100 at most (SP 800-63B 5.2.2; SP 800-63B-4 3.2.2).
+	FailuresInRow int64 `yaml:"failures_in_row"`
+	// FreezeLifetime is how long a case waits to be restored after somebody has
+	// said "this was not me"; then it ends.
+	FreezeLifetime time.Duration `yaml:"freeze_lifetime"`
+}
+
+// LogConfig is what the service says on standard error.
+type LogConfig struct {
+	// Level is debug, info, warn or error.
+	Level string `yaml:"level"`
+	// Format is json or text.
+	Format string `yaml:"format"`
+}
+
+// ProfileConfig is what one kind of certificate demands.
+type ProfileConfig struct {
+	// Title is what people read: "Client certificate".
+	Title string `yaml:"title"`
+	// Framework is assurance.framework unless set.
+	Framework proofing.Framework `yaml:"framework"`
+	// Identifiers are what may be asked for: email, dns, ip,
+	// permanent-identifier, hardware-module, organization. A person is entitled
+	// to an email by confirming it, and to any other by `registry add`.
+	Identifiers []string `yaml:"identifiers"`
+	// Methods are offered to the person, in this order: email, sms.
+	Methods []string      `yaml:"methods"`
+	Require RequireConfig `yaml:"require"`
+	// RequireStart sends nothing before the CA says that its account asked for
+	// the challenge (RFC 8555 7.5.1).
+	RequireStart bool `yaml:"require_start"`
+	// SelfService lets a person open a request without a call of the CA.
+	SelfService bool `yaml:"self_service"`
+	// EV marks extended validation code signing, and turns on its rules.
+	EV bool `yaml:"ev"`
+	// Approvals is how many approvers must agree once the evidence is complete.
+	Approvals int `yaml:"approvals"`
+	// ReviewEntitlement sends a person who is not entitled to the identifier to
+	// review by people, instead of refusing them.
+	ReviewEntitlement bool `yaml:"review_entitlement"`
+	// CaseLifetime is how long a person has; 7d unless set.
+	CaseLifetime time.Duration `yaml:"case_lifetime"`
+	// GrantLifetime is how long the CA may rely on the outcome; 30d unless set.
+	// The most is 398d for EV and 825d otherwise.
+	GrantLifetime time.Duration `yaml:"grant_lifetime"`
+	// RecheckAfter is when the CA should ask again within that time.
+	RecheckAfter time.Duration `yaml:"recheck_after"`
+	// Retention is how long the record stays after the end of the case or of its grant:
+	// 90d unless set, and 1191d for EV.
+	Retention time.Duration `yaml:"retention"`
+}
+
+// RequireConfig is what must be reached before a request is granted. What is
+// left out is not demanded.
+type RequireConfig struct {
+	// IAL, AAL and FAL are the least levels, in the numbers of the framework.
+	IAL int `yaml:"ial"`
+	AAL int `yaml:"aal"`
+	FAL int `yaml:"fal"`
+	// PhishingResistant demands an authenticator that a false site cannot use.
+	PhishingResistant bool `yaml:"phishing_resistant"`
+	// ConfirmedAddresses must each be confirmed in the case: email, phone.
+	ConfirmedAddresses []proofing.Channel `yaml:"confirmed_addresses"`
+	// AllMethods must each be passed in the case.
+	AllMethods []string `yaml:"all_methods"`
+}
+
+// defaultConfig is what holds where neither the file nor the environment speaks.
+func defaultConfig() Config {
+	l := proofing.DefaultLimits()
+	return Config{
+		Listeners: ListenersConfig{People: "127.0.0.1:8080", CAs: "127.0.0.1:8081"},
+		Store:     StoreConfig{Path: "countersign.db", KeyRing: "countersign.keys"},
+		Providers: ProvidersConfig{Email: providerSMTP, SMS: providerNone},
+		SMTP:      SMTPConfig{TLS: tlsStart},
+		Assurance: AssuranceConfig{Framework: proofing.R4},
+		Limits: LimitsConfig{
+			Cooldown: l.Cooldown, AddressHour: l.AddressHour, AddressDay: l.AddressDay, PrefixHour: l.PrefixHour,
+			ClientHour: l.ClientHour, ClientOpensHour: l.ClientOpens,
+			CAMessagesDay: l.CAMessagesDay, CASpendDay: Money(l.CASpendDayMicros),
+			AttemptsPerCase: l.AttemptsPerCase, CodesPerAttempt: l.CodesPerAttempt, FailuresInRow: l.FailuresInRow,
+			FreezeLifetime: 24 * time.Hour,
+		},
+		Log: LogConfig{Level: "info", Format: "json"},
+	}
+}
+
+// The names of providers and the values of smtp.tls.
+const (
+	providerSMTP    = "smtp"
+	providerTwilio  = "twilio"
+	providerMailbox = "mailbox"
+	providerNone    = "none"
+
+	tlsStart    = "starttls"
+	tlsImplicit = "implicit"
+	tlsNone     = "none"
+)

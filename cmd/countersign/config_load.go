@@ -1,0 +1,33 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+)
+
+// loadConfig reads the file, lays the environment over it and judges the whole.
+// The error is a configError, with every mistake at once, or says why the file
+// cannot be read. The report has the warnings.
+func loadConfig(path string, environ []string) (*Config, *report, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("read configuration: %w: name one with --config or %s; `countersign config example` prints one to begin with", err, envConfig)}
+	}
+	c, r := readConfig(path, text, environ)
+	if r.failed() {
+		return nil, r, configError{r}
+	}
+	return c, r, nil
+}
+
+// readConfig is loadConfig for a text that has been read already.
+func readConfig(name string, text []byte, environ []string) (*Config, *report) {
+	c := defaultConfig()
+	d := decoder{report: newReport(name), secrets: secretReader{env: environment(environ)}}
+	if d.decode(bytes.NewReader(text), &c) {
+		d.override(environ, &c)
+		c.validate(d.report)
+	}
+	return &c, d.report
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// validate reports everything that is wrong with the values themselves and with
+// how they fit together. It calls nobody.
+func (c *Config) validate(r *report) {
+	c.validateOrigin(r)
+	c.validateOperator(r)
+	c.validateListeners(r)
+	need(r, "store.path", c.Store.Path)
+	need(r, "store.key_ring", c.Store.KeyRing)
+	if c.Store.Path != "" && c.Store.Path == c.Store.KeyRing {
+		r.mistake("store.key_ring", "must be a file of its own, not the store's")
+	}
+	c.validateProviders(r)
+	if r.given("smtp") {
+		c.validateSMTP(r)
+	}
+	if r.given("twilio") {
+		c.validateTwilio(r)
+	}
+	c.validateSMS(r)
+	validateFramework(r, "assurance.framework", c.Assurance.Framework)
+	c.validateLimits(r)
+	oneOf(r, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(r, "log.format", c.Log.Format, "json", "text")
+	c.judge(r)
+}
+
+// faulty says whether the path has a mistake already, so that a value that could
+// not be read is not also called missing.
+func faulty(r *report, path string) bool {
+	return slices.ContainsFunc(r.findings, func(f finding) bool { return f.Path == path && !f.Warning })
+}
+
+func need(r *report, path, value string) {
+	if strings.TrimSpace(value) == "" && !faulty(r, path) {
+		r.mistake(path, "is missing")
+	}
+	if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		r.mistake(path, "must be one line")
+	}
+}
+
+func oneOf(r *report, path, value string, values ...string) {
+	if !slices.Contains(values, value) && !faulty(r, path) {
+		r.mistake(path, "must be one of %s, not %q", strings.Join(values, ", "), value)
+	}
+}
+
+func (c *Config) validateOrigin(r *report) {
+	need(r, "origin", c.Origin)
+	if faulty(r, "origin") {
+		return
+	}
+	u, err := url.Parse(c.Origin)
+	switch {
+	case err != nil || u.Hostname() == "" || u.User != nil || c.Origin != u.Scheme+"://"+u.Host || c.Origin != strings.ToLower(c.Origin):
+		r.mistake("origin", "must be a scheme and a host in lower case, such as https://proof.example.org, with no path and no / at the end")
+	case u.Scheme == "https":
+	case u.Scheme != "http":
+		r.mistake("origin", "must be https, not %s", u.Scheme)
+	case !isLoopback(u.Hostname()):
+		r.mistake("origin", "must be https: http is only for this machine (localhost), because links to %s would carry secrets in the clear", u.Hostname())
+	}
+}
+
+// local says whether nobody but this machine can reach the origin.
+func (c *Config) local() bool {
+	u, err := url.Parse(c.Origin)
+	return err == nil && isLoopback(u.Hostname())
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+func (c *Config) validateOperator(r *report) {
+	need(r, "operator.name", c.Operator.Name)
+	need(r, "operator.contact", c.Operator.Contact)
+	if faulty(r, "operator.contact") {
+		return
+	}
+	if u, err := url.Parse(c.Operator.Contact); err == nil && u.Scheme == "https" && u.Host != "" {
+		return
+	}
+	if !isAddress(c.Operator.Contact) {
+		r.mistake("operator.contact", "must be an e-mail address or an https link for people who need help")
+	}
+}
+
+// isAddress accepts a bare e-mail address.
+func isAddress(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Name == "" && a.Address == s
+}
+
+func (c *Config) validateListeners(r *report) {
+	for _, l := range []struct{ path, value string }{{"listeners.people", c.Listeners.People}, {"listeners.cas", c.Listeners.CAs}} {
+		if _, port, err := net.SplitHostPort(l.value); err != nil || !isPort(port) {
+			r.mistake(l.path, "must be host:port, such as 127.0.0.1:8080, not %q", l.value)
+		}
+	}
+	if c.Listeners.People == c.Listeners.CAs && !faulty(r, "listeners.people") {
+		r.mistake("listeners.cas", "must differ from listeners.people: what CAs may call is not for everybody")
+	}
+	for i, network := range c.Listeners.TrustedProxies {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			r.mistake("listeners.trusted_proxies["+strconv.Itoa(i)+"]", "must be a network such as 10.0.0.0/8, not %q", network)
+		}
+	}
+}
+
+func isPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 1 && n <= 65535
+}
+
+func (c *Config) validateProviders(r *report) {
+	oneOf(r, "providers.email", c.Providers.Email, providerSMTP, providerMailbox, providerNone)
+	oneOf(r, "providers.sms", c.Providers.SMS, providerTwilio, providerMailbox, providerNone)
+	if c.Providers.Email == providerSMTP && !r.given("smtp") {
+		r.mistake("providers.email", "smtp needs the section smtp, which is missing")
+	}
+	if c.Providers.SMS == providerTwilio && !r.given("twilio") {
+		r.mistake("providers.sms", "twilio needs the section twilio, which is missing")
+	}
+	for _, p := range []struct{ path, value string }{{"providers.email", c.Providers.Email}, {"providers.sms", c.Providers.SMS}} {
+		switch {
+		case p.value != providerMailbox:
+		case c.local():
+			r.warning(p.path, "mailbox sends nothing to anybody: it shows messages, codes included, on a page, to try things out")
+		default:
+			r.mistake(p.path, "mailbox shows every code to whoever opens its page: it is only for an origin on this machine (localhost)")
+		}
+	}
+}
+
+func (c *Config) validateSMTP(r *report) {
+	s := c.SMTP
+	need(r, "smtp.host", s.Host)
+	if r.given("smtp.port") && !isPort(strconv.Itoa(s.Port)) && !faulty(r, "smtp.port") {
+		r.mistake("smtp.port", "must be 1 to 65535, not %d", s.Port)
+	}
+	oneOf(r, "smtp.tls", s.TLS, tlsStart, tlsImplicit, tlsNone)
+	if s.TLS == tlsNone && s.Host != "" && !isLoopback(s.Host) && !s.AllowPlaintext {
+		r.mistake("smtp.tls", "none would send codes in the clear to another machine: use starttls or implicit")
+	}
+	if (s.Username == "") != (s.Password == "") && !faulty(r, "smtp.password") && !faulty(r, "smtp.username") {
+		r.mistake("smtp.username", "username and password go together: set both or neither")
+	}
+	need(r, "smtp.from", s.From)
+	for _, a := range []struct{ path, value string }{{"smtp.from", s.From}, {"smtp.reply_to", s.ReplyTo}} {
+		if a.value != "" && !isAddress(a.value) {
+			r.mistake(a.path, "must be a bare e-mail address, not %q", a.value)
+		}
+	}
+	if r.given("smtp.dkim") {
+		need(r, "smtp.dkim.selector", s.DKIM.Selector)
+		needSecret(r, "smtp.dkim.key", s.DKIM.Key)
+	}
+}
+
+// needSecret is need for what may have several lines, as a key in PEM form has.
+func needSecret(r *report, path string, s proofing.Secret) {
+	if s == "" && !faulty(r, path) {
+		r.mistake(path, "is missing")
+	}
+}
+
+var (
+	accountSID = regexp.MustCompile(`^AC[0-9a-f]{32}$`)
+	serviceSID = regexp.MustCompile(`^MG[0-9a-f]{32}$`)
+	e164       = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+	country    = regexp.MustCompile(`^[A-Z]{2}$`)
+)
+
+func (c *Config) validateTwilio(r *report) {
+	t := c.Twilio
+	if !accountSID.MatchString(t.AccountSID) {
+		r.mistake("twilio.account_sid", "must be AC and 32 hexadecimal digits")
+	}
+	needSecret(r, "twilio.auth_token", t.AuthToken)
+	switch {
+	case (t.From == "") == (t.MessagingServiceSID == ""):
+		r.mistake("twilio", "exactly one of from and messaging_service_sid must be set")
+	case t.From != "" && !e164.MatchString(t.From):
+		r.mistake("twilio.from", "must be a number in E.164 form, such as +15005550006, not %q", t.From)
+	case t.MessagingServiceSID != "" && !serviceSID.MatchString(t.MessagingServiceSID):
+		r.mistake("twilio.messaging_service_sid", "must be MG and 32 hexadecimal digits")
+	}
+	if t.BaseURL == "" {
+		return
+	}
+	u, err := url.Parse(t.BaseURL)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		r.mistake("twilio.base_url", "must be an https URL without user or query")
+	}
+}
+
+func (c *Config) validateSMS(r *report) {
+	for i, code := range c.SMS.Countries {
+		path := "sms.countries[" + strconv.Itoa(i) + "]"
+		switch {
+		case !country.MatchString(code):
+			r.mistake(path, "must be a code of two capital letters (ISO 3166-1), such as DE, not %q", code)
+		case slices.Index(c.SMS.Countries, code) < i:
+			r.mistake(path, "%s is listed twice", code)
+		}
+	}
+	for code := range c.SMS.Prices {
+		if code != defaultPrice && !country.MatchString(code) {
+			r.mistake(join("sms.prices", code), "must be a code of two capital letters (ISO 3166-1) or %q", defaultPrice)
+		}
+	}
+	if c.Providers.SMS != providerTwilio {
+		return
+	}
+	for i, code := range c.SMS.Countries {
+		if c.price(code) == 0 {
+			r.mistake("sms.countries["+strconv.Itoa(i)+"]", "messages to %s have no price: add it to sms.prices, or a default, since a message without one would never meet limits.ca_spend_day", code)
+		}
+	}
+}
+
+func validateFramework(r *report, path string, f proofing.Framework) {
+	oneOf(r, path, string(f), string(proofing.R4), string(proofing.R3), string(proofing.R3Sup1))
+}
+
+func (c *Config) validateLimits(r *report) {
+	l := c.Limits
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{
+		{"address_hour", l.AddressHour}, {"address_day", l.AddressDay}, {"prefix_hour", l.PrefixHour},
+		{"client_hour", l.ClientHour}, {"client_opens_hour", l.ClientOpensHour}, {"ca_messages_day", l.CAMessagesDay},
+		{"attempts_per_case", int64(l.AttemptsPerCase)}, {"codes_per_attempt", int64(l.CodesPerAttempt)}, {"failures_in_row", l.FailuresInRow},
+	} {
+		if path := join("limits", n.name); n.value < 1 && !faulty(r, path) {
+			r.mistake(path, "must be at least 1, not %d: nothing would ever be sent or answered", n.value)
+		}
+	}
+	if l.FailuresInRow > 100 {
+		r.mistake("limits.failures_in_row", "must be at most 100, not %d (SP 800-63B 5.2.2; SP 800-63B-4 3.2.2)", l.FailuresInRow)
+	}
+	within(r, "limits.cooldown", l.Cooldown, 5*time.Second, time.Hour)
+	within(r, "limits.freeze_lifetime", l.FreezeLifetime, time.Hour, 30*day)
+}
+
+// within bounds a duration from both sides.
+func within(r *report, path string, d, least, most time.Duration) {
+	if (d < least || d > most) && !faulty(r, path) {
+		r.mistake(path, "must be %s to %s, not %s", formatDuration(least), formatDuration(most), formatDuration(d))
+	}
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// profileJudge reports what is wrong with one profile. It says no to a profile that nobody
+// could ever satisfy, with the clause that stands in the way, so that the
+// operator learns it now and not an applicant later.
+type profileJudge struct {
+	*report
+	path    string
+	config  *Config
+	profile *proofing.Profile
+	offered []string // the methods of the profile that this version serves
+}
+
+var profileName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+
+// judge reports on every profile.
+func (c *Config) judge(r *report) {
+	if len(c.Profiles) == 0 && !faulty(r, "profiles") {
+		r.mistake("profiles", "there is none: a CA asks for a profile by name, and `countersign config example` shows four")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Profiles)) {
+		p := c.Profiles[name]
+		j := profileJudge{report: r, path: join("profiles", name), config: c, profile: p.resolve(name, c.Assurance.Framework)}
+		if !profileName.MatchString(name) {
+			r.mistake(j.path, "a profile's name is up to 32 letters a-z, digits and hyphens")
+		}
+		if p.Framework != "" {
+			validateFramework(r, j.at("framework"), p.Framework)
+		}
+		j.identifiers()
+		j.methods()
+		j.addresses()
+		j.levels()
+		j.smsAlone()
+		j.approvals()
+		j.lifetimes(p)
+	}
+}
+
+func (j *profileJudge) at(key string) string { return j.path + "." + key }
+
+func (j *profileJudge) identifiers() {
+	known := []string{
+		proofing.IdentifierEmail, proofing.IdentifierDNS, proofing.IdentifierIP,
+		proofing.IdentifierPermanent, proofing.IdentifierHardware, proofing.IdentifierOrganization,
+	}
+	path := j.at("identifiers")
+	if len(j.profile.Identifiers) == 0 && !faulty(j.report, path) {
+		j.mistake(path, "is empty: list what may be asked for: %s", strings.Join(known, ", "))
+	}
+	j.eachOnce(path, j.profile.Identifiers, func(at, id string) {
+		if !slices.Contains(known, id) {
+			j.mistake(at, "there is no identifier type %q; known are %s", id, strings.Join(known, ", "))
+		}
+	})
+	if slices.Contains(j.profile.Identifiers, proofing.IdentifierEmail) && len(j.profile.Methods) > 0 && !j.profile.Offers(methodEmail) {
+		j.mistake(path, "email needs the method email: confirming the address is what entitles a person to it")
+	}
+}
+
+// eachOnce visits each element of a list and reports those that come again.
+func (j *profileJudge) eachOnce(path string, list []string, visit func(at, element string)) {
+	for i, element := range list {
+		at := path + "[" + strconv.Itoa(i) + "]"
+		if slices.Index(list, element) < i {
+			j.mistake(at, "%q is listed twice", element)
+			continue
+		}
+		visit(at, element)
+	}
+}
+
+func (j *profileJudge) methods() {
+	path := j.at("methods")
+	if len(j.profile.Methods) == 0 && !faulty(j.report, path) {
+		j.mistake(path, "is empty: list what a person may use: %s", servedMethods())
+	}
+	j.eachOnce(path, j.profile.Methods, func(at, method string) {
+		if why := refuseMethod(method); why != "" {
+			j.mistake(at, "%s", why)
+			return
+		}
+		j.offered = append(j.offered, method)
+		j.provider(at, method)
+	})
+	j.eachOnce(j.at("require.all_methods"), j.profile.Require.AllMethods, func(at, method string) {
+		switch why := refuseMethod(method); {
+		case why != "":
+			j.mistake(at, "%s", why)
+		case !j.profile.Offers(method):
+			j.mistake(at, "%s is required but not offered: add it to methods", method)
+		}
+	})
+}
+
+// provider reports a method whose messages nobody would deliver.
+func (j *profileJudge) provider(at, method string) {
+	switch {
+	case method == methodEmail && j.config.Providers.Email == providerNone:
+		j.mistake(at, "email needs a provider: set providers.email")
+	case method == methodSMS && j.config.Providers.SMS == providerNone:
+		j.mistake(at, "sms needs a provider: set providers.sms")
+	case method == methodSMS && len(j.config.SMS.Countries) == 0:
+		j.mistake(at, "sms needs countries: sms.countries is empty, so that every number is refused")
+	}
+}
+
+func (j *profileJudge) addresses() {
+	for i, ch := range j.profile.Require.ConfirmedAddresses {
+		at := j.at("require.confirmed_addresses[" + strconv.Itoa(i) + "]")
+		method := ""
+		switch ch {
+		case proofing.ChannelEmail:
+			method = methodEmail
+		case proofing.ChannelPhone:
+			method = methodSMS
+		default:
+			j.mistake(at, "must be email or phone, not %q", string(ch))
+			continue
+		}
+		if !j.profile.Offers(method) {
+			j.mistake(at, "%s is never confirmed: no method that is offered does it; add %s to methods", ch, method)
+		}
+	}
+}
+
+// levels reports levels that no evidence from the offered methods can earn.
+func (j *profileJudge) levels() {
+	r, rules := j.profile.Require, rulesOf(j.profile.Framework)
+	for _, l := range []struct {
+		name string
+		have int
+	}{{"ial", r.IAL}, {"aal", r.AAL}, {"fal", r.FAL}} {
+		if l.have < 0 || l.have > 3 {
+			j.mistake(j.at("require."+l.name), "must be 1, 2 or 3, or left out, not %d", l.have)
+		}
+	}
+	if r.IAL > rules.ial && r.IAL <= 3 {
+		j.mistake(j.at("require.ial"), "IAL%d cannot be reached under %s: it takes identity evidence that is validated and verified (%s), and %s only confirm addresses",
+			r.IAL, j.profile.Framework, rules.ialClause[r.IAL], servedMethods())
+	}
+	if r.AAL >= 1 && r.AAL <= 3 && len(j.offered) > 0 && r.AAL > j.highestAAL(rules) {
+		j.mistake(j.at("require.aal"), "AAL%d cannot be reached under %s: %s%s", r.AAL, j.profile.Framework, j.whatEachGives(rules), rules.adding(r.AAL))
+	}
+	if r.FAL >= 1 && r.FAL <= 3 {
+		j.mistake(j.at("require.fal"), "FAL%d cannot be reached: a federation level belongs to the assertion of an identity provider (%s), and oidc is not served by this version", r.FAL, rules.falClause)
+	}
+	if r.IAL == 0 && r.AAL == 0 && r.FAL == 0 && !r.PhishingResistant && len(r.ConfirmedAddresses)+len(r.AllMethods) == 0 {
+		j.warning(j.at("require"), "demands nothing: any one method is enough")
+	}
+	if r.PhishingResistant {
+		j.mistake(j.at("require.phishing_resistant"), "cannot be reached: a code that is typed in by hand is never phishing-resistant (%s), and fido is not served by this version", rules.phishingClause)
+	}
+}
+
+func (j *profileJudge) highestAAL(rules frameworkRules) int {
+	most := 0
+	for _, m := range j.offered {
+		most = max(most, rules.methods[m].aal)
+	}
+	return most
+}
+
+func (j *profileJudge) whatEachGives(rules frameworkRules) string {
+	var parts []string
+	for _, m := range j.offered {
+		gives := rules.methods[m]
+		if gives.aal == 0 {
+			parts = append(parts, fmt.Sprintf("%s gives no AAL (%s)", m, gives.clause))
+		} else {
+			parts = append(parts, fmt.Sprintf("%s gives AAL%d at most (%s)", m, gives.aal, gives.clause))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// smsAlone speaks up when SMS, which is restricted, is all there is to
+// authenticate with. E-mail beside it changes nothing: it is no authenticator.
+func (j *profileJudge) smsAlone() {
+	i := slices.Index(j.profile.Methods, methodSMS)
+	others := slices.ContainsFunc(j.offered, func(m string) bool { return m != methodSMS && m != methodEmail })
+	if i < 0 || others {
+		return
+	}
+	at, rules := j.at("methods["+strconv.Itoa(i)+"]"), rulesOf(j.profile.Framework)
+	beside := ""
+	if j.profile.Offers(methodEmail) {
+		beside = " (email is no authenticator)"
+	}
+	if j.profile.EV {
+		j.mistake(at, "sms must not be the only authenticator of an EV profile%s: it is restricted (%s), and whoever takes over the number would speak for the organization; remove it until another method is offered", beside, rules.restrictedClause)
+		return
+	}
+	j.warning(at, "sms is the only authenticator%s and is restricted: %s asks for another one that is not, for a notice of the risk, and for a plan to leave it", beside, rules.restrictedClause)
+}
+
+func (j *profileJudge) approvals() {
+	path := j.at("approvals")
+	switch n := j.profile.Approvals; {
+	case faulty(j.report, path):
+	case n < 0 || n > 10:
+		j.mistake(path, "must be 0 to 10, not %d", n)
+	case n == 0 && j.profile.EV:
+		j.mistake(path, "must be at least 1 for EV: an approver must agree to the request (CSBR 3.2.2.2.9), and nobody may validate and authorize one alone (CSBR 5.2.4)")
+	case n > 0:
+		j.warning(path, "approvals cannot be given in this version: a case waits in review until it expires")
+	}
+}
+
+// lifetimes bounds how long things last.
+func (j *profileJudge) lifetimes(written ProfileConfig) {
+	p := j.profile
+	for _, l := range []struct {
+		name  string
+		value time.Duration
+	}{{"case_lifetime", written.CaseLifetime}, {"grant_lifetime", written.GrantLifetime}, {"retention", written.Retention}} {
+		if path := j.at(l.name); l.value == 0 && j.given(path) && !faulty(j.report, path) {
+			j.mistake(path, "must be more than nothing: leave it out for the default")
+		}
+	}
+	within(j.report, j.at("case_lifetime"), p.CaseLifetime, time.Hour, 90*day)
+	within(j.report, j.at("retention"), p.Retention, day, 36500*day)
+	path := j.at("grant_lifetime")
+	switch most := mostGrantLifetime(p.EV); {
+	case faulty(j.report, path):
+	case p.GrantLifetime < time.Minute:
+		j.mistake(path, "must be at least 1m, not %s", formatDuration(p.GrantLifetime))
+	case p.GrantLifetime > most && p.EV:
+		j.mistake(path, "must be at most %s for EV, not %s: what was verified may not be relied on for longer (CSBR 4.2.1.1.3)", formatDuration(most), formatDuration(p.GrantLifetime))
+	case p.GrantLifetime > most:
+		j.mistake(path, "must be at most %s, not %s (CSBR 4.2.1)", formatDuration(most), formatDuration(p.GrantLifetime))
+	}
+	if p.RecheckAfter > p.GrantLifetime {
+		j.mistake(j.at("recheck_after"), "must not be after grant_lifetime (%s): nothing is left to check again", formatDuration(p.GrantLifetime))
+	}
+	if path := j.at("retention"); p.EV && !faulty(j.report, path) {
+		switch {
+		case p.Retention < twoYears:
+			j.mistake(path, "must be at least %s for EV, not %s: records stay for two years (CSBR 5.4.3, 5.5.2)", formatDuration(twoYears), formatDuration(p.Retention))
+		case p.Retention < retentionEV:
+			j.warning(path, "%s is counted from the end of the grant, and a certificate may live 460d longer (CSBR 6.3.2): to outlive each by two years (CSBR 5.4.3) it takes %s", formatDuration(p.Retention), formatDuration(retentionEV))
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// The methods that this version serves.
+const (
+	methodEmail = "email"
+	methodSMS   = "sms"
+)
+
+func servedMethods() string { return methodEmail + " and " + methodSMS }
+
+// frameworkRules is what one revision of SP 800-63 says of the methods that are
+// served. It can only refuse a profile: labels are the business of proofing.Assess.
+type frameworkRules struct {
+	ial              int       // the highest level that needs no identity evidence
+	ialClause        [4]string // where each level asks for evidence
+	falClause        string
+	phishingClause   string
+	restrictedClause string
+	addClause        string // why possessions do not add up
+	methods          map[string]methodRule
+}
+
+// methodRule is the highest AAL that a method can give; 0 for none.
+type methodRule struct {
+	aal    int
+	clause string
+}
+
+func rulesOf(f proofing.Framework) frameworkRules {
+	if f == proofing.R3 || f == proofing.R3Sup1 {
+		return rulesR3
+	}
+	return rulesR4
+}
+
+var rulesR3 = frameworkRules{
+	ial:              1, // SP 800-63A 4.3: what people assert of themselves
+	ialClause:        [4]string{2: "SP 800-63A 4.4.1", 3: "SP 800-63A 4.5"},
+	falClause:        "SP 800-63C 4",
+	phishingClause:   "SP 800-63B 5.2.5",
+	restrictedClause: "SP 800-63B 5.2.10",
+	addClause:        "SP 800-63B 4.2.1",
+	methods: map[string]methodRule{
+		methodEmail: {0, "SP 800-63B 5.1.3.1"},
+		methodSMS:   {1, "SP 800-63B 4.1.1, 5.1.3.3"},
+	},
+}
+
+var rulesR4 = frameworkRules{
+	ial:              0,
+	ialClause:        [4]string{1: "SP 800-63A-4 4.1", 2: "SP 800-63A-4 4.2", 3: "SP 800-63A-4 4.3"},
+	falClause:        "SP 800-63C-4 2",
+	phishingClause:   "SP 800-63B-4 3.2.5",
+	restrictedClause: "SP 800-63B-4 3.2.9",
+	addClause:        "SP 800-63B-4 2.2.1",
+	methods: map[string]methodRule{
+		methodEmail: {0, "SP 800-63B-4 3.1.3.1"},
+		methodSMS:   {1, "SP 800-63B-4 2.1.1, 3.1.3.3"},
+	},
+}
+
+// adding explains why levels above AAL1 do not come from several of these methods.
+func (r frameworkRules) adding(aal int) string {
+	if aal < 2 {
+		return ""
+	}
+	return fmt.Sprintf("; AAL2 and above take two different factors (%s), and all of these are something that one has", r.addClause)
+}
+
+// refuseMethod says why a profile cannot offer a method; empty if it can.
+func refuseMethod(name string) string {
+	switch word := strings.ToLower(strings.NewReplacer("-", " ", "_", " ").Replace(name)); {
+	case name == methodEmail || name == methodSMS:
+		return ""
+	case name == "oidc" || name == "fido":
+		return name + " is not served by this version; it has " + servedMethods()
+	case name == "voice":
+		return "voice is not offered yet; it has " + servedMethods()
+	case word == "kba" || word == "kbv" || strings.Contains(word, "question") || strings.HasPrefix(word, "knowledge"):
+		return fmt.Sprintf("%q is refused: SP 800-63A-4 2.5.1 bars knowledge-based verification, whose answers others can find out, and no framework lets it authenticate", name)
+	}
+	return fmt.Sprintf("there is no method %q; this version has %s", name, servedMethods())
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// judged puts one profile into a configuration that can deliver everything, and
+// returns what is said of the profile.
+func judged(profile string) []string {
+	_, lines := read(`origin: http://localhost
+operator: {name: Example, contact: help@example.org}
+providers: {email: mailbox, sms: mailbox}
+sms: {countries: [DE]}
+profiles:
+  p:
+` + indent(profile))
+	var about []string
+	for _, l := range lines {
+		if _, after, ok := strings.Cut(l, "profiles.p"); ok {
+			if strings.Contains(l, ": warning: ") {
+				after = "warning " + after
+			}
+			about = append(about, strings.TrimPrefix(after, "."))
+		} else if !strings.Contains(l, "mailbox") {
+			about = append(about, l)
+		}
+	}
+	return about
+}
+
+func indent(s string) string {
+	return "    " + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n    ") + "\n"
+}
+
+const (
+	r3 = "framework: sp800-63-3\n"
+	r4 = "framework: sp800-63-4\n"
+
+	byEmail = "identifiers: [dns]\nmethods: [email]\n"
+	bySMS   = "identifiers: [dns]\nmethods: [sms]\n"
+	byBoth  = "identifiers: [dns]\nmethods: [email, sms]\n"
+	byEV    = "ev: true\nidentifiers: [organization]\nmethods: [email]\nrequire: {confirmed_addresses: [email]}\n"
+
+	aloneR3 = "warning .methods[0]: sms is the only authenticator and is restricted: SP 800-63B 5.2.10 asks for another one that is not, for a notice of the risk, and for a plan to leave it"
+	aloneR4 = "warning .methods[0]: sms is the only authenticator and is restricted: SP 800-63B-4 3.2.9 asks for another one"
+	besides = "warning .methods[1]: sms is the only authenticator (email is no authenticator) and is restricted"
+	queue   = "warning .approvals: approvals cannot be given in this version: a case waits in review until it expires"
+)
+
+func TestProfilesThatNobodyCanSatisfyAreRefusedWithTheReason(t *testing.T) {
+	tests := []struct {
+		name, profile string
+		want          []string
+	}{
+		{"a confirmed address", r4 + byEmail + "require: {confirmed_addresses: [email]}", nil},
+		{"AAL1 by a bound phone", r4 + bySMS + "require: {aal: 1}", []string{aloneR4}},
+		{"AAL1 by a bound phone in revision 3", r3 + bySMS + "require: {aal: 1}", []string{aloneR3}},
+		{"AAL1 with e-mail beside it", r4 + byBoth + "require: {aal: 1}", []string{besides}},
+		{"self-asserted identity in revision 3", r3 + byEmail + "require: {ial: 1}", nil},
+		{"AAL2 by SMS", r3 + bySMS + "require: {aal: 2}", []string{aloneR3,
+			"require.aal: AAL2 cannot be reached under sp800-63-3: sms gives AAL1 at most (SP 800-63B 4.1.1, 5.1.3.3); AAL2 and above take two different factors (SP 800-63B 4.2.1), and all of these are something that one has"}},
+		{"AAL2 by SMS in revision 4", r4 + bySMS + "require: {aal: 2}", []string{aloneR4,
+			"require.aal: AAL2 cannot be reached under sp800-63-4: sms gives AAL1 at most (SP 800-63B-4 2.1.1, 3.1.3.3); AAL2 and above take two different factors (SP 800-63B-4 2.2.1)"}},
+		{"AAL3 by both", "framework: sp800-63-3+63bsup1\n" + byBoth + "require: {aal: 3}", []string{besides,
+			"require.aal: AAL3 cannot be reached under sp800-63-3+63bsup1: email gives no AAL (SP 800-63B 5.1.3.1), sms gives AAL1 at most"}},
+		{"AAL1 by e-mail", r4 + byEmail + "require: {aal: 1}", []string{
+			"require.aal: AAL1 cannot be reached under sp800-63-4: email gives no AAL (SP 800-63B-4 3.1.3.1)"}},
+		{"a level that does not exist", r4 + byEmail + "require: {aal: 4}", []string{"require.aal: must be 1, 2 or 3, or left out, not 4"}},
+		{"IAL1 in revision 4", r4 + byEmail + "require: {ial: 1}", []string{
+			"require.ial: IAL1 cannot be reached under sp800-63-4: it takes identity evidence that is validated and verified (SP 800-63A-4 4.1), and email and sms only confirm addresses"}},
+		{"IAL2 in revision 3", r3 + byEmail + "require: {ial: 2}", []string{"require.ial: IAL2 cannot be reached under sp800-63-3: it takes identity evidence that is validated and verified (SP 800-63A 4.4.1)"}},
+		{"IAL3 in revision 3", r3 + byEmail + "require: {ial: 3}", []string{"(SP 800-63A 4.5)"}},
+		{"a federation level", r3 + byEmail + "require: {fal: 1}", []string{"require.fal: FAL1 cannot be reached: a federation level belongs to the assertion of an identity provider (SP 800-63C 4), and oidc is not served by this version"}},
+		{"phishing resistance", r4 + byEmail + "require: {phishing_resistant: true}", []string{"require.phishing_resistant: cannot be reached: a code that is typed in by hand is never phishing-resistant (SP 800-63B-4 3.2.5), and fido is not served by this version"}},
+		{"nothing", byEmail, []string{"warning .require: demands nothing: any one method is enough"}},
+		{"a phone that no method confirms", byEmail + "require: {confirmed_addresses: [phone]}", []string{"require.confirmed_addresses[0]: phone is never confirmed: no method that is offered does it; add sms to methods"}},
+		{"an address of another kind", byEmail + "require: {confirmed_addresses: [postal]}", []string{`require.confirmed_addresses[0]: must be email or phone, not "postal"`}},
+		{"a method that is not offered", byEmail + "require: {all_methods: [email, sms]}", []string{"require.all_methods[1]: sms is required but not offered"}},
+		{"security questions", "identifiers: [dns]\nmethods: [email, security-questions]\nrequire: {all_methods: [email]}", []string{`methods[1]: "security-questions" is refused: SP 800-63A-4 2.5.1 bars knowledge-based verification`}},
+		{"kba as a requirement", byEmail + "require: {all_methods: [KBA]}", []string{`require.all_methods[0]: "KBA" is refused: SP 800-63A-4 2.5.1`}},
+		{"oidc", "identifiers: [dns]\nmethods: [oidc]\nrequire: {aal: 1}", []string{"methods[0]: oidc is not served by this version; it has email and sms"}},
+		{"fido", "identifiers: [dns]\nmethods: [fido]\nrequire: {aal: 2}", []string{"methods[0]: fido is not served by this version"}},
+		{"voice", "identifiers: [dns]\nmethods: [voice]\nrequire: {all_methods: [voice]}", []string{"methods[0]: voice is not offered yet", "require.all_methods[0]: voice is not offered yet"}},
+		{"an unknown method", "identifiers: [dns]\nmethods: [pigeon]\nrequire: {aal: 1}", []string{`methods[0]: there is no method "pigeon"; this version has email and sms`}},
+		{"no method", "identifiers: [dns]\nrequire: {aal: 1}", []string{"methods: is empty"}},
+		{"no identifier", "methods: [email]\nrequire: {all_methods: [email]}", []string{"identifiers: is empty"}},
+		{"a method twice", "identifiers: [dns]\nmethods: [email, email]\nrequire: {all_methods: [email]}", []string{`methods[1]: "email" is listed twice`}},
+		{"an address that nobody confirms", "identifiers: [email]\nmethods: [sms]\nrequire: {aal: 1}", []string{"identifiers: email needs the method email", aloneR4}},
+
+		{"EV", byEV + "approvals: 1", []string{queue}},
+		{"EV without approvers", byEV, []string{"approvals: must be at least 1 for EV: an approver must agree to the request (CSBR 3.2.2.2.9), and nobody may validate and authorize one alone (CSBR 5.2.4)"}},
+		{"EV by SMS alone", r4 + "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [sms]\nrequire: {aal: 1}", []string{
+			queue, "methods[0]: sms must not be the only authenticator of an EV profile: it is restricted (SP 800-63B-4 3.2.9)"}},
+		{"EV by SMS with e-mail beside it", r3 + "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [email, sms]\nrequire: {aal: 1}", []string{
+			queue, "methods[1]: sms must not be the only authenticator of an EV profile (email is no authenticator): it is restricted (SP 800-63B 5.2.10)"}},
+		{"EV for too long", byEV + "approvals: 1\ngrant_lifetime: 399d", []string{queue, "grant_lifetime: must be at most 398d for EV, not 399d: what was verified may not be relied on for longer (CSBR 4.2.1.1.3)"}},
+		{"EV that is forgotten early", byEV + "approvals: 1\nretention: 730d", []string{queue, "retention: must be at least 731d for EV, not 730d: records stay for two years"}},
+		{"EV that is forgotten before its certificate", byEV + "approvals: 1\nretention: 731d", []string{queue, "warning .retention: 731d is counted from the end of the grant"}},
+		{"too many approvers", byEmail + "require: {all_methods: [email]}\napprovals: 11", []string{"approvals: must be 0 to 10, not 11"}},
+		{"for ever", byEmail + "require: {all_methods: [email]}\ngrant_lifetime: 826d", []string{"grant_lifetime: must be at most 825d, not 826d (CSBR 4.2.1)"}},
+		{"for no time", byEmail + "require: {all_methods: [email]}\ngrant_lifetime: 0s", []string{"grant_lifetime: must be more than nothing: leave it out for the default"}},
+		{"a check after the end", byEmail + "require: {all_methods: [email]}\nrecheck_after: 31d", []string{"recheck_after: must not be after grant_lifetime (30d)"}},
+		{"no time to act", byEmail + "require: {all_methods: [email]}\ncase_lifetime: 5m", []string{"case_lifetime: must be 1h to 90d, not 5m"}},
+		{"an unknown framework", "framework: eidas\n" + byEmail + "require: {all_methods: [email]}", []string{`framework: must be one of`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wantLines(t, judged(tt.profile), tt.want...)
+		})
+	}
+}
+
+func TestAMethodWithoutAProviderIsRefused(t *testing.T) {
+	_, got := read(strings.Replace(whole, "methods: [email]", "methods: [email, sms]", 1) + "providers: {email: none}\n")
+	wantLines(t, got, "methods[0]: email needs a provider: set providers.email", "methods[1]: sms needs a provider: set providers.sms", "sms is the only authenticator")
+	_, got = read(strings.Replace(whole, "methods: [email]", "methods: [sms, email]", 1) + twilio("from: +15005550006") + "providers: {sms: twilio}\n", "TOKEN=t")
+	wantLines(t, got, "methods[0]: sms needs countries: sms.countries is empty, so that every number is refused", "sms is the only authenticator")
+}
+
+func TestProfileNames(t *testing.T) {
+	_, got := read(strings.Replace(whole, "device:", "Device X:", 1))
+	wantLines(t, got, `c.yaml:5: profiles."Device X": a profile's name is up to 32 letters a-z, digits and hyphens`)
+	_, got = read(strings.Split(whole, "profiles:")[0])
+	wantLines(t, got, "c.yaml: profiles: there is none")
+}

@@ -1,0 +1,111 @@
+// Command countersign says who is behind an ACME account, and how sure we are.
+// This package is the only one that knows all the others: it reads the
+// configuration, builds the program from it, and has one file for each subcommand.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], &globals{
+		environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now,
+	})
+	stop()
+	os.Exit(code)
+}
+
+// commands is the command tree; what is parsed into it is run by its Run method.
+type commands struct {
+	ConfigFile string `name:"config" help:"The configuration file." default:"countersign.yaml" env:"COUNTERSIGN_CONFIG" placeholder:"FILE"`
+
+	Config  configCommand  `cmd:"" help:"Check the configuration, or print one to begin with."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// globals is what every command gets: the world around the process, so that
+// tests run the real program.
+type globals struct {
+	ctx        context.Context
+	configFile string
+	environ    []string
+	stdin      io.Reader
+	stdout     io.Writer
+	stderr     io.Writer
+	now        func() time.Time
+}
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2 // the call or the input is wrong: trying again changes nothing
+)
+
+// usageError is a mistake in what somebody typed or wrote.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exit is how the parser ends the program after --help; see parse.
+type exit int
+
+// run is main without the process.
+func run(ctx context.Context, args []string, g *globals) (code int) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case exit:
+			code = int(v)
+		default:
+			panic(v)
+		}
+	}()
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("countersign"),
+		kong.Description("Says who is behind an ACME account, and how sure we are."),
+		kong.Writers(g.stdout, g.stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		panic(err) // the tree itself is wrong, and no test has run
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(g.stderr, "countersign: %v\ncountersign: try --help\n", err)
+		return exitUsage
+	}
+	g.ctx, g.configFile = ctx, c.ConfigFile
+	if err := command.Run(g); err != nil {
+		return g.fail(err)
+	}
+	return exitOK
+}
+
+// fail prints an error as its kind deserves and returns the exit code.
+func (g *globals) fail(err error) int {
+	if mistakes, ok := errors.AsType[configError](err); ok {
+		mistakes.print(g.stderr)
+		return exitUsage
+	}
+	fmt.Fprintf(g.stderr, "countersign: %v\n", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailure
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// defaultPrice is the entry of sms.prices for countries without their own.
+const defaultPrice = "default"
+
+// What holds for a profile that does not say. An EV certificate that is issued on the last
+// day of a grant may live 460 days (CSBR 6.3.2), and its record must outlive it by two
+// years (CSBR 5.4.3).
+const (
+	defaultCaseLifetime  = 7 * day
+	defaultGrantLifetime = 30 * day
+	defaultRetention     = 90 * day
+	twoYears             = 731 * day
+	retentionEV          = twoYears + 460*day
+)
+
+// policy is what the configuration decides, in the domain's words. It is for a
+// configuration that validate has found no mistake in.
+func (c *Config) policy() (proofing.Policy, error) {
+	l := c.Limits
+	p := proofing.Policy{
+		Origin:   c.Origin,
+		Operator: c.Operator.Name,
+		OperatorFacts: proofing.OperatorFacts{
+			VerifierFIPS140Validated: c.Assurance.VerifierFIPS140Validated,
+			AcceptUnverifiedLineType: c.Assurance.AcceptUnverifiedLineType,
+			RequireAttestation:       c.Assurance.RequireAttestation,
+		},
+		Profiles: make(map[string]*proofing.Profile),
+		Limits: proofing.Limits{
+			Cooldown: l.Cooldown, AddressHour: l.AddressHour, AddressDay: l.AddressDay, PrefixHour: l.PrefixHour,
+			ClientHour: l.ClientHour, ClientOpens: l.ClientOpensHour,
+			CAMessagesDay: l.CAMessagesDay, CASpendDayMicros: int64(l.CASpendDay),
+			AttemptsPerCase: l.AttemptsPerCase, CodesPerAttempt: l.CodesPerAttempt, FailuresInRow: l.FailuresInRow,
+		},
+		FreezeLifetime: l.FreezeLifetime,
+		Price: func(to proofing.Contact) int64 {
+			if to.Channel != proofing.ChannelPhone {
+				return 0
+			}
+			return int64(c.price(to.Country))
+		},
+	}
+	for name, profile := range c.Profiles {
+		p.Profiles[name] = profile.resolve(name, c.Assurance.Framework)
+	}
+	var err error
+	p.Digest, err = digest(p.OperatorFacts, p.Profiles)
+	return p, err
+}
+
+// price is what one text message to a country costs; 0 if nothing is known.
+func (c *Config) price(country string) Money {
+	if m, ok := c.SMS.Prices[country]; ok {
+		return m
+	}
+	return c.SMS.Prices[defaultPrice]
+}
+
+// resolve fills in what the profile leaves to the defaults.
+func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Profile {
+	retention := defaultRetention
+	if p.EV {
+		retention = retentionEV
+	}
+	return &proofing.Profile{
+		Name: name, Title: cmp.Or(p.Title, name), Framework: cmp.Or(p.Framework, f),
+		Identifiers: slices.Clone(p.Identifiers), Methods: slices.Clone(p.Methods),
+		Require: proofing.Requirement{
+			IAL: p.Require.IAL, AAL: p.Require.AAL, FAL: p.Require.FAL,
+			PhishingResistant:  p.Require.PhishingResistant,
+			ConfirmedAddresses: slices.Clone(p.Require.ConfirmedAddresses),
+			AllMethods:         slices.Clone(p.Require.AllMethods),
+		},
+		RequireStart: p.RequireStart, SelfService: p.SelfService, EV: p.EV,
+		Approvals: p.Approvals, ReviewEntitlement: p.ReviewEntitlement,
+		CaseLifetime:  cmp.Or(p.CaseLifetime, defaultCaseLifetime),
+		GrantLifetime: cmp.Or(p.GrantLifetime, defaultGrantLifetime),
+		RecheckAfter:  p.RecheckAfter,
+		Retention:     cmp.Or(p.Retention, retention),
+	}
+}
+
+// digest is the SHA-256 of what a grant was decided by: the operator's facts and the
+// profiles, with every default filled in. Budgets and providers are not part of
+// it: a CA need not care. Map keys are sorted by the encoding, so the same policy has the same digest.
+func digest(o proofing.OperatorFacts, profiles map[string]*proofing.Profile) (string, error) {
+	text, err := json.Marshal(struct {
+		Operator proofing.OperatorFacts
+		Profiles map[string]*proofing.Profile
+	}{o, profiles})
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:]), err
+}
+
+// mostGrantLifetime is how long the CA/Browser Forum lets verified data be relied
+// on (CSBR 4.2.1, 4.2.1.1.3).
+func mostGrantLifetime(ev bool) time.Duration {
+	if ev {
+		return 398 * day
+	}
+	return 825 * day
+}
