@@ -1,0 +1,106 @@
+package templates
+
+import "time"
+
+var at = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+
+var frame = Frame{Operator: "Example Operations", Self: "/c/ref", Home: "/"}
+
+var request = Request{
+	CA: "Example CA", IdentifierType: "dns", Identifier: "www.example.com", Profile: "Server certificate",
+	KeyKind: "account", Fingerprint: "3Zqx 9fKd 0aBc", Disown: "/n/ref",
+}
+
+var terms = Terms{Methods: []string{"email", "sms"}, Channels: []string{"email", "phone"}, GrantLifetime: 30 * 24 * time.Hour, Retention: 90 * 24 * time.Hour}
+
+var steps = []Step{
+	{Code: "address", Detail: "email", State: "done"}, {Code: "address", Detail: "phone", State: "now"},
+	{Code: "aal", Detail: "1", State: "todo"}, {Code: "answer", State: "todo"},
+}
+
+// work is the page of a case with one panel.
+func work(p *Panel) Case {
+	if p != nil {
+		p.Begin, p.Answer, p.Resend = "/c/ref/begin", "/c/ref/answer", "/c/ref/resend"
+	}
+	return Case{Frame: frame, Request: request, Steps: steps, Panel: p, Terms: terms, Expires: at.Add(48 * time.Hour)}
+}
+
+func begun(delivery, reason string, tries int, over string) *Begun {
+	return &Begun{
+		Attempt: "attempt", Shown: "a•••@example.org", Delivery: delivery, Reason: reason, Tries: tries, Over: over,
+		Expires: at.Add(24 * time.Hour), ResendAt: at.Add(30 * time.Second), ResendWait: 30 * time.Second, Answerable: true,
+	}
+}
+
+func outcome(status, reason string) Outcome {
+	o := Outcome{Frame: frame, Request: request, Status: status, Reason: reason, At: at, Terms: terms}
+	if status == "granted" {
+		o.Until = at.Add(30 * 24 * time.Hour)
+		o.Proved = []Proof{{"email_code", "a•••@example.org", at}, {"sms_code", "+44 ••• •56", at}}
+		o.Levels = []Level{
+			{"IAL", "1", []Clause{{"SP 800-63A 4.3", "no identity proofing is required"}}},
+			{"AAL", "1", []Clause{{"SP 800-63B 5.1.3.3", "a code by text message"}}}, {"FAL", "", nil},
+		}
+	}
+	return o
+}
+
+// samples are the pages as the golden files show them.
+func samples() map[string]Screen {
+	siblings := work(&Panel{Method: "email"})
+	siblings.Siblings = []Sibling{{"dns", "mail.example.com"}, {"ip", "192.0.2.7"}}
+	waiting, stuck, notice := work(nil), work(nil), work(&Panel{Method: "email"})
+	waiting.Waiting, stuck.Stuck = true, true
+	notice.Notice = &Problem{Family: "limit", Code: "client", Until: at.Add(time.Hour), Wait: time.Hour}
+	link := Link{Frame: frame, Request: request, Method: "email", Action: "/m/ref", Shown: "a•••@example.org", Expires: at.Add(time.Hour)}
+	mode := func(mode string) Link { l := link; l.Mode = mode; return l }
+	retry := mode("retype")
+	retry.CodeBad = &Problem{Family: "error", Code: "wrong_answer", Tries: 4}
+	passed := mode("passed")
+	passed.Case = "/c/ref"
+	over := Disown{Frame: frame, Request: request, Over: true}
+	all := map[string]Screen{
+		"home":      Home{Frame: frame, Applies: []Offer{{"Example CA", "Client certificate", "/apply/example/client"}}},
+		"case":      siblings,
+		"waiting":   waiting,
+		"stuck":     stuck,
+		"notice":    notice,
+		"offered":   work(&Panel{Method: "email", Offered: "a•••@example.org"}),
+		"bad-email": work(&Panel{Method: "email", Address: "<nobody>", AddressBad: &Problem{Family: "input", Code: "email_malformed"}}),
+		"code":      work(&Panel{Method: "email", Begun: begun("accepted", "", 5, "")}),
+		"wrong":     work(&Panel{Method: "email", Begun: begun("delivered", "", 2, ""), CodeBad: &Problem{Family: "error", Code: "wrong_answer", Tries: 2}}),
+		"spent":     work(&Panel{Method: "email", Begun: begun("delivered", "", 0, "tries")}),
+		"failed":    work(&Panel{Method: "sms", Begun: begun("failed", "number_unreachable", 5, "")}),
+		"sms":       work(&Panel{Method: "sms", Restricted: &Restricted{}}),
+		"sms-code":  work(&Panel{Method: "sms", Begun: begun("sent", "", 1, ""), Restricted: &Restricted{Authenticates: true}}),
+		"again":     work(&Panel{Method: "sms", Again: &Again{"attempt", "+44 ••• •56", "1"}, Restricted: &Restricted{Authenticates: true, Alternatives: []string{"fido"}}}),
+		"claimed":   Claimed{frame, request},
+		"confirm":   mode("confirm"), "retype": retry, "passed": passed, "link-over": mode("over"),
+		"disown":      Disown{Frame: frame, Request: request, Action: "/n/ref", Bad: &Problem{Family: "input", Code: "sure"}},
+		"disown-over": over,
+		"disowned":    Disowned{frame, request, at.Add(24 * time.Hour)},
+		"apply": Apply{Frame: frame, CA: "Example CA", Profile: "Client certificate", Action: "/apply/example/client",
+			Types: []string{"email", "dns"}, Type: "dns", Value: "*.example.com", Terms: terms, ValueBad: &Problem{Family: "input", Code: "identifier_rejected"}},
+		"fault":      Fault{Frame: frame, Code: "not_found"},
+		"too-many":   Fault{Frame: frame, Code: "too_many", Until: at.Add(10 * time.Minute), Wait: 10 * time.Minute, Back: "/c/ref"},
+		"demo-start": DemoHome{Frame: frame, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", Mailbox: "/mailbox"},
+		"demo-done": DemoHome{Frame: frame, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", Mailbox: "/mailbox",
+			Call:   &DemoCall{Curl: "curl …", Request: `{"profile": "server"}`, Response: `{"status": "pending"}`, Case: "/c/ref"},
+			Result: &DemoResult{Status: "valid", Authorization: `{"status": "valid"}`, Statement: "a.b.c", Header: `{"alg": "ES256"}`, Claims: `{"aud": "example"}`}},
+		"mailbox": Mailbox{Frame: frame, Origin: "https://proof.example.org", Mails: []Mail{
+			{"phone", "+44 7400 123456", "", at, "1234 5678 is your code."},
+			{"email", "a@example.org", "Your code", at, "Open https://proof.example.org/m/ref now, not https://evil.example/ or <b>"}}},
+		"mailbox-empty": Mailbox{Frame: frame},
+	}
+	for _, s := range []string{"review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen"} {
+		all["outcome-"+s] = outcome(s, map[string]string{"review": "approvals", "refused": "not_entitled"}[s])
+	}
+	return all
+}
+
+var message = MessageData{
+	CA: "Example CA", Identifier: "www.example.com", Profile: "Server certificate", Fingerprint: "3Zqx 9fKd 0aBc",
+	Operator: "Example Operations", Origin: "https://proof.example.org", Code: "ABCDEFGH",
+	Link: "https://proof.example.org/m/ref", Disown: "https://proof.example.org/n/ref", Minutes: "1440",
+}

@@ -1,0 +1,280 @@
+package templates
+
+import "time"
+
+// pageNames are the files in pages/ that are pages of their own.
+var pageNames = []string{"home", "case", "claimed", "outcome", "link", "disown", "disowned", "apply", "fault", "demohome", "mailbox"}
+
+// Frame is what every page carries.
+type Frame struct {
+	Operator string // who runs this service
+	Self     string // the path at which this page can be seen again
+	Home     string // the path of the home page
+	// Chosen is the language that the person chose; empty if their browser did.
+	Chosen string
+}
+
+// Request is what every page of a case says of it, so that people can tell
+// whether it is theirs.
+type Request struct {
+	CA             string // the certificate authority's title
+	IdentifierType string // as in RFC 8555: "dns", "email", …
+	Identifier     string
+	Profile        string // the profile's title
+	KeyKind        string // "account", "public_key" or "none"
+	Fingerprint    string // of that key, short; empty if there is none
+	Disown         string // the path of "this was not me"; empty where it is no use
+}
+
+// Problem is why something did not work.
+type Problem struct {
+	Family string // "input", "limit" or "error"
+	Code   string
+	Until  time.Time     // trying again makes sense then; zero: not by waiting
+	Wait   time.Duration // until then
+	Tries  int           // left for the code in force, after a wrong one
+}
+
+// problemAt is a problem and the form field that describes itself by it.
+type problemAt struct {
+	Field string
+	*Problem
+}
+
+// Case is the page where a person works: one step at a time.
+type Case struct {
+	Frame
+	Request
+	// Waiting: the authority has not started the challenge; nothing can be done yet.
+	Waiting bool
+	// Stuck: what is missing cannot be proved by any method that is offered.
+	Stuck    bool
+	Notice   *Problem // a problem that belongs to no field
+	Steps    []Step
+	Panel    *Panel // the step at hand; nil if there is none
+	Siblings []Sibling
+	Terms    Terms
+	Expires  time.Time
+}
+
+// Step is one thing to do, or done.
+type Step struct {
+	Code   string // as in a profile's demands: "address", "method", "ial", …, or "review", "answer"
+	Detail string // the method, channel or level
+	State  string // "done", "now" or "todo"
+	Href   string // where to do it first instead; empty: not now
+}
+
+// Panel is the form of one method.
+type Panel struct {
+	Method  string // "email" or "sms"
+	Begin   string // where to post an address
+	Answer  string // where to post a code
+	Resend  string // where to ask for another message
+	Offered string // the masked contact that the authority gave; empty: the person names one
+	Address string // what the person typed, to be mended
+	// Begun is the attempt at hand; nil before anything was sent.
+	Begun *Begun
+	// Again: the number is confirmed, and a second code is needed to authenticate with it.
+	Again *Again
+	// Restricted is what must be said of text messages; nil for other methods.
+	Restricted *Restricted
+	AddressBad *Problem // at the address field
+	CodeBad    *Problem // at the code field
+}
+
+// Begun is an attempt whose code has been asked for.
+type Begun struct {
+	Attempt  string
+	Shown    string // the masked address
+	Delivery string // as in proofing.Delivery
+	Reason   string // of a failure
+	Tries    int
+	// Over says why the code in force is none: "tries", "expired" or empty.
+	Over       string
+	Expires    time.Time
+	ResendAt   time.Time     // another message may be asked for then
+	ResendWait time.Duration // until then; 0: now
+	Answerable bool          // by the browser that looks at the page
+}
+
+// Again is an attempt that confirmed a number, to be used once more.
+type Again struct {
+	Attempt string
+	Shown   string
+	AAL     string // the level that the profile demands
+}
+
+// Restricted is the notice that SP 800-63B 5.2.10 and SP 800-63B-4 3.2.9 ask for.
+type Restricted struct {
+	Authenticates bool     // the profile demands more than a confirmed number
+	Alternatives  []string // methods of the profile that are not restricted
+}
+
+// Sibling is another identifier that the same proof serves.
+type Sibling struct{ IdentifierType, Identifier string }
+
+// Terms are what the authority gets to know, and for how long.
+type Terms struct {
+	Methods       []string // names of the methods that may be used
+	Channels      []string // kinds of addresses that may be confirmed
+	GrantLifetime time.Duration
+	Retention     time.Duration
+}
+
+// Claimed turns away a browser that came second.
+type Claimed struct {
+	Frame
+	Request
+}
+
+// Outcome is the page of a case at which a person has nothing left to do.
+type Outcome struct {
+	Frame
+	Request
+	Status string // "review", "granted", "refused", "expired", "withdrawn", "revoked" or "frozen"
+	Reason string // a code
+	At     time.Time
+	Until  time.Time // of the grant, or of the freeze; zero: none
+	Levels []Level
+	Proved []Proof
+	Terms  Terms
+	Notice *Problem
+}
+
+// Level is one part of the label, with what it rests on.
+type Level struct {
+	Name    string // "IAL", "AAL" or "FAL"
+	Value   string // a number, or empty for none
+	Reasons []Clause
+}
+
+// Clause is a clause of the standard and what it says of this case.
+type Clause struct{ Clause, Text string }
+
+// Proof is one thing that was proved, without the address itself.
+type Proof struct {
+	Kind  string // as in proofing.Evidence
+	Shown string // the masked address
+	At    time.Time
+}
+
+// Link is where the link of a mail leads.
+type Link struct {
+	Frame
+	Request
+	// Mode is "confirm" in the browser that asked for the mail, "retype" in any
+	// other, "passed" when it is done and "over" when the code is no longer good.
+	Mode    string
+	Method  string // of the attempt
+	Action  string
+	Case    string // the path of the case's page; only for the browser that has it already
+	Shown   string
+	Expires time.Time
+	CodeBad *Problem
+	Notice  *Problem
+}
+
+// Disown asks whether it really was not them.
+type Disown struct {
+	Frame
+	Request
+	Action string
+	Over   bool // the case is over: there is nothing to freeze
+	Bad    *Problem
+}
+
+// Disowned says that the case is frozen.
+type Disowned struct {
+	Frame
+	Request
+	Until time.Time
+}
+
+// Apply is the form of self-service.
+type Apply struct {
+	Frame
+	CA, Profile string // titles
+	Action      string
+	Types       []string // identifier types of the profile
+	Type, Value string   // what the person gave, to be mended
+	Terms       Terms
+	TypeBad     *Problem
+	ValueBad    *Problem
+	Notice      *Problem
+}
+
+// Home says what this service is.
+type Home struct {
+	Frame
+	Applies []Offer
+}
+
+// Offer is a profile that a person may apply for without a call of the authority.
+type Offer struct{ CA, Profile, Href string }
+
+// Fault is every page that says no.
+type Fault struct {
+	Frame
+	Code  string // "not_found", "cross_site", …: the catalogs have the list under "fault.title"
+	Until time.Time
+	Wait  time.Duration
+	Back  string // where to go on; empty: nowhere
+}
+
+// DemoHome walks a newcomer through one case: the authority's call, the person's
+// page, and what the authority reads in the end.
+type DemoHome struct {
+	Frame
+	CA         string // the demo authority's title
+	Start      string // where to post to make the call of step 1
+	Identifier string // that the call will be about
+	Mailbox    string // the path of the mailbox
+	Call       *DemoCall
+	Result     *DemoResult
+}
+
+// DemoCall is step 1 as it happened.
+type DemoCall struct {
+	Curl     string // the same call for a terminal
+	Request  string // JSON, indented
+	Response string // JSON, indented
+	Case     string // the path of the person's page
+}
+
+// DemoResult is what the authority reads at the moment.
+type DemoResult struct {
+	Status        string // of the authorization, as in RFC 8555
+	Authorization string // JSON, indented
+	Statement     string // the compact JWS; empty until the case is granted
+	Header        string // its decoded header
+	Claims        string // its decoded claims
+}
+
+// Mailbox shows what would have been sent.
+type Mailbox struct {
+	Frame
+	Origin string // links that begin with it can be followed
+	Mails  []Mail // the newest first
+}
+
+// Mail is one message in the mailbox.
+type Mail struct {
+	Channel string // "email" or "phone"
+	To      string
+	Subject string // empty for a text message
+	At      time.Time
+	Text    string
+}
+
+func (Home) page() string     { return "home" }
+func (Case) page() string     { return "case" }
+func (Claimed) page() string  { return "claimed" }
+func (Outcome) page() string  { return "outcome" }
+func (Link) page() string     { return "link" }
+func (Disown) page() string   { return "disown" }
+func (Disowned) page() string { return "disowned" }
+func (Apply) page() string    { return "apply" }
+func (Fault) page() string    { return "fault" }
+func (DemoHome) page() string { return "demohome" }
+func (Mailbox) page() string  { return "mailbox" }
