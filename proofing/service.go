@@ -27,8 +27,9 @@ type Service struct {
 	Now         func() time.Time
 	Log         *slog.Logger
 
-	changes hub
-	wake    chan struct{} // the worker's; made by Start
+	changes  hub
+	wake     chan struct{} // the worker's; made by Start
+	stopping chan struct{} // closed by Stop; made by Start
 }
 
 // Policy is what the operator's configuration decides. It can ask for more
@@ -171,6 +172,9 @@ func (s *Service) Wait(ctx context.Context, ca *Authority, id string, most time.
 		case <-changed:
 		case <-time.After(pollInterval): // another process may have changed it
 			s.changes.drop(id, changed)
+		case <-s.stopping:
+			s.changes.drop(id, changed)
+			return c, nil
 		case <-ctx.Done():
 			s.changes.drop(id, changed)
 			return c, nil

@@ -46,8 +46,15 @@ func (s *Service) Work(ctx context.Context) {
 	}
 }
 
-// Start makes the service ready to be woken by its own changes.
-func (s *Service) Start() { s.wake = make(chan struct{}, 1) }
+// Start makes the service ready to be woken by its own changes. It is called
+// once, before any other method.
+func (s *Service) Start() {
+	s.wake, s.stopping = make(chan struct{}, 1), make(chan struct{})
+}
+
+// Stop lets everybody go who waits for a change, so that the program can end. It
+// is called once.
+func (s *Service) Stop() { close(s.stopping) }
 
 // WorkOnce works off what is due now and returns for how many cases that worked.
 func (s *Service) WorkOnce(ctx context.Context) (int, error) {
