@@ -191,7 +191,7 @@ func (r *Ring) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) 
 // LogValue implements slog.LogValuer.
 func (r *Ring) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// MarshalJSON refuses: a ring leaves memory through Create and Save alone.
+// MarshalJSON refuses: a ring leaves memory for its own file alone.
 func (r *Ring) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("store: a key ring is not for encoding")
 }

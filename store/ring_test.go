@@ -227,8 +227,10 @@ func TestRotationBesideWriters(t *testing.T) {
 	for i := range records {
 		wantNil(t, table.Create(ctx, id(i), &note{Text: "0"}))
 	}
+	mortal := Op{Name: "r/note/63m", If: Absent, Value: r.seal("63", "r/note/63m", nil), Expires: time.Now().Add(time.Hour)}
+	wantNil(t, s.Apply(ctx, "63", []Op{mortal}))
 	wantNil(t, r.Rotate(day.Add(time.Hour)))
-	if err := r.Prune(ctx, s, day.Add(2*time.Hour)); err == nil || !strings.Contains(err.Error(), fmt.Sprint(records)) {
+	if err := r.Prune(ctx, s, day.Add(2*time.Hour)); err == nil || !strings.Contains(err.Error(), fmt.Sprint(records+1)) {
 		t.Errorf("prune before resealing: %v", err)
 	}
 	var all sync.WaitGroup
@@ -243,11 +245,14 @@ func TestRotationBesideWriters(t *testing.T) {
 	resealed, err := Reseal(ctx, s, r)
 	wantNil(t, err)
 	all.Wait()
-	if resealed == 0 || resealed > records {
+	if resealed == 0 || resealed > records+1 {
 		t.Errorf("%d of %d records were resealed", resealed, records)
 	}
 	if again, err := Reseal(ctx, s, r); again != 0 || err != nil {
 		t.Errorf("a second time: %d, %v", again, err)
+	}
+	if item, err := s.Get(ctx, "63", mortal.Name); err != nil || !item.Expires.Equal(mortal.Expires.Truncate(time.Millisecond)) {
+		t.Errorf("after resealing it expires %v, %v; want %v", item.Expires, err, mortal.Expires)
 	}
 	wantNil(t, r.Prune(ctx, s, day.Add(2*time.Hour)))
 	if len(r.sealing) != 1 || len(r.SigningKeys()) != 1 {

@@ -62,6 +62,19 @@ func TestFilesAreForTheirOwnerAlone(t *testing.T) {
 	}
 }
 
+// TestCommitsAreSynced looks at the settings: that a killed process loses nothing shows
+// nothing of a power cut.
+func TestCommitsAreSynced(t *testing.T) {
+	s := openTest(t, testPath(t), Options{})
+	var synchronous int
+	var journal string
+	wantNil(t, s.writes.conn.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&synchronous))
+	wantNil(t, s.writes.conn.QueryRowContext(t.Context(), "PRAGMA journal_mode").Scan(&journal))
+	if synchronous != 2 || journal != "wal" { // 2: FULL
+		t.Errorf("synchronous %d, journal %s", synchronous, journal)
+	}
+}
+
 func TestCloseLeavesOneFile(t *testing.T) {
 	path := testPath(t)
 	s := openTest(t, path, Options{})

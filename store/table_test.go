@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -179,5 +180,26 @@ func TestAnUpdateGivesUpOnARecordThatNeverRests(t *testing.T) {
 	})
 	if !errors.Is(err, proofing.ErrUnavailable) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestNamesSortAsValuesDo(t *testing.T) {
+	alphabet := []byte("\x00 !\"#/a}~\x7f\xff")
+	value := func() string {
+		b := make([]byte, rand.IntN(4))
+		for i := range b {
+			b[i] = alphabet[rand.IntN(len(alphabet))]
+		}
+		return string(b)
+	}
+	for range 20_000 {
+		a, b := value(), value()
+		x, y := indexName("k", "i", a, "07z"), indexName("k", "i", b, "07z")
+		if strings.Compare(a, b) != strings.Compare(x, y) {
+			t.Fatalf("%q and %q sort otherwise than %q and %q", a, b, x, y)
+		}
+		if strings.ContainsFunc(x, func(r rune) bool { return r < '!' || r > '~' }) || idOf(x) != "07z" {
+			t.Fatalf("%q became %q", a, x)
+		}
 	}
 }

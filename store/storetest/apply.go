@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/store"
@@ -180,8 +181,8 @@ func checkBounds(t T, kv store.KV) {
 		_, _, err := kv.Add(ctx, "07", "n", delta, 0)
 		refused("add", err)
 	}
-	for _, ttl := range []int{-1, 1} {
-		_, _, err := kv.Add(ctx, "07", "n", 1, nanoseconds(ttl))
+	for _, ttl := range []time.Duration{-1, 1, time.Millisecond - 1} {
+		_, _, err := kv.Add(ctx, "07", "n", 1, ttl)
 		refused("add", err)
 	}
 	if names := scan(t, kv, "07", "", "", 10); len(names) != 0 {

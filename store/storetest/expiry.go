@@ -23,8 +23,6 @@ const (
 	grace = 100 * time.Millisecond
 )
 
-func nanoseconds(n int) time.Duration { return time.Duration(n) }
-
 func expiring(name, value string, in time.Duration) store.Op {
 	return store.Op{Name: name, If: store.Any, Value: []byte(value), Expires: time.Now().Add(in)}
 }
