@@ -29,7 +29,7 @@ func work(p *Panel) Case {
 func begun(delivery, reason string, tries int, over string) *Begun {
 	return &Begun{
 		Attempt: "attempt", Shown: "a•••@example.org", Delivery: delivery, Reason: reason, Tries: tries, Over: over,
-		Expires: at.Add(24 * time.Hour), ResendAt: at.Add(30 * time.Second), ResendWait: 30 * time.Second, Answerable: true,
+		Expires: at.Add(24 * time.Hour), ResendAt: at.Add(30 * time.Second), ResendWait: 30 * time.Second,
 	}
 }
 

@@ -95,12 +95,11 @@ type Begun struct {
 	Expires    time.Time
 	ResendAt   time.Time     // another message may be asked for then
 	ResendWait time.Duration // until then; 0: now
-	Answerable bool          // by the browser that looks at the page
 }
 
 // Again is an attempt that confirmed a number, to be used once more.
 type Again struct {
-	Attempt string
+	Attempt string // empty if the number was confirmed elsewhere, and must be named again
 	Shown   string
 	AAL     string // the level that the profile demands
 }

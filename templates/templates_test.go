@@ -219,7 +219,7 @@ func TestWhatOthersWroteStaysText(t *testing.T) {
 	f := frame
 	f.Operator = hostile
 	for _, s := range []Screen{
-		Case{Frame: f, Request: r, Steps: steps, Panel: &Panel{Method: "email", Address: hostile, Begun: &Begun{Shown: hostile, Attempt: hostile, Tries: 5, Answerable: true}}, Terms: terms},
+		Case{Frame: f, Request: r, Steps: steps, Panel: &Panel{Method: "email", Address: hostile, Begun: &Begun{Shown: hostile, Attempt: hostile, Tries: 5}}, Terms: terms},
 		Claimed{f, r}, Outcome{Frame: f, Request: r, Status: "granted", Levels: []Level{{"IAL", "1", []Clause{{hostile, hostile}}}}, Proved: []Proof{{"email_code", hostile, at}}},
 		Disown{Frame: f, Request: r}, Apply{Frame: f, CA: hostile, Profile: hostile, Types: []string{"dns", hostile}, Value: hostile},
 		Mailbox{Frame: f, Origin: "https://proof.example.org", Mails: []Mail{{"email", hostile, hostile, at, hostile}}},
