@@ -1,0 +1,161 @@
+package acme
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// routes is every URL of the authorities' side. A test holds it against
+// openapi.yaml, in both directions.
+func (a *api) routes() []route {
+	return []route{
+		{"POST", "/v1/preauthorizations", a.serve(a.once(a.openPreauthorization))},
+		{"GET", "/v1/preauthorizations/{id}", a.serve(a.readPreauthorization)},
+		{"POST", "/v1/preauthorizations/{id}", a.serve(a.changePreauthorization)},
+		{"POST", "/v1/preauthorizations/{id}/challenge", a.serve(a.startChallenge)},
+		{"POST", "/v1/authorize", a.serve(a.authorize)},
+		{"POST", "/v1/accounts", a.serve(a.accountEvent)},
+
+		{"GET", "/.well-known/jwks.json", JWKS(a.Keys)},
+		{"GET", "/openapi.yaml", document("application/yaml", openapiYAML)},
+		{"GET", "/openapi.json", document("application/json", openapiJSON())},
+		{"GET", "/docs", manual()},
+	}
+}
+
+type route struct {
+	method, path string
+	handler      http.Handler
+}
+
+// Options is what the interface is made of.
+type Options struct {
+	Service *proofing.Service
+	// Origin is the base URL under which authorities reach this interface; the URLs of
+	// authorizations and challenges begin with it. Links for people are made
+	// from the service's own public origin.
+	Origin string
+	// Replies keeps what was answered under an Idempotency-Key.
+	Replies proofing.Table[Reply]
+	// Keys are the keys of the JWKS; the service's Signer signs with the same.
+	Keys KeySource
+	Log  *slog.Logger
+}
+
+type api struct{ Options }
+
+// New returns the handler of the authorities' side.
+func New(o Options) http.Handler {
+	a := &api{o}
+	mux := http.NewServeMux()
+	allowed := map[string][]string{}
+	for _, r := range a.routes() {
+		mux.Handle(r.method+" "+r.path, r.handler)
+		allowed[r.path] = append(allowed[r.path], r.method)
+	}
+	for path, methods := range allowed {
+		if slices.Contains(methods, "GET") {
+			methods = append(methods, "HEAD")
+		}
+		mux.Handle(path, a.refuse(typeMethodNotAllowed, strings.Join(methods, ", ")))
+	}
+	mux.Handle("/", a.refuse(typeNotFound, ""))
+	return mux
+}
+
+// refuse answers every request with the problem of that type.
+func (a *api) refuse(typ, allow string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p := newProblem(typ, "this URL serves nothing")
+		if allow != "" {
+			p = newProblem(typ, "this URL serves "+allow)
+			p.set("Allow", allow)
+		}
+		a.send(w, r, nil, time.Now(), p.answer(), nil)
+	}
+}
+
+// call is one request of an authority that has shown who it is.
+type call struct {
+	*http.Request
+	w    http.ResponseWriter
+	ca   *proofing.Authority
+	body []byte // of a POST
+}
+
+// handler answers a call, or returns an error for problemOf; never both.
+type handler func(c *call) (answer, error)
+
+// serve is the edge: it finds out who calls, reads the body, and writes whatever
+// comes of it. Who calls is known before anything of the body is read.
+func (a *api) serve(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		c := &call{Request: r, w: w}
+		ans, err := func() (out answer, err error) {
+			if c.ca, err = a.authenticate(r); err != nil {
+				return out, err
+			}
+			if r.Method == http.MethodPost {
+				if c.body, err = readRequestBody(w, r); err != nil {
+					return out, err
+				}
+			}
+			return h(c)
+		}()
+		if err != nil {
+			ans = problemOf(err, a.Service.Now()).answer()
+		}
+		a.send(w, r, c.ca, began, ans, err)
+	})
+}
+
+// authenticate finds the authority whose bearer token (RFC 6750 2.1) the request
+// carries. Nothing else in a request says who calls.
+func (a *api) authenticate(r *http.Request) (*proofing.Authority, error) {
+	given := r.Header.Values("Authorization")
+	if len(given) != 1 {
+		p := newProblem(typeCredentialInvalid, "send one Authorization header with a bearer token")
+		p.set("WWW-Authenticate", `Bearer realm="countersign"`)
+		return nil, p
+	}
+	scheme, token, _ := strings.Cut(given[0], " ")
+	refused := newProblem(typeCredentialInvalid, "the bearer token is not valid")
+	refused.set("WWW-Authenticate", `Bearer realm="countersign", error="invalid_token"`)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > 512 {
+		return nil, refused
+	}
+	ca, err := a.Service.AuthorityByToken(r.Context(), proofing.Secret(token))
+	if isNotFound(err) {
+		return nil, refused
+	}
+	return ca, err
+}
+
+// send writes an answer, and the one line that the log has of the request: the
+// route's pattern and never its path, headers or body.
+func (a *api) send(w http.ResponseWriter, r *http.Request, ca *proofing.Authority, began time.Time, ans answer, cause error) {
+	level, attrs := slog.LevelInfo, []slog.Attr{
+		slog.String("route", r.Pattern), slog.Int("status", ans.status), slog.Duration("took", time.Since(began)),
+	}
+	if ca != nil {
+		attrs = append(attrs, slog.String("ca", ca.Name))
+	}
+	if ans.problem != "" {
+		attrs = append(attrs, slog.String("problem", ans.problem))
+	}
+	if ans.status >= 500 && r.Context().Err() == nil { // a caller that has gone away is no fault
+		level = slog.LevelError
+		if ans.status == http.StatusServiceUnavailable {
+			level = slog.LevelWarn
+		}
+		attrs = append(attrs, slog.Any("error", cause))
+	}
+	a.Log.LogAttrs(r.Context(), level, "request", attrs...)
+	ans.write(w)
+}

@@ -1,0 +1,176 @@
+package acme
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// maxIdentifiers is the most that one question may be about.
+const maxIdentifiers = 100
+
+// allowed and refused are the two answers to a question; both are a 200, because
+// the question was answered.
+type allowed struct {
+	Allow          bool            `json:"allow"` // true
+	Authorizations []string        `json:"authorizations"`
+	Assessment     json.RawMessage `json:"assessment"`
+	Data           struct{}        `json:"data"` // organizations are not kept yet
+	RecheckAfter   time.Time       `json:"recheck_after"`
+	DomainControl  string          `json:"domain_control,omitempty"`
+}
+
+type refused struct {
+	Allow bool     `json:"allow"` // false
+	Error *problem `json:"error"`
+}
+
+// authorize answers, at order or finalize, whether an applicant may have
+// identifiers under a profile: all of them or none.
+func (a *api) authorize(c *call) (answer, error) {
+	r, err := readAuthorize(c.body)
+	if err != nil {
+		return answer{}, err
+	}
+	v, err := a.Service.Authorize(c.Context(), c.ca, r)
+	if err != nil {
+		return answer{}, err
+	}
+	if !v.Allow {
+		return jsonAnswer(http.StatusOK, refused{Error: a.verdictProblem(v)})
+	}
+	out := allowed{Allow: true, RecheckAfter: v.RecheckAfter}
+	var grants []*proofing.Grant
+	for _, one := range v.Authorizations {
+		if slices.Contains(out.Authorizations, one.Case.ID) {
+			continue // two spellings of one identifier
+		}
+		out.Authorizations = append(out.Authorizations, one.Case.ID)
+		grants = append(grants, one.Case.Grant)
+		if s := domainControl(one.Identifier); s != "" {
+			out.DomainControl = s
+		}
+	}
+	if g := weakest(grants); g != nil {
+		if out.Assessment, err = g.MarshalAssessment(); err != nil {
+			return answer{}, err
+		}
+	}
+	return jsonAnswer(http.StatusOK, out)
+}
+
+func readAuthorize(body []byte) (proofing.AuthorizeRequest, error) {
+	m := &mistakes{}
+	o, err := readBody(body, m)
+	if err != nil {
+		return proofing.AuthorizeRequest{}, err
+	}
+	who := readApplicant(o, false)
+	r := proofing.AuthorizeRequest{
+		Applicant: who.Applicant, CSRDigest: who.csrDigest,
+		Profile: o.text("profile", 64), ExternalID: o.text("external_id", 256),
+	}
+	o.require("profile")
+	o.require("identifiers")
+	r.Identifiers = readIdentifiers(o, "identifiers")
+	o.closed()
+	return r, m.err()
+}
+
+// readIdentifiers reads the list of an order (RFC 8555 7.4), each identifier once.
+func readIdentifiers(o *object, name string) []proofing.Identifier {
+	v, ok := o.member(name, isArray)
+	if !ok {
+		return nil
+	}
+	if n := len(v.items); n == 0 || n > maxIdentifiers {
+		o.mistake(name, fmt.Sprintf("1 to %d identifiers", maxIdentifiers))
+		return nil
+	}
+	var ids []proofing.Identifier
+	for i, item := range v.items {
+		at := join(join(o.at, name), fmt.Sprint(i))
+		if item.kind != isObject {
+			o.m.add(typeMalformed, at, "an identifier must be an object")
+			continue
+		}
+		if id := readIdentifier(newObject(item, at, o.m)); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// verdictProblem says why the answer is no, with a subproblem for each identifier
+// that stands in the way. If a person can cure all of it, it is userActionRequired, and
+// instance is where (RFC 8555 6.7); what nobody can cure comes first otherwise.
+func (a *api) verdictProblem(v proofing.Verdict) *problem {
+	var subs []subproblem
+	for _, one := range v.Authorizations {
+		if one.Problem == "" {
+			continue
+		}
+		sub := a.whyNot(one)
+		if !slices.ContainsFunc(subs, func(s subproblem) bool { return *s.Identifier == *sub.Identifier }) {
+			subs = append(subs, sub)
+		}
+	}
+	incurable := slices.DeleteFunc(slices.Clone(subs), func(s subproblem) bool { return s.Type == typeUserActionRequired })
+	var p *problem
+	switch {
+	case len(incurable) == 0:
+		p = newProblem(typeUserActionRequired, "the person behind the request must act; open the instance")
+		p.Instance = subs[0].Instance
+	case slices.ContainsFunc(incurable, func(s subproblem) bool { return s.Type != incurable[0].Type }):
+		p = newProblem(typeCompound, "see the subproblems")
+	default:
+		p = newProblem(incurable[0].Type, incurable[0].Detail)
+	}
+	p.Subproblems = subs
+	return p
+}
+
+// whyNot is the reason for one identifier.
+func (a *api) whyNot(one proofing.Authorization) subproblem {
+	id := one.Identifier
+	sub := subproblem{Identifier: &id, Detail: one.Detail}
+	switch one.Problem {
+	case "pending":
+		sub.Type, sub.Detail = typeUserActionRequired, "a person must show who they are"
+	case "review":
+		sub.Type, sub.Detail = typeUserActionRequired, "the request waits for the decision of an approver"
+	case "frozen":
+		sub.Type, sub.Detail = typeUnauthorized, "somebody who was asked said that it was not them; nothing is authorized until that is settled"
+	case "not_entitled":
+		sub.Type, sub.Detail = typeRejectedIdentifier, "the person has no right to the identifier any more"
+	default:
+		sub.Type = inputType(one.Problem)
+	}
+	if sub.Type == typeUserActionRequired {
+		sub.Instance = a.caseURL(one.Case)
+	}
+	return sub
+}
+
+// weakest is the grant whose assessment claims no more than any other's, in
+// every respect; nil if there is no such one, for then none speaks for all.
+func weakest(grants []*proofing.Grant) *proofing.Grant {
+	for _, g := range grants {
+		if !slices.ContainsFunc(grants, func(other *proofing.Grant) bool { return claimsMore(g.Assessment, other.Assessment) }) {
+			return g
+		}
+	}
+	return nil
+}
+
+// claimsMore says whether a claims anything that b does not.
+func claimsMore(a, b proofing.Assessment) bool {
+	above := func(x, y *int) bool { return x != nil && (y == nil || *x > *y) }
+	return above(a.IAL, b.IAL) || above(a.AAL, b.AAL) || above(a.FAL, b.FAL) ||
+		a.PhishingResistant && !b.PhishingResistant || a.Attested && !b.Attested ||
+		b.Restricted && !a.Restricted || b.Syncable && !a.Syncable
+}

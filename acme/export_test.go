@@ -1,0 +1,32 @@
+package acme
+
+// Routes lists method and path of every route.
+func Routes() [][2]string {
+	var list [][2]string
+	for _, r := range (&api{}).routes() {
+		list = append(list, [2]string{r.method, r.path})
+	}
+	return list
+}
+
+// ProblemTypes lists every type of problem that is answered.
+func ProblemTypes() []string {
+	var list []string
+	for typ := range problemTypes {
+		list = append(list, typ)
+	}
+	return list
+}
+
+// OpenAPI is the document as it is embedded.
+var OpenAPI = openapiYAML
+
+// ParseObject decodes strictly and says what is wrong; a nil error means that the
+// body is one object without duplicate names.
+func ParseObject(body []byte) error {
+	m := &mistakes{}
+	if _, err := readBody(body, m); err != nil {
+		return err
+	}
+	return m.err()
+}

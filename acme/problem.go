@@ -1,0 +1,190 @@
+package acme
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+const (
+	acmeError = "urn:ietf:params:acme:error:"
+	ownError  = "urn:countersign:error:"
+)
+
+// The types of RFC 8555 6.7 are for what an authority may pass on to its client
+// as it is; a fault between the authority and us has a type of ours.
+const (
+	typeMalformed             = acmeError + "malformed"
+	typeBadCSR                = acmeError + "badCSR"
+	typeBadPublicKey          = acmeError + "badPublicKey"
+	typeInvalidContact        = acmeError + "invalidContact"
+	typeRejectedIdentifier    = acmeError + "rejectedIdentifier"
+	typeUnsupportedIdentifier = acmeError + "unsupportedIdentifier"
+	typeUnauthorized          = acmeError + "unauthorized"
+	typeUserActionRequired    = acmeError + "userActionRequired"
+	typeCompound              = acmeError + "compound"
+	typeAccountDoesNotExist   = acmeError + "accountDoesNotExist"
+	typeRateLimited           = acmeError + "rateLimited"
+	typeServerInternal        = acmeError + "serverInternal"
+
+	typeUnknownMember         = ownError + "unknownMember"
+	typeDuplicateMember       = ownError + "duplicateMember"
+	typeProfileUnknown        = ownError + "profileUnknown"
+	typeAccountKeyTaken       = ownError + "accountKeyTaken"
+	typeClosed                = ownError + "authorizationClosed"
+	typeCredentialInvalid     = ownError + "credentialInvalid"
+	typeNotFound              = ownError + "notFound"
+	typeMethodNotAllowed      = ownError + "methodNotAllowed"
+	typeTooLarge              = ownError + "bodyTooLarge"
+	typeMediaType             = ownError + "unsupportedMediaType"
+	typeIdempotencyKeyInvalid = ownError + "idempotencyKeyInvalid"
+	typeIdempotencyKeyReused  = ownError + "idempotencyKeyReused"
+	typeIdempotencyKeyInUse   = ownError + "idempotencyKeyInUse"
+	typeUnavailable           = ownError + "unavailable"
+)
+
+// problemTypes has the title and the status of every type that we answer with.
+var problemTypes = map[string]struct {
+	title  string
+	status int
+}{
+	typeMalformed:             {"Malformed request", http.StatusBadRequest},
+	typeBadCSR:                {"Certificate signing request not acceptable", http.StatusBadRequest},
+	typeBadPublicKey:          {"Public key not acceptable", http.StatusBadRequest},
+	typeInvalidContact:        {"Contact not usable", http.StatusBadRequest},
+	typeRejectedIdentifier:    {"Identifier rejected", http.StatusForbidden},
+	typeUnsupportedIdentifier: {"Identifier type not supported", http.StatusForbidden},
+	typeUnauthorized:          {"Not authorized", http.StatusForbidden},
+	typeUserActionRequired:    {"A person must act", http.StatusForbidden},
+	typeCompound:              {"Several reasons", http.StatusForbidden},
+	typeAccountDoesNotExist:   {"Account not known", http.StatusNotFound},
+	typeRateLimited:           {"Too many requests", http.StatusTooManyRequests},
+	typeServerInternal:        {"Internal error", http.StatusInternalServerError},
+
+	typeUnknownMember:         {"Unknown member", http.StatusBadRequest},
+	typeDuplicateMember:       {"Duplicate member", http.StatusBadRequest},
+	typeProfileUnknown:        {"Unknown profile", http.StatusBadRequest},
+	typeAccountKeyTaken:       {"Key belongs to another account", http.StatusConflict},
+	typeClosed:                {"Authorization is over", http.StatusConflict},
+	typeCredentialInvalid:     {"Credential missing or not valid", http.StatusUnauthorized},
+	typeNotFound:              {"Not found", http.StatusNotFound},
+	typeMethodNotAllowed:      {"Method not allowed", http.StatusMethodNotAllowed},
+	typeTooLarge:              {"Body too large", http.StatusRequestEntityTooLarge},
+	typeMediaType:             {"Unsupported media type", http.StatusUnsupportedMediaType},
+	typeIdempotencyKeyInvalid: {"Idempotency key not valid", http.StatusBadRequest},
+	typeIdempotencyKeyReused:  {"Idempotency key reused", http.StatusUnprocessableEntity},
+	typeIdempotencyKeyInUse:   {"Idempotency key in use", http.StatusConflict},
+	typeUnavailable:           {"Temporarily unavailable", http.StatusServiceUnavailable},
+}
+
+// problem is a problem document (RFC 9457), with the subproblems of RFC 8555
+// 6.7.1. It is an error, so that a handler returns it like any other.
+type problem struct {
+	Type        string       `json:"type"`
+	Title       string       `json:"title"`
+	Status      int          `json:"status"`
+	Detail      string       `json:"detail,omitempty"`
+	Instance    string       `json:"instance,omitempty"`
+	Subproblems []subproblem `json:"subproblems,omitempty"`
+
+	retryAfter time.Duration     // of a Retry-After header; 0: none
+	header     map[string]string // others that the answer needs
+}
+
+// subproblem is one of several reasons: about a place in the request, or about
+// an identifier.
+type subproblem struct {
+	Type       string               `json:"type"`
+	Detail     string               `json:"detail,omitempty"`
+	Pointer    string               `json:"pointer,omitempty"`
+	Identifier *proofing.Identifier `json:"identifier,omitempty"`
+	Instance   string               `json:"instance,omitempty"`
+}
+
+// Error implements error.
+func (p *problem) Error() string { return p.Type + ": " + p.Detail }
+
+func newProblem(typ, detail string) *problem {
+	return &problem{Type: typ, Title: problemTypes[typ].title, Status: problemTypes[typ].status, Detail: detail}
+}
+
+func malformed(detail string) *problem { return newProblem(typeMalformed, detail) }
+
+const (
+	// retryUnavailable is how long a store or provider that cannot answer is given.
+	retryUnavailable = 5 * time.Second
+	// retryLimited is for a limit that names no time.
+	retryLimited = time.Hour
+)
+
+// problemOf is the one map from errors to problems. What it does not know is
+// a fault of ours, of which nothing is told.
+func problemOf(err error, now time.Time) *problem {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	if input, ok := errors.AsType[*proofing.InputError](err); ok {
+		return inputProblem(input)
+	}
+	if limit, ok := errors.AsType[*proofing.LimitError](err); ok {
+		p := newProblem(typeRateLimited, "the limit "+limit.Limit+" is met")
+		p.retryAfter = retryLimited
+		if !limit.Until.IsZero() {
+			p.retryAfter = max(limit.Until.Sub(now), time.Second)
+		}
+		return p
+	}
+	switch {
+	case errors.Is(err, proofing.ErrNotFound):
+		// Another authority's objects are not told from absent ones.
+		return newProblem(typeNotFound, "there is no such object")
+	case errors.Is(err, proofing.ErrClosed):
+		return newProblem(typeClosed, "the authorization is over")
+	case errors.Is(err, proofing.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		p := newProblem(typeUnavailable, "nothing was lost; try again")
+		p.retryAfter = retryUnavailable
+		return p
+	}
+	return newProblem(typeServerInternal, "the fault is ours")
+}
+
+// inputProblem is the problem for something in the request that the domain refuses.
+func inputProblem(e *proofing.InputError) *problem {
+	detail := e.Detail
+	if detail == "" {
+		detail = strings.ReplaceAll(e.Code, "_", " ")
+	}
+	p := newProblem(inputType(e.Code), detail)
+	if e.Field != "" {
+		pointer := ""
+		for name := range strings.SplitSeq(e.Field, ".") {
+			pointer = join(pointer, name)
+		}
+		p.Subproblems = []subproblem{{Type: p.Type, Detail: detail, Pointer: fragment(pointer)}}
+	}
+	return p
+}
+
+// inputType is the type for the code of a proofing.InputError.
+func inputType(code string) string {
+	switch code {
+	case "profile_unknown":
+		return typeProfileUnknown
+	case "identifier_unsupported":
+		return typeUnsupportedIdentifier
+	case "identifier_rejected", "not_entitled":
+		return typeRejectedIdentifier
+	case "account_key_replaced", "account_deactivated":
+		return typeUnauthorized
+	case "account_key_taken":
+		return typeAccountKeyTaken
+	}
+	if strings.HasPrefix(code, "email_") || strings.HasPrefix(code, "number_") {
+		return typeInvalidContact
+	}
+	return typeMalformed
+}
