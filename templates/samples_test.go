@@ -1,6 +1,9 @@
 package templates
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 var at = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
@@ -23,7 +26,14 @@ func work(p *Panel) Case {
 	if p != nil {
 		p.Begin, p.Answer, p.Resend = "/c/ref/begin", "/c/ref/answer", "/c/ref/resend"
 	}
-	return Case{Frame: frame, Request: request, Steps: steps, Panel: p, Terms: terms, Expires: at.Add(48 * time.Hour)}
+	todo := slices.Clone(steps)
+	if p != nil && p.Method == "email" {
+		todo[0].State, todo[1].State, todo[1].Href = "now", "todo", "/c/ref?method=sms"
+	}
+	if p != nil && p.Method == "sms" && p.Begun != nil {
+		p.Begun.Shown = "+44 ••• •56"
+	}
+	return Case{Frame: frame, Request: request, Steps: todo, Panel: p, Terms: terms, Expires: at.Add(48 * time.Hour)}
 }
 
 func begun(delivery, reason string, tries int, over string) *Begun {

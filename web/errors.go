@@ -1,0 +1,126 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
+)
+
+// Errors of the edge itself.
+var (
+	errCrossSite = errors.New("sent by another site")
+	errNoCookie  = errors.New("no browser cookie")
+	errMethod    = errors.New("method not allowed")
+	errSure      = &proofing.InputError{Field: "sure", Code: "sure"}
+)
+
+// answers is the one map from errors to what a browser gets. Fault is the page when there is
+// no page of a case to show the problem on; Problem is the problem's code there.
+var answers = []struct {
+	err     error
+	status  int
+	fault   string
+	problem string
+}{
+	{proofing.ErrNotFound, http.StatusNotFound, "not_found", ""},
+	{proofing.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", ""},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", ""},
+	{context.Canceled, http.StatusServiceUnavailable, "unavailable", ""},
+	{proofing.ErrWrongAnswer, http.StatusUnprocessableEntity, "conflict", "wrong_answer"},
+	{proofing.ErrNoTries, http.StatusUnprocessableEntity, "conflict", "no_tries"},
+	{proofing.ErrAttemptOver, http.StatusConflict, "conflict", "attempt_over"},
+	{proofing.ErrBlocked, http.StatusForbidden, "conflict", "blocked"},
+	{proofing.ErrClaimed, http.StatusForbidden, "conflict", "other_browser"},
+	{proofing.ErrOtherBrowser, http.StatusForbidden, "conflict", "other_browser"},
+	{proofing.ErrNotStarted, http.StatusConflict, "conflict", "not_started"},
+	{proofing.ErrClosed, http.StatusConflict, "conflict", "closed"},
+	{proofing.ErrFrozen, http.StatusConflict, "conflict", "frozen"},
+	{errCrossSite, http.StatusForbidden, "cross_site", ""},
+	{errNoCookie, http.StatusForbidden, "no_cookie", ""},
+	{errMethod, http.StatusMethodNotAllowed, "method", ""},
+}
+
+// answer is what an error means to a browser.
+type answer struct {
+	status  int
+	fault   string             // the page that says no
+	field   string             // the form field at fault; empty: none
+	problem *templates.Problem // nil: the fault page alone can say it
+	until   time.Time
+}
+
+func (s *Site) answerTo(err error) answer {
+	var input *proofing.InputError
+	var limit *proofing.LimitError
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &input):
+		return answer{status: http.StatusUnprocessableEntity, fault: "other", field: input.Field, problem: &templates.Problem{Family: "input", Code: input.Code}}
+	case errors.As(err, &limit):
+		p := &templates.Problem{Family: "limit", Code: limit.Limit, Until: limit.Until, Wait: s.until(limit.Until)}
+		return answer{status: http.StatusTooManyRequests, fault: "too_many", problem: p, until: limit.Until}
+	case errors.As(err, &large):
+		return answer{status: http.StatusRequestEntityTooLarge, fault: "too_large"}
+	}
+	for _, a := range answers {
+		if errors.Is(err, a.err) {
+			out := answer{status: a.status, fault: a.fault}
+			if a.problem != "" {
+				out.problem = &templates.Problem{Family: "error", Code: a.problem}
+			}
+			return out
+		}
+	}
+	return answer{status: http.StatusInternalServerError, fault: "internal"}
+}
+
+// until is the time until then in whole minutes, and at least one: people are
+// told to come back when it works, not a moment before.
+func (s *Site) until(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	minutes := math.Ceil(t.Sub(s.service.Now()).Minutes())
+	return time.Duration(max(minutes, 1)) * time.Minute
+}
+
+// serve turns a handler that returns an error into one that answers with it.
+func (s *Site) serve(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fault(w, r, err)
+		}
+	}
+}
+
+// fault answers with the page of an error, and logs it if it is ours.
+func (s *Site) fault(w http.ResponseWriter, r *http.Request, err error) {
+	a := s.answerTo(err)
+	if a.status >= 500 {
+		s.log.ErrorContext(r.Context(), "page failed", "pattern", r.Pattern, "error", err)
+	}
+	s.retryAfter(w, a)
+	page := templates.Fault{Frame: s.Frame(r, "/"), Code: a.fault, Until: a.until, Wait: s.until(a.until)}
+	if ref := r.PathValue("ref"); ref != "" && a.status != http.StatusNotFound {
+		page.Back = s.keep(r, backTo(r, ref))
+	}
+	if err := s.Render(w, r, a.status, page); err != nil {
+		s.log.ErrorContext(r.Context(), "page cannot be drawn", "pattern", r.Pattern, "error", err)
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	}
+}
+
+func (s *Site) retryAfter(w http.ResponseWriter, a answer) {
+	switch {
+	case !a.until.IsZero():
+		w.Header().Set("Retry-After", strconv.Itoa(int(s.until(a.until).Seconds())))
+	case a.status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "30")
+	}
+}

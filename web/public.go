@@ -1,0 +1,161 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
+)
+
+// routes is every path that people can reach.
+func (s *Site) routes(home http.Handler) {
+	if home == nil {
+		home = s.serve(s.home)
+	}
+	s.mux.Handle("GET /{$}", home)
+	s.mux.Handle("GET /static/{file}", s.serveStatic())
+
+	s.mux.Handle("GET /c/{ref}", s.look(s.showCase))
+	s.mux.Handle("POST /c/{ref}/begin", s.act(s.begin))
+	s.mux.Handle("POST /c/{ref}/resend", s.act(s.resend))
+	s.mux.Handle("POST /c/{ref}/answer", s.act(s.answer))
+	// A page with a mistake stands at the path it was posted to. Whoever opens that path means the case.
+	s.mux.Handle("GET /c/{ref}/begin", s.serve(s.toCase))
+	s.mux.Handle("GET /c/{ref}/resend", s.serve(s.toCase))
+	s.mux.Handle("GET /c/{ref}/answer", s.serve(s.toCase))
+
+	s.mux.Handle("GET /m/{ref}", s.look(s.showLink))
+	s.mux.Handle("POST /m/{ref}", s.act(s.followLink))
+	s.mux.Handle("GET /n/{ref}", s.look(s.showDisown))
+	s.mux.Handle("POST /n/{ref}", s.act(s.disown))
+
+	s.mux.Handle("GET /apply/{ca}/{profile}", s.look(s.showApply))
+	s.mux.Handle("POST /apply/{ca}/{profile}", s.act(s.apply))
+
+	s.mux.Handle("/", s.serve(s.nothing))
+}
+
+// The paths of a case, as they stand in links and forms.
+func casePath(ref string) string   { return proofing.CasePath + url.PathEscape(ref) }
+func linkPath(ref string) string   { return proofing.MessagePath + url.PathEscape(ref) }
+func disownPath(ref string) string { return proofing.DisownPath + url.PathEscape(ref) }
+
+// backTo is the page that a request with a ref was about.
+func backTo(r *http.Request, ref string) string {
+	switch {
+	case strings.Contains(r.Pattern, proofing.MessagePath):
+		return linkPath(ref)
+	case strings.Contains(r.Pattern, proofing.DisownPath):
+		return disownPath(ref)
+	}
+	return casePath(ref)
+}
+
+// nothing answers for every path without a route, and for a route that has no
+// such method.
+func (s *Site) nothing(w http.ResponseWriter, r *http.Request) error {
+	var allowed []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := r.Clone(r.Context())
+		other.Method = m
+		if _, pattern := s.mux.Handler(other); strings.Contains(pattern, " ") {
+			allowed = append(allowed, m)
+		}
+	}
+	if len(allowed) == 0 {
+		return proofing.ErrNotFound
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return errMethod
+}
+
+func (s *Site) toCase(w http.ResponseWriter, r *http.Request) error {
+	s.see(w, r, casePath(r.PathValue("ref")))
+	return nil
+}
+
+func (s *Site) showCase(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.service.CaseByLink(r.Context(), s.visit(r).Link)
+	if err != nil {
+		return err
+	}
+	return s.renderCase(w, r, c, mistake{})
+}
+
+func (s *Site) begin(w http.ResponseWriter, r *http.Request) error {
+	method, address := r.PostForm.Get("method"), r.PostForm.Get("address")
+	_, _, err := s.service.Begin(r.Context(), s.visit(r), method, address)
+	return s.afterwards(w, r, mistake{err: err, method: method, address: address})
+}
+
+func (s *Site) resend(w http.ResponseWriter, r *http.Request) error {
+	_, a, err := s.service.Resend(r.Context(), s.visit(r), r.PostForm.Get("attempt"))
+	return s.afterwards(w, r, mistake{err: err, method: methodOf(a)})
+}
+
+func (s *Site) answer(w http.ResponseWriter, r *http.Request) error {
+	_, a, err := s.service.Answer(r.Context(), s.visit(r), r.PostForm.Get("attempt"), proofing.Secret(r.PostForm.Get("code")), "")
+	return s.afterwards(w, r, mistake{err: err, method: methodOf(a)})
+}
+
+func methodOf(a *proofing.Attempt) string {
+	if a == nil {
+		return ""
+	}
+	return a.Method
+}
+
+// mistake is what went wrong with a form on the page of a case.
+type mistake struct {
+	err     error
+	method  string // that the form was about
+	address string // as it was typed
+}
+
+// afterwards answers a form on the page of a case: with a redirect to the page, or with the
+// page as it stands now and the mistake in its place.
+func (s *Site) afterwards(w http.ResponseWriter, r *http.Request, m mistake) error {
+	if m.err == nil {
+		s.see(w, r, casePath(r.PathValue("ref")))
+		return nil
+	}
+	if s.answerTo(m.err).problem == nil {
+		return m.err
+	}
+	c, err := s.service.CaseByLink(r.Context(), s.visit(r).Link)
+	if err != nil {
+		return err
+	}
+	return s.renderCase(w, r, c, m)
+}
+
+// renderCase shows a case as it stands: to work on, as it ended, or, to a browser that
+// came second, nothing of it.
+func (s *Site) renderCase(w http.ResponseWriter, r *http.Request, c *proofing.Case, m mistake) error {
+	status, ref := http.StatusOK, r.PathValue("ref")
+	var a answer
+	if m.err != nil {
+		a = s.answerTo(m.err)
+		status = a.status
+		s.retryAfter(w, a)
+	}
+	own := c.Browser == "" || c.Browser == s.service.BrowserHash(s.browser(r))
+	frame := s.Frame(r, casePath(ref))
+	switch {
+	case c.Status != proofing.CaseOpen || c.Frozen != nil:
+		page := s.viewOutcome(r, c, own)
+		page.Frame, page.Notice = frame, a.problem
+		return s.Render(w, r, status, page)
+	case !own || errors.Is(m.err, proofing.ErrClaimed):
+		return s.Render(w, r, http.StatusForbidden, templates.Claimed{Frame: frame, Request: s.viewRequest(r, c)})
+	}
+	page, err := s.viewCase(r, c, m, a)
+	if err != nil {
+		return err
+	}
+	page.Frame = frame
+	return s.Render(w, r, status, page)
+}

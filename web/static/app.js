@@ -1,0 +1,65 @@
+// Everything here is a convenience: without it every page works as well.
+
+// Times are drawn in UTC, because the server does not know where people are.
+function localTimes(root) {
+  const day = { dateStyle: "long", timeStyle: "short" }, hour = { hour: "2-digit", minute: "2-digit" };
+  for (const t of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(t.dateTime);
+    if (!isNaN(at)) t.textContent = at.toLocaleString(document.documentElement.lang, "clock" in t.dataset ? hour : day);
+  }
+}
+
+// The server says when another message may be asked for; the button counts down to it.
+function countDown(button) {
+  const until = performance.now() + button.dataset.wait * 1000, words = button.textContent;
+  button.disabled = true;
+  const tick = () => {
+    const left = Math.ceil((until - performance.now()) / 1000);
+    button.disabled = left > 0;
+    button.textContent = left > 0 ? button.dataset.waitText.replace("{seconds}", left) : words;
+    if (left > 0) setTimeout(tick, 500);
+  };
+  tick();
+}
+
+// WebOTP: a text message that is bound to this site offers its code. The person
+// presses the button; a code that sends itself could be a phisher's.
+function fillFromMessage(field) {
+  if (!("OTPCredential" in window)) return;
+  const stop = new AbortController();
+  field.form.addEventListener("submit", () => stop.abort());
+  navigator.credentials.get({ otp: { transport: ["sms"] }, signal: stop.signal })
+    .then((otp) => { field.value = otp.code; field.focus(); })
+    .catch(() => {}); // aborted, refused or timed out: the person types
+}
+
+// What becomes of a message, or of a case that waits for others, is looked up
+// again for a quarter of an hour. Looking changes nothing.
+function watch() {
+  const began = Date.now(), page = document.querySelector("[data-page]");
+  let wait = 3000;
+  const look = async () => {
+    if (Date.now() - began > 15 * 60 * 1000) return;
+    if (!document.hidden) {
+      try {
+        const answer = await fetch(location.pathname + location.search, { credentials: "same-origin", redirect: "error" });
+        const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const there = next.querySelector("[data-page]"), here = document.getElementById("live"), fresh = next.getElementById("live");
+        if (answer.ok && there && (there.dataset.page !== page.dataset.page || !fresh)) return location.reload();
+        if (answer.ok && here && fresh) {
+          localTimes(fresh);
+          if (fresh.innerHTML !== here.innerHTML) here.replaceChildren(...fresh.childNodes);
+        }
+      } catch { /* offline for a moment: the next look may do */ }
+      wait = Math.min(wait * 1.2, 15000);
+    }
+    setTimeout(look, wait);
+  };
+  setTimeout(look, wait);
+}
+
+localTimes(document);
+for (const button of document.querySelectorAll("button[data-wait]")) countDown(button);
+const otp = document.querySelector("input[data-otp]");
+if (otp) fillFromMessage(otp);
+if (document.querySelector("[data-live]") && !/\/(begin|resend|answer)$/.test(location.pathname)) watch();

@@ -1,0 +1,199 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
+)
+
+// profile is the profile of a case; an empty one if it is gone from the configuration.
+func (s *Site) profile(c *proofing.Case) *proofing.Profile {
+	if p := s.service.Policy.Profiles[c.Profile]; p != nil {
+		return p
+	}
+	return &proofing.Profile{Name: c.Profile, Title: c.Profile}
+}
+
+func (s *Site) viewRequest(r *http.Request, c *proofing.Case) templates.Request {
+	v := templates.Request{
+		CA: c.CATitle, IdentifierType: c.Identifier.Type, Identifier: c.Identifier.Value, Profile: s.profile(c).Title,
+		KeyKind: string(c.Applicant.Kind), Fingerprint: c.Applicant.Fingerprint(),
+	}
+	if !c.Status.Over() && c.Frozen == nil {
+		v.Disown = s.keep(r, c.DisownURL("").Reveal())
+	}
+	return v
+}
+
+func (s *Site) viewTerms(p *proofing.Profile) templates.Terms {
+	t := templates.Terms{GrantLifetime: p.GrantLifetime, Retention: p.Retention}
+	for _, m := range s.methods(p) {
+		t.Methods = append(t.Methods, m.Name())
+		if ch := string(m.Channel()); ch != "" && !slices.Contains(t.Channels, ch) {
+			t.Channels = append(t.Channels, ch)
+		}
+	}
+	return t
+}
+
+// methods are those of a profile that the service has, in the profile's order.
+func (s *Site) methods(p *proofing.Profile) []proofing.Method {
+	var all []proofing.Method
+	for _, name := range p.Methods {
+		if m := s.service.Methods[name]; m != nil {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func (s *Site) viewCase(r *http.Request, c *proofing.Case, wrong mistake, a answer) (templates.Case, error) {
+	p := s.profile(c)
+	w := s.workOf(c, p)
+	page := templates.Case{Request: s.viewRequest(r, c), Terms: s.viewTerms(p), Expires: c.Expires}
+	siblings, err := s.service.Siblings(r.Context(), c)
+	if err != nil {
+		return page, err
+	}
+	for _, o := range siblings {
+		if o.Status == proofing.CaseOpen && o.Frozen == nil {
+			page.Siblings = append(page.Siblings, templates.Sibling{IdentifierType: o.Identifier.Type, Identifier: o.Identifier.Value})
+		}
+	}
+	wanted := wrong.method
+	if wanted == "" {
+		wanted = r.URL.Query().Get("method")
+	}
+	m := w.pick(c, wanted)
+	page.Waiting, page.Stuck = !c.Started, c.Started && m == nil
+	if c.Started && m != nil {
+		page.Panel = s.viewPanel(r, c, m, w)
+		place(&page, wrong, a)
+	} else {
+		page.Notice = a.problem
+		m = nil
+	}
+	page.Steps = w.steps(m, func(method string) string { return s.methodLink(r, method) })
+	return page, nil
+}
+
+// methodLink opens the page of a case at another of its methods.
+func (s *Site) methodLink(r *http.Request, method string) string {
+	path := s.keep(r, casePath(r.PathValue("ref")))
+	between := "?"
+	if strings.Contains(path, "?") {
+		between = "&"
+	}
+	return path + between + "method=" + method
+}
+
+// place puts a problem at the field it is about, or above the form.
+func place(page *templates.Case, wrong mistake, a answer) {
+	p := a.problem
+	if p == nil {
+		return
+	}
+	panel := page.Panel
+	codeShown := panel.Begun != nil && panel.Begun.Over == ""
+	switch {
+	case a.field == "address":
+		panel.AddressBad, panel.Address = p, wrong.address
+	case a.field == "code" && codeShown:
+		panel.CodeBad = p
+	case p.Code == "wrong_answer" && codeShown:
+		p.Tries = panel.Begun.Tries
+		panel.CodeBad = p
+	default:
+		page.Notice = p
+		panel.Address = wrong.address
+	}
+}
+
+func (s *Site) viewPanel(r *http.Request, c *proofing.Case, m proofing.Method, w work) *templates.Panel {
+	ref, name := casePath(r.PathValue("ref")), m.Name()
+	panel := &templates.Panel{
+		Method: name, Begin: s.keep(r, ref+"/begin"), Answer: s.keep(r, ref+"/answer"), Resend: s.keep(r, ref+"/resend"),
+	}
+	if k := c.Offered(m.Channel()); k != nil {
+		panel.Offered = k.Shown
+	}
+	if at := c.Current(name); at != nil {
+		panel.Begun = s.viewBegun(at)
+	}
+	if m.Channel() == proofing.ChannelPhone {
+		panel.Restricted = w.restricted()
+		panel.Again = w.again(c, m)
+	}
+	return panel
+}
+
+func (s *Site) viewBegun(at *proofing.Attempt) *templates.Begun {
+	now := s.service.Now()
+	b := &templates.Begun{
+		Attempt: at.ID, Shown: at.Contact.Shown, Delivery: at.Delivery.Status, Reason: at.Delivery.Reason,
+		Tries: at.Tries, Expires: at.Expires, ResendAt: at.NextSend,
+	}
+	if wait := at.NextSend.Sub(now); wait > 0 {
+		b.ResendWait = wait.Truncate(time.Second) + time.Second
+	}
+	switch {
+	case at.Tries <= 0 || at.State == nil:
+		b.Over = "tries"
+	case !now.Before(at.Expires):
+		b.Over = "expired"
+	}
+	return b
+}
+
+// viewOutcome is a case at which nothing is left to do. What was proved is shown
+// to the browser that proved it, and to no other that holds the link.
+func (s *Site) viewOutcome(r *http.Request, c *proofing.Case, own bool) templates.Outcome {
+	page := templates.Outcome{
+		Request: s.viewRequest(r, c), Status: string(c.Status), Reason: c.Reason, At: c.Changed, Terms: s.viewTerms(s.profile(c)),
+	}
+	switch {
+	case c.Frozen != nil:
+		page.Status, page.Reason, page.At, page.Until = "frozen", "", c.Frozen.At, c.Frozen.Until
+	case c.Status == proofing.CaseGranted:
+		page.Until = c.Expires
+	}
+	if !own {
+		return page
+	}
+	for _, e := range c.Evidence {
+		page.Proved = append(page.Proved, templates.Proof{Kind: string(e.Kind), Shown: shown(c, e), At: e.At})
+	}
+	if c.Grant != nil && c.Status == proofing.CaseGranted && c.Frozen == nil {
+		page.Levels = viewLevels(c.Grant.Assessment)
+	}
+	return page
+}
+
+// shown is the masked address of an event. One that came from another case of the
+// applicant has no attempt here, and no address to show.
+func shown(c *proofing.Case, e proofing.Evidence) string {
+	for _, a := range c.Attempts {
+		if a.ID == e.ID {
+			return a.Contact.Shown
+		}
+	}
+	return ""
+}
+
+func viewLevels(a proofing.Assessment) []templates.Level {
+	levels := []templates.Level{{Name: "IAL"}, {Name: "AAL"}, {Name: "FAL"}}
+	for i, n := range []*int{a.IAL, a.AAL, a.FAL} {
+		if n != nil {
+			levels[i].Value = strconv.Itoa(*n)
+		}
+	}
+	for _, reason := range a.Reasons {
+		levels[0].Reasons = append(levels[0].Reasons, templates.Clause{Clause: reason.Clause, Text: reason.Text})
+	}
+	return levels
+}

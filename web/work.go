@@ -1,0 +1,146 @@
+package web
+
+import (
+	"slices"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
+)
+
+// work is what a case demands, what of it is missing, and what can be done about
+// it. The demands are the profile's; here they are only put in an order to show.
+type work struct {
+	profile  *proofing.Profile
+	methods  []proofing.Method
+	demanded []proofing.Missing
+	missing  []proofing.Missing
+	evidence []proofing.Evidence
+}
+
+func (s *Site) workOf(c *proofing.Case, p *proofing.Profile) work {
+	nothing := proofing.Assessment{Framework: p.Framework}
+	now := proofing.Assess(p.Framework, s.service.Policy.OperatorFacts, s.service.Now().UTC(), c.Evidence)
+	w := work{
+		profile: p, methods: s.methods(p), evidence: c.Evidence,
+		demanded: p.Unmet(nothing, nil), missing: p.Unmet(now, c.Evidence),
+	}
+	if len(w.demanded) == 0 { // a profile that takes whatever is proved first
+		w.demanded = []proofing.Missing{{Code: "any"}}
+		w.missing = w.demanded
+	}
+	return w
+}
+
+// reach is the highest level that a method can lead to by the rules of
+// SP 800-63: a code by e-mail authenticates nobody, one by text message does at AAL1.
+// A method that is not here has its limits in its own facts.
+var reach = map[string]struct{ ial, aal string }{
+	"email": {ial: "1"},
+	"sms":   {ial: "1", aal: "1"},
+}
+
+// serves says whether using a method now can provide what is missing. It only
+// chooses what to offer: what the result counts for, the assessment says.
+func (w work) serves(m proofing.Method, missing proofing.Missing) bool {
+	levels, code := reach[m.Name()]
+	used := slices.ContainsFunc(w.evidence, func(e proofing.Evidence) bool { return e.Method() == m.Name() })
+	switch missing.Code {
+	case "any":
+		return true
+	case "address":
+		return string(m.Channel()) == missing.Detail
+	case "method":
+		return m.Name() == missing.Detail
+	case "ial": // using it again makes nobody better known
+		return !used && (!code || levels.ial >= missing.Detail)
+	case "aal":
+		return !code || levels.aal >= missing.Detail
+	}
+	return !code
+}
+
+// pick is the method to work with now: the one that is wanted, if it is of use;
+// else one whose code is on its way; else the first that serves.
+func (w work) pick(c *proofing.Case, wanted string) proofing.Method {
+	var useful []proofing.Method
+	for _, missing := range w.missing {
+		for _, m := range w.methods {
+			if w.serves(m, missing) && !slices.Contains(useful, m) {
+				useful = append(useful, m)
+			}
+		}
+	}
+	for _, m := range useful {
+		if m.Name() == wanted {
+			return m
+		}
+	}
+	for _, m := range useful {
+		if c.Current(m.Name()) != nil {
+			return m
+		}
+	}
+	if len(useful) > 0 {
+		return useful[0]
+	}
+	return nil
+}
+
+// steps lists what is done and what is to do; now is the method at hand, nil for none.
+func (w work) steps(now proofing.Method, link func(method string) string) []templates.Step {
+	var steps []templates.Step
+	current := false
+	for _, d := range w.demanded {
+		step := templates.Step{Code: d.Code, Detail: d.Detail, State: "todo"}
+		switch {
+		case !slices.Contains(w.missing, d):
+			step.State = "done"
+		case now != nil && !current && w.serves(now, d):
+			step.State, current = "now", true
+		case now != nil && !w.serves(now, d):
+			if i := slices.IndexFunc(w.methods, func(m proofing.Method) bool { return w.serves(m, d) }); i >= 0 {
+				step.Href = link(w.methods[i].Name())
+			}
+		}
+		steps = append(steps, step)
+	}
+	if w.profile.Approvals > 0 {
+		steps = append(steps, templates.Step{Code: "review", State: "todo"})
+	}
+	return append(steps, templates.Step{Code: "answer", State: "todo"})
+}
+
+// authenticates says whether the profile demands more than confirmed addresses.
+func (w work) authenticates() bool {
+	return w.profile.Require.AAL > 0 || w.profile.Require.PhishingResistant
+}
+
+// restricted is what must be said before somebody relies on text messages: which
+// other authenticators the profile offers, which a code by e-mail is none of.
+func (w work) restricted() *templates.Restricted {
+	n := &templates.Restricted{Authenticates: w.authenticates()}
+	for _, m := range w.methods {
+		if _, code := reach[m.Name()]; !code {
+			n.Alternatives = append(n.Alternatives, m.Name())
+		}
+	}
+	return n
+}
+
+// again says that a number is confirmed and that authenticating with it takes a
+// second code: the event that binds an authenticator is no authentication
+// (SP 800-63B 6.1; SP 800-63B-4 4.1). Nil where that is not what is missing.
+func (w work) again(c *proofing.Case, m proofing.Method) *templates.Again {
+	i := slices.IndexFunc(w.missing, func(d proofing.Missing) bool { return d.Code == "aal" })
+	confirmed := slices.IndexFunc(w.evidence, func(e proofing.Evidence) bool { return e.Method() == m.Name() })
+	if i < 0 || confirmed < 0 {
+		return nil
+	}
+	again := &templates.Again{AAL: w.missing[i].Detail}
+	for _, a := range c.Attempts {
+		if a.Method == m.Name() && a.Status == proofing.AttemptPassed {
+			again.Attempt, again.Shown = a.ID, a.Contact.Shown
+		}
+	}
+	return again
+}
