@@ -73,24 +73,19 @@ func (s *Service) claims(ctx context.Context, c *Case, g *Grant) (map[string]any
 			expires = t
 		}
 	}
-	assessment, err := g.MarshalAssessment()
-	if err != nil {
-		return nil, time.Time{}, err
-	}
 	authorization := map[string]any{"id": c.ID, "identifier": c.Identifier, "profile": c.Profile}
 	if c.CSRDigest != "" {
 		authorization["csr_digest"] = c.CSRDigest
-	}
-	if c.Identifier.Type == IdentifierDNS || c.Identifier.Type == IdentifierIP {
-		authorization["domain_control"] = "not_checked"
 	}
 	claims := map[string]any{
 		"iss": s.Policy.Origin, "aud": ca.Name, "sub": s.pairwise(c),
 		"iat": now.Unix(), "exp": expires.Unix(), "jti": NewToken().Reveal(),
 		"acr":           acr(g.Assessment),
-		"amr":           amr(c.Evidence),
+		"amr":           amr(g.Assessment, c.Evidence),
 		"authorization": authorization,
-		"assessment":    json.RawMessage(assessment),
+	}
+	if c.Identifier.Type == IdentifierDNS || c.Identifier.Type == IdentifierIP {
+		claims["domain_control"] = "not_checked" // a grant is no domain validation
 	}
 	if key := c.Applicant.Key(); key != "" {
 		cnf := map[string]any{"jkt": key}
@@ -131,12 +126,15 @@ func acr(a Assessment) string {
 	return "urn:countersign:acr:" + string(a.Framework) + ":ial-" + level(a.IAL) + ":aal-" + level(a.AAL)
 }
 
-// amr lists the methods in the words of RFC 8176. An e-mail code has none: it
-// confirms an address and authenticates nobody.
-func amr(evidence []Evidence) []string {
+// amr lists the methods that authenticated, in the words of RFC 8176. An event
+// that only confirmed or bound an address authenticated nobody and is not among them.
+func amr(a Assessment, evidence []Evidence) []string {
 	methods := []string{}
-	for _, e := range evidence {
-		for _, m := range e.AMR() {
+	for _, event := range a.Events {
+		if event.AAL == nil {
+			continue
+		}
+		for _, m := range evidence[event.Index].AMR() {
 			if !slices.Contains(methods, m) {
 				methods = append(methods, m)
 			}
