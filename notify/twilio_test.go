@@ -209,7 +209,7 @@ func TestTwilioFailures(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			double.Fail(c.failure)
-			_, err := newTwilio(t, config).Deliver(ctxFor(t, time.Second), text(goodNumber), textWords)
+			_, err := newTwilio(t, config).Deliver(ctxFor(t, patience(c.reason)), text(goodNumber), textWords)
 			if e := wantFailure(t, err, c.outcome, c.reason, goodNumber, "314159", "html"); e.RetryAfter != c.retry {
 				t.Errorf("got %v to wait, want %v", e.RetryAfter, c.retry)
 			}
