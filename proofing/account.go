@@ -81,10 +81,15 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 	}
 	err = s.Accounts.Create(ctx, next.ID, next)
 	if errors.Is(err, ErrExists) {
-		var have *Account
-		if have, err = s.Accounts.Get(ctx, next.ID); err == nil && have.Account != old.Account {
-			return &InputError{"account.jwk", "account_key_taken", "the new key belongs to another account"}
-		}
+		next, err = s.Accounts.Update(ctx, next.ID, func(have *Account) error {
+			if have.Account != old.Account {
+				return &InputError{"account.jwk", "account_key_taken", "the new key belongs to another account"}
+			}
+			if old.ReplacedBy == "" { // and not a late repetition: the account is back at a key of its own
+				have.ReplacedBy = ""
+			}
+			return nil
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("new account key: %w", err)
@@ -94,9 +99,15 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 	if _, err := s.Accounts.Update(ctx, old.ID, func(a *Account) error { a.ReplacedBy = newThumbprint; return nil }); err != nil {
 		return fmt.Errorf("retire account key: %w", err)
 	}
+	// A late repetition finds the account at a later key, where its cases belong.
+	for hops := 0; next.ReplacedBy != "" && hops < 100; hops++ {
+		if next, err = s.Accounts.Get(ctx, s.accountID(ca.Name, next.ReplacedBy)); err != nil {
+			return fmt.Errorf("follow account key: %w", err)
+		}
+	}
 	return s.eachCase(ctx, old.Account, func(c *Case) {
-		if c.Applicant.Thumbprint != newThumbprint {
-			c.rekey(newThumbprint)
+		if c.Applicant.Thumbprint != next.Thumbprint {
+			c.rekey(next.Thumbprint)
 		}
 	})
 }

@@ -157,7 +157,7 @@ func (s *Service) Get(ctx context.Context, ca *Authority, id string) (*Case, err
 // it was when Wait was called, or when the time is over. Who waits for a case
 // that is no longer pending gets it at once.
 func (s *Service) Wait(ctx context.Context, ca *Authority, id string, most time.Duration) (*Case, error) {
-	ctx, cancel := context.WithTimeout(ctx, most)
+	over, cancel := context.WithTimeout(ctx, most) // of waiting: the last look may take its own time
 	defer cancel()
 	first, err := s.Get(ctx, ca, id)
 	for err == nil {
@@ -175,7 +175,7 @@ func (s *Service) Wait(ctx context.Context, ca *Authority, id string, most time.
 		case <-s.stopping:
 			s.changes.drop(id, changed)
 			return c, nil
-		case <-ctx.Done():
+		case <-over.Done():
 			s.changes.drop(id, changed)
 			return c, nil
 		}
