@@ -21,7 +21,8 @@ type configCommand struct {
 }
 
 type configCheckCommand struct {
-	File string `arg:"" optional:"" help:"The file to check; the one of --config unless given."`
+	File      string `arg:"" optional:"" help:"The file to check; the one of --config unless given."`
+	NoSecrets bool   `help:"Check how secrets are referred to, and not that they can be read here."`
 }
 
 // Run exits with 2 if there are mistakes. Warnings alone are no failure.
@@ -30,7 +31,7 @@ func (c *configCheckCommand) Run(g *globals) error {
 	if file == "" {
 		file = g.configFile
 	}
-	config, report, err := loadConfig(file, g.environ)
+	config, report, err := loadConfig(file, g.environ, secretUse(!c.NoSecrets))
 	if err != nil {
 		return err
 	}

@@ -6,15 +6,25 @@ import (
 	"os"
 )
 
+// secretUse says what a command wants of the secrets that a configuration refers to.
+type secretUse bool
+
+const (
+	readSecrets secretUse = true
+	// skipSecrets checks only how they are referred to. Whoever administers the
+	// store from a shell needs none, and often may not read them.
+	skipSecrets secretUse = false
+)
+
 // loadConfig reads the file, lays the environment over it and judges the whole.
 // The error is a configError, with every mistake at once, or says why the file
 // cannot be read. The report has the warnings.
-func loadConfig(path string, environ []string) (*Config, *report, error) {
+func loadConfig(path string, environ []string, use secretUse) (*Config, *report, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("read configuration: %w: name one with --config or %s; `countersign config example` prints one to begin with", err, envConfig)}
 	}
-	c, r := readConfig(path, text, environ)
+	c, r := readConfig(path, text, environ, use)
 	if r.failed() {
 		return nil, r, configError{r}
 	}
@@ -22,9 +32,9 @@ func loadConfig(path string, environ []string) (*Config, *report, error) {
 }
 
 // readConfig is loadConfig for a text that has been read already.
-func readConfig(name string, text []byte, environ []string) (*Config, *report) {
+func readConfig(name string, text []byte, environ []string, use secretUse) (*Config, *report) {
 	c := defaultConfig()
-	d := decoder{report: newReport(name), secrets: secretReader{env: environment(environ)}}
+	d := decoder{report: newReport(name), secrets: secretReader{env: environment(environ), use: use}}
 	if d.decode(bytes.NewReader(text), &c) {
 		d.override(environ, &c)
 		c.validate(d.report)

@@ -25,7 +25,7 @@ profiles:
 
 // read returns the findings as lines, in the order of the file.
 func read(text string, environ ...string) (*Config, []string) {
-	c, r := readConfig("c.yaml", []byte(text), environ)
+	c, r := readConfig("c.yaml", []byte(text), environ, readSecrets)
 	var b strings.Builder
 	r.print(&b)
 	if b.Len() == 0 {
@@ -337,7 +337,7 @@ func TestTheExampleShowsEverySetting(t *testing.T) {
 	// What the example leaves for one machine becomes what it says to change.
 	text = strings.NewReplacer("http://localhost:8080", "https://proof.example.org", "email: mailbox", "email: smtp",
 		"sms: mailbox", "sms: twilio", "file:/etc/countersign/dkim.pem", "env:KEY", "file:/etc/countersign/twilio", "env:TOKEN").Replace(text)
-	c, r := readConfig("c.yaml", []byte(text), []string{"SMTP_PASSWORD=a", "KEY=b", "TOKEN=c"})
+	c, r := readConfig("c.yaml", []byte(text), []string{"SMTP_PASSWORD=a", "KEY=b", "TOKEN=c"}, readSecrets)
 	for _, f := range r.findings {
 		if !f.Warning {
 			t.Error(f.in("c.yaml"))
@@ -360,7 +360,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		c, r := readConfig("c.yaml", []byte(text), nil)
+		c, r := readConfig("c.yaml", []byte(text), nil, readSecrets)
 		for _, finding := range r.findings {
 			if line := finding.in("c.yaml"); strings.ContainsAny(line, "\n\x1b") {
 				t.Errorf("a finding garbles the terminal: %q", line)

@@ -43,6 +43,7 @@ func (c *Config) judge(r *report) {
 		j.methods()
 		j.addresses()
 		j.levels()
+		j.lineTypes()
 		j.smsAlone()
 		j.approvals()
 		j.lifetimes(p)
@@ -184,6 +185,29 @@ func (j *profileJudge) whatEachGives(rules frameworkRules) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// lineTypes reports an AAL that hangs on knowing what line a number is, where nobody can know.
+func (j *profileJudge) lineTypes() {
+	p, facts := j.profile, j.config.Assurance
+	if p.Framework != proofing.R3 && p.Framework != proofing.R3Sup1 || facts.AcceptUnverifiedLineType ||
+		p.Require.AAL != 1 || !slices.Contains(j.offered, methodSMS) {
+		return
+	}
+	var blind []string
+	for _, country := range j.config.SMS.Countries {
+		if slices.Contains(untold, country) {
+			blind = append(blind, country)
+		}
+	}
+	say := j.warning
+	switch len(blind) {
+	case 0:
+		return
+	case len(j.config.SMS.Countries):
+		say = j.mistake
+	}
+	say(j.at("require.aal"), "AAL1 cannot be reached with numbers of %s: their plans do not tell a mobile from a landline, and SP 800-63B 5.1.3.3 asks for a known device; assurance.accept_unverified_line_type would count them all the same", strings.Join(blind, ", "))
 }
 
 // smsAlone speaks up when SMS, which is restricted, is all there is to

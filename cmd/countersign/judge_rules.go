@@ -74,15 +74,19 @@ func (r frameworkRules) adding(aal int) string {
 	return fmt.Sprintf("; AAL2 and above take two different factors (%s), and all of these are something that one has", r.addClause)
 }
 
+// untold are the countries whose numbering plans give mobiles and landlines the
+// same ranges, so that nobody can tell which a number is.
+var untold = []string{"CA", "CL", "DO", "FM", "GU", "MP", "MX", "PR", "US", "VI"}
+
 // refuseMethod says why a profile cannot offer a method; empty if it can.
 func refuseMethod(name string) string {
 	switch word := strings.ToLower(strings.NewReplacer("-", " ", "_", " ").Replace(name)); {
 	case name == methodEmail || name == methodSMS:
 		return ""
 	case name == "oidc" || name == "fido":
-		return name + " is not served by this version; it has " + servedMethods()
+		return name + " is not served by this version, which has " + servedMethods()
 	case name == "voice":
-		return "voice is not offered yet; it has " + servedMethods()
+		return "voice is not offered yet; this version has " + servedMethods()
 	case word == "kba" || word == "kbv" || strings.Contains(word, "question") || strings.HasPrefix(word, "knowledge"):
 		return fmt.Sprintf("%q is refused: SP 800-63A-4 2.5.1 bars knowledge-based verification, whose answers others can find out, and no framework lets it authenticate", name)
 	}

@@ -79,7 +79,7 @@ func TestProfilesThatNobodyCanSatisfyAreRefusedWithTheReason(t *testing.T) {
 		{"a method that is not offered", byEmail + "require: {all_methods: [email, sms]}", []string{"require.all_methods[1]: sms is required but not offered"}},
 		{"security questions", "identifiers: [dns]\nmethods: [email, security-questions]\nrequire: {all_methods: [email]}", []string{`methods[1]: "security-questions" is refused: SP 800-63A-4 2.5.1 bars knowledge-based verification`}},
 		{"kba as a requirement", byEmail + "require: {all_methods: [KBA]}", []string{`require.all_methods[0]: "KBA" is refused: SP 800-63A-4 2.5.1`}},
-		{"oidc", "identifiers: [dns]\nmethods: [oidc]\nrequire: {aal: 1}", []string{"methods[0]: oidc is not served by this version; it has email and sms"}},
+		{"oidc", "identifiers: [dns]\nmethods: [oidc]\nrequire: {aal: 1}", []string{"methods[0]: oidc is not served by this version, which has email and sms"}},
 		{"fido", "identifiers: [dns]\nmethods: [fido]\nrequire: {aal: 2}", []string{"methods[0]: fido is not served by this version"}},
 		{"voice", "identifiers: [dns]\nmethods: [voice]\nrequire: {all_methods: [voice]}", []string{"methods[0]: voice is not offered yet", "require.all_methods[0]: voice is not offered yet"}},
 		{"an unknown method", "identifiers: [dns]\nmethods: [pigeon]\nrequire: {aal: 1}", []string{`methods[0]: there is no method "pigeon"; this version has email and sms`}},
@@ -114,8 +114,21 @@ func TestProfilesThatNobodyCanSatisfyAreRefusedWithTheReason(t *testing.T) {
 func TestAMethodWithoutAProviderIsRefused(t *testing.T) {
 	_, got := read(strings.Replace(whole, "methods: [email]", "methods: [email, sms]", 1) + "providers: {email: none}\n")
 	wantLines(t, got, "methods[0]: email needs a provider: set providers.email", "methods[1]: sms needs a provider: set providers.sms", "sms is the only authenticator")
-	_, got = read(strings.Replace(whole, "methods: [email]", "methods: [sms, email]", 1) + twilio("from: +15005550006") + "providers: {sms: twilio}\n", "TOKEN=t")
+	_, got = read(strings.Replace(whole, "methods: [email]", "methods: [sms, email]", 1)+twilio("from: +15005550006")+"providers: {sms: twilio}\n", "TOKEN=t")
 	wantLines(t, got, "methods[0]: sms needs countries: sms.countries is empty, so that every number is refused", "sms is the only authenticator")
+}
+
+func TestAAL1InRevision3NeedsToKnowTheLine(t *testing.T) {
+	countries := func(list, assurance string) []string {
+		_, got := read(strings.NewReplacer("methods: [email]", "methods: [sms]", "confirmed_addresses: [email]", "aal: 1").Replace(whole)+
+			"providers: {sms: twilio}\n"+twilio("from: +15005550006")+"assurance: {"+assurance+"}\nsms: {prices: {default: 1}, countries: ["+list+"]}\n", "TOKEN=t")
+		return got[1:] // the first is about SMS alone
+	}
+	wantLines(t, countries("DE", "framework: sp800-63-3"))
+	wantLines(t, countries("DE, US", "framework: sp800-63-3"), "warning: profiles.device.require.aal: AAL1 cannot be reached with numbers of US: their plans do not tell a mobile from a landline, and SP 800-63B 5.1.3.3 asks for a known device")
+	wantLines(t, countries("CA, US", "framework: sp800-63-3"), "c.yaml:8: profiles.device.require.aal: AAL1 cannot be reached with numbers of CA, US")
+	wantLines(t, countries("US", "framework: sp800-63-3, accept_unverified_line_type: true"))
+	wantLines(t, countries("US", "framework: sp800-63-4"))
 }
 
 func TestProfileNames(t *testing.T) {

@@ -27,10 +27,18 @@ func main() {
 
 // commands is the command tree; what is parsed into it is run by its Run method.
 type commands struct {
-	ConfigFile string `name:"config" help:"The configuration file." default:"countersign.yaml" env:"COUNTERSIGN_CONFIG" placeholder:"FILE"`
+	ConfigFile string `name:"config" help:"The configuration file; ${default} unless given." default:"countersign.yaml" env:"COUNTERSIGN_CONFIG" placeholder:"FILE"`
 
-	Config  configCommand  `cmd:"" help:"Check the configuration, or print one to begin with."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Config   configCommand   `cmd:"" help:"Check the configuration, or print one to begin with."`
+	CA       caCommand       `cmd:"" name:"ca" help:"Manage the certificate authorities that may call."`
+	Registry registryCommand `cmd:"" help:"Say who may have certificates for which identifiers."`
+	Case     caseCommand     `cmd:"" help:"Look at requests, restore a frozen one, revoke one."`
+	Limits   limitsCommand   `cmd:"" help:"Lift a block."`
+	Keys     keysCommand     `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
+	Backup   backupCommand   `cmd:"" help:"Copy the store to a new file, while it is in use."`
+	Restore  restoreCommand  `cmd:"" help:"Put a backup in place as the store."`
+	Assess   assessCommand   `cmd:"" help:"Say what levels a JSON document of evidence earns."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // globals is what every command gets: the world around the process, so that
@@ -59,6 +67,11 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// exitError ends the program with a code, of which everything has been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
 // exit is how the parser ends the program after --help; see parse.
 type exit int
 
@@ -79,7 +92,6 @@ func run(ctx context.Context, args []string, g *globals) (code int) {
 		kong.Description("Says who is behind an ACME account, and how sure we are."),
 		kong.Writers(g.stdout, g.stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
@@ -99,6 +111,9 @@ func run(ctx context.Context, args []string, g *globals) (code int) {
 
 // fail prints an error as its kind deserves and returns the exit code.
 func (g *globals) fail(err error) int {
+	if said, ok := errors.AsType[exitError](err); ok {
+		return int(said)
+	}
 	if mistakes, ok := errors.AsType[configError](err); ok {
 		mistakes.print(g.stderr)
 		return exitUsage

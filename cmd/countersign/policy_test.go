@@ -10,7 +10,7 @@ import (
 
 func policyOf(t *testing.T, text string) proofing.Policy {
 	t.Helper()
-	c, r := readConfig("c.yaml", []byte(text), nil)
+	c, r := readConfig("c.yaml", []byte(text), nil, readSecrets)
 	if r.failed() {
 		t.Fatal(configError{r})
 	}

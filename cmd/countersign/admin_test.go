@@ -1,0 +1,449 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// desk is an operator at a shell: a configuration and a store in a folder of
+// their own, and a clock.
+type desk struct {
+	t      *testing.T
+	dir    string
+	config string
+	at     time.Time
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{t: t, dir: t.TempDir(), at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
+	d.config = filepath.Join(d.dir, "c.yaml")
+	text := strings.NewReplacer("countersign.db", filepath.Join(d.dir, "s.db"), "countersign.keys", filepath.Join(d.dir, "s.keys")).Replace(configExample)
+	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (d *desk) globals(out, said *bytes.Buffer) *globals {
+	return &globals{
+		ctx: d.t.Context(), configFile: d.config, environ: []string{"COUNTERSIGN_CONFIG=" + d.config},
+		stdin: strings.NewReader(""), stdout: out, stderr: said, now: func() time.Time { return d.at },
+	}
+}
+
+// run runs one command and returns what it printed.
+func (d *desk) run(wantCode int, args ...string) (out, said string) {
+	d.t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(d.t.Context(), append([]string{"--config", d.config}, args...), d.globals(&stdout, &stderr))
+	if code != wantCode {
+		d.t.Fatalf("%s: exit %d, want %d\n%s%s", strings.Join(args, " "), code, wantCode, &stdout, &stderr)
+	}
+	return stdout.String(), stderr.String()
+}
+
+// service gives a test the verbs that no command has.
+func (d *desk) service(work func(s *proofing.Service)) {
+	d.t.Helper()
+	var out, said bytes.Buffer
+	if err := d.globals(&out, &said).administer(false, func(a *admin) error { work(a.service); return nil }); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *desk) addCA(name string) (token string) {
+	d.t.Helper()
+	out, _ := d.run(exitOK, "ca", "add", name, "--directory", "https://ca.example/dir", "--profile", "client", "--profile", "device", "--profile", "code-signing-ev")
+	return strings.TrimSpace(out)
+}
+
+// open opens a case for an address.
+func (d *desk) open(ca, profile string, id proofing.Identifier) (opened *proofing.Case) {
+	d.t.Helper()
+	d.service(func(s *proofing.Service) {
+		authority, err := s.Authority(d.t.Context(), ca)
+		if err == nil {
+			opened, _, err = s.Open(d.t.Context(), authority, proofing.OpenRequest{Applicant: proofing.Applicant{Kind: proofing.ByNobody}, Identifier: id, Profile: profile})
+		}
+		if err != nil {
+			d.t.Fatal(err)
+		}
+	})
+	return opened
+}
+
+func contains(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("no %q in\n%s", p, text)
+		}
+	}
+}
+
+var address = proofing.Identifier{Type: "email", Value: "applicant@example.org"}
+
+func TestACAIsAddedWithATokenThatIsShownOnce(t *testing.T) {
+	d := newDesk(t)
+	out, said := d.run(exitOK, "ca", "add", "example", "--title", "Example CA", "--directory", "https://ca.example/a,b", "--directory", "https://ca.example/c",
+		"--new-account", "https://ca.example/new", "--caa-identity", "ca.example", "--profile", "client", "--daily-messages", "10", "--daily-spend", "1.50")
+	contains(t, said, "made the store", "keep a copy of the key ring", "added the CA example, for client", "shown this once")
+	token := proofing.Secret(strings.TrimSpace(out))
+	d.service(func(s *proofing.Service) {
+		ca, err := s.AuthorityByToken(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ca.Title != "Example CA" || len(ca.Directories) != 2 || ca.Directories[0] != "https://ca.example/a,b" || ca.NewAccounts[0] != "https://ca.example/new" ||
+			ca.CAAIdentities[0] != "ca.example" || ca.DailyMessages != 10 || ca.DailySpendMicros != 1_500_000 {
+			t.Errorf("%+v", ca)
+		}
+	})
+	out, said = d.run(exitOK, "ca", "list")
+	contains(t, out, "example", "Example CA", "active", "1.50 10 messages", "https://ca.example/c")
+	if strings.Contains(out+said, token.Reveal()) || strings.Contains(said, "made the store") {
+		t.Error(out, said)
+	}
+	_, said = d.run(exitUsage, "ca", "add", "example", "--directory", "https://ca.example", "--profile", "client")
+	contains(t, said, `there is a CA "example" already: `+"`countersign ca token example`")
+}
+
+func TestMistakesInACA(t *testing.T) {
+	d := newDesk(t)
+	good := []string{"--directory", "https://ca.example/dir", "--profile", "client"}
+	tests := []struct {
+		want string
+		args []string
+	}{
+		{`"Ex.ample" cannot be a CA's name`, append([]string{"Ex.ample"}, good...)},
+		{"missing flags", []string{"a", "--profile", "client"}},
+		{"missing flags", []string{"a", "--directory", "https://ca.example"}},
+		{`there is no profile "cliant": there are client, code-signing, code-signing-ev, device`, append([]string{"a", "--profile", "cliant"}, good...)},
+		{`"http://ca.example/dir" must be an https URL`, append([]string{"a", "--directory", "http://ca.example/dir"}, good...)},
+		{`"ca.example" must be an https URL`, append([]string{"a", "--new-account", "ca.example"}, good...)},
+		{`"CA" cannot be a CAA identity`, append([]string{"a", "--caa-identity", "CA"}, good...)},
+		{"--daily-spend must be an amount", append([]string{"a", "--daily-spend", "much"}, good...)},
+		{"--daily-messages must not be negative", append([]string{"a", "--daily-messages=-1"}, good...)},
+	}
+	for _, tt := range tests {
+		_, said := d.run(exitUsage, append([]string{"ca", "add"}, tt.args...)...)
+		contains(t, said, tt.want)
+	}
+}
+
+func TestTokensComeAndGo(t *testing.T) {
+	d := newDesk(t)
+	first := proofing.Secret(d.addCA("example"))
+	out, _ := d.run(exitOK, "ca", "token", "example")
+	second := proofing.Secret(strings.TrimSpace(out))
+	accepted := func(token proofing.Secret, want bool) {
+		t.Helper()
+		d.service(func(s *proofing.Service) {
+			if _, err := s.AuthorityByToken(t.Context(), token); (err == nil) != want {
+				t.Errorf("accepted: %v, want %v", err == nil, want)
+			}
+		})
+	}
+	accepted(first, true)
+	accepted(second, true)
+	id := strings.Split(first.Reveal(), ".")[2]
+	_, said := d.run(exitOK, "ca", "token", "example", "--revoke", id)
+	contains(t, said, "revoked the token "+id+" of example; tokens left: 1")
+	accepted(first, false)
+	accepted(second, true)
+	_, said = d.run(exitUsage, "ca", "token", "example", "--revoke", "nosuch")
+	contains(t, said, `the CA example has no token "nosuch"`)
+	_, said = d.run(exitOK, "ca", "token", "example", "--revoke", strings.Split(second.Reveal(), ".")[2])
+	contains(t, said, "tokens left: 0", "cannot call any more until")
+	_, said = d.run(exitUsage, "ca", "token", "other")
+	contains(t, said, `there is no CA "other"`)
+
+	third, _ := d.run(exitOK, "ca", "token", "example")
+	_, said = d.run(exitOK, "ca", "revoke", "example")
+	contains(t, said, "none of its tokens is accepted", "its cases and its registry stay", "cannot be undone")
+	accepted(proofing.Secret(strings.TrimSpace(third)), false)
+	for _, args := range [][]string{{"ca", "token", "example"}, {"ca", "revoke", "example"}, {"registry", "add", "example", "dns", "a.example", "--email", "a@example.org"}} {
+		_, said = d.run(exitUsage, args...)
+		contains(t, said, `the CA "example" was revoked on 2026-11-23T10:00:00Z`)
+	}
+	out, _ = d.run(exitOK, "ca", "list", "--json")
+	var views []caView
+	if err := json.Unmarshal([]byte(out), &views); err != nil || len(views) != 1 || views[0].Revoked.IsZero() || len(views[0].Tokens) != 3 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if strings.Contains(out, "hash") {
+		t.Error(out)
+	}
+}
+
+func TestTheRegistrySaysWhoseAnIdentifierIs(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	d.addCA("other")
+	out, _ := d.run(exitOK, "registry", "list", "example", "--json")
+	if strings.TrimSpace(out) != "[]" {
+		t.Error(out)
+	}
+	d.run(exitOK, "registry", "add", "example", "dns", "Host.Example.org", "--email", "someone@EXAMPLE.org", "--note", "ticket 7")
+	_, said := d.run(exitOK, "registry", "add", "example", "dns", "host.example.org", "--phone", "+4915123456789")
+	contains(t, said, "dns host.example.org", "named now: 2")
+	out, _ = d.run(exitOK, "registry", "list", "example")
+	contains(t, out, "host.example.org", "s•••@example.org", "+49•••89", "ticket 7")
+	if strings.Contains(out, "someone@") || strings.Contains(out, "15123456789") {
+		t.Errorf("addresses are shown:\n%s", out)
+	}
+	out, _ = d.run(exitOK, "registry", "list", "example", "--reveal", "--json")
+	contains(t, out, `"someone@example.org"`, `"+4915123456789"`)
+	if out, _ = d.run(exitOK, "registry", "list", "other"); strings.Contains(out, "host") {
+		t.Errorf("another CA's entry:\n%s", out)
+	}
+
+	for want, args := range map[string][]string{
+		"give at least one --email, --phone or --person": {"example", "dns", "a.example.org"},
+		"an email identifier needs no entry":             {"example", "email", "a@example.org", "--email", "a@example.org"},
+		"a wildcard name cannot be pre-authorized":       {"example", "dns", "*.example.org", "--email", "a@example.org"},
+		"not an IP address":                              {"example", "ip", "localhost", "--email", "a@example.org"},
+		`"nobody": an e-mail address has a name`:         {"example", "dns", "a.example.org", "--email", "nobody"},
+		"text messages to this country are not enabled":  {"example", "dns", "a.example.org", "--phone", "+33612345678"},
+		`there is no person "x"`:                         {"example", "dns", "a.example.org", "--person", "x"},
+		`there is no person "01abcdef"`:                  {"example", "dns", "a.example.org", "--person", "01abcdef"},
+		`there is no CA "third"`:                         {"third", "dns", "a.example.org", "--email", "a@example.org"},
+		`identifier type "fax" is not served`:            {"example", "fax", "1", "--email", "a@example.org"},
+		"must be 1 to 256 printable characters":          {"example", "organization", "", "--email", "a@example.org"},
+	} {
+		_, said := d.run(exitUsage, append([]string{"registry", "add"}, args...)...)
+		contains(t, said, want)
+	}
+
+	_, said = d.run(exitOK, "registry", "remove", "example", "dns", "HOST.example.org")
+	contains(t, said, "nobody is entitled to it")
+	_, said = d.run(exitUsage, "registry", "remove", "example", "dns", "host.example.org")
+	contains(t, said, "the registry of example has no dns host.example.org")
+	_, said = d.run(exitUsage, "registry", "remove", "example", "email", "a@example.org")
+	contains(t, said, "an email identifier needs no entry")
+}
+
+func TestCasesAreListedAndShownWithoutSecrets(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	d.addCA("other")
+	c := d.open("example", "client", address)
+	d.at = d.at.Add(time.Minute)
+	later := d.open("other", "device", proofing.Identifier{Type: "dns", Value: "host.example.org"})
+	var code proofing.Secret
+	d.service(func(s *proofing.Service) {
+		after, attempt, err := s.Begin(t.Context(), visit(c), "email", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		code = after.Current("email").Message.Code
+		if _, _, err := s.Answer(t.Context(), visit(c), attempt.ID, code, ""); err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	out, _ := d.run(exitOK, "case", "list")
+	contains(t, out, c.ID, later.ID, "email applicant@example.org", "dns host.example.org")
+	if strings.Index(out, later.ID) > strings.Index(out, c.ID) {
+		t.Errorf("not the newest first:\n%s", out)
+	}
+	if out, _ = d.run(exitOK, "case", "list", "--ca", "example", "--status", "open"); strings.Contains(out, later.ID) || !strings.Contains(out, c.ID) {
+		t.Error(out)
+	}
+	if out, _ = d.run(exitOK, "case", "list", "--status", "granted", "--json"); strings.TrimSpace(out) != "[]" {
+		t.Error(out)
+	}
+	_, said := d.run(exitOK, "case", "list", "--limit", "1")
+	contains(t, said, "1 more")
+	_, said = d.run(exitUsage, "case", "list", "--status", "odd")
+	contains(t, said, `there is no status "odd": there are open, review`)
+
+	for _, args := range [][]string{{"case", "show", c.ID}, {"case", "show", c.ID, "--json"}, {"case", "list", "--json"}} {
+		out, said := d.run(exitOK, args...)
+		contains(t, out, c.ID, "a•••@example.org", "email_code")
+		for _, secret := range []proofing.Secret{c.Token, c.LinkSecret, c.Disown, code} {
+			if strings.Contains(out+said, secret.Reveal()) {
+				t.Errorf("%v shows a secret:\n%s", args, out)
+			}
+		}
+	}
+	_, said = d.run(exitUsage, "case", "show", "../../etc")
+	contains(t, said, `"../../etc" is not the id of a case`)
+	_, said = d.run(exitUsage, "case", "show", "01abcdef")
+	contains(t, said, "there is no case 01abcdef")
+
+	d.at = d.at.Add(8 * day)
+	out, _ = d.run(exitOK, "case", "list", "--status", "expired")
+	contains(t, out, c.ID, "expired") // though nobody has stored that yet
+}
+
+func visit(c *proofing.Case) proofing.Visit {
+	return proofing.Visit{Link: proofing.Secret(c.ID + "." + c.LinkSecret.Reveal()), Browser: "b", Client: "192.0.2.7"}
+}
+
+func TestAFrozenCaseIsRestoredAndARevokedOneIsOver(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	c := d.open("example", "client", address)
+	ev := d.open("example", "code-signing-ev", proofing.Identifier{Type: "organization", Value: "Example"})
+	_, said := d.run(exitUsage, "case", "restore", c.ID)
+	contains(t, said, "is not frozen; its status is open")
+	d.service(func(s *proofing.Service) {
+		for _, c := range []*proofing.Case{c, ev} {
+			if _, err := s.Disown(t.Context(), proofing.Secret(c.ID+"."+c.Disown.Reveal())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	out, _ := d.run(exitOK, "case", "list", "--status", "frozen")
+	contains(t, out, c.ID, "open, frozen")
+	out, _ = d.run(exitOK, "case", "show", c.ID)
+	contains(t, out, "open, frozen until 2026-11-24T10:00:00Z")
+	_, said = d.run(exitOK, "case", "restore", c.ID)
+	contains(t, said, "restored the case "+c.ID+"; its status is open")
+	_, said = d.run(exitUsage, "case", "restore", ev.ID)
+	contains(t, said, "takes two operators")
+
+	_, said = d.run(exitUsage, "case", "revoke", c.ID, "--reason", "Because I say so")
+	contains(t, said, "cannot be a reason")
+	_, said = d.run(exitOK, "case", "revoke", c.ID, "--reason", "key_compromise")
+	contains(t, said, "was open and is refused")
+	_, said = d.run(exitUsage, "case", "revoke", c.ID)
+	contains(t, said, "is over already; its status is refused")
+	out, _ = d.run(exitOK, "case", "show", c.ID)
+	contains(t, out, "key_compromise")
+}
+
+func TestABlockedAddressIsUnblocked(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	c := d.open("example", "client", address)
+	_, said := d.run(exitOK, "limits", "unblock", "--ca", "example", "applicant@example.org")
+	contains(t, said, "a•••@example.org was not blocked")
+	d.service(func(s *proofing.Service) {
+		_, attempt, err := s.Begin(t.Context(), visit(c), "email", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, _, err := s.Answer(t.Context(), visit(c), attempt.ID, "00000000", ""); err == nil {
+				t.Fatal("a wrong answer was accepted")
+			}
+		}
+	})
+	_, said = d.run(exitOK, "limits", "unblock", "--ca", "example", "applicant@EXAMPLE.org")
+	contains(t, said, "may be used again; wrong answers in a row before: 2")
+	_, said = d.run(exitUsage, "limits", "unblock", "--ca", "example", "12")
+	contains(t, said, `"12": begin with + and the country code`)
+	_, said = d.run(exitUsage, "limits", "unblock", "a@example.org")
+	contains(t, said, "missing flags: --ca")
+}
+
+func TestKeysRotateAndOldRecordsStayReadable(t *testing.T) {
+	d := newDesk(t)
+	token := d.addCA("example")
+	before, _ := d.run(exitOK, "keys", "list")
+	d.at = d.at.Add(time.Hour)
+	out, said := d.run(exitOK, "keys", "rotate")
+	contains(t, said, "restart every server", "countersign keys reseal")
+	after, _ := d.run(exitOK, "keys", "list", "--json")
+	var keys []keyView
+	if err := json.Unmarshal([]byte(after), &keys); err != nil || len(keys) != 2 || keys[0].ID != strings.TrimSpace(out) || keys[1].Retired.IsZero() {
+		t.Fatalf("%v\n%s", err, after)
+	}
+	contains(t, before, keys[1].ID, "signs")
+	_, said = d.run(exitFailure, "keys", "prune")
+	contains(t, said, "1 records are still sealed under older keys", "`countersign keys reseal` does that")
+	_, said = d.run(exitOK, "keys", "reseal")
+	contains(t, said, "resealed 1 records")
+	_, said = d.run(exitUsage, "keys", "prune", "--retired-for", "1h")
+	contains(t, said, "--retired-for must be at least 1d")
+	_, said = d.run(exitOK, "keys", "prune")
+	contains(t, said, "forgot the old sealing keys, and 0 signing keys")
+	d.at = d.at.Add(31 * day)
+	_, said = d.run(exitOK, "keys", "prune")
+	contains(t, said, "and 1 signing keys")
+	d.service(func(s *proofing.Service) {
+		if _, err := s.AuthorityByToken(t.Context(), proofing.Secret(token)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestABackupBringsTheStoreBack(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	file := filepath.Join(d.dir, "backup.db")
+	_, said := d.run(exitOK, "backup", file)
+	contains(t, said, "of no use without the key ring", "keep the two apart")
+	_, said = d.run(exitUsage, "backup", file)
+	contains(t, said, "exists already")
+	d.addCA("later")
+	_, said = d.run(exitUsage, "restore", file)
+	contains(t, said, "there is a store at", "--overwrite")
+	_, said = d.run(exitOK, "restore", file, "--overwrite")
+	contains(t, said, "what happened since that backup is gone")
+	out, _ := d.run(exitOK, "ca", "list")
+	if contains(t, out, "example"); strings.Contains(out, "later") {
+		t.Error(out)
+	}
+
+	// The keys of another installation.
+	keys := filepath.Join(d.dir, "s.keys")
+	if err := os.Rename(keys, keys+".old"); err != nil {
+		t.Fatal(err)
+	}
+	_, said = d.run(exitUsage, "restore", file, "--overwrite")
+	contains(t, said, "the key ring "+keys, "is missing", "put your copy of it there")
+	_, said = d.run(exitUsage, "ca", "list")
+	contains(t, said, "is missing")
+	other := newDesk(t)
+	other.addCA("other")
+	text, err := os.ReadFile(filepath.Join(other.dir, "s.keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(keys, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, said = d.run(exitFailure, "restore", file, "--overwrite")
+	contains(t, said, "does not open it: put the copy there that belongs to the backup")
+}
+
+func TestCommandsWorkBesideAServerThatHasTheStoreOpen(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("first")
+	d.service(func(s *proofing.Service) {
+		d.addCA("second")
+		if _, err := s.Authority(t.Context(), "second"); err != nil {
+			t.Errorf("the server does not see what the command did: %v", err)
+		}
+		d.run(exitOK, "ca", "revoke", "first")
+		if _, err := s.Authority(t.Context(), "first"); !errors.Is(err, proofing.ErrNotFound) {
+			t.Errorf("the server still has a revoked CA: %v", err)
+		}
+		d.run(exitOK, "backup", filepath.Join(d.dir, "backup.db"))
+		_, said := d.run(exitFailure, "restore", filepath.Join(d.dir, "backup.db"), "--overwrite")
+		contains(t, said, "in use")
+	})
+}
+
+func TestACommandInTheWrongFolderMakesNothing(t *testing.T) {
+	d := newDesk(t)
+	for _, args := range [][]string{{"ca", "list"}, {"case", "list"}, {"keys", "rotate"}, {"backup", filepath.Join(d.dir, "b")}, {"registry", "list", "a"}} {
+		_, said := d.run(exitUsage, args...)
+		contains(t, said, "there is no store at")
+	}
+	if files, err := os.ReadDir(d.dir); err != nil || len(files) != 1 {
+		t.Errorf("%v %v", files, err)
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
+)
+
+type backupCommand struct {
+	File string `arg:"" help:"The new file. One that exists is not overwritten."`
+}
+
+func (c *backupCommand) Run(g *globals) error {
+	return g.administer(false, func(a *admin) error {
+		err := a.storage.kv.Backup(a.ctx, c.File)
+		if errors.Is(err, os.ErrExist) {
+			return usagef("%s exists already: name a new file", c.File)
+		}
+		if err != nil {
+			return err
+		}
+		a.say("wrote %s: it is of no use without the key ring %s, which is not in it; keep the two apart", c.File, a.config.Store.KeyRing)
+		return nil
+	})
+}
+
+type restoreCommand struct {
+	File      string `arg:"" help:"The backup."`
+	Overwrite bool   `help:"Replace the store that is there. Nothing may have it open."`
+}
+
+func (c *restoreCommand) Run(g *globals) error {
+	config, _, err := loadConfig(g.configFile, g.environ, skipSecrets)
+	if err != nil {
+		return err
+	}
+	// Without its keys a store that was restored would only be in the way.
+	if _, err := openRing(config.Store, false, g.now); err != nil {
+		return err
+	}
+	err = store.Restore(g.ctx, c.File, config.Store.Path, c.Overwrite)
+	if errors.Is(err, os.ErrExist) {
+		return usagef("there is a store at %s: stop what uses it, and --overwrite it if that is meant", config.Store.Path)
+	}
+	if err != nil {
+		return err
+	}
+	return g.administer(false, func(a *admin) error {
+		if _, _, err := a.service.Authorities.List(a.ctx, proofing.Query{Index: "all", Below: "\x7f", Limit: 1}); err != nil {
+			return fmt.Errorf("%s is restored, but the key ring %s does not open it: put the copy there that belongs to the backup: %w", config.Store.Path, config.Store.KeyRing, err)
+		}
+		a.say("restored %s from %s; what happened since that backup is gone", config.Store.Path, c.File)
+		return nil
+	})
+}

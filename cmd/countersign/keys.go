@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/countersign-id/countersign/store"
+)
+
+type keysCommand struct {
+	List   keysListCommand   `cmd:"" help:"List the keys that statements are signed with."`
+	Rotate keysRotateCommand `cmd:"" help:"Make new keys, to seal and to sign with. The old ones stay, to read and to verify."`
+	Reseal keysResealCommand `cmd:"" help:"Seal every record under the newest key, after a rotation."`
+	Prune  keysPruneCommand  `cmd:"" help:"Forget the old keys, once nothing needs them."`
+}
+
+type keysListCommand struct {
+	JSON bool `name:"json" help:"For machines."`
+}
+
+type keyView struct {
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+	Retired time.Time `json:"retired,omitzero"`
+}
+
+func (v keyView) row() []string {
+	state := "signs"
+	if !v.Retired.IsZero() {
+		state = "retired " + when(v.Retired)
+	}
+	return []string{v.ID, when(v.Created), state}
+}
+
+func (c *keysListCommand) Run(g *globals) error {
+	return g.administer(false, func(a *admin) error {
+		var views []keyView
+		for _, k := range a.storage.ring.SigningKeys() {
+			views = append(views, keyView{k.ID, k.Created, k.Retired})
+		}
+		return list(g, c.JSON, views, []string{"ID", "CREATED", "STATE"}, keyView.row)
+	})
+}
+
+type keysRotateCommand struct{}
+
+func (keysRotateCommand) Run(g *globals) error {
+	return g.administer(false, func(a *admin) error {
+		if err := a.storage.ring.Rotate(a.time()); err != nil {
+			return err
+		}
+		a.say("made new keys in %s: copy it to where your copy of it is", a.config.Store.KeyRing)
+		a.say("restart every server, so that it signs with the new key, and then run `countersign keys reseal`")
+		_, err := fmt.Fprintln(g.stdout, a.storage.ring.SigningKeys()[0].ID)
+		return err
+	})
+}
+
+type keysResealCommand struct{}
+
+func (keysResealCommand) Run(g *globals) error {
+	return g.administer(false, func(a *admin) error {
+		n, err := store.Reseal(a.ctx, a.storage.kv, a.storage.ring)
+		if err != nil {
+			return fmt.Errorf("resealed %d records, then: %w: run it again to go on", n, err)
+		}
+		a.say("resealed %d records under the newest key; `countersign keys prune` forgets the old ones", n)
+		return nil
+	})
+}
+
+type keysPruneCommand struct {
+	RetiredFor string `help:"Forget signing keys that were retired this long ago. No statement lives longer than a day." default:"30d" placeholder:"DURATION"`
+}
+
+func (c *keysPruneCommand) Run(g *globals) error {
+	age, err := parseDuration(c.RetiredFor)
+	if err != nil {
+		return usagef("--retired-for %v", err)
+	}
+	if age < day {
+		return usagef("--retired-for must be at least 1d: statements that were signed yesterday are still relied on")
+	}
+	return g.administer(false, func(a *admin) error {
+		before := len(a.storage.ring.SigningKeys())
+		if err := a.storage.ring.Prune(a.ctx, a.storage.kv, a.time().Add(-age)); err != nil {
+			return fmt.Errorf("%w (`countersign keys reseal` does that)", err)
+		}
+		a.say("forgot the old sealing keys, and %d signing keys: records in older backups can only be read with an older copy of the key ring", before-len(a.storage.ring.SigningKeys()))
+		return nil
+	})
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/countersign-id/countersign/challenges"
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
+)
+
+// storage is the open store with its keys.
+type storage struct {
+	kv   *store.SQLite
+	ring *store.Ring
+	made bool // the store was not there before
+}
+
+// openStore opens the store that the configuration names. A server and any
+// number of commands may have it open at once. With makeIt, a store that is not
+// there is made, with its keys; without it that is a mistake, because a
+// command in the wrong folder would otherwise find everything gone.
+func openStore(ctx context.Context, c StoreConfig, makeIt bool, now func() time.Time) (*storage, error) {
+	missing := notThere(c.Path)
+	if missing && !makeIt {
+		return nil, usagef("there is no store at %s: check store.path in the configuration; `countersign ca add` makes the store when it adds the first CA", c.Path)
+	}
+	ring, err := openRing(c, missing, now)
+	if err != nil {
+		return nil, err
+	}
+	kv, err := store.OpenSQLite(ctx, c.Path, store.Options{Now: now})
+	if err != nil {
+		return nil, err
+	}
+	return &storage{kv: kv, ring: ring, made: missing}, nil
+}
+
+// openRing loads the keys. New ones are made only for a new store: what is
+// in an old one could never be read with them.
+func openRing(c StoreConfig, newStore bool, now func() time.Time) (*store.Ring, error) {
+	ring, err := store.LoadRing(c.KeyRing)
+	if !errors.Is(err, os.ErrNotExist) {
+		return ring, err
+	}
+	if !newStore {
+		return nil, usagef("the key ring %s of the store %s is missing: put your copy of it there (mode 0600); nobody can read the store without it", c.KeyRing, c.Path)
+	}
+	if ring, err = store.NewRing(now()); err != nil {
+		return nil, err
+	}
+	err = ring.Create(c.KeyRing)
+	if errors.Is(err, os.ErrExist) { // another process made it at the same time
+		return store.LoadRing(c.KeyRing)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make the key ring: %w", err)
+	}
+	return ring, nil
+}
+
+func notThere(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+func (s *storage) Close() error { return s.kv.Close() }
+
+// service makes the service over the store. Who serves people adds a Sender and
+// a Signer; the verbs of the commands need neither.
+func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*proofing.Service, error) {
+	policy, err := c.policy()
+	if err != nil {
+		return nil, err
+	}
+	hasher, err := s.ring.Hasher()
+	if err != nil {
+		return nil, err
+	}
+	return &proofing.Service{
+		Cases:       store.NewTable[proofing.Case](s.kv, s.ring, "case"),
+		People:      store.NewTable[proofing.Person](s.kv, s.ring, "person"),
+		Addresses:   store.NewTable[proofing.Address](s.kv, s.ring, "address"),
+		Accounts:    store.NewTable[proofing.Account](s.kv, s.ring, "account"),
+		Authorities: store.NewTable[proofing.Authority](s.kv, s.ring, "authority"),
+		Registry:    store.NewTable[proofing.RegistryEntry](s.kv, s.ring, "registry"),
+		Limiter:     store.NewLimiter(s.kv),
+		Methods:     challenges.Table(challenges.Config{Hasher: hasher, Countries: c.SMS.Countries}),
+		Hasher:      hasher,
+		Policy:      policy,
+		Now:         now,
+		Log:         log,
+	}, nil
+}
