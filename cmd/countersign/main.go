@@ -29,6 +29,8 @@ func main() {
 type commands struct {
 	ConfigFile string `name:"config" help:"The configuration file; ${default} unless given." default:"countersign.yaml" env:"COUNTERSIGN_CONFIG" placeholder:"FILE"`
 
+	Serve    serveCommand    `cmd:"" help:"Run the service."`
+	Demo     demoCommand     `cmd:"" help:"Try it out: everything in a temporary folder, with a mailbox instead of providers."`
 	Config   configCommand   `cmd:"" help:"Check the configuration, or print one to begin with."`
 	CA       caCommand       `cmd:"" name:"ca" help:"Manage the certificate authorities that may call."`
 	Registry registryCommand `cmd:"" help:"Say who may have certificates for which identifiers."`

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
+)
+
+// demoCommand runs the service with nothing configured and nothing installed:
+// the same program as `serve`, over a store in a temporary folder, with a mailbox
+// in the place of providers, one example CA, and a page that walks through a case.
+type demoCommand struct {
+	Listen string `help:"Where to listen; a free port is taken if this one is not." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Auto   bool   `help:"Play the CA and the person over HTTP, print every step, and end."`
+}
+
+// demoConfig differs from the example of `config example` in what a demo needs:
+// where it listens and keeps things, and a mailbox for every message.
+const demoConfig = `
+operator: {name: countersign demo, contact: nobody@example.org}
+providers: {email: mailbox, sms: mailbox}
+sms: {countries: [AT, AU, BE, CA, CH, DE, DK, ES, FR, GB, IE, IT, NL, NO, NZ, SE, US], prices: {default: "0.05"}}
+log: {level: warn, format: text}
+limits: {cooldown: 5s}
+profiles:
+  client:
+    title: Client certificate
+    identifiers: [email]
+    methods: [email, sms]
+    require: {confirmed_addresses: [email, phone]}
+    self_service: true
+`
+
+const (
+	demoCA         = "example"
+	demoIdentifier = "you@example.org"
+)
+
+// Run implements the subcommand.
+func (d demoCommand) Run(g *globals) (err error) {
+	dir, err := os.MkdirTemp("", "countersign-demo-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if d.Auto {
+		d.Listen = "127.0.0.1:0"
+	}
+	l, err := net.Listen("tcp", d.Listen)
+	if err != nil && !d.Auto { // the usual port is taken: any other will do
+		fmt.Fprintf(g.stderr, "countersign: %v; taking a free port\n", err)
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	demo, err := newDemo(g, dir, l)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, demo.app.close()) }()
+	ctx, stop := context.WithCancel(g.ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- demo.app.serve(ctx, []endpoint{{name: "demo", listener: l, handler: demo.handler()}}) }()
+	if d.Auto {
+		err = demo.play(ctx, g.stdout)
+		stop()
+		return errors.Join(err, <-ended)
+	}
+	fmt.Fprintf(g.stdout, "countersign demo: open %s/ in a browser; its mailbox is at %s/mailbox\nEverything is in %s and is removed when you press Ctrl-C.\n", demo.origin, demo.origin, dir)
+	return <-ended
+}
+
+// demo is the program with the example CA beside it.
+type demo struct {
+	app    *app
+	origin string
+	token  proofing.Secret
+
+	mu   sync.Mutex
+	last string // the id of the last pre-authorization that the CA opened here
+	call *templates.DemoCall
+}
+
+func newDemo(g *globals, dir string, l net.Listener) (*demo, error) {
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	d := &demo{origin: "http://localhost:" + port}
+	text := fmt.Sprintf("origin: %q\nstore: {path: %q, key_ring: %q}\n%s", d.origin, filepath.Join(dir, "countersign.db"), filepath.Join(dir, "countersign.keys"), demoConfig)
+	c, report := readConfig("demo", []byte(text), nil, readSecrets)
+	if report.failed() {
+		return nil, configError{report}
+	}
+	c.Listeners.CAs = strings.TrimPrefix(d.origin, "http://")
+	d.app, err = newApp(g.ctx, c, newLog(g.stderr, c.Log), g.now, http.HandlerFunc(d.home))
+	if err != nil {
+		return nil, err
+	}
+	ca := &proofing.Authority{
+		ID: d.app.service.AuthorityID(demoCA), Name: demoCA, Title: "Example CA", Created: g.now(),
+		Directories: []string{"https://ca.example/directory"}, NewAccounts: []string{"https://ca.example/new-account"}, Profiles: []string{"client"},
+	}
+	_, d.token = ca.NewToken(g.now())
+	if err := d.app.service.Authorities.Create(g.ctx, ca.ID, ca); err != nil {
+		return nil, errors.Join(fmt.Errorf("add the example CA: %w", err), d.app.close())
+	}
+	return d, nil
+}
+
+// handler serves people and CAs at one address, and the pages that only the demo has.
+func (d *demo) handler() http.Handler {
+	mux := http.NewServeMux()
+	api := d.app.authorities()
+	for _, path := range []string{"/v1/", "/openapi.yaml", "/openapi.json", "/docs"} {
+		mux.Handle(path, api)
+	}
+	site := d.app.site
+	site.Handle("POST /demo/call", http.HandlerFunc(d.callAgain))
+	site.Handle("GET /mailbox", http.HandlerFunc(d.mailbox))
+	mux.Handle("/", d.app.people())
+	return mux
+}
+
+// home walks a newcomer through a case.
+func (d *demo) home(w http.ResponseWriter, r *http.Request) {
+	screen, err := d.homeScreen(r)
+	d.show(w, r, screen, err)
+}
+
+func (d *demo) show(w http.ResponseWriter, r *http.Request, screen templates.Screen, err error) {
+	if err == nil {
+		err = d.app.site.Render(w, r, http.StatusOK, screen)
+	}
+	if err != nil {
+		d.app.log.Error("demo page", "error", err)
+		http.Error(w, "the demo cannot draw this page", http.StatusInternalServerError)
+	}
+}
+
+func (d *demo) homeScreen(r *http.Request) (templates.Screen, error) {
+	d.mu.Lock()
+	call, id := d.call, d.last
+	d.mu.Unlock()
+	page := templates.DemoHome{
+		Frame: d.app.site.Frame(r, "/"), CA: "Example CA", Start: "/demo/call", Identifier: demoIdentifier, Mailbox: "/mailbox", Call: call,
+	}
+	if id == "" {
+		return page, nil
+	}
+	status, body, err := d.ask(r.Context(), "GET", "/v1/preauthorizations/"+id, "")
+	if err != nil || status != http.StatusOK {
+		return nil, fmt.Errorf("read the authorization: %d %w", status, err)
+	}
+	page.Result, err = result(body)
+	return page, err
+}
+
+// result is what the CA reads, with the statement taken apart.
+func result(body []byte) (*templates.DemoResult, error) {
+	var a struct {
+		Status    string
+		Statement *string
+	}
+	if err := json.Unmarshal(body, &a); err != nil {
+		return nil, fmt.Errorf("decode the authorization: %w", err)
+	}
+	res := &templates.DemoResult{Status: a.Status, Authorization: indented(body)}
+	if a.Statement == nil {
+		return res, nil
+	}
+	parts := strings.Split(*a.Statement, ".")
+	if len(parts) != 3 {
+		return nil, errors.New("the statement is no compact JWS")
+	}
+	header, err1 := base64.RawURLEncoding.DecodeString(parts[0])
+	claims, err2 := base64.RawURLEncoding.DecodeString(parts[1])
+	res.Statement, res.Header, res.Claims = *a.Statement, indented(header), indented(claims)
+	return res, errors.Join(err1, err2)
+}
+
+func indented(text []byte) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "", "  "); err != nil {
+		return string(text)
+	}
+	return b.String()
+}
+
+// demoRequest is the CA's call: an account asks for a client certificate.
+func demoRequest(account string) string {
+	return fmt.Sprintf(`{
+  "account": {"url": "https://ca.example/acct/%s", "thumbprint": "%s"},
+  "identifier": {"type": "email", "value": "%s"},
+  "profile": "client"
+}`, account[:6], account, demoIdentifier)
+}
+
+// callAgain is step 1: the CA opens a pre-authorization for a new account.
+func (d *demo) callAgain(w http.ResponseWriter, r *http.Request) {
+	request := demoRequest(demoThumbprint())
+	status, body, err := d.ask(r.Context(), "POST", "/v1/preauthorizations", request)
+	var answer struct {
+		ID      string
+		CaseURL string `json:"case_url"`
+	}
+	if err == nil && status != http.StatusCreated {
+		err = fmt.Errorf("the call was answered with %d: %s", status, body)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &answer)
+	}
+	if err != nil {
+		d.app.log.Error("demo call", slog.Any("error", err))
+		http.Error(w, "the example CA's call failed", http.StatusInternalServerError)
+		return
+	}
+	d.mu.Lock()
+	d.last = answer.ID
+	d.call = &templates.DemoCall{
+		Curl:    fmt.Sprintf("curl -s %s/v1/preauthorizations \\\n  -H 'Authorization: Bearer %s' \\\n  -H 'Content-Type: application/json' \\\n  -d '%s'", d.origin, d.token.Reveal(), request),
+		Request: request, Response: indented(body), Case: strings.TrimPrefix(answer.CaseURL, d.origin),
+	}
+	d.mu.Unlock()
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// demoThumbprint is that of an account nobody has: 256 random bits look like one.
+func demoThumbprint() string {
+	a, b := proofing.NewToken().Reveal(), proofing.NewToken().Reveal()
+	return base64.RawURLEncoding.EncodeToString([]byte(a + b)[:32])
+}
+
+// ask calls the service as the CA does, over HTTP.
+func (d *demo) ask(ctx context.Context, method, path, body string) (int, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, d.origin+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+d.token.Reveal())
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return resp.StatusCode, text, err
+}
+
+// mailbox shows what would have gone out.
+func (d *demo) mailbox(w http.ResponseWriter, r *http.Request) {
+	page := templates.Mailbox{Frame: d.app.site.Frame(r, "/mailbox"), Origin: d.origin}
+	for _, m := range d.app.mailbox.List() {
+		page.Mails = append(page.Mails, templates.Mail{Channel: string(m.Channel), To: m.To, Subject: m.Subject, At: m.At, Text: m.Text})
+	}
+	d.show(w, r, page, nil)
+}

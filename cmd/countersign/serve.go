@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// serveCommand runs the service until it is told to stop.
+type serveCommand struct{}
+
+// Run implements the subcommand.
+func (serveCommand) Run(g *globals) error {
+	c, report, err := loadConfig(g.configFile, g.environ, readSecrets)
+	if err != nil {
+		return err
+	}
+	report.print(g.stderr) // the warnings
+	a, err := newApp(g.ctx, c, newLog(g.stderr, c.Log), g.now, nil)
+	if err != nil {
+		return err
+	}
+	err = a.serve(g.ctx, []endpoint{
+		{name: "people", address: c.Listeners.People, handler: a.people()},
+		{name: "cas", address: c.Listeners.CAs, handler: a.authorities()},
+	})
+	return errors.Join(err, a.close())
+}
+
+// endpoint is one listener with what it serves: one that is open already, or an
+// address to open it at.
+type endpoint struct {
+	name     string
+	listener net.Listener
+	address  string
+	handler  http.Handler
+}
+
+func (e endpoint) listen() (net.Listener, error) {
+	if e.listener != nil {
+		return e.listener, nil
+	}
+	l, err := net.Listen("tcp", e.address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for %s: %w", e.name, err)
+	}
+	return l, nil
+}
+
+// The bounds of a connection. A CA may wait for a minute for its answer, so the
+// time to write is longer than that.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 90 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+	stopTimeout       = 20 * time.Second
+	ringInterval      = time.Second
+)
+
+// serve listens at every endpoint, works off the outbox, and stops when ctx
+// ends: it takes no new requests, finishes those that it accepted, and lets go of the
+// messages that it had claimed.
+func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var servers []*http.Server
+	failed := make(chan error, len(endpoints))
+	for _, e := range endpoints {
+		l, err := e.listen()
+		if err != nil {
+			return errors.Join(err, shutdown(servers))
+		}
+		s := &http.Server{
+			Handler: e.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		}
+		servers = append(servers, s)
+		a.log.Info("listening", "for", e.name, "address", l.Addr().String())
+		go func() {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve %s: %w", e.name, err)
+			}
+		}()
+	}
+	var background sync.WaitGroup
+	background.Go(func() { a.service.Work(ctx) })
+	background.Go(func() { a.watchRing(ctx) })
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping")
+	case err = <-failed:
+	}
+	a.service.Stop() // CAs that wait get their answer now
+	err = errors.Join(err, shutdown(servers))
+	stop()
+	background.Wait()
+	return err
+}
+
+// shutdown lets the servers finish what they accepted.
+func shutdown(servers []*http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	var errs []error
+	for _, s := range servers {
+		errs = append(errs, s.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// watchRing reads the key ring again when `countersign keys rotate` has changed
+// it beside us.
+func (a *app) watchRing(ctx context.Context) {
+	var seen time.Time
+	for tick := time.NewTicker(ringInterval); ; {
+		if info, err := os.Stat(a.config.Store.KeyRing); err == nil && !info.ModTime().Equal(seen) {
+			if err := a.storage.ring.Reload(); err != nil {
+				a.log.Error("key ring cannot be read again; the keys in memory stay", "error", err)
+			}
+			seen = info.ModTime()
+		}
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+	}
+}

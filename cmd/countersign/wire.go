@@ -1,0 +1,182 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/countersign-id/countersign/acme"
+	"github.com/countersign-id/countersign/notify"
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
+	"github.com/countersign-id/countersign/web"
+)
+
+// app is the program, put together from a configuration. Everything is made
+// here and nothing is decided here: `serve`, `demo`, the commands beside a server and the
+// tests all get the same parts.
+type app struct {
+	config  *Config
+	log     *slog.Logger
+	now     func() time.Time
+	storage *storage
+	service *proofing.Service
+	replies proofing.Table[acme.Reply]
+	router  *notify.Router
+	mailbox *notify.Mailbox // nil unless a channel is delivered to it
+	site    *web.Site
+}
+
+// newApp puts the program together. home replaces the home page unless it is
+// nil. Whoever has an app closes it.
+func newApp(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time, home http.Handler) (*app, error) {
+	a := &app{config: c, log: log, now: now}
+	var err error
+	if a.storage, err = openStore(ctx, c.Store, true, now); err != nil {
+		return nil, err
+	}
+	if err := a.build(home); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+func (a *app) build(home http.Handler) (err error) {
+	if a.router, err = a.newRouter(); err != nil {
+		return err
+	}
+	if a.service, err = a.storage.service(a.config, a.now, a.log); err != nil {
+		return err
+	}
+	a.service.Sender, a.service.Signer = a.router, acme.NewSigner(keySource{a.storage.ring})
+	a.service.Start()
+	a.replies = store.NewTable[acme.Reply](a.storage.kv, a.storage.ring, "reply")
+	if a.site, err = web.New(web.Options{Service: a.service, Home: home, Log: a.log}); err != nil {
+		return fmt.Errorf("pages: %w", err)
+	}
+	return nil
+}
+
+func (a *app) close() error {
+	var errs []error
+	if a.router != nil {
+		errs = append(errs, a.router.Close())
+	}
+	return errors.Join(append(errs, a.storage.Close())...)
+}
+
+// mailboxSize is how many messages the mailbox keeps.
+const mailboxSize = 200
+
+// newRouter opens the provider of each channel that has one.
+func (a *app) newRouter() (*notify.Router, error) {
+	c := a.config
+	channels := map[proofing.Channel]notify.Config{}
+	for channel, provider := range map[proofing.Channel]string{proofing.ChannelEmail: c.Providers.Email, proofing.ChannelPhone: c.Providers.SMS} {
+		if provider == providerNone {
+			continue
+		}
+		if provider == providerMailbox && a.mailbox == nil {
+			a.mailbox = notify.NewMailbox(mailboxSize, a.now)
+		}
+		var dkim *notify.DKIMConfig // most operators let their mail server sign
+		if c.SMTP.DKIM.Key != "" {
+			dkim = &notify.DKIMConfig{Domain: c.SMTP.DKIM.Domain, Selector: c.SMTP.DKIM.Selector, Key: c.SMTP.DKIM.Key}
+		}
+		channels[channel] = notify.Config{
+			Provider: provider,
+			Mailbox:  notify.MailboxConfig{Mailbox: a.mailbox},
+			SMTP: notify.SMTPConfig{
+				Host: c.SMTP.Host, Port: c.SMTP.Port, TLS: c.SMTP.TLS, AllowPlaintext: c.SMTP.AllowPlaintext,
+				Username: c.SMTP.Username, Password: c.SMTP.Password,
+				From: c.SMTP.From, FromName: c.SMTP.FromName, ReplyTo: c.SMTP.ReplyTo,
+				DKIM: dkim,
+			},
+			Twilio: a.twilio(),
+		}
+	}
+	r, err := notify.NewRouter(notify.Templates{}, channels)
+	if err != nil {
+		return nil, fmt.Errorf("message providers: %w", err)
+	}
+	return r, nil
+}
+
+// smsHook is where Twilio reports what became of a message.
+const smsHook = "/hooks/sms/"
+
+func (a *app) twilio() notify.TwilioConfig {
+	c := a.config.Twilio
+	t := notify.TwilioConfig{
+		AccountSID: c.AccountSID, AuthToken: c.AuthToken, From: c.From, MessagingService: c.MessagingServiceSID, BaseURL: c.BaseURL,
+	}
+	if c.StatusCallbacks {
+		origin := a.config.Origin
+		t.StatusCallback = func(message string) string { return origin + smsHook + url.PathEscape(message) }
+	}
+	return t
+}
+
+// people is the handler of the listener for people.
+func (a *app) people() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", a.site)
+	mux.Handle("GET /.well-known/jwks.json", acme.JWKS(keySource{a.storage.ring}))
+	if a.config.Twilio.StatusCallbacks {
+		if hook := a.router.Callback(proofing.ChannelPhone, a.service.Delivered); hook != nil {
+			mux.Handle(smsHook, hook)
+		}
+	}
+	return a.clientAddress(mux)
+}
+
+// authorities is the handler of the listener for CAs.
+func (a *app) authorities() http.Handler {
+	return a.clientAddress(acme.New(acme.Options{
+		Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: keySource{a.storage.ring}, Log: a.log,
+	}))
+}
+
+// apiOrigin is where CAs reach us.
+func (c *Config) apiOrigin() string {
+	return cmp.Or(c.Listeners.CAsOrigin, "http://"+c.Listeners.CAs)
+}
+
+// keySource shows the ring's signing keys to the side that signs and publishes.
+type keySource struct{ ring *store.Ring }
+
+// statementLife is how long after its retirement a key may have signed a
+// statement that is still good: a day, and an hour for clocks.
+const statementLife = 25 * time.Hour
+
+// SigningKey implements acme.KeySource.
+func (k keySource) SigningKey() *ecdsa.PrivateKey { return k.ring.SigningKeys()[0].Private() }
+
+// PublicKeys implements acme.KeySource.
+func (k keySource) PublicKeys() []*ecdsa.PublicKey {
+	var keys []*ecdsa.PublicKey
+	for _, s := range k.ring.SigningKeys() {
+		if s.Retired.IsZero() || time.Since(s.Retired) < statementLife {
+			keys = append(keys, &s.Private().PublicKey)
+		}
+	}
+	return keys
+}
+
+// newLog writes to w as the configuration has it.
+func newLog(w io.Writer, c LogConfig) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // validate has read it
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}

@@ -1,0 +1,155 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/notify/twiliotest"
+)
+
+// TestTheMainJob is the product in one test: a CA asks, a person proves an address
+// and a number, and the CA reads an honest statement. Then the same person comes back.
+func TestTheMainJob(t *testing.T) {
+	p := newProgram(t)
+	const email, phone = "applicant@example.org", "+447400123456"
+	secret("a number", phone)
+	first := p.preauthorize("client", "first", email)
+	wantStatus(t, first, "pending")
+	h := p.person(first["case_url"].(string))
+	h.prove("email", email)
+	_, between := p.call("GET", "/v1/preauthorizations/"+first["id"].(string), nil)
+	wantStatus(t, between, "pending")
+	h.prove("sms", phone)
+	_, done := p.call("GET", "/v1/preauthorizations/"+first["id"].(string)+"?wait=10", nil)
+	wantStatus(t, done, "valid")
+	if aal(done) != nil {
+		t.Errorf("a first code earned AAL %v: it binds, and authenticates nobody", aal(done))
+	}
+	if claims := p.verified(done["statement"].(string)); claims["acr"] != "urn:countersign:acr:sp800-63-4:ial-none:aal-none" {
+		t.Errorf("the statement says %v", claims["acr"])
+	}
+	_, allowed := p.call("POST", "/v1/authorize", map[string]any{
+		"account": map[string]any{"thumbprint": thumbprint("first")}, "identifiers": []any{map[string]any{"type": "email", "value": email}}, "profile": "client",
+	})
+	if allowed["allow"] != true {
+		t.Errorf("authorize: %v", allowed)
+	}
+
+	second := p.preauthorize("client", "second", email)
+	h = p.person(second["case_url"].(string))
+	h.prove("email", email)
+	h.prove("sms", phone)
+	_, done = p.call("GET", "/v1/preauthorizations/"+second["id"].(string)+"?wait=10", nil)
+	wantStatus(t, done, "valid")
+	assessment := done["assessment"].(map[string]any)
+	if assessment["aal"] != 1.0 || assessment["restricted"] != true {
+		t.Errorf("the second time: AAL %v, restricted %v; want 1 and true", assessment["aal"], assessment["restricted"])
+	}
+	if len(p.mails(email)) < 4 {
+		t.Errorf("%d mails; want two codes and two notices", len(p.mails(email)))
+	}
+}
+
+// verified checks a statement's signature against the published keys, with the
+// program's own key set fetched over HTTP, and returns its claims.
+func (p *program) verified(statement string) map[string]any {
+	p.t.Helper()
+	parts := strings.Split(statement, ".")
+	if len(parts) != 3 {
+		p.t.Fatalf("not a compact JWS: %s", statement)
+	}
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := verifyES256(p.people+"/.well-known/jwks.json", statement); err != nil {
+		p.t.Errorf("the statement's signature: %v", err)
+	}
+	var c map[string]any
+	if err := json.Unmarshal(claims, &c); err != nil {
+		p.t.Fatal(err)
+	}
+	if c["iss"] != p.people || c["aud"] != "example" {
+		p.t.Errorf("iss %v, aud %v", c["iss"], c["aud"])
+	}
+	return c
+}
+
+// TestTheDemoPlaysItself runs `demo --auto`, which must end well within ten seconds.
+func TestTheDemoPlaysItself(t *testing.T) {
+	began := time.Now()
+	cmd := exec.Command(binary, "demo", "--auto")
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out.String(), problems.String())
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	for _, want := range []string{"urn:countersign:acr:sp800-63-4:ial-none:aal-none", "urn:countersign:acr:sp800-63-4:ial-none:aal-1", "SP 800-63B-4"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, out.String())
+		}
+	}
+}
+
+// TestProvidersFailInWords makes Twilio refuse in each way that it documents, and reads
+// what the person is told.
+func TestProvidersFailInWords(t *testing.T) {
+	p := newProgram(t)
+	for i, c := range []struct{ number, reason string }{
+		{"+15005550001", "invalid"}, {"+15005550002", "reach"}, {"+15005550003", "countr"}, {"+15005550004", "STOP"}, {"+15005550009", "text message"},
+	} {
+		a := p.preauthorize("client", fmt.Sprint("number ", i), fmt.Sprintf("n%d@example.org", i))
+		h := p.person(a["case_url"].(string))
+		status, page, err := h.get(h.page)
+		if err != nil || status != http.StatusOK {
+			t.Fatal(status, err)
+		}
+		_, _ = page, c
+		// The magic numbers are no valid numbers for us, so the double is told to
+		// answer as Twilio answers to them.
+		p.twilio.Fail(twiliotest.Failure{Status: 400, Code: []int{21211, 21612, 21408, 21610, 21614}[i]})
+		if _, err := h.begin("sms", fmt.Sprintf("+44740012%04d", 3000+i)); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "words for "+c.reason, 10*time.Second, func() bool {
+			_, page, _ := h.get(h.page + "?method=sms")
+			return strings.Contains(page, `class="delivery failed"`)
+		})
+	}
+}
+
+// TestTheProvidersReportIsShown follows a message to its delivery.
+func TestTheProvidersReportIsShown(t *testing.T) {
+	p := newProgram(t)
+	a := p.preauthorize("client", "report", "report@example.org")
+	h := p.person(a["case_url"].(string))
+	if _, err := h.begin("sms", "+447400123456"); err != nil {
+		t.Fatal(err)
+	}
+	p.codeAfter("sms", "+447400123456", 0)
+	m := p.twilio.Messages()[0]
+	for _, status := range []string{"sent", "delivered"} {
+		if code, err := p.twilio.Report(t.Context(), m.SID, status, ""); err != nil || code/100 != 2 {
+			t.Fatalf("report %s: %d %v", status, code, err)
+		}
+	}
+	await(t, "the page to say so", 5*time.Second, func() bool {
+		_, page, _ := h.get(h.page + "?method=sms")
+		return strings.Contains(page, `class="delivery delivered"`)
+	})
+	forged, err := http.PostForm(m.StatusCallback, map[string][]string{"MessageSid": {m.SID}, "MessageStatus": {"undelivered"}})
+	if err != nil || forged.StatusCode != http.StatusForbidden {
+		t.Errorf("a report without a signature: %v %v", forged.StatusCode, err)
+	}
+	forged.Body.Close()
+}

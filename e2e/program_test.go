@@ -1,0 +1,324 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/notify/twiliotest"
+)
+
+// binary is the program, built once.
+var binary, mailhog string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "countersign-e2e")
+	if err != nil {
+		panic(err)
+	}
+	binary, mailhog = filepath.Join(dir, "countersign"), filepath.Join(dir, "MailHog")
+	for _, build := range [][]string{
+		{"..", "build", "-o", binary, "./cmd/countersign"},
+		{"../tools", "build", "-o", mailhog, "github.com/mailhog/MailHog"},
+	} {
+		cmd := exec.Command("go", build[1:]...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = build[0], os.Stderr, os.Stderr
+		if err := cmd.Run(); err != nil {
+			fmt.Fprintf(os.Stderr, "go %s: %v\n", strings.Join(build[1:], " "), err)
+			os.Exit(1)
+		}
+	}
+	code := m.Run()
+	if code == 0 {
+		code = checkLogs()
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// spoken is everything secret that any test used, and logged what the program
+// wrote meanwhile: the two must have nothing in common.
+var spoken struct {
+	sync.Mutex
+	secrets map[string]string // the secret, and what it is
+	logged  bytes.Buffer
+}
+
+// secret notes something that no log may show.
+func secret(what, value string) string {
+	spoken.Lock()
+	defer spoken.Unlock()
+	if spoken.secrets == nil {
+		spoken.secrets = map[string]string{}
+	}
+	if len(value) >= 6 {
+		spoken.secrets[value] = what
+	}
+	return value
+}
+
+// checkLogs looks for every secret of the whole run in all that was logged at
+// debug level.
+func checkLogs() int {
+	spoken.Lock()
+	defer spoken.Unlock()
+	log := spoken.logged.String()
+	if len(spoken.secrets) < 20 || len(log) < 1000 {
+		fmt.Fprintf(os.Stderr, "FAIL: %d secrets and %d bytes of log: too little to have looked\n", len(spoken.secrets), len(log))
+		return 1
+	}
+	code := 0
+	for value, what := range spoken.secrets {
+		if strings.Contains(log, value) {
+			fmt.Fprintf(os.Stderr, "FAIL: %s is in the log\n", what)
+			code = 1
+		}
+	}
+	return code
+}
+
+type logWriter struct{}
+
+func (logWriter) Write(p []byte) (int, error) {
+	spoken.Lock()
+	defer spoken.Unlock()
+	return spoken.logged.Write(p)
+}
+
+// free is a loopback address that nobody listens on.
+func free(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start runs a process until the test ends.
+func start(t testing.TB, env []string, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = logWriter{}, logWriter{}
+	if filepath.Base(name) == "MailHog" {
+		cmd.Stdout, cmd.Stderr = io.Discard, io.Discard // it logs the mails themselves
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(cmd, syscall.SIGKILL) })
+	return cmd
+}
+
+// end stops a process by its id and waits for it.
+func end(cmd *exec.Cmd, signal syscall.Signal) {
+	_ = cmd.Process.Signal(signal)
+	_ = cmd.Wait()
+}
+
+// await tries until it works, or fails the test.
+func await(t testing.TB, what string, within time.Duration, try func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if try() {
+			return
+		}
+	}
+	t.Fatalf("%s: not within %v", what, within)
+}
+
+func answers(url string) func() bool {
+	return func() bool {
+		r, err := http.Get(url)
+		if err != nil {
+			return false
+		}
+		r.Body.Close()
+		return true
+	}
+}
+
+// program is a running service with its mail server, its double of Twilio and one
+// CA that may call it.
+type program struct {
+	t      testing.TB
+	dir    string
+	people string // base URL of the pages
+	api    string // base URL for CAs
+	token  string
+	mail   string // base URL of MailHog's own API
+	twilio *twiliotest.Server
+	cmd    *exec.Cmd
+}
+
+const (
+	accountSID = "AC0123456789abcdef0123456789abcdef"
+	authToken  = "0123456789abcdef0123456789abcdef"
+)
+
+// newProgram writes a configuration, starts everything and adds a CA.
+func newProgram(t testing.TB) *program {
+	t.Helper()
+	p := &program{t: t, dir: t.TempDir()}
+	smtp, mail := free(t), free(t)
+	start(t, nil, mailhog, "-smtp-bind-addr", smtp, "-api-bind-addr", mail, "-ui-bind-addr", mail)
+	p.mail = "http://" + mail
+	await(t, "MailHog", 10*time.Second, answers(p.mail+"/api/v2/messages"))
+	p.twilio = twiliotest.New(accountSID, secret("Twilio's token", authToken))
+	twilioURL, stop, err := p.twilio.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	_, smtpPort, _ := net.SplitHostPort(smtp)
+	people, cas := free(t), free(t)
+	_, peoplePort, _ := net.SplitHostPort(people)
+	p.people, p.api = "http://localhost:"+peoplePort, "http://"+cas
+	config := fmt.Sprintf(`
+origin: %s
+operator: {name: Example Operator, contact: help@example.org}
+listeners: {people: %s, cas: %s}
+store: {path: %s, key_ring: %s}
+providers: {email: smtp, sms: twilio}
+smtp: {host: 127.0.0.1, port: %s, tls: none, from: proof@example.org}
+twilio: {account_sid: %s, auth_token: "env:TWILIO_TOKEN", from: "+15005550006", base_url: %s, status_callbacks: true}
+sms: {countries: [GB, US], prices: {default: "0.05"}}
+log: {level: debug}
+limits: {cooldown: 5s, address_hour: 1000, address_day: 1000, client_hour: 10000, prefix_hour: 1000}
+profiles:
+  client:
+    title: Client certificate
+    identifiers: [email]
+    methods: [email, sms]
+    require: {confirmed_addresses: [email, phone]}
+    self_service: true
+  sign:
+    title: Code signing
+    framework: sp800-63-3
+    identifiers: [email]
+    methods: [email, sms]
+    require: {aal: 1, all_methods: [email]}
+    require_start: true
+  address:
+    title: Address
+    identifiers: [email]
+    methods: [email]
+    require: {confirmed_addresses: [email]}
+`, p.people, people, cas, filepath.Join(p.dir, "c.db"), filepath.Join(p.dir, "c.keys"), smtpPort, accountSID, twilioURL)
+	if err := os.WriteFile(filepath.Join(p.dir, "c.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.token = secret("a CA's token", p.addCA("example"))
+	p.run()
+	return p
+}
+
+func (p *program) env() []string { return []string{"TWILIO_TOKEN=" + authToken} }
+
+// addCA registers a CA with the program's own command and returns its token.
+func (p *program) addCA(name string) string {
+	p.t.Helper()
+	out := p.command("ca", "add", name, "--title", "CA "+name, "--directory", "https://"+name+".example/dir",
+		"--profile", "client", "--profile", "sign", "--profile", "address")
+	for _, field := range strings.Fields(out) {
+		if strings.HasPrefix(field, "csca.") {
+			return field
+		}
+	}
+	p.t.Fatalf("ca add printed no token: %s", out)
+	return ""
+}
+
+// command runs a subcommand on the program's store.
+func (p *program) command(args ...string) string {
+	p.t.Helper()
+	cmd := exec.Command(binary, append([]string{"--config", filepath.Join(p.dir, "c.yaml")}, args...)...)
+	cmd.Env = append(os.Environ(), p.env()...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("countersign %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// run starts the service.
+func (p *program) run() {
+	p.t.Helper()
+	p.cmd = start(p.t, p.env(), binary, "--config", filepath.Join(p.dir, "c.yaml"), "serve")
+	await(p.t, "the service", 20*time.Second, answers(p.people+"/"))
+	await(p.t, "the API", 20*time.Second, answers(p.api+"/openapi.yaml"))
+}
+
+// call is one request of the CA; it returns the status and the decoded answer.
+func (p *program) call(method, path string, body any) (int, map[string]any) {
+	p.t.Helper()
+	status, answer, err := p.try(method, path, body)
+	if err != nil {
+		p.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return status, answer
+}
+
+func (p *program) try(method, path string, body any) (int, map[string]any, error) {
+	var r io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return 0, nil, err
+		}
+		r = bytes.NewReader(text)
+	}
+	req, err := http.NewRequest(method, p.api+path, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+p.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	var answer map[string]any
+	err = json.NewDecoder(resp.Body).Decode(&answer)
+	return resp.StatusCode, answer, err
+}
+
+// preauthorize opens a case for an e-mail identifier.
+func (p *program) preauthorize(profile, account, email string) map[string]any {
+	p.t.Helper()
+	status, answer := p.call("POST", "/v1/preauthorizations", request(profile, account, email))
+	if status != http.StatusCreated {
+		p.t.Fatalf("open: %d %v", status, answer)
+	}
+	secret("the link of a case", strings.TrimPrefix(answer["case_url"].(string), p.people))
+	return answer
+}
+
+func request(profile, account, email string) map[string]any {
+	return map[string]any{
+		"account":    map[string]any{"url": "https://example.example/acct/" + account, "thumbprint": thumbprint(account)},
+		"identifier": map[string]any{"type": "email", "value": secret("an address", email)}, "profile": profile,
+	}
+}
+
+// thumbprint stands for the key of an account of that name.
+func thumbprint(account string) string {
+	sum := sha256.Sum256([]byte(account))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
