@@ -57,6 +57,10 @@ type ListenersConfig struct {
 	// CAs serves the interface for certificate authorities. It need not be
 	// reachable from anywhere else than from them.
 	CAs string `yaml:"cas"`
+	// CAsOrigin is where CAs reach that listener: scheme and host, and a port if
+	// it is not the scheme's own. URLs in answers to CAs begin with it. It is
+	// http:// and the listener's address unless set.
+	CAsOrigin string `yaml:"cas_origin"`
 	// TrustedProxies are the networks ("10.0.0.0/8") of the proxies whose
 	// X-Forwarded-For is believed. Without one, limits for a client count
 	// whoever connects: behind a proxy that would be everybody at once.
