@@ -84,6 +84,8 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"an unknown log level", whole + "log: {level: loud}\n", `c.yaml:9: log.level: must be one of debug, info, warn, error, not "loud"`},
 		{"no port", whole + "listeners: {people: localhost}\n", `listeners.people: must be host:port, such as 127.0.0.1:8080, not "localhost"`},
 		{"one listener for both", whole + "listeners: {people: \":1\", cas: \":1\"}\n", "listeners.cas: must differ from listeners.people"},
+		{"an origin for CAs in the clear", whole + "listeners: {cas_origin: http://api.example.org}\n", "c.yaml:9: listeners.cas_origin: must be https"},
+		{"an origin for CAs with a path", whole + "listeners: {cas_origin: https://api.example.org/v1}\n", "c.yaml:9: listeners.cas_origin: must be a scheme and a host"},
 		{"a proxy that is no network", whole + "listeners: {trusted_proxies: [10.0.0.1]}\n", "listeners.trusted_proxies[0]: must be a network"},
 		{"one file for both", whole + "store: {path: a, key_ring: a}\n", "store.key_ring: must be a file of its own"},
 		{"an empty path", whole + "store: {path: ''}\n", "store.path: is missing"},

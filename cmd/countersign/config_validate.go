@@ -17,7 +17,7 @@ import (
 // validate reports everything that is wrong with the values themselves and with
 // how they fit together. It calls nobody.
 func (c *Config) validate(r *report) {
-	c.validateOrigin(r)
+	c.validateOrigins(r)
 	c.validateOperator(r)
 	c.validateListeners(r)
 	need(r, "store.path", c.Store.Path)
@@ -61,20 +61,26 @@ func oneOf(r *report, path, value string, values ...string) {
 	}
 }
 
-func (c *Config) validateOrigin(r *report) {
+func (c *Config) validateOrigins(r *report) {
 	need(r, "origin", c.Origin)
-	if faulty(r, "origin") {
-		return
+	if !faulty(r, "origin") {
+		validateOrigin(r, "origin", c.Origin)
 	}
-	u, err := url.Parse(c.Origin)
+	if c.Listeners.CAsOrigin != "" {
+		validateOrigin(r, "listeners.cas_origin", c.Listeners.CAsOrigin)
+	}
+}
+
+func validateOrigin(r *report, path, origin string) {
+	u, err := url.Parse(origin)
 	switch {
-	case err != nil || u.Hostname() == "" || u.User != nil || c.Origin != u.Scheme+"://"+u.Host || c.Origin != strings.ToLower(c.Origin):
-		r.mistake("origin", "must be a scheme and a host in lower case, such as https://proof.example.org, with no path and no / at the end")
+	case err != nil || u.Hostname() == "" || u.User != nil || origin != u.Scheme+"://"+u.Host || origin != strings.ToLower(origin):
+		r.mistake(path, "must be a scheme and a host in lower case, such as https://proof.example.org, with no path and no / at the end")
 	case u.Scheme == "https":
 	case u.Scheme != "http":
-		r.mistake("origin", "must be https, not %s", u.Scheme)
+		r.mistake(path, "must be https, not %s", u.Scheme)
 	case !isLoopback(u.Hostname()):
-		r.mistake("origin", "must be https: http is only for this machine (localhost), because links to %s would carry secrets in the clear", u.Hostname())
+		r.mistake(path, "must be https: http is only for this machine (localhost), because what goes to %s would carry secrets in the clear", u.Hostname())
 	}
 }
 
