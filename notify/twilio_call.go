@@ -68,17 +68,21 @@ func (c *twilioCall) SendRequest(method, rawURL string, form url.Values, _ map[s
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "countersign")
-	config := c.twilio.config
-	if config.KeySID != "" {
-		req.SetBasicAuth(config.KeySID, config.KeySecret.Reveal())
-	} else {
-		req.SetBasicAuth(config.AccountSID, config.AuthToken.Reveal())
-	}
+	c.twilio.authorize(req)
 	res, err := c.twilio.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	return c.read(res)
+}
+
+// authorize says who we are, by a key or by the account's token.
+func (t *Twilio) authorize(req *http.Request) {
+	if t.config.KeySID != "" {
+		req.SetBasicAuth(t.config.KeySID, t.config.KeySecret.Reveal())
+		return
+	}
+	req.SetBasicAuth(t.config.AccountSID, t.config.AuthToken.Reveal())
 }
 
 // read takes an answer in as far as its bound, and makes an error of a refusal.

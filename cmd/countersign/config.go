@@ -58,8 +58,8 @@ type ListenersConfig struct {
 	// reachable from anywhere else than from them.
 	CAs string `yaml:"cas"`
 	// CAsOrigin is where CAs reach that listener: scheme and host, and a port if
-	// it is not the scheme's own. URLs in answers to CAs begin with it. It is
-	// http:// and the listener's address unless set.
+	// it is not the scheme's own. URLs in answers to CAs begin with it. Unless set
+	// it is the origin, or, when that is this machine, the listener's address.
 	CAsOrigin string `yaml:"cas_origin"`
 	// TrustedProxies are the networks ("10.0.0.0/8") of the proxies whose
 	// X-Forwarded-For is believed. Without one, limits for a client count

@@ -133,9 +133,7 @@ func (d *demo) handler() http.Handler {
 	for _, path := range []string{"/v1/", "/openapi.yaml", "/openapi.json", "/docs"} {
 		mux.Handle(path, api)
 	}
-	site := d.app.site
-	site.Handle("POST /demo/call", http.HandlerFunc(d.callAgain))
-	site.Handle("GET /mailbox", http.HandlerFunc(d.mailbox))
+	d.app.site.Handle("POST /demo/call", http.HandlerFunc(d.callAgain))
 	mux.Handle("/", d.app.people())
 	return mux
 }
@@ -161,7 +159,7 @@ func (d *demo) homeScreen(r *http.Request) (templates.Screen, error) {
 	call, id := d.call, d.last
 	d.mu.Unlock()
 	page := templates.DemoHome{
-		Frame: d.app.site.Frame(r, "/"), CA: "Example CA", Start: "/demo/call", Identifier: demoIdentifier, Mailbox: "/mailbox", Call: call,
+		Frame: d.app.site.Frame(r, "/"), CA: "Example CA", Start: "/demo/call", Identifier: demoIdentifier, Mailbox: mailboxPath, Call: call,
 	}
 	if id == "" {
 		return page, nil
@@ -268,13 +266,4 @@ func (d *demo) ask(ctx context.Context, method, path, body string) (int, []byte,
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	return resp.StatusCode, text, err
-}
-
-// mailbox shows what would have gone out.
-func (d *demo) mailbox(w http.ResponseWriter, r *http.Request) {
-	page := templates.Mailbox{Frame: d.app.site.Frame(r, "/mailbox"), Origin: d.origin}
-	for _, m := range d.app.mailbox.List() {
-		page.Mails = append(page.Mails, templates.Mail{Channel: string(m.Channel), To: m.To, Subject: m.Subject, At: m.At, Text: m.Text})
-	}
-	d.show(w, r, page, nil)
 }

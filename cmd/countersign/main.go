@@ -31,6 +31,7 @@ type commands struct {
 
 	Serve    serveCommand    `cmd:"" help:"Run the service."`
 	Demo     demoCommand     `cmd:"" help:"Try it out: everything in a temporary folder, with a mailbox instead of providers."`
+	Doctor   doctorCommand   `cmd:"" help:"Say which of the configured parts answer."`
 	Config   configCommand   `cmd:"" help:"Check the configuration, or print one to begin with."`
 	CA       caCommand       `cmd:"" name:"ca" help:"Manage the certificate authorities that may call."`
 	Registry registryCommand `cmd:"" help:"Say who may have certificates for which identifiers."`

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/countersign-id/countersign/notify"
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/store"
+	"github.com/countersign-id/countersign/templates"
 	"github.com/countersign-id/countersign/web"
 )
 
@@ -61,7 +64,25 @@ func (a *app) build(home http.Handler) (err error) {
 	if a.site, err = web.New(web.Options{Service: a.service, Home: home, Log: a.log}); err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
+	if a.mailbox != nil { // only where the origin is this machine: validate sees to it
+		a.site.Handle("GET "+mailboxPath, http.HandlerFunc(a.showMailbox))
+	}
 	return nil
+}
+
+// mailboxPath is where messages can be read that nobody delivers.
+const mailboxPath = "/mailbox"
+
+// showMailbox shows what would have gone out.
+func (a *app) showMailbox(w http.ResponseWriter, r *http.Request) {
+	page := templates.Mailbox{Frame: a.site.Frame(r, mailboxPath), Origin: a.config.Origin}
+	for _, m := range a.mailbox.List() {
+		page.Mails = append(page.Mails, templates.Mail{Channel: string(m.Channel), To: m.To, Subject: m.Subject, At: m.At, Text: m.Text})
+	}
+	if err := a.site.Render(w, r, http.StatusOK, page); err != nil {
+		a.log.Error("mailbox page", "error", err)
+		http.Error(w, "this page cannot be drawn", http.StatusInternalServerError)
+	}
 }
 
 func (a *app) close() error {
@@ -144,9 +165,20 @@ func (a *app) authorities() http.Handler {
 	}))
 }
 
-// apiOrigin is where CAs reach us.
+// apiOrigin is where CAs reach us: what the configuration says, or the public
+// origin, which a proxy is then taken to share out by path, or this machine.
 func (c *Config) apiOrigin() string {
-	return cmp.Or(c.Listeners.CAsOrigin, "http://"+c.Listeners.CAs)
+	if c.Listeners.CAsOrigin != "" || !c.local() {
+		return cmp.Or(c.Listeners.CAsOrigin, c.Origin)
+	}
+	host, port, err := net.SplitHostPort(c.Listeners.CAs)
+	if err != nil { // validate has read it
+		return c.Origin
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 // keySource shows the ring's signing keys to the side that signs and publishes.

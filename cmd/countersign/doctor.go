@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
+)
+
+// doctorCommand says which of the configured parts answer. It sends nothing to
+// anybody, and may run beside the service.
+type doctorCommand struct{}
+
+// checkup is one part and what it says.
+type checkup struct {
+	part   string
+	detail string
+	err    error
+	warn   bool // err is no reason to fail
+}
+
+const doctorTimeout = 15 * time.Second
+
+// Run implements the subcommand: exit code 1 if any part does not work.
+func (doctorCommand) Run(g *globals) error {
+	c, report, err := loadConfig(g.configFile, g.environ, readSecrets)
+	if err != nil {
+		return err
+	}
+	report.print(g.stderr)
+	ctx, cancel := context.WithTimeout(g.ctx, 4*doctorTimeout)
+	defer cancel()
+	sick := 0
+	tell := func(u checkup) {
+		mark := "ok  "
+		if u.err != nil {
+			mark, u.detail = "FAIL", u.err.Error()
+			if u.warn {
+				mark = "warn"
+			} else {
+				sick++
+			}
+		}
+		fmt.Fprintf(g.stdout, "%s  %-10s %s\n", mark, u.part, u.detail)
+	}
+	tell(checkup{part: "config", detail: g.configFile})
+	tell(checkStore(ctx, c, g.now))
+	for _, u := range checkProviders(ctx, c, g.now) {
+		tell(u)
+	}
+	tell(checkListener(ctx, "people", c.Listeners.People, "/"))
+	tell(checkListener(ctx, "cas", c.Listeners.CAs, "/openapi.yaml"))
+	if sick > 0 {
+		return fmt.Errorf("%d of the configured parts do not work", sick)
+	}
+	return nil
+}
+
+// checkStore writes and reads a counter of its own, which expires at once.
+func checkStore(ctx context.Context, c *Config, now func() time.Time) checkup {
+	u := checkup{part: "store", detail: c.Store.Path + " opens, writes and reads; so does its key ring " + c.Store.KeyRing}
+	if notThere(c.Store.Path) {
+		u.err, u.warn = fmt.Errorf("%s is not there yet; `countersign ca add` or `countersign serve` makes it", c.Store.Path), true
+		return u
+	}
+	s, err := openStore(ctx, c.Store, false, now)
+	if err != nil {
+		u.err = err
+		return u
+	}
+	defer s.Close()
+	if _, _, err := store.NewLimiter(s.kv).Add(ctx, "doctor", 1, time.Second); err != nil {
+		u.err = fmt.Errorf("write: %w", err)
+		return u
+	}
+	service, err := s.service(c, now, nil)
+	if err == nil {
+		_, _, err = service.Authorities.List(ctx, proofing.Query{Index: "all", Limit: 1})
+	}
+	u.err = err
+	return u
+}
+
+// checkProviders asks every provider of messages as far as its authentication, and
+// compares the clock with whoever tells the time.
+func checkProviders(ctx context.Context, c *Config, now func() time.Time) []checkup {
+	a := &app{config: c, now: now}
+	router, err := a.newRouter()
+	if err != nil {
+		return []checkup{{part: "providers", err: err}}
+	}
+	defer router.Close()
+	clock := checkup{part: "clock", err: errors.New("no configured part tells the time, so nothing compares it; run a time service such as chrony"), warn: true}
+	var all []checkup
+	for _, channel := range []proofing.Channel{proofing.ChannelEmail, proofing.ChannelPhone} {
+		name, told, err := router.Probe(ctx, channel)
+		if name == "" {
+			all = append(all, checkup{part: string(channel), detail: "nothing is configured to deliver it"})
+			continue
+		}
+		u := checkup{part: string(channel), detail: name + " answers, and takes our credentials", err: err}
+		if name == providerMailbox {
+			u.detail = "the mailbox page shows what would have been sent"
+		}
+		all = append(all, u)
+		if !told.IsZero() {
+			clock = checkClock(now(), told, name)
+		}
+	}
+	return append(all, clock)
+}
+
+// mostSkew is how far clocks may differ: tokens and codes are judged by them.
+const mostSkew = 30 * time.Second
+
+func checkClock(here, there time.Time, who string) checkup {
+	skew := here.Sub(there).Round(time.Second)
+	u := checkup{part: "clock", detail: fmt.Sprintf("within %s of %s's", skew.Abs(), who)}
+	if skew.Abs() > mostSkew {
+		u.err = fmt.Errorf("%s away from %s's: set it right, or codes expire at the wrong time", skew, who)
+	}
+	return u
+}
+
+// checkListener finds the service at an address, or the address free for it.
+func checkListener(ctx context.Context, part, address, path string) checkup {
+	u := checkup{part: part, detail: address + " is free: the service is not running"}
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		u.err = l.Close()
+		return u
+	}
+	host, port, splitErr := net.SplitHostPort(address)
+	if splitErr != nil {
+		u.err = splitErr
+		return u
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	req, err2 := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
+	if err2 != nil {
+		u.err = err2
+		return u
+	}
+	resp, err2 := http.DefaultClient.Do(req)
+	if err2 != nil {
+		u.err = fmt.Errorf("%s can neither be listened at (%w) nor answers (%w)", address, err, err2)
+		return u
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 1<<10)
+	u.detail = address + " answers"
+	if resp.StatusCode != http.StatusOK {
+		u.err = fmt.Errorf("%s answers with %s", address, resp.Status)
+	}
+	return u
+}
