@@ -198,8 +198,9 @@ func (s *Site) keep(r *http.Request, path string) string {
 }
 
 // see sends the browser to a page after a POST, and nowhere but to a path of ours.
+// The place on the page is where the work goes on; one without it begins at its top.
 func (s *Site) see(w http.ResponseWriter, r *http.Request, path string) {
-	w.Header().Set("Location", s.keep(r, path))
+	w.Header().Set("Location", s.keep(r, path)+"#work")
 	w.WriteHeader(http.StatusSeeOther)
 }
 

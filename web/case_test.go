@@ -1,0 +1,185 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+func TestACaseFromTheFirstPageToTheGrant(t *testing.T) {
+	h := newHouse(t)
+	h.entitle("www.example.com", "holder@example.org")
+	c := h.open("server", "dns", "www.example.com")
+	h.open("server", "dns", "mail.example.com")
+	b, page := h.browser(), path(c.CaseURL(origin))
+
+	h.want(b.get(page), 200, "Example CA", "www.example.com", "Server certificate", "3Zqx 9fKd 0aBc", "Example Operations",
+		"mail.example.com", "30 days", "90 days", `autocomplete="email"`, path(c.DisownURL(origin)))
+	if !strings.HasPrefix(b.cookie, "__Host-countersign=") {
+		t.Fatalf("the cookie is %q", b.cookie)
+	}
+	_, m := b.begin(c, "email", "holder@example.org")
+	h.want(b.get(page), 200, "h•••@example.org", `autocomplete="one-time-code"`, `aria-current="step"`, "The provider has taken the message", "data-wait=")
+	a := h.current(c, "email")
+	wrong := b.post(page+"/answer", "attempt", a.ID, "code", "0000-0000")
+	h.want(wrong, http.StatusUnprocessableEntity, "That is not the code.", "4 tries left.", `aria-invalid="true"`, "autofocus")
+	typed := strings.ToLower(m.Code.Reveal()[:4]) + " - " + m.Code.Reveal()[4:]
+	h.want(b.post(page+"/answer", "attempt", a.ID, "code", typed), http.StatusSeeOther)
+	h.work()
+	h.want(b.get(page), 200, `autocomplete="tel"`, "RESTRICTED", "Here the code only confirms a number", ">Done<")
+
+	b.begin(c, "sms", "+44 7400 123456")
+	h.want(b.get(page), 200, "data-otp", `inputmode="numeric"`)
+	if body := b.get(page).Body.String(); strings.Contains(body, "8 digits") || strings.Contains(body, "10 digits") || strings.Contains(body, `maxlength="10"`) {
+		t.Error("the page tells how long the code is")
+	}
+	a, m = h.current(c, "sms"), h.sent.last()
+	h.want(b.post(page+"/answer", "attempt", a.ID, "code", m.Code.Reveal()), http.StatusSeeOther)
+	h.work()
+	h.want(b.get(page), 200, "Done: the request is authorized", "IAL", "h•••@example.org", "SP 800-63")
+	if other := h.browser().get(page); other.Code != 200 || strings.Contains(other.Body.String(), "h•••") {
+		t.Error("another browser with the link sees what was proved")
+	}
+}
+
+func TestASecondCodeAuthenticates(t *testing.T) {
+	h := newHouse(t)
+	h.entitle("www.example.com", "+447400123456")
+	c := h.open("strong", "dns", "www.example.com")
+	b, page := h.browser(), path(c.CaseURL(origin))
+	h.want(b.get(page), 200, "Authenticate at level AAL 1", "This kind of certificate offers no unrestricted authenticator")
+	b.prove(c, "sms", "+44 7400 123456")
+	first, _ := h.svc.Cases.Get(t.Context(), c.ID)
+	h.wait(time.Minute)
+	h.want(b.get(page), 200, "One more code, to authenticate", "only confirmed that this number is yours", "•• 56")
+	h.want(b.post(page+"/resend", "attempt", first.Attempts[0].ID), http.StatusSeeOther)
+	h.work()
+	a := h.current(c, "sms")
+	h.want(b.post(page+"/answer", "attempt", a.ID, "code", h.sent.last().Code.Reveal()), http.StatusSeeOther)
+	h.want(b.get(page), 200, "Done: the request is authorized")
+}
+
+func TestEveryStateOfACaseHasItsPage(t *testing.T) {
+	h := newHouse(t)
+	h.entitle("granted.example.com", "a@example.org")
+	prove := func(profile, name string) *proofing.Case {
+		c := h.open(profile, "dns", name)
+		h.browser().prove(c, "email", "a@example.org")
+		return c
+	}
+	must := func(_ *proofing.Case, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	granted := prove("mail", "granted.example.com")
+	refused := prove("mail", "refused.example.com")
+	h.entitle("review.example.com", "a@example.org")
+	review := prove("review", "review.example.com")
+	withdrawn, frozen := h.open("mail", "dns", "withdrawn.example.com"), h.open("mail", "dns", "frozen.example.com")
+	must(h.svc.Deactivate(t.Context(), h.ca, withdrawn.ID))
+	must(h.svc.Disown(t.Context(), proofing.Secret(strings.TrimPrefix(path(frozen.DisownURL(origin)), "/n/"))))
+	later, stuck := h.open("later", "dns", "later.example.com"), h.open("beyond", "dns", "stuck.example.com")
+	for c, words := range map[*proofing.Case]string{
+		granted: "Done: the request is authorized", refused: "The request was refused", review: "Your part is done", withdrawn: "The request was withdrawn",
+		frozen: "The request is frozen", later: "Nothing to do yet", stuck: "This cannot be finished here",
+	} {
+		for _, lang := range []string{"en", "de", "fr"} {
+			b := h.browser()
+			b.language = lang
+			w := b.get(path(c.CaseURL(origin)))
+			if w.Code != 200 || !strings.Contains(w.Body.String(), `<html lang="`+lang+`">`) || lang == "en" && !strings.Contains(w.Body.String(), words) {
+				t.Errorf("%s in %s: %d, wanted %q:\n%s", c.Identifier.Value, lang, w.Code, words, w.Body)
+			}
+		}
+	}
+	must(h.svc.Revoke(t.Context(), granted.ID, "operator"))
+	h.want(h.browser().get(path(granted.CaseURL(origin))), 200, "The authorization was taken back")
+	h.wait(4 * 24 * time.Hour)
+	h.want(h.browser().get(path(later.CaseURL(origin))), 200, "The request has expired")
+}
+
+func TestMistakesAreShownAtTheirField(t *testing.T) {
+	h := newHouse(t)
+	c := h.open("server", "dns", "www.example.com")
+	b, page := h.browser(), path(c.CaseURL(origin))
+	b.get(page)
+	w := b.post(page+"/begin", "method", "email", "address", `no"body`)
+	h.want(w, 422, "This is not a complete e-mail address", `value="no&#34;body"`, `aria-describedby="address-hint address-error"`, `role="alert"`)
+	h.want(b.post(page+"/begin", "method", "sms", "address", "07400 123456"), 422, "and the country code, as in", `type="tel"`)
+	h.want(b.post(page+"/begin", "method", "fido", "address", "x"), 422, "does not offer this method")
+	a, _ := b.begin(c, "email", "a@example.org")
+	h.want(b.post(page+"/answer", "attempt", a.ID, "code", "not it"), 422, "This does not look like the code")
+	h.want(b.post(page+"/resend", "attempt", a.ID), 429, "A message has just gone out", "Try again from")
+	if got := b.post(page+"/resend", "attempt", a.ID).Header().Get("Retry-After"); got != "60" {
+		t.Errorf("Retry-After is %q", got)
+	}
+	for range 4 {
+		h.want(b.post(page+"/answer", "attempt", a.ID, "code", "ZZZZZZZZ"), 422)
+	}
+	h.want(b.post(page+"/answer", "attempt", a.ID, "code", "ZZZZZZZZ"), 422, "it was the last try")
+	h.want(b.get(page), 200, "Every try for this code is used up")
+	h.want(b.post(page+"/answer", "attempt", "nothing", "code", "ZZZZZZZZ"), 404)
+}
+
+func TestWhatBecomesOfAMessageIsSaid(t *testing.T) {
+	for reason, words := range map[string]string{"number_unreachable": "switched on", "configuration": "fault is ours", "something new": "Ask for another message"} {
+		h := newHouse(t)
+		h.sent.err = &proofing.SendError{Outcome: proofing.Refused, Reason: reason, Err: errTest}
+		c := h.open("strong", "dns", "www.example.com")
+		b, page := h.browser(), path(c.CaseURL(origin))
+		b.get(page)
+		h.want(b.post(page+"/begin", "method", "sms", "address", "+447400123456"), 303)
+		h.want(b.get(page), 200, "waiting to be sent")
+		h.work()
+		h.want(b.get(page), 200, "The message was not sent.", words)
+	}
+	h := newHouse(t)
+	h.sent.err = &proofing.SendError{Outcome: proofing.Unknown, Reason: "timeout", Err: errTest}
+	c := h.open("mail", "dns", "www.example.com")
+	b := h.browser()
+	b.get(path(c.CaseURL(origin)))
+	b.post(path(c.CaseURL(origin))+"/begin", "method", "email", "address", "a@example.org")
+	h.work()
+	h.want(b.get(path(c.CaseURL(origin))), 200, "We do not know whether the message went out")
+}
+
+func TestTheLanguageOfAnAddressStays(t *testing.T) {
+	h := newHouse(t)
+	c := h.open("mail", "dns", "www.example.com")
+	b, page := h.browser(), path(c.CaseURL(origin))
+	w := b.get(page + "?lang=de")
+	h.want(w, 200, `<html lang="de">`, page+"/begin?lang=de", page+"?lang=fr")
+	w = b.post(page+"/begin?lang=de", "method", "email", "address", "a@example.org")
+	if to := w.Header().Get("Location"); to != page+"?lang=de#work" {
+		t.Errorf("goes on at %q", to)
+	}
+	h.work()
+	if h.sent.last().Lang != "de" {
+		t.Errorf("the mail is in %q", h.sent.last().Lang)
+	}
+}
+
+func TestSelfServiceOpensANewCase(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	h.want(b.get("/"), 200, "/apply/example/mail", "Mail certificate")
+	h.want(b.get("/apply/example/mail"), 200, "Example CA")
+	h.want(b.get("/apply/example/server"), 404)
+	h.want(b.get("/apply/nobody/mail"), 404)
+	h.want(b.post("/apply/example/mail", "type", "dns", "value", "*.example.com"), 422, "A name with * cannot be authorized", `value="*.example.com"`)
+	first := b.post("/apply/example/mail", "type", "email", "value", "a@example.org")
+	second := b.post("/apply/example/mail", "type", "email", "value", "a@example.org")
+	if first.Code != 303 || second.Code != 303 || first.Header().Get("Location") == second.Header().Get("Location") {
+		t.Fatalf("%d %q, %d %q: want two cases", first.Code, first.Header().Get("Location"), second.Code, second.Header().Get("Location"))
+	}
+	h.want(b.get(first.Header().Get("Location")), 200, "a•••@example.org", "none yet")
+	for range 18 {
+		h.want(b.post("/apply/example/mail", "type", "dns", "value", "www.example.com"), 303)
+	}
+	h.want(b.post("/apply/example/mail", "type", "dns", "value", "www.example.com"), 429, "Too many requests came from your network")
+}
