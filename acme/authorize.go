@@ -19,7 +19,7 @@ type allowed struct {
 	Allow          bool            `json:"allow"` // true
 	Authorizations []string        `json:"authorizations"`
 	Assessment     json.RawMessage `json:"assessment"`
-	Data           struct{}        `json:"data"` // organizations are not kept yet
+	Data           struct{}        `json:"data"` // nothing beyond the identifiers is vouched for
 	RecheckAfter   time.Time       `json:"recheck_after"`
 	DomainControl  string          `json:"domain_control,omitempty"`
 }

@@ -269,7 +269,12 @@ func TestStatusesOutside(t *testing.T) {
 func TestWaitWakesOnChange(t *testing.T) {
 	w := newWorld(t)
 	o := w.open(t, "client")
-	time.AfterFunc(100*time.Millisecond, func() { w.prove(t, o.text("case_url"), applicant) })
+	var person sync.WaitGroup
+	person.Go(func() {
+		time.Sleep(100 * time.Millisecond)
+		w.prove(t, o.text("case_url"), applicant)
+	})
+	defer person.Wait()
 	began := time.Now()
 	status := ""
 	for status != "valid" && time.Since(began) < 20*time.Second {

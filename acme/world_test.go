@@ -235,6 +235,12 @@ func (w *world) do(t testing.TB, method, path, token, body string, headers ...st
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
+	return w.exchange(t, r, body)
+}
+
+// exchange is do for a request that the test has made.
+func (w *world) exchange(t testing.TB, r *http.Request, body string) *httptest.ResponseRecorder {
+	t.Helper()
 	answer := httptest.NewRecorder()
 	w.handler.ServeHTTP(answer, r)
 	w.contract.check(t, r, []byte(body), answer)

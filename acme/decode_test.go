@@ -1,0 +1,51 @@
+package acme_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/countersign-id/countersign/acme"
+)
+
+// Whatever is accepted must be JSON, an object, and mean the same to a program
+// that takes the first of two names as to one that takes the last.
+func FuzzObject(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"a":1,"a":2}`, `{"a":{"b":[1,{"c":null}]}}`, `[]`, `{"a":"\ud800"}`, `{"\u0061":1,"a":2}`, `{"a":1}x`, `{"a":1e999}`, "{\"a\":\"\xff\"}"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if acme.ParseObject(body) != nil {
+			return
+		}
+		var v map[string]json.RawMessage
+		if err := json.Unmarshal(body, &v); err != nil {
+			t.Fatalf("accepted, and is no object: %v", err)
+		}
+		if v == nil {
+			t.Fatal("null was accepted")
+		}
+		again, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := acme.ParseObject(again); err != nil {
+			t.Fatalf("accepted once and not again: %v", err)
+		}
+		var w map[string]json.RawMessage
+		if err := json.Unmarshal(again, &w); err != nil || len(v) != len(w) || !sameNames(v, w) {
+			t.Fatalf("%s became %s", body, again)
+		}
+	})
+}
+
+func sameNames(v, w map[string]json.RawMessage) bool {
+	names := func(m map[string]json.RawMessage) map[string]bool {
+		set := map[string]bool{}
+		for n := range m {
+			set[n] = true
+		}
+		return set
+	}
+	return reflect.DeepEqual(names(v), names(w))
+}
