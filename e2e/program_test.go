@@ -228,6 +228,13 @@ profiles:
 	return p
 }
 
+// in is the same program for a subtest.
+func (p *program) in(t testing.TB) *program {
+	copied := *p
+	copied.t = t
+	return &copied
+}
+
 func (p *program) env() []string { return []string{"TWILIO_TOKEN=" + authToken} }
 
 // addCA registers a CA with the program's own command and returns its token.

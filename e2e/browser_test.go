@@ -1,0 +1,211 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// chromium finds the browser. There must be one: see `make tools`.
+func chromium(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("CHROME_PATH"); path != "" {
+		return path
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("there is no Chromium: run `make tools`, or set CHROME_PATH")
+	return ""
+}
+
+// screen is how a person looks at a page.
+type screen struct {
+	name          string
+	width, height int64
+	phone         bool
+	noScript      bool
+	dark          bool
+	lang          string
+}
+
+// tab opens a browser of its own, as one person's device, and returns a context to
+// drive it with.
+func tab(t testing.TB, s screen) context.Context {
+	t.Helper()
+	options := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
+	options = append(options, chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("accept-lang", s.lang))
+	alloc, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(cancel)
+	setup := chromedp.Tasks{chromedp.EmulateViewport(s.width, s.height)}
+	if s.phone {
+		setup = append(setup, chromedp.EmulateViewport(s.width, s.height, chromedp.EmulateScale(2), chromedp.EmulateMobile))
+	}
+	if s.noScript {
+		setup = append(setup, emulation.SetScriptExecutionDisabled(true))
+	}
+	scheme := "light"
+	if s.dark {
+		scheme = "dark"
+	}
+	setup = append(setup, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+	run(t, ctx, setup)
+	return ctx
+}
+
+func run(t testing.TB, ctx context.Context, actions ...chromedp.Action) {
+	t.Helper()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+}
+
+// look keeps a picture of the page if E2E_PICTURES names a folder, and checks
+// that nothing of it is cut off at the side.
+func look(t testing.TB, ctx context.Context, name string) {
+	t.Helper()
+	var picture []byte
+	var over bool
+	run(t, ctx, chromedp.Evaluate(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &over))
+	if over {
+		t.Errorf("%s: the page is wider than the screen", name)
+	}
+	dir := os.Getenv("E2E_PICTURES")
+	if dir == "" {
+		return
+	}
+	run(t, ctx, chromedp.FullScreenshot(&picture, 100))
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// text is what stands in the page's main part.
+func text(t testing.TB, ctx context.Context) string {
+	t.Helper()
+	var s string
+	run(t, ctx, chromedp.Text("main", &s, chromedp.ByQuery))
+	return s
+}
+
+// TestAPersonInABrowser does the main job in Chromium: on a desk, on a telephone,
+// and without script.
+func TestAPersonInABrowser(t *testing.T) {
+	p := newProgram(t)
+	for i, s := range []screen{
+		{name: "desktop", width: 1280, height: 900, lang: "en"},
+		{name: "phone-dark-de", width: 390, height: 844, phone: true, dark: true, lang: "de"},
+		{name: "phone-noscript-fr", width: 360, height: 740, phone: true, noScript: true, lang: "fr"},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			p := p.in(t)
+			email, phone := fmt.Sprintf("applicant%d@example.org", i), fmt.Sprintf("+44740012%04d", 5000+i)
+			secret("a number", phone)
+			a := p.preauthorize("client", "browser "+s.name, email)
+			ctx := tab(t, s)
+			run(t, ctx, chromedp.Navigate(a["case_url"].(string)), chromedp.WaitVisible("main"))
+			for _, said := range []string{"CA example", email, fingerprint("browser " + s.name)} {
+				if !strings.Contains(text(t, ctx), said) {
+					t.Errorf("the page does not say %q:\n%s", said, text(t, ctx))
+				}
+			}
+			look(t, ctx, s.name+"-1-case")
+
+			run(t, ctx, chromedp.Click(`.panel form[action$="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+			look(t, ctx, s.name+"-2-code")
+			code := p.codeAfter("email", email, 0)
+			run(t, ctx, chromedp.SendKeys(`input[name="code"]`, code, chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="address"]`, chromedp.ByQuery))
+			look(t, ctx, s.name+"-3-number")
+
+			run(t, ctx, chromedp.SendKeys(`input[name="address"]`, "+44 12", chromedp.ByQuery), chromedp.SendKeys(`input[name="address"]`, kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`#address-error`, chromedp.ByQuery))
+			look(t, ctx, s.name+"-4-mistake")
+			run(t, ctx, chromedp.SetValue(`input[name="address"]`, phone, chromedp.ByQuery), chromedp.SendKeys(`input[name="address"]`, kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+			code = p.codeAfter("sms", phone, 0)
+			run(t, ctx, chromedp.SendKeys(`input[name="code"]`, "12345678", chromedp.ByQuery), chromedp.SendKeys(`input[name="code"]`, kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`#code-error`, chromedp.ByQuery))
+			look(t, ctx, s.name+"-5-wrong")
+			run(t, ctx, chromedp.SetValue(`input[name="code"]`, code, chromedp.ByQuery), chromedp.SendKeys(`input[name="code"]`, kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="outcome"]`, chromedp.ByQuery))
+			look(t, ctx, s.name+"-6-done")
+			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+			wantStatus(t, done, "valid")
+		})
+	}
+}
+
+// TestTheLinkOfAMailInTwoBrowsers opens a mail's link in the browser that asked for it
+// and in another one, where it does nothing by itself.
+func TestTheLinkOfAMailInTwoBrowsers(t *testing.T) {
+	p := newProgram(t)
+	const email = "link@example.org"
+	a := p.preauthorize("address", "two browsers", email)
+	mine, other := tab(t, screen{width: 1100, height: 800, lang: "en"}), tab(t, screen{width: 390, height: 844, phone: true, lang: "en"})
+	run(t, mine, chromedp.Navigate(a["case_url"].(string)), chromedp.Click(`.panel form[action$="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+	p.codeAfter("email", email, 0)
+	link := ""
+	for _, found := range linkIn.FindAllString(p.mails(email)[0].body, -1) {
+		if strings.Contains(found, "/m/") {
+			link = found
+		}
+	}
+	if link == "" {
+		t.Fatalf("no link in the mail: %s", p.mails(email)[0].body)
+	}
+	run(t, other, chromedp.Navigate(link), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+	look(t, other, "link-other-browser")
+	_, between := p.call("GET", "/v1/preauthorizations/"+a["id"].(string), nil)
+	wantStatus(t, between, "pending")
+	run(t, mine, chromedp.Navigate(link), chromedp.WaitVisible(`form button[type="submit"]`, chromedp.ByQuery))
+	look(t, mine, "link-same-browser")
+	run(t, mine, chromedp.Click(`input[name="how"][value="link"] ~ button`, chromedp.ByQuery), chromedp.Sleep(300*time.Millisecond))
+	_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+	wantStatus(t, done, "valid")
+}
+
+// TestThisWasNotMeInABrowser follows the link of a mail to its end.
+func TestThisWasNotMeInABrowser(t *testing.T) {
+	p := newProgram(t)
+	const email = "notme@example.org"
+	a := p.preauthorize("address", "not me", email)
+	h := p.person(a["case_url"].(string))
+	if _, err := h.begin("email", email); err != nil {
+		t.Fatal(err)
+	}
+	p.codeAfter("email", email, 0)
+	link := ""
+	for _, found := range linkIn.FindAllString(p.mails(email)[0].body, -1) {
+		if strings.Contains(found, "/n/") {
+			link = found
+		}
+	}
+	ctx := tab(t, screen{width: 390, height: 844, phone: true, lang: "en"})
+	run(t, ctx, chromedp.Navigate(link), chromedp.WaitVisible(`#sure`, chromedp.ByQuery))
+	look(t, ctx, "not-me-ask")
+	run(t, ctx, chromedp.Click(`#sure`, chromedp.ByQuery), chromedp.Click(`button.danger`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="disowned"]`, chromedp.ByQuery))
+	look(t, ctx, "not-me-done")
+	_, frozen := p.call("GET", "/v1/preauthorizations/"+a["id"].(string), nil)
+	if frozen["status"] != "pending" || frozen["reason"] != "frozen" {
+		t.Errorf("the CA reads %v (%v)", frozen["status"], frozen["reason"])
+	}
+}
+
+// fingerprint is the short form of an account's key, as pages show it.
+func fingerprint(account string) string {
+	k := thumbprint(account)
+	return k[:4] + " " + k[4:8] + " " + k[8:12]
+}
