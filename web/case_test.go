@@ -103,6 +103,21 @@ func TestEveryStateOfACaseHasItsPage(t *testing.T) {
 	h.want(h.browser().get(path(later.CaseURL(origin))), 200, "The request has expired")
 }
 
+func TestADemandOfEverythingGoesStepByStep(t *testing.T) {
+	h := newHouse(t)
+	h.entitle("www.example.com", "a@example.org")
+	c := h.open("both", "dns", "www.example.com")
+	b, page := h.browser(), path(c.CaseURL(origin))
+	h.want(b.get(page), 200, `type="email"`, page+"?method=sms", "Do this first")
+	h.want(b.get(page+"?method=sms"), 200, `type="tel"`, page+"?method=email")
+	h.want(b.get(page+"?lang=fr&method=sms"), 200, `type="tel"`, page+"?lang=fr&amp;method=email")
+	h.want(b.get(page+"?method=fido"), 200, `type="email"`)
+	b.prove(c, "sms", "+447400123456")
+	h.want(b.get(page), 200, `type="email"`)
+	b.prove(c, "email", "a@example.org")
+	h.want(b.get(page), 200, "One more code, to authenticate")
+}
+
 func TestMistakesAreShownAtTheirField(t *testing.T) {
 	h := newHouse(t)
 	c := h.open("server", "dns", "www.example.com")

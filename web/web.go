@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -113,7 +114,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(sent, r.Body, maxBody)
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.ErrorContext(r.Context(), "page broke", "pattern", r.Pattern, "panic", fmt.Sprint(p))
+			s.log.ErrorContext(r.Context(), "page broke", "pattern", r.Pattern, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			if sent.status == 0 {
 				s.fault(sent, r, errors.New("panic"))
 			}

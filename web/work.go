@@ -65,7 +65,8 @@ func (w work) pick(c *proofing.Case, wanted string) proofing.Method {
 	var useful []proofing.Method
 	for _, missing := range w.missing {
 		for _, m := range w.methods {
-			if w.serves(m, missing) && !slices.Contains(useful, m) {
+			have := slices.ContainsFunc(useful, func(o proofing.Method) bool { return o.Name() == m.Name() })
+			if w.serves(m, missing) && !have {
 				useful = append(useful, m)
 			}
 		}
