@@ -10,8 +10,6 @@ type Frame struct {
 	Operator string // who runs this service
 	Self     string // the path at which this page can be seen again
 	Home     string // the path of the home page
-	// Chosen is the language that the person chose; empty if their browser did.
-	Chosen string
 }
 
 // Request is what every page of a case says of it, so that people can tell

@@ -59,7 +59,7 @@ func TestASecondCodeAuthenticates(t *testing.T) {
 	h.work()
 	a := h.current(c, "sms")
 	h.want(b.post(page+"/answer", "attempt", a.ID, "code", h.sent.last().Code.Reveal()), http.StatusSeeOther)
-	h.want(b.get(page), 200, "Done: the request is authorized")
+	h.want(b.get(page), 200, "Done: the request is authorized", "Number confirmed by text message", "Authenticated by text message")
 }
 
 func TestEveryStateOfACaseHasItsPage(t *testing.T) {
