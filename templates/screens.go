@@ -104,6 +104,7 @@ type Again struct {
 
 // Restricted is the notice that SP 800-63B 5.2.10 and SP 800-63B-4 3.2.9 ask for.
 type Restricted struct {
+	Clause        string   // where the profile's framework says so
 	Authenticates bool     // the profile demands more than a confirmed number
 	Alternatives  []string // methods of the profile that are not restricted
 }
