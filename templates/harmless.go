@@ -97,7 +97,8 @@ type piece struct {
 	Href template.URL
 }
 
-// linked finds the links of a text that lead to our own origin. All else stays text.
+// linked finds the links of a text that lead to our own origin. All else stays
+// text. A link is kept whole, since a path by itself may name another host ("//…").
 func linked(text, origin string) []piece {
 	var pieces []piece
 	for origin != "" {
@@ -109,7 +110,7 @@ func linked(text, origin string) []piece {
 		for end < len(text) && text[end] > ' ' && text[end] < 0x7f && !strings.ContainsRune(`<>"'()`, rune(text[end])) {
 			end++
 		}
-		pieces = append(pieces, piece{Text: text[:at]}, piece{text[at:end], template.URL(text[at+len(origin) : end])})
+		pieces = append(pieces, piece{Text: text[:at]}, piece{text[at:end], template.URL(text[at:end])})
 		text = text[end:]
 	}
 	return append(pieces, piece{Text: text})

@@ -21,6 +21,8 @@ var steps = []Step{
 	{Code: "aal", Detail: "1", State: "todo"}, {Code: "answer", State: "todo"},
 }
 
+const clause = "SP 800-63B 5.2.10"
+
 // work is the page of a case with one panel.
 func work(p *Panel) Case {
 	if p != nil {
@@ -45,6 +47,9 @@ func begun(delivery, reason string, tries int, over string) *Begun {
 
 func outcome(status, reason string) Outcome {
 	o := Outcome{Frame: frame, Request: request, Status: status, Reason: reason, At: at, Terms: terms}
+	if status != "granted" && status != "review" {
+		o.Disown = ""
+	}
 	if status == "granted" {
 		o.Until = at.Add(30 * 24 * time.Hour)
 		o.Proved = []Proof{{"email_code", "a•••@example.org", at}, {"sms_code", "+44 ••• •56", at}}
@@ -82,9 +87,9 @@ func samples() map[string]Screen {
 		"wrong":     work(&Panel{Method: "email", Begun: begun("delivered", "", 2, ""), CodeBad: &Problem{Family: "error", Code: "wrong_answer", Tries: 2}}),
 		"spent":     work(&Panel{Method: "email", Begun: begun("delivered", "", 0, "tries")}),
 		"failed":    work(&Panel{Method: "sms", Begun: begun("failed", "number_unreachable", 5, "")}),
-		"sms":       work(&Panel{Method: "sms", Restricted: &Restricted{}}),
-		"sms-code":  work(&Panel{Method: "sms", Begun: begun("sent", "", 1, ""), Restricted: &Restricted{Authenticates: true}}),
-		"again":     work(&Panel{Method: "sms", Again: &Again{"attempt", "+44 ••• •56", "1"}, Restricted: &Restricted{Authenticates: true, Alternatives: []string{"fido"}}}),
+		"sms":       work(&Panel{Method: "sms", Restricted: &Restricted{Clause: clause}}),
+		"sms-code":  work(&Panel{Method: "sms", Begun: begun("sent", "", 1, ""), Restricted: &Restricted{Clause: clause, Authenticates: true}}),
+		"again":     work(&Panel{Method: "sms", Again: &Again{"attempt", "+44 ••• •56", "1"}, Restricted: &Restricted{Clause: clause, Authenticates: true, Alternatives: []string{"fido"}}}),
 		"claimed":   Claimed{frame, request},
 		"confirm":   mode("confirm"), "retype": retry, "passed": passed, "link-over": mode("over"),
 		"disown":      Disown{Frame: frame, Request: request, Action: "/n/ref", Bad: &Problem{Family: "input", Code: "sure"}},

@@ -10,8 +10,6 @@ type Frame struct {
 	Operator string // who runs this service
 	Self     string // the path at which this page can be seen again
 	Home     string // the path of the home page
-	// Chosen is the language that the person chose; empty if their browser did.
-	Chosen string
 }
 
 // Request is what every page of a case says of it, so that people can tell
@@ -106,6 +104,7 @@ type Again struct {
 
 // Restricted is the notice that SP 800-63B 5.2.10 and SP 800-63B-4 3.2.9 ask for.
 type Restricted struct {
+	Clause        string   // where the profile's framework says so
 	Authenticates bool     // the profile demands more than a confirmed number
 	Alternatives  []string // methods of the profile that are not restricted
 }

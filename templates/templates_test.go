@@ -232,3 +232,21 @@ func TestWhatOthersWroteStaysText(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyLinksToUsCanBeFollowed(t *testing.T) {
+	origin := "https://proof.example.org"
+	text := "go to " + origin + "/n/ref, not " + origin + ".evil.example/ or " + origin + "//evil.example or javascript:alert(1)"
+	whole := ""
+	for _, p := range linked(text, origin) {
+		whole += p.Text
+		if p.Href != "" && !strings.HasPrefix(string(p.Href), origin+"/") {
+			t.Errorf("a link to %s", p.Href)
+		}
+	}
+	if whole != text {
+		t.Errorf("the text became %q", whole)
+	}
+	if got := linked(text, ""); len(got) != 1 || got[0].Href != "" {
+		t.Errorf("without an origin: %v", got)
+	}
+}

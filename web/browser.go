@@ -51,10 +51,10 @@ func (s *Site) greet(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// act is serve for what changes something. A scanner that submits forms brings no cookie
+// act is Serve for what changes something. A scanner that submits forms brings no cookie
 // from the page, and changes nothing.
 func (s *Site) act(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return s.serve(func(w http.ResponseWriter, r *http.Request) error {
+	return s.Serve(func(w http.ResponseWriter, r *http.Request) error {
 		if s.browser(r) == "" {
 			return errNoCookie
 		}
@@ -65,9 +65,9 @@ func (s *Site) act(h func(http.ResponseWriter, *http.Request) error) http.Handle
 	})
 }
 
-// look is serve for a page of a person.
+// look is Serve for a page of a person.
 func (s *Site) look(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return s.serve(func(w http.ResponseWriter, r *http.Request) error {
+	return s.Serve(func(w http.ResponseWriter, r *http.Request) error {
 		s.greet(w, r)
 		return h(w, r)
 	})

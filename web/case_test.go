@@ -59,7 +59,7 @@ func TestASecondCodeAuthenticates(t *testing.T) {
 	h.work()
 	a := h.current(c, "sms")
 	h.want(b.post(page+"/answer", "attempt", a.ID, "code", h.sent.last().Code.Reveal()), http.StatusSeeOther)
-	h.want(b.get(page), 200, "Done: the request is authorized")
+	h.want(b.get(page), 200, "Done: the request is authorized", "Number confirmed by text message", "Authenticated by text message")
 }
 
 func TestEveryStateOfACaseHasItsPage(t *testing.T) {
@@ -101,6 +101,21 @@ func TestEveryStateOfACaseHasItsPage(t *testing.T) {
 	h.want(h.browser().get(path(granted.CaseURL(origin))), 200, "The authorization was taken back")
 	h.wait(4 * 24 * time.Hour)
 	h.want(h.browser().get(path(later.CaseURL(origin))), 200, "The request has expired")
+}
+
+func TestADemandOfEverythingGoesStepByStep(t *testing.T) {
+	h := newHouse(t)
+	h.entitle("www.example.com", "a@example.org")
+	c := h.open("both", "dns", "www.example.com")
+	b, page := h.browser(), path(c.CaseURL(origin))
+	h.want(b.get(page), 200, `type="email"`, page+"?method=sms", "Do this first")
+	h.want(b.get(page+"?method=sms"), 200, `type="tel"`, page+"?method=email")
+	h.want(b.get(page+"?lang=fr&method=sms"), 200, `type="tel"`, page+"?lang=fr&amp;method=email")
+	h.want(b.get(page+"?method=fido"), 200, `type="email"`)
+	b.prove(c, "sms", "+447400123456")
+	h.want(b.get(page), 200, `type="email"`)
+	b.prove(c, "email", "a@example.org")
+	h.want(b.get(page), 200, "One more code, to authenticate")
 }
 
 func TestMistakesAreShownAtTheirField(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // routes is every path that people can reach.
 func (s *Site) routes(home http.Handler) {
 	if home == nil {
-		home = s.serve(s.home)
+		home = s.Serve(s.home)
 	}
 	s.mux.Handle("GET /{$}", home)
 	s.mux.Handle("GET /static/{file}", s.serveStatic())
@@ -23,9 +23,9 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("POST /c/{ref}/resend", s.act(s.resend))
 	s.mux.Handle("POST /c/{ref}/answer", s.act(s.answer))
 	// A page with a mistake stands at the path it was posted to. Whoever opens that path means the case.
-	s.mux.Handle("GET /c/{ref}/begin", s.serve(s.toCase))
-	s.mux.Handle("GET /c/{ref}/resend", s.serve(s.toCase))
-	s.mux.Handle("GET /c/{ref}/answer", s.serve(s.toCase))
+	s.mux.Handle("GET /c/{ref}/begin", s.Serve(s.toCase))
+	s.mux.Handle("GET /c/{ref}/resend", s.Serve(s.toCase))
+	s.mux.Handle("GET /c/{ref}/answer", s.Serve(s.toCase))
 
 	s.mux.Handle("GET /m/{ref}", s.look(s.showLink))
 	s.mux.Handle("POST /m/{ref}", s.act(s.followLink))
@@ -35,7 +35,7 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("GET /apply/{ca}/{profile}", s.look(s.showApply))
 	s.mux.Handle("POST /apply/{ca}/{profile}", s.act(s.apply))
 
-	s.mux.Handle("/", s.serve(s.nothing))
+	s.mux.Handle("/", s.Serve(s.nothing))
 }
 
 // The paths of a case, as they stand in links and forms.

@@ -166,12 +166,20 @@ func (s *Site) viewOutcome(r *http.Request, c *proofing.Case, own bool) template
 		return page
 	}
 	for _, e := range c.Evidence {
-		page.Proved = append(page.Proved, templates.Proof{Kind: string(e.Kind), Shown: shown(c, e), At: e.At})
+		page.Proved = append(page.Proved, viewProof(c, e))
 	}
 	if c.Grant != nil && c.Status == proofing.CaseGranted && c.Frozen == nil {
 		page.Levels = viewLevels(c.Grant.Assessment)
 	}
 	return page
+}
+
+func viewProof(c *proofing.Case, e proofing.Evidence) templates.Proof {
+	p := templates.Proof{Kind: string(e.Kind), Shown: shown(c, e), At: e.At}
+	if e.Kind == proofing.SMSCode && !e.BoundAt.IsZero() && e.BoundAt.Before(e.At) {
+		p.Kind = "sms_again" // the number was theirs before: this event authenticated
+	}
+	return p
 }
 
 // shown is the masked address of an event. One that came from another case of the

@@ -8,230 +8,127 @@
 package web
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
+	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"log/slog"
-	"net"
+	"math"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/templates"
 )
 
-//go:embed static
-var static embed.FS
+// Errors of the edge itself.
+var (
+	errCrossSite = errors.New("sent by another site")
+	errNoCookie  = errors.New("no browser cookie")
+	errMethod    = errors.New("method not allowed")
+	errSure      = &proofing.InputError{Field: "sure", Code: "sure"}
+)
 
-// maxBody is far more than any form of ours takes.
-const maxBody = 16 << 10
-
-// Options are what a Site needs.
-type Options struct {
-	Service *proofing.Service
-	// Home replaces the home page; nil leaves it.
-	Home http.Handler
-	// Client is the network address that a request came from, for limits; nil takes the
-	// connection's. Whoever stands behind a proxy must say how to read its header.
-	Client func(*http.Request) string
-	// Log gets one line a request, without its path, because paths are secrets.
-	Log *slog.Logger
+// answers is the one map from errors to what a browser gets. Fault is the page when there is
+// no page of a case to show the problem on; Problem is the problem's code there.
+var answers = []struct {
+	err     error
+	status  int
+	fault   string
+	problem string
+}{
+	{proofing.ErrNotFound, http.StatusNotFound, "not_found", ""},
+	{proofing.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", ""},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", ""},
+	{context.Canceled, http.StatusServiceUnavailable, "unavailable", ""},
+	{proofing.ErrWrongAnswer, http.StatusUnprocessableEntity, "conflict", "wrong_answer"},
+	{proofing.ErrNoTries, http.StatusUnprocessableEntity, "conflict", "no_tries"},
+	{proofing.ErrAttemptOver, http.StatusConflict, "conflict", "attempt_over"},
+	{proofing.ErrBlocked, http.StatusForbidden, "conflict", "blocked"},
+	{proofing.ErrClaimed, http.StatusForbidden, "conflict", "other_browser"},
+	{proofing.ErrOtherBrowser, http.StatusForbidden, "conflict", "other_browser"},
+	{proofing.ErrNotStarted, http.StatusConflict, "conflict", "not_started"},
+	{proofing.ErrClosed, http.StatusConflict, "conflict", "closed"},
+	{proofing.ErrFrozen, http.StatusConflict, "conflict", "frozen"},
+	{errCrossSite, http.StatusForbidden, "cross_site", ""},
+	{errNoCookie, http.StatusForbidden, "no_cookie", ""},
+	{errMethod, http.StatusMethodNotAllowed, "method", ""},
 }
 
-// Site serves the pages of one service.
-type Site struct {
-	service *proofing.Service
-	origin  string
-	client  func(*http.Request) string
-	log     *slog.Logger
-	secure  bool // the origin is https
-	mux     *http.ServeMux
-	guarded http.Handler // mux behind the cross-origin protection
+// answer is what an error means to a browser.
+type answer struct {
+	status  int
+	fault   string             // the page that says no
+	field   string             // the form field at fault; empty: none
+	problem *templates.Problem // nil: the fault page alone can say it
+	until   time.Time
 }
 
-// New returns the pages of a service. The service's public origin must be https, or
-// http on this computer.
-func New(o Options) (*Site, error) {
-	origin, err := url.Parse(o.Service.Policy.Origin)
-	if err != nil || origin.Host == "" || origin.Path != "" {
-		return nil, fmt.Errorf("web: %q is not an origin", o.Service.Policy.Origin)
+func (s *Site) answerTo(err error) answer {
+	var input *proofing.InputError
+	var limit *proofing.LimitError
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &input):
+		return answer{status: http.StatusUnprocessableEntity, fault: "other", field: input.Field, problem: &templates.Problem{Family: "input", Code: input.Code}}
+	case errors.As(err, &limit):
+		p := &templates.Problem{Family: "limit", Code: limit.Limit, Until: limit.Until, Wait: s.until(limit.Until)}
+		return answer{status: http.StatusTooManyRequests, fault: "too_many", problem: p, until: limit.Until}
+	case errors.As(err, &large):
+		return answer{status: http.StatusRequestEntityTooLarge, fault: "too_large"}
 	}
-	s := &Site{
-		service: o.Service, origin: o.Service.Policy.Origin, client: o.Client, log: o.Log,
-		secure: origin.Scheme == "https", mux: http.NewServeMux(),
-	}
-	if !s.secure && !(origin.Scheme == "http" && loopback(origin.Hostname())) {
-		return nil, fmt.Errorf("web: the origin %q must be https", s.origin)
-	}
-	if s.client == nil {
-		s.client = connectionAddress
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	cross := http.NewCrossOriginProtection()
-	if err := cross.AddTrustedOrigin(s.origin); err != nil {
-		return nil, fmt.Errorf("web: %w", err)
-	}
-	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.fault(w, r, errCrossSite)
-	}))
-	s.guarded = cross.Handler(s.mux)
-	s.routes(o.Home)
-	return s, nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
-}
-
-func connectionAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
-// Handle adds a route behind the same protections and with the same headers.
-func (s *Site) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
-
-// ServeHTTP implements http.Handler. What it logs of a request is the pattern of
-// its route and nothing that came with it.
-func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
-	s.head(w.Header())
-	sent := &response{ResponseWriter: w}
-	r.Body = http.MaxBytesReader(sent, r.Body, maxBody)
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.ErrorContext(r.Context(), "page broke", "pattern", r.Pattern, "panic", fmt.Sprint(p))
-			if sent.status == 0 {
-				s.fault(sent, r, errors.New("panic"))
+	for _, a := range answers {
+		if errors.Is(err, a.err) {
+			out := answer{status: a.status, fault: a.fault}
+			if a.problem != "" {
+				out.problem = &templates.Problem{Family: "error", Code: a.problem}
 			}
+			return out
 		}
-		s.log.InfoContext(r.Context(), "page", "method", r.Method, "pattern", r.Pattern, "status", sent.status, "took", time.Since(began))
-	}()
-	s.guarded.ServeHTTP(sent, r)
-}
-
-// response remembers the status that was sent.
-type response struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *response) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *response) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
 	}
-	return w.ResponseWriter.Write(b)
+	return answer{status: http.StatusInternalServerError, fault: "internal"}
 }
 
-// Unwrap lets http.ResponseController reach what is underneath.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// head sets what every response carries. Nothing inline runs or styles, nothing
-// foreign loads, nobody frames a page, and no link tells where it was followed.
-func (s *Site) head(h http.Header) {
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "otp-credentials=(self), camera=(), microphone=(), geolocation=(), payment=()")
-	h.Set("Cache-Control", "no-store")
-	if s.secure {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+// until is the time until then in whole minutes, and at least one: people are
+// told to come back when it works, not a moment before.
+func (s *Site) until(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
 	}
+	minutes := math.Ceil(t.Sub(s.service.Now()).Minutes())
+	return time.Duration(max(minutes, 1)) * time.Minute
 }
 
-// Render sends a page: drawn to memory first, so that a fault in it is still a whole answer.
-func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page templates.Screen) error {
-	lang, _ := language(r)
-	var b bytes.Buffer
-	if err := templates.Page(&b, lang, page); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Language", lang)
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the browser has gone: nobody is left to tell
-	return nil
-}
-
-// Frame is what every page carries. Self must be a path of ours: a path that
-// somebody made up could lead elsewhere ("//evil.example").
-func (s *Site) Frame(r *http.Request, self string) templates.Frame {
-	_, chosen := language(r)
-	return templates.Frame{Operator: s.service.Policy.Operator, Self: self, Home: s.keep(r, "/"), Chosen: chosen}
-}
-
-// language is what the page is drawn in: what the address chose, or what the browser prefers.
-func language(r *http.Request) (lang, chosen string) {
-	if q := r.URL.Query().Get("lang"); q != "" {
-		lang = templates.Match(q)
-		return lang, lang
-	}
-	return templates.Match(r.Header.Get("Accept-Language")), ""
-}
-
-// keep carries the chosen language on to another page.
-func (s *Site) keep(r *http.Request, path string) string {
-	if _, chosen := language(r); chosen != "" {
-		return path + "?lang=" + chosen
-	}
-	return path
-}
-
-// see sends the browser to a page after a POST, and nowhere but to a path of ours.
-// The place on the page is where the work goes on; one without it begins at its top.
-func (s *Site) see(w http.ResponseWriter, r *http.Request, path string) {
-	w.Header().Set("Location", s.keep(r, path)+"#work")
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-// asset is one file of static/, with what tells a browser that it has it already.
-type asset struct {
-	body []byte
-	etag string
-}
-
-func (s *Site) serveStatic() http.HandlerFunc {
-	assets := map[string]asset{}
-	names, err := fs.Glob(static, "static/*")
-	for _, name := range names {
-		var body []byte
-		if body, err = static.ReadFile(name); err != nil {
-			break
-		}
-		sum := sha256.Sum256(body)
-		assets[strings.TrimPrefix(name, "static/")] = asset{body, `"` + hex.EncodeToString(sum[:8]) + `"`}
-	}
-	if err != nil {
-		panic("web: static files: " + err.Error()) // they are part of the program
-	}
+// Serve turns a handler that returns an error into one that answers with it: a
+// handler returns an error or writes a response, and never both.
+func (s *Site) Serve(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		a, ok := assets[r.PathValue("file")]
-		if !ok {
-			s.fault(w, r, proofing.ErrNotFound)
-			return
+		if err := h(w, r); err != nil {
+			s.fault(w, r, err)
 		}
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Set("ETag", a.etag)
-		http.ServeContent(w, r, r.PathValue("file"), time.Time{}, bytes.NewReader(a.body))
+	}
+}
+
+// fault answers with the page of an error, and logs it if it is ours.
+func (s *Site) fault(w http.ResponseWriter, r *http.Request, err error) {
+	a := s.answerTo(err)
+	if a.status >= 500 {
+		s.log.ErrorContext(r.Context(), "page failed", "pattern", r.Pattern, "error", err)
+	}
+	s.retryAfter(w, a)
+	page := templates.Fault{Frame: s.Frame(r, "/"), Code: a.fault, Until: a.until, Wait: s.until(a.until)}
+	if ref := r.PathValue("ref"); ref != "" && a.status != http.StatusNotFound {
+		page.Back = s.keep(r, backTo(r, ref))
+	}
+	if err := s.Render(w, r, a.status, page); err != nil {
+		s.log.ErrorContext(r.Context(), "page cannot be drawn", "pattern", r.Pattern, "error", err)
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	}
+}
+
+func (s *Site) retryAfter(w http.ResponseWriter, a answer) {
+	switch {
+	case !a.until.IsZero():
+		w.Header().Set("Retry-After", strconv.Itoa(int(s.until(a.until).Seconds())))
+	case a.status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "30")
 	}
 }

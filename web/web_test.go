@@ -90,6 +90,7 @@ func profiles() map[string]*proofing.Profile {
 	for _, p := range []*proofing.Profile{
 		{Name: "server", Title: "Server certificate", Methods: []string{"email", "sms"}, Require: proofing.Requirement{ConfirmedAddresses: []proofing.Channel{"email", "phone"}}},
 		{Name: "strong", Title: "Strong certificate", Methods: []string{"email", "sms"}, Require: proofing.Requirement{AAL: 1}},
+		{Name: "both", Title: "Everything", Methods: []string{"email", "sms"}, Require: proofing.Requirement{ConfirmedAddresses: []proofing.Channel{"email", "phone"}, AAL: 1, IAL: 1, AllMethods: []string{"sms"}}},
 		{Name: "beyond", Title: "Out of reach", Methods: []string{"email"}, Require: proofing.Requirement{AAL: 2}},
 		{Name: "mail", Title: "Mail certificate", Methods: []string{"email"}, SelfService: true},
 		{Name: "review", Title: "Reviewed certificate", Methods: []string{"email"}, Approvals: 1},

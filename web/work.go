@@ -65,7 +65,8 @@ func (w work) pick(c *proofing.Case, wanted string) proofing.Method {
 	var useful []proofing.Method
 	for _, missing := range w.missing {
 		for _, m := range w.methods {
-			if w.serves(m, missing) && !slices.Contains(useful, m) {
+			have := slices.ContainsFunc(useful, func(o proofing.Method) bool { return o.Name() == m.Name() })
+			if w.serves(m, missing) && !have {
 				useful = append(useful, m)
 			}
 		}
@@ -118,7 +119,10 @@ func (w work) authenticates() bool {
 // restricted is what must be said before somebody relies on text messages: which
 // other authenticators the profile offers, which a code by e-mail is none of.
 func (w work) restricted() *templates.Restricted {
-	n := &templates.Restricted{Authenticates: w.authenticates()}
+	n := &templates.Restricted{Clause: "SP 800-63B 5.2.10", Authenticates: w.authenticates()}
+	if w.profile.Framework == proofing.R4 {
+		n.Clause = "SP 800-63B-4 3.2.9"
+	}
 	for _, m := range w.methods {
 		if _, code := reach[m.Name()]; !code {
 			n.Alternatives = append(n.Alternatives, m.Name())

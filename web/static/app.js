@@ -37,7 +37,7 @@ function fillFromMessage(field) {
 // again for a quarter of an hour. Looking changes nothing.
 function watch() {
   const began = Date.now(), page = document.querySelector("[data-page]");
-  let wait = 3000;
+  let wait = 3000, last = asDrawn;
   const look = async () => {
     if (Date.now() - began > 15 * 60 * 1000) return;
     if (!document.hidden) {
@@ -46,9 +46,10 @@ function watch() {
         const next = new DOMParser().parseFromString(await answer.text(), "text/html");
         const there = next.querySelector("[data-page]"), here = document.getElementById("live"), fresh = next.getElementById("live");
         if (answer.ok && there && (there.dataset.page !== page.dataset.page || !fresh)) return location.reload();
-        if (answer.ok && here && fresh) {
+        if (answer.ok && here && fresh && fresh.innerHTML !== last) {
+          last = fresh.innerHTML;
           localTimes(fresh);
-          if (fresh.innerHTML !== here.innerHTML) here.replaceChildren(...fresh.childNodes);
+          here.replaceChildren(...fresh.childNodes);
         }
       } catch { /* offline for a moment: the next look may do */ }
       wait = Math.min(wait * 1.2, 15000);
@@ -58,6 +59,8 @@ function watch() {
   setTimeout(look, wait);
 }
 
+// Kept before anything is put in its place: what the reader opens or what we rewrite is no news.
+const asDrawn = document.getElementById("live")?.innerHTML;
 localTimes(document);
 for (const button of document.querySelectorAll("button[data-wait]")) countDown(button);
 const otp = document.querySelector("input[data-otp]");
