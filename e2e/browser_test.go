@@ -52,7 +52,7 @@ func tab(t testing.TB, s screen) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, 45*time.Second)
 	t.Cleanup(cancel)
 	setup := chromedp.Tasks{chromedp.EmulateViewport(s.width, s.height)}
 	if s.phone {
@@ -140,7 +140,7 @@ func TestAPersonInABrowser(t *testing.T) {
 			code = p.codeAfter("sms", phone, 0)
 			run(t, ctx, chromedp.SendKeys(`input[name="code"]`, "12345678", chromedp.ByQuery), chromedp.SendKeys(`input[name="code"]`, kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`#code-error`, chromedp.ByQuery))
 			look(t, ctx, s.name+"-5-wrong")
-			run(t, ctx, chromedp.SetValue(`input[name="code"]`, code, chromedp.ByQuery), chromedp.SendKeys(`input[name="code"]`, kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="outcome"]`, chromedp.ByQuery))
+			run(t, ctx, chromedp.SetValue(`input[name="code"]`, code, chromedp.ByQuery), chromedp.SendKeys(`input[name="code"]`, kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 			look(t, ctx, s.name+"-6-done")
 			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
 			wantStatus(t, done, "valid")
