@@ -161,7 +161,9 @@ type program struct {
 	people string // base URL of the pages
 	api    string // base URL for CAs
 	token  string
+	smtp   string // where MailHog takes mail
 	mail   string // base URL of MailHog's own API
+	hog    *exec.Cmd
 	twilio *twiliotest.Server
 	cmd    *exec.Cmd
 }
@@ -175,20 +177,16 @@ const (
 func newProgram(t testing.TB) *program {
 	t.Helper()
 	p := &program{t: t, dir: t.TempDir()}
-	smtp, mail := free(t), free(t)
-	start(t, nil, mailhog, "-smtp-bind-addr", smtp, "-api-bind-addr", mail, "-ui-bind-addr", mail)
-	p.mail = "http://" + mail
-	await(t, "MailHog", 10*time.Second, answers(p.mail+"/api/v2/messages"))
+	p.smtp, p.mail = free(t), "http://"+free(t)
+	p.startMailHog()
 	p.twilio = twiliotest.New(accountSID, secret("Twilio's token", authToken))
 	twilioURL, stop, err := p.twilio.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	_, smtpPort, _ := net.SplitHostPort(smtp)
 	people, cas := free(t), free(t)
-	_, peoplePort, _ := net.SplitHostPort(people)
-	p.people, p.api = "http://localhost:"+peoplePort, "http://"+cas
+	p.people, p.api = "http://localhost:"+port(t, people), "http://"+cas
 	config := fmt.Sprintf(`
 origin: %s
 operator: {name: Example Operator, contact: help@example.org}
@@ -219,13 +217,20 @@ profiles:
     identifiers: [email]
     methods: [email]
     require: {confirmed_addresses: [email]}
-`, p.people, people, cas, filepath.Join(p.dir, "c.db"), filepath.Join(p.dir, "c.keys"), smtpPort, accountSID, twilioURL)
+`, p.people, people, cas, filepath.Join(p.dir, "c.db"), filepath.Join(p.dir, "c.keys"), port(t, p.smtp), accountSID, twilioURL)
 	if err := os.WriteFile(filepath.Join(p.dir, "c.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p.token = secret("a CA's token", p.addCA("example"))
 	p.run()
 	return p
+}
+
+func (p *program) startMailHog() {
+	p.t.Helper()
+	api := strings.TrimPrefix(p.mail, "http://")
+	p.hog = start(p.t, nil, mailhog, "-smtp-bind-addr", p.smtp, "-api-bind-addr", api, "-ui-bind-addr", api)
+	await(p.t, "MailHog", 10*time.Second, answers(p.mail+"/api/v2/messages"))
 }
 
 // in is the same program for a subtest.
@@ -254,13 +259,19 @@ func (p *program) addCA(name string) string {
 // command runs a subcommand on the program's store.
 func (p *program) command(args ...string) string {
 	p.t.Helper()
-	cmd := exec.Command(binary, append([]string{"--config", filepath.Join(p.dir, "c.yaml")}, args...)...)
-	cmd.Env = append(os.Environ(), p.env()...)
-	out, err := cmd.CombinedOutput()
+	out, err := p.attempt(args...)
 	if err != nil {
 		p.t.Fatalf("countersign %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
+	return out
+}
+
+// attempt is command for one that may fail.
+func (p *program) attempt(args ...string) (string, error) {
+	cmd := exec.Command(binary, append([]string{"--config", filepath.Join(p.dir, "c.yaml")}, args...)...)
+	cmd.Env = append(os.Environ(), p.env()...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // run starts the service.
@@ -282,21 +293,7 @@ func (p *program) call(method, path string, body any) (int, map[string]any) {
 }
 
 func (p *program) try(method, path string, body any) (int, map[string]any, error) {
-	var r io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return 0, nil, err
-		}
-		r = bytes.NewReader(text)
-	}
-	req, err := http.NewRequest(method, p.api+path, r)
-	if err != nil {
-		return 0, nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+p.token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := p.do(method, path, body)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -304,6 +301,35 @@ func (p *program) try(method, path string, body any) (int, map[string]any, error
 	var answer map[string]any
 	err = json.NewDecoder(resp.Body).Decode(&answer)
 	return resp.StatusCode, answer, err
+}
+
+// raw is call for a test that reads the answer's head.
+func (p *program) raw(method, path string, body any) *http.Response {
+	p.t.Helper()
+	resp, err := p.do(method, path, body)
+	if err != nil {
+		p.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	resp.Body.Close()
+	return resp
+}
+
+func (p *program) do(method, path string, body any) (*http.Response, error) {
+	var r io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		r = bytes.NewReader(text)
+	}
+	req, err := http.NewRequest(method, p.api+path, r)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+p.token)
+	req.Header.Set("Content-Type", "application/json")
+	return http.DefaultClient.Do(req)
 }
 
 // preauthorize opens a case for an e-mail identifier.
