@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -76,7 +77,8 @@ func checkLogs() int {
 	spoken.Lock()
 	defer spoken.Unlock()
 	log := spoken.logged.String()
-	if len(spoken.secrets) < 20 || len(log) < 1000 {
+	whole := flag.Lookup("test.run").Value.String() == "" // or only some tests were asked for
+	if whole && (len(spoken.secrets) < 20 || len(log) < 1000) {
 		fmt.Fprintf(os.Stderr, "FAIL: %d secrets and %d bytes of log: too little to have looked\n", len(spoken.secrets), len(log))
 		return 1
 	}

@@ -84,7 +84,13 @@ func (d demoCommand) Run(g *globals) (err error) {
 		stop()
 		return errors.Join(err, <-ended)
 	}
-	fmt.Fprintf(g.stdout, "countersign demo: open %s/ in a browser; its mailbox is at %s/mailbox\nEverything is in %s and is removed when you press Ctrl-C.\n", demo.origin, demo.origin, dir)
+	fmt.Fprintf(g.stdout, `countersign demo: open %[1]s/ in a browser. Its mailbox is at %[1]s%[2]s.
+
+To call it as a CA, from another terminal:
+    export CS=%[1]s TOKEN=%[3]s
+
+Everything is in %[4]s and is removed when you press Ctrl-C.
+`, demo.origin, mailboxPath, demo.token.Reveal(), dir)
 	return <-ended
 }
 
