@@ -73,3 +73,37 @@ func TestAuthorizeTellsNoLevelThatHasAged(t *testing.T) {
 		t.Errorf("AAL %d a day after reauthentication was due", got)
 	}
 }
+
+func TestWhoeverIsNamedInAGrantIsToldOfIt(t *testing.T) {
+	w := newWorld(t)
+	names := []string{"a.example.org", "b.example.org"}
+	var cases []*proofing.Case
+	for _, name := range names {
+		id := proofing.Identifier{Type: "dns", Value: name}
+		if _, err := w.Register(t.Context(), "alpha", id, "", proofing.Holder{Channel: "email", Address: "admin@example.org"}); err != nil {
+			t.Fatal(err)
+		}
+		r := request("device")
+		r.Identifier = id
+		c, _, err := w.Open(t.Context(), w.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, c)
+	}
+	w.prove(cases[0], "b", "email", "admin@example.org")
+	for i, c := range cases {
+		if c = w.reload(c); c.Status != proofing.CaseGranted {
+			t.Fatalf("%s: %s", names[i], c.Status)
+		}
+		told := 0
+		for _, m := range w.post.all("granted") {
+			if m.Context.Identifier == names[i] && m.To == "admin@example.org" && m.Disown == c.DisownURL("https://proof.example.org") {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("%d notices of the grant for %s, want 1", told, names[i])
+		}
+	}
+}
