@@ -426,19 +426,20 @@ func (s *Service) enqueue(c *Case, a *Attempt, now time.Time) {
 	a.Delivery = Delivery{Status: "waiting", At: now}
 }
 
-// notify tells everybody who confirmed an address in the case.
+// notify tells everybody on whose address the case rests, also if they confirmed
+// it in another case of the applicant: they must hear of this one too.
 func (s *Service) notify(c *Case, kind string, now time.Time) {
 	ctx := s.messageContext(c)
 	told := map[Secret]bool{}
-	for _, a := range c.Attempts {
-		if a.Status != AttemptPassed || told[a.Contact.Address] || a.Contact.Channel != ChannelEmail {
+	for _, k := range c.confirmed() {
+		if k.Channel != ChannelEmail || told[k.Address] {
 			continue // notices go by mail: a text message costs money and says too little
 		}
-		told[a.Contact.Address] = true
+		told[k.Address] = true
 		ctx.Lang = c.Lang
 		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
 			Message: Message{
-				ID: c.ID + "." + NewToken().Reveal()[:12], Kind: kind, Channel: a.Contact.Channel, To: a.Contact.Address,
+				ID: c.ID + "." + NewToken().Reveal()[:12], Kind: kind, Channel: k.Channel, To: k.Address,
 				Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx,
 			},
 			State: MessagePending, Due: now, Expires: now.Add(72 * time.Hour),

@@ -83,6 +83,8 @@ func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRe
 		if _, ok := c.entitlement(entry); !ok {
 			out.Problem = "not_entitled"
 		}
+		// A level that has aged since the grant is not told.
+		c.Grant.Assessment = Assess(s.profileOf(c).Framework, s.Policy.OperatorFacts, s.now(), c.Evidence)
 	}
 	return out, nil
 }

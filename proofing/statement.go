@@ -16,9 +16,9 @@ const statementLifetime = 24 * time.Hour
 const StatementType = "countersign-statement+jwt"
 
 // Statement returns the case with its signed statement: a JWT that says what was
-// proved, for whom, and how sure we are. It is signed when first fetched and then kept.
-// Once it has run out while the grant still holds, the evidence is assessed again
-// as of now, so that a level that has aged is not carried on, and signed anew.
+// proved, for whom, and how sure we are. It is signed when first fetched and then kept
+// until it runs out or the key changes. Whenever it is signed the evidence is assessed as
+// of now, so that a level that has aged since the grant is not carried on.
 //
 // A case without a grant that holds comes back without a statement.
 func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Case, error) {
@@ -35,9 +35,7 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 	}
 	// Signing is kept out of the update: it is slow, and an edit may run twice.
 	fresh := *c.Grant
-	if now := s.now(); fresh.Statement != "" {
-		fresh.Assessment = Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
-	}
+	fresh.Assessment = Assess(p.Framework, s.Policy.OperatorFacts, s.now(), c.Evidence)
 	claims, expires, err := s.claims(ctx, c, &fresh)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,109 @@
+package proofing_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// notary is a signer that keeps what it signed last.
+type notary struct{ claims map[string]any }
+
+func (n *notary) Sign(typ string, claims map[string]any) (string, error) {
+	n.claims = claims
+	return "signed." + typ + "." + claims["jti"].(string), nil
+}
+
+// authenticated is a grant at AAL1, under a profile whose grants hold for longer than that.
+func (w *world) authenticated() *proofing.Case {
+	w.t.Helper()
+	w.Policy.Profiles["sign"].GrantLifetime = 365 * 24 * time.Hour
+	c := w.open("sign")
+	if _, err := w.StartChallenge(w.t.Context(), w.ca, c.ID); err != nil {
+		w.t.Fatal(err)
+	}
+	c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+	w.pass(time.Minute)
+	if c = w.prove(c, "b", "sms", "+447400123456"); aal(c) != 1 {
+		w.t.Fatalf("%s at AAL %d, want a grant at 1", c.Status, aal(c))
+	}
+	return c
+}
+
+func TestALevelThatHasAgedIsNotStated(t *testing.T) {
+	const tooLong = 31 * 24 * time.Hour // reauthentication at AAL1 is due after 30 days
+	for what, late := range map[string]func(w *world, c *proofing.Case){
+		"first fetched late": func(w *world, _ *proofing.Case) { w.pass(tooLong) },
+		"signed anew after a key rollover": func(w *world, c *proofing.Case) {
+			if _, err := w.Statement(t.Context(), w.ca, c.ID); err != nil {
+				t.Fatal(err)
+			}
+			w.pass(tooLong)
+			if err := w.AccountKeyChanged(t.Context(), w.ca, "", c.Applicant.Thumbprint, "next"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		w := newWorld(t)
+		n := &notary{}
+		w.Signer = n
+		c := w.authenticated()
+		late(w, c)
+		c, err := w.Statement(t.Context(), w.ca, c.ID)
+		if err != nil || c.Grant.Statement == "" {
+			t.Fatalf("%s: no statement: %v", what, err)
+		}
+		if acr := n.claims["acr"].(string); !strings.HasSuffix(acr, ":aal-none") || aal(c) != 0 {
+			t.Errorf("%s: the statement says %s, the grant AAL %d", what, acr, aal(c))
+		}
+	}
+}
+
+func TestAuthorizeTellsNoLevelThatHasAged(t *testing.T) {
+	w := newWorld(t)
+	c := w.authenticated()
+	w.pass(31 * 24 * time.Hour)
+	v, err := w.Authorize(t.Context(), w.ca, proofing.AuthorizeRequest{Applicant: c.Applicant, Identifiers: []proofing.Identifier{c.Identifier}, Profile: "sign"})
+	if err != nil || len(v.Authorizations) != 1 {
+		t.Fatal(v, err)
+	}
+	if got := aal(v.Authorizations[0].Case); got != 0 {
+		t.Errorf("AAL %d a day after reauthentication was due", got)
+	}
+}
+
+func TestWhoeverIsNamedInAGrantIsToldOfIt(t *testing.T) {
+	w := newWorld(t)
+	names := []string{"a.example.org", "b.example.org"}
+	var cases []*proofing.Case
+	for _, name := range names {
+		id := proofing.Identifier{Type: "dns", Value: name}
+		if _, err := w.Register(t.Context(), "alpha", id, "", proofing.Holder{Channel: "email", Address: "admin@example.org"}); err != nil {
+			t.Fatal(err)
+		}
+		r := request("device")
+		r.Identifier = id
+		c, _, err := w.Open(t.Context(), w.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, c)
+	}
+	w.prove(cases[0], "b", "email", "admin@example.org")
+	for i, c := range cases {
+		if c = w.reload(c); c.Status != proofing.CaseGranted {
+			t.Fatalf("%s: %s", names[i], c.Status)
+		}
+		told := 0
+		for _, m := range w.post.all("granted") {
+			if m.Context.Identifier == names[i] && m.To == "admin@example.org" && m.Disown == c.DisownURL("https://proof.example.org") {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("%d notices of the grant for %s, want 1", told, names[i])
+		}
+	}
+}
