@@ -148,6 +148,40 @@ func TestAPersonInABrowser(t *testing.T) {
 	}
 }
 
+// TestWithTheKeyboardAlone does a case without ever touching the mouse.
+func TestWithTheKeyboardAlone(t *testing.T) {
+	p := newProgram(t)
+	const email = "keys@example.org"
+	a := p.preauthorize("address", "keyboard", email)
+	ctx := tab(t, screen{width: 1280, height: 900, lang: "en"})
+	run(t, ctx, chromedp.Navigate(a["case_url"].(string)), chromedp.WaitVisible("main"))
+	press(t, ctx, `.panel form[action$="/begin"] button`)
+	run(t, ctx, chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+	code := p.codeAfter("email", email, 0)
+	walkTo(t, ctx, `input[name="code"]`)
+	run(t, ctx, chromedp.KeyEvent(code), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
+}
+
+// walkTo presses Tab until what the selector names has the focus.
+func walkTo(t testing.TB, ctx context.Context, selector string) {
+	t.Helper()
+	for range 60 {
+		var there bool
+		run(t, ctx, chromedp.Evaluate(fmt.Sprintf("document.activeElement.matches(%q)", selector), &there))
+		if there {
+			return
+		}
+		run(t, ctx, chromedp.KeyEvent(kb.Tab))
+	}
+	t.Fatalf("the keyboard does not reach %s", selector)
+}
+
+func press(t testing.TB, ctx context.Context, selector string) {
+	t.Helper()
+	walkTo(t, ctx, selector)
+	run(t, ctx, chromedp.KeyEvent(kb.Enter))
+}
+
 // TestTheLinkOfAMailInTwoBrowsers opens a mail's link in the browser that asked for it
 // and in another one, where it does nothing by itself.
 func TestTheLinkOfAMailInTwoBrowsers(t *testing.T) {

@@ -40,10 +40,11 @@ type Provider interface {
 }
 
 // Report is told what became of a message after it was accepted. status is
-// "accepted", "sent", "delivered" or "undelivered"; errorCode is the provider's
-// own code, empty if it gave none. Reports repeat and overtake each other, so a
-// Report must be idempotent and never move a message back from its last status.
-type Report func(ctx context.Context, messageID, status, errorCode string) error
+// "accepted", "sent", "delivered" or "undelivered"; the reason why a message did
+// not arrive is one of proofing.SendError's, and empty otherwise. Reports repeat
+// and overtake each other, so a Report must be idempotent and never move a
+// message back from its last status.
+type Report func(ctx context.Context, messageID, status, reason string) error
 
 // Reporter is a Provider that learns what became of its messages.
 type Reporter interface {

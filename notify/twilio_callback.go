@@ -1,11 +1,12 @@
 package notify
 
 import (
+	"cmp"
 	"errors"
 	"mime"
 	"net/http"
 	"path"
-	"regexp"
+	"strconv"
 
 	"github.com/countersign-id/countersign/proofing"
 )
@@ -33,8 +34,6 @@ var ourStatus = map[string]string{
 	"failed":      statusUndelivered,
 	"canceled":    statusUndelivered,
 }
-
-var twilioCode = regexp.MustCompile(`^[0-9]{1,6}$`)
 
 // Callback implements Reporter: the handler of the URLs that StatusCallback
 // makes, whose last element is the id of the message. A callback that Twilio did
@@ -71,15 +70,24 @@ func (t *Twilio) callback(w http.ResponseWriter, r *http.Request, report Report)
 	if !known {
 		return http.StatusNoContent // Twilio has learned a word that we have not
 	}
-	code := r.PostForm.Get("ErrorCode")
-	if !twilioCode.MatchString(code) || code == "0" {
-		code = ""
-	}
-	err := report(r.Context(), id, status, code)
+	err := report(r.Context(), id, status, undelivered(status, r.PostForm.Get("ErrorCode")))
 	if err != nil && !errors.Is(err, proofing.ErrNotFound) {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusNoContent
+}
+
+// undelivered is the reason, in our words, why a message did not arrive; empty
+// for one that may yet, or did.
+func undelivered(status, errorCode string) string {
+	if status != statusUndelivered {
+		return ""
+	}
+	code, err := strconv.Atoi(errorCode)
+	if err != nil {
+		return reasonProvider
+	}
+	return cmp.Or(twilioReason(code), reasonProvider)
 }
 
 // signed says whether Twilio signed this form for the URL of that message. The

@@ -69,9 +69,9 @@ func TestTwilioCallbackStatuses(t *testing.T) {
 		{"sending", "", "msg-0001 accepted"},
 		{"sent", "", "msg-0001 sent"},
 		{"delivered", "", "msg-0001 delivered"},
-		{"undelivered", "30006", "msg-0001 undelivered 30006"},
-		{"failed", "30008", "msg-0001 undelivered 30008"},
-		{"failed", "not a code", "msg-0001 undelivered"},
+		{"undelivered", "30006", "msg-0001 undelivered not_sms_capable"},
+		{"failed", "30008", "msg-0001 undelivered provider_refused"},
+		{"failed", "not a code", "msg-0001 undelivered provider_refused"},
 	} {
 		// Twice, since Twilio repeats itself.
 		for range 2 {

@@ -50,7 +50,7 @@ func (keysRotateCommand) Run(g *globals) error {
 			return err
 		}
 		a.say("made new keys in %s: copy it to where your copy of it is", a.config.Store.KeyRing)
-		a.say("restart every server, so that it signs with the new key, and then run `countersign keys reseal`")
+		a.say("a running server takes the new keys up within a second; then run `countersign keys reseal`")
 		_, err := fmt.Fprintln(g.stdout, a.storage.ring.SigningKeys()[0].ID)
 		return err
 	})
