@@ -107,3 +107,68 @@ func TestWhoeverIsNamedInAGrantIsToldOfIt(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsDisownedServesNoOtherCase(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	var cases []*proofing.Case
+	for _, name := range []string{"a.example.org", "b.example.org"} {
+		id := proofing.Identifier{Type: "dns", Value: name}
+		if _, err := w.Register(ctx, "alpha", id, "", proofing.Holder{Channel: "email", Address: "admin@example.org"}); err != nil {
+			t.Fatal(err)
+		}
+		r := request("device")
+		r.Identifier = id
+		c, _, err := w.Open(ctx, w.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, c)
+	}
+	_, a, err := w.Begin(ctx, visit(cases[0], "b"), "email", "admin@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if _, _, err := w.Answer(ctx, visit(cases[0], "b"), a.ID, w.post.last(t, "email_code").Code, ""); err != nil {
+		t.Fatal(err)
+	}
+	// The worker has not come to it yet.
+	if _, err := w.Disown(ctx, proofing.Secret(cases[0].ID+"."+cases[0].Disown.Reveal())); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if c := w.reload(cases[1]); c.Status != proofing.CaseOpen || len(c.Evidence) != 0 {
+		t.Errorf("the other case is %s with %d events", c.Status, len(c.Evidence))
+	}
+}
+
+func TestNoCaseGrowsUntilItCannotBeDisowned(t *testing.T) {
+	w := newWorld(t)
+	w.Policy.Profiles["sign"].RequireStart = false
+	w.Policy.Profiles["device"].Require.AAL = 1 // what e-mail never reaches: the case stays open
+	r := request("device")
+	r.Identifier = proofing.Identifier{Type: "dns", Value: "host.example.org"}
+	c, _, err := w.Open(t.Context(), w.ca, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for ; n < 60; n++ {
+		address := strings.Repeat("x", 60) + string(rune('a'+n%26)) + string(rune('a'+n/26)) + "@" + strings.Repeat("d", 60) + ".example.org"
+		_, a, err := w.Begin(t.Context(), visit(c, "b"), "email", address)
+		if err != nil {
+			break
+		}
+		w.work()
+		if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, "email_code").Code, ""); err != nil {
+			break
+		}
+	}
+	if _, err := w.Disown(t.Context(), proofing.Secret(c.ID+"."+c.Disown.Reveal())); err != nil {
+		t.Errorf("after %d addresses: %v", n, err)
+	}
+	if n > 30 {
+		t.Errorf("%d addresses were confirmed in one case", n)
+	}
+}
