@@ -172,3 +172,42 @@ func TestNoCaseGrowsUntilItCannotBeDisowned(t *testing.T) {
 		t.Errorf("%d addresses were confirmed in one case", n)
 	}
 }
+
+func TestWorkThatFailsHoldsUpNobodyElses(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	// More cases than one page whose effects can never be applied: their person is gone
+	// from what the store can read.
+	stuck := func() *proofing.Case {
+		c := w.openAs("email", "stuck"+proofing.NewToken().Reveal(), "stuck@example.org")
+		_, err := w.Cases.Update(ctx, c.ID, func(c *proofing.Case) error {
+			c.Person = "not an id"
+			c.Evidence = append(c.Evidence, proofing.Evidence{ID: "e", Kind: proofing.EmailCode, Address: proofing.Secret(proofing.NewToken().Reveal()), At: w.clock()})
+			c.Outbox.Effects = append(c.Outbox.Effects, proofing.Effect{ID: "bind.e", Kind: proofing.EffectBind, Due: w.clock(), Event: "e"})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for range 230 {
+		stuck()
+	}
+	own := stuck()
+	for i := range 8 { // in several buckets, whatever the order of work
+		c := w.openAs("email", "well"+string(rune('0'+i)), "well@example.org")
+		if _, _, err := w.Begin(ctx, visit(c, "b"), "email", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := w.Begin(ctx, visit(own, "b"), "email", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WorkOnce(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.post.all("email_code")); n != 9 {
+		t.Errorf("%d of 9 codes were sent beside work that fails", n)
+	}
+}
