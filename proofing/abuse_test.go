@@ -1,6 +1,7 @@
 package proofing_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -210,4 +211,112 @@ func TestWorkThatFailsHoldsUpNobodyElses(t *testing.T) {
 	if n := len(w.post.all("email_code")); n != 9 {
 		t.Errorf("%d of 9 codes were sent beside work that fails", n)
 	}
+}
+
+// between is a table that does something just before a record is created.
+type between struct {
+	proofing.Table[proofing.Case]
+	then func()
+}
+
+func (b *between) Create(ctx context.Context, id string, c *proofing.Case) error {
+	if then := b.then; then != nil {
+		b.then = nil
+		then()
+	}
+	return b.Table.Create(ctx, id, c)
+}
+
+func TestNoCaseIsOpenedForAKeyThatWasJustReplaced(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	old := request("email").Applicant.Thumbprint
+	if err := w.AccountCreated(ctx, w.ca, "https://ca.example/acct/1", old); err != nil {
+		t.Fatal(err)
+	}
+	w.Cases = &between{w.Cases, func() {
+		if err := w.AccountKeyChanged(ctx, w.ca, "", old, "new"); err != nil {
+			t.Error(err)
+		}
+	}}
+	_, _, err := w.Open(ctx, w.ca, request("email"))
+	wantInput(t, "opening for the old key", err, "account_key_replaced")
+	r := request("email")
+	r.Applicant.Thumbprint = "new"
+	c, _, err := w.Open(ctx, w.ca, r)
+	if err != nil || c.Applicant.Thumbprint != "new" {
+		t.Errorf("the new key finds a case of key %s, %v", c.Applicant.Thumbprint, err)
+	}
+}
+
+func TestNoCaseIsOpenedForAnAccountThatHasJustEnded(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	key := request("email").Applicant.Thumbprint
+	if err := w.AccountCreated(ctx, w.ca, "https://ca.example/acct/1", key); err != nil {
+		t.Fatal(err)
+	}
+	w.Cases = &between{w.Cases, func() {
+		if err := w.AccountDeactivated(ctx, w.ca, key); err != nil {
+			t.Error(err)
+		}
+	}}
+	_, _, err := w.Open(ctx, w.ca, request("email"))
+	wantInput(t, "opening for it", err, "account_deactivated")
+	open, _, err := w.Cases.List(ctx, proofing.Query{Index: "status", Below: "~"})
+	if err != nil || len(open) != 1 || open[0].Status != proofing.CaseWithdrawn {
+		t.Errorf("left behind: %+v, %v", open, err)
+	}
+}
+
+func TestAKeyIsReplacedByOneOther(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	if err := w.AccountCreated(ctx, w.ca, "", "a"); err != nil {
+		t.Fatal(err)
+	}
+	errs := make(chan error, 8)
+	for i := range cap(errs) {
+		go func() { errs <- w.AccountKeyChanged(ctx, w.ca, "", "a", "b"+string(rune('0'+i))) }()
+	}
+	for range cap(errs) {
+		<-errs
+	}
+	var alive []string
+	for i := range cap(errs) {
+		r := request("email")
+		r.Applicant.Thumbprint = "b" + string(rune('0'+i))
+		first, _, err := w.Open(ctx, w.ca, request("email"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, _, err := w.Open(ctx, w.ca, r)
+		if err == nil && c.Applicant.ID != first.Applicant.ID {
+			a, err := w.Accounts.Get(ctx, proofing.FixedID(w.Hasher.Sum("account", w.ca.Name, r.Applicant.Thumbprint)))
+			if err == nil && a.Account == w.Hasher.Hex("applicant account", w.ca.Name, "a") {
+				alive = append(alive, r.Applicant.Thumbprint)
+			}
+		}
+	}
+	if len(alive) != 1 {
+		t.Errorf("the account has the keys %v at once", alive)
+	}
+}
+
+func TestEndingAnAccountByAnOldKeyEndsIt(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	if err := w.AccountCreated(ctx, w.ca, "", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.AccountKeyChanged(ctx, w.ca, "", "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.AccountDeactivated(ctx, w.ca, "a"); err != nil {
+		t.Fatal(err)
+	}
+	r := request("email")
+	r.Applicant.Thumbprint = "b"
+	_, _, err := w.Open(ctx, w.ca, r)
+	wantInput(t, "opening for the account's present key", err, "account_deactivated")
 }

@@ -140,6 +140,9 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	if err != nil {
 		return nil, false, fmt.Errorf("open case: %w", err)
 	}
+	if err := s.confirmApplicant(ctx, c); err != nil {
+		return nil, false, err
+	}
 	s.changed(c.ID)
 	return c, true, nil
 }
