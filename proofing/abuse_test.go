@@ -320,3 +320,36 @@ func TestEndingAnAccountByAnOldKeyEndsIt(t *testing.T) {
 	_, _, err := w.Open(ctx, w.ca, r)
 	wantInput(t, "opening for the account's present key", err, "account_deactivated")
 }
+
+func TestContactsOfTheCAHoldForACaseThatIsOpenAlready(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	c := w.open("client") // as /v1/authorize does, which knows no contacts
+	r := request("client")
+	r.Phone = "+447400123456"
+	again, created, err := w.Open(ctx, w.ca, r)
+	if err != nil || created || again.ID != c.ID {
+		t.Fatalf("created %v, %v", created, err)
+	}
+	c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400999999")
+	for _, a := range c.Evidence {
+		if a.Number != "" && a.Number != "+447400123456" {
+			t.Errorf("a number of the person's choice was taken for the CA's")
+		}
+	}
+}
+
+func TestContactsOfTheCADoNotComeTooLate(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	c := w.open("client")
+	w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400999999")
+	r := request("client")
+	r.Phone = "+447400123456"
+	_, _, err := w.Open(ctx, w.ca, r)
+	wantInput(t, "contacts other than those confirmed", err, "contact_differs")
+	r.Phone = "+447400999999"
+	if _, _, err := w.Open(ctx, w.ca, r); err != nil {
+		t.Errorf("the contacts confirmed: %v", err)
+	}
+}
