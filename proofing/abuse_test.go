@@ -353,3 +353,28 @@ func TestContactsOfTheCADoNotComeTooLate(t *testing.T) {
 		t.Errorf("the contacts confirmed: %v", err)
 	}
 }
+
+func TestNothingIsStatedOfWhatTheRegistryNoLongerGives(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	name := proofing.Identifier{Type: "dns", Value: "host.example.org"}
+	if _, err := w.Register(ctx, "alpha", name, "", proofing.Holder{Channel: "email", Address: "admin@example.org"}); err != nil {
+		t.Fatal(err)
+	}
+	r := request("device")
+	r.Identifier = name
+	c, _, err := w.Open(ctx, w.ca, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = w.prove(c, "b", "email", "admin@example.org")
+	if c, err = w.Statement(ctx, w.ca, c.ID); err != nil || c.Grant.Statement == "" {
+		t.Fatalf("before: %v", err)
+	}
+	if err := w.Unregister(ctx, "alpha", name); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = w.Statement(ctx, w.ca, c.ID); err != nil || c.Grant.Statement != "" {
+		t.Errorf("after the entry went there still is a statement, %v", err)
+	}
+}
