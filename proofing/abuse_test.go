@@ -378,3 +378,25 @@ func TestNothingIsStatedOfWhatTheRegistryNoLongerGives(t *testing.T) {
 		t.Errorf("after the entry went there still is a statement, %v", err)
 	}
 }
+
+func TestSpellingsOfOneMailboxShareItsLimits(t *testing.T) {
+	w := newWorld(t)
+	w.Policy.Limits.AddressHour = 3
+	sent := 0
+	for i, address := range []string{"victim@example.org", "Victim@example.org", "VICTIM@EXAMPLE.ORG", "victim+1@example.org", "vicTim+2@example.org", "victim+3+4@example.org"} {
+		r := request("device")
+		r.Applicant.Thumbprint, r.Identifier = "t"+string(rune('0'+i)), proofing.Identifier{Type: "dns", Value: "host.example.org"}
+		c, _, err := w.Open(t.Context(), w.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := w.Begin(t.Context(), visit(c, "b"), "email", address); err == nil {
+			sent++
+		} else {
+			wantLimit(t, address, err, "address")
+		}
+	}
+	if sent != 3 {
+		t.Errorf("%d messages to one mailbox, want 3", sent)
+	}
+}

@@ -1,6 +1,9 @@
 package proofing
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Channel is a kind of address.
 type Channel string
@@ -26,6 +29,19 @@ type Contact struct {
 	// Prefix is what numbers of one range have in common: the E.164 number
 	// without its last four digits, hashed before use; empty for e-mail.
 	Prefix Secret `json:"prefix,omitempty"`
+}
+
+// counted is the address as limits count it. Most hosts deliver every case of a
+// name, and whatever follows a plus sign, to one mailbox; if a host does not, a few people
+// share a limit. Who an address belongs to is never decided by this form.
+func (k Contact) counted() string {
+	address := k.Address.Reveal()
+	at := strings.LastIndexByte(address, '@')
+	if k.Channel != ChannelEmail || at < 0 {
+		return address
+	}
+	name, _, _ := strings.Cut(address[:at], "+")
+	return strings.ToLower(name) + address[at:]
 }
 
 // LineType is what is known of the line behind a number (SP 800-63B 5.1.3.3 bars

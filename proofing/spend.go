@@ -12,7 +12,7 @@ import (
 // a person who asks too often does not use up the authority's day.
 func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, client string) error {
 	l := s.Policy.Limits
-	address := s.Hasher.Hex("limit address", string(contact.Channel), contact.Address.Reveal())
+	address := s.Hasher.Hex("limit address", string(contact.Channel), contact.counted())
 	day := s.now().Format("2006-01-02")
 	spends := []spend{
 		{"address", "address.hour." + address, 1, l.AddressHour, time.Hour},
@@ -84,7 +84,7 @@ func (s *Service) failureKey(ca string, contact Contact, known *Address, bound b
 	if bound && known != nil {
 		return "failures.bound." + known.ID
 	}
-	return "failures." + s.Hasher.Hex("failures", ca, string(contact.Channel), contact.Address.Reveal())
+	return "failures." + s.Hasher.Hex("failures", ca, string(contact.Channel), contact.counted())
 }
 
 // blocked says whether failures in a row have closed the address.
