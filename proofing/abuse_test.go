@@ -400,3 +400,26 @@ func TestSpellingsOfOneMailboxShareItsLimits(t *testing.T) {
 		t.Errorf("%d messages to one mailbox, want 3", sent)
 	}
 }
+
+func TestANetworkOfOneClientSharesItsLimits(t *testing.T) {
+	w := newWorld(t)
+	w.Policy.Limits.ClientOpens = 2
+	for what, clients := range map[string][]string{
+		"a /64":            {"2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:1:ffff::3"},
+		"a mapped address": {"192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"},
+		"a zone":           {"fe80::1%eth0", "fe80::1%eth1", "fe80::2"},
+	} {
+		for i, client := range clients {
+			v := proofing.Visit{Client: client, Browser: "b"}
+			_, err := w.Apply(t.Context(), v, "alpha", "email", proofing.Identifier{Type: "email", Value: "a@example.org"})
+			if i < 2 && err != nil {
+				t.Errorf("%s: %v", what, err)
+			} else if i == 2 {
+				wantLimit(t, what, err, "client")
+			}
+		}
+	}
+	if _, err := w.Apply(t.Context(), proofing.Visit{Client: "2001:db8:0:2::1", Browser: "b"}, "alpha", "email", proofing.Identifier{Type: "email", Value: "a@example.org"}); err != nil {
+		t.Errorf("another network: %v", err)
+	}
+}
