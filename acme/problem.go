@@ -182,6 +182,8 @@ func inputType(code string) string {
 		return typeUnauthorized
 	case "account_key_taken":
 		return typeAccountKeyTaken
+	case "contact_differs":
+		return typeInvalidContact
 	}
 	if strings.HasPrefix(code, "email_") || strings.HasPrefix(code, "number_") {
 		return typeInvalidContact

@@ -41,6 +41,26 @@ func (s *Service) applicant(ctx context.Context, ca string, a Applicant) (Applic
 	return a, nil
 }
 
+// confirmApplicant looks again at the applicant of a case that was just opened: whatever
+// changed between the first look and the opening did not find the case there.
+func (s *Service) confirmApplicant(ctx context.Context, c *Case) error {
+	if c.Applicant.Kind != ByAccount {
+		return nil
+	}
+	opened := c.Applicant.Thumbprint
+	_, err := s.applicant(ctx, c.CA, Applicant{Kind: ByAccount, Thumbprint: opened})
+	if _, ended := errors.AsType[*InputError](err); !ended {
+		return err
+	}
+	_, gone := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		if !c.Status.Over() && c.Applicant.Thumbprint == opened {
+			c.end(CaseWithdrawn, "deactivated", now, s.retention(c))
+		}
+		return nil
+	})
+	return errors.Join(err, gone)
+}
+
 func (s *Service) accountID(ca, thumbprint string) string {
 	return FixedID(s.Hasher.Sum("account", ca, thumbprint))
 }
@@ -80,6 +100,7 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 		next.URL = old.URL
 	}
 	err = s.Accounts.Create(ctx, next.ID, next)
+	created := err == nil
 	if errors.Is(err, ErrExists) {
 		next, err = s.Accounts.Update(ctx, next.ID, func(have *Account) error {
 			if have.Account != old.Account {
@@ -95,8 +116,17 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 		return fmt.Errorf("new account key: %w", err)
 	}
 	// The old key stops working only after the new one works, and the cases move
-	// last: each step may be repeated.
-	if _, err := s.Accounts.Update(ctx, old.ID, func(a *Account) error { a.ReplacedBy = newThumbprint; return nil }); err != nil {
+	// last: each step may be repeated. Of several rollovers at once the first counts.
+	if _, err := s.Accounts.Update(ctx, old.ID, func(a *Account) error {
+		if a.ReplacedBy != "" && a.ReplacedBy != newThumbprint {
+			return &InputError{"old_thumbprint", "account_key_replaced", "this key was replaced by another"}
+		}
+		a.ReplacedBy = newThumbprint
+		return nil
+	}); err != nil {
+		if _, lost := errors.AsType[*InputError](err); lost && created {
+			err = errors.Join(err, s.Accounts.Delete(ctx, next.ID))
+		}
 		return fmt.Errorf("retire account key: %w", err)
 	}
 	// A late repetition finds the account at a later key, where its cases belong.
@@ -112,18 +142,24 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 	})
 }
 
-// AccountDeactivated ends every case of an account (RFC 8555 7.3.6).
+// AccountDeactivated ends every case of an account (RFC 8555 7.3.6), also when it
+// is named by a key that has been replaced since.
 func (s *Service) AccountDeactivated(ctx context.Context, ca *Authority, thumbprint string) error {
-	a, err := s.Accounts.Update(ctx, s.accountID(ca.Name, thumbprint), func(a *Account) error {
-		if a.Deactivated.IsZero() {
-			a.Deactivated = s.now()
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
 	now := s.now()
+	var a *Account
+	for hops := 0; thumbprint != "" && hops < 100; hops++ {
+		var err error
+		a, err = s.Accounts.Update(ctx, s.accountID(ca.Name, thumbprint), func(a *Account) error {
+			if a.Deactivated.IsZero() {
+				a.Deactivated = now
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		thumbprint = a.ReplacedBy
+	}
 	return s.eachCase(ctx, a.Account, func(c *Case) {
 		if !c.Status.Over() {
 			c.end(CaseWithdrawn, "account_deactivated", now, s.retention(c))

@@ -26,7 +26,7 @@ func (s *Service) Apply(ctx context.Context, v Visit, ca, profile string, id Ide
 	if id, err = s.canonicalIdentifier(p, id); err != nil {
 		return nil, err
 	}
-	key := "client.opens." + s.Hasher.Hex("limit client", v.Client)
+	key := "client.opens." + s.clientKey(v.Client)
 	if err := s.spendAll(ctx, []spend{{"client", key, 1, s.Policy.Limits.ClientOpens, time.Hour}}); err != nil {
 		return nil, err
 	}

@@ -352,7 +352,7 @@ func (c *Case) newAttempt(id, method string, contact Contact, bound bool, l Limi
 			n++
 		}
 	}
-	if n >= l.AttemptsPerCase {
+	if n >= l.AttemptsPerCase || len(c.Evidence) >= maxEvidence {
 		return nil
 	}
 	c.Attempts = append(c.Attempts, Attempt{ID: id, Method: method, Contact: contact, Bound: bound, Status: AttemptOpen})

@@ -1,5 +1,10 @@
 package proofing
 
+import (
+	"slices"
+	"strings"
+)
+
 // Channel is a kind of address.
 type Channel string
 
@@ -26,6 +31,19 @@ type Contact struct {
 	Prefix Secret `json:"prefix,omitempty"`
 }
 
+// counted is the address as limits count it. Most hosts deliver every case of a
+// name, and whatever follows a plus sign, to one mailbox; if a host does not, a few people
+// share a limit. Who an address belongs to is never decided by this form.
+func (k Contact) counted() string {
+	address := k.Address.Reveal()
+	at := strings.LastIndexByte(address, '@')
+	if k.Channel != ChannelEmail || at < 0 {
+		return address
+	}
+	name, _, _ := strings.Cut(address[:at], "+")
+	return strings.ToLower(name) + address[at:]
+}
+
 // LineType is what is known of the line behind a number (SP 800-63B 5.1.3.3 bars
 // lines that are not a specific physical device).
 type LineType string
@@ -37,3 +55,33 @@ const (
 	LineVoIP     LineType = "voip"
 	LineUnknown  LineType = "unknown"
 )
+
+// lacks says whether any of the contacts is not yet one that the case offers.
+func (c *Case) lacks(contacts []Contact) bool {
+	return slices.ContainsFunc(contacts, func(k Contact) bool {
+		own := c.Offered(k.Channel)
+		return own == nil || own.Address != k.Address
+	})
+}
+
+// adopt makes the contacts the only ones of their channels that the case offers.
+// What is under way at another address ends; what was proved at one stands in the way.
+func (c *Case) adopt(contacts []Contact) error {
+	for _, k := range contacts {
+		for _, proved := range c.confirmed() {
+			if proved.Channel == k.Channel && proved.Address != k.Address {
+				return &InputError{"contacts", "contact_differs", "the authorization that is there was proved at another address: deactivate it first"}
+			}
+		}
+		if c.Status != CaseOpen {
+			continue
+		}
+		c.Contacts = append(slices.DeleteFunc(c.Contacts, func(have Contact) bool { return have.Channel == k.Channel }), k)
+		for i := range c.Attempts {
+			if a := &c.Attempts[i]; a.Status == AttemptOpen && a.Contact.Channel == k.Channel && a.Contact.Address != k.Address {
+				c.replace(a)
+			}
+		}
+	}
+	return nil
+}

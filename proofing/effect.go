@@ -64,6 +64,9 @@ func (s *Service) bindPerson(ctx context.Context, id string, b Binding) error {
 // share gives evidence to the applicant's other open cases under the same
 // profile: the person proves once and not once for each name.
 func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
+	if c.Frozen != nil {
+		return nil // it is in doubt who gave it
+	}
 	siblings, err := s.Siblings(ctx, c)
 	if err != nil {
 		return err
@@ -77,7 +80,7 @@ func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
 			return err
 		}
 		_, err = s.update(ctx, o.ID, func(o *Case, now time.Time) error {
-			if o.workable(c.Browser) != nil || slices.ContainsFunc(o.Evidence, func(have Evidence) bool { return have.ID == e.ID }) {
+			if o.workable(c.Browser) != nil || len(o.Evidence) >= maxEvidence || slices.ContainsFunc(o.Evidence, func(have Evidence) bool { return have.ID == e.ID }) {
 				return nil
 			}
 			if own := o.Offered(e.Confirms()); own != nil && own.Address != e.AddressOrNumber() {

@@ -21,6 +21,11 @@ type Evidence struct {
 	LineType LineType `json:"line_type,omitempty"` // of Number
 }
 
+// maxEvidence is the most events that one case takes: more than anybody needs, and
+// few enough that the record stays far below what a store admits. A case that
+// is full can still be frozen, and everybody in it told.
+const maxEvidence = 30
+
 // EvidenceKind names what happened.
 type EvidenceKind string
 

@@ -97,7 +97,7 @@ type OpenRequest struct {
 // Open opens the case of one applicant, identifier and profile, or returns the one
 // that is pending or valid already (RFC 8555 7.4.1). Faults of the request are *InputError with
 // the codes "profile_unknown", "identifier_unsupported", "identifier_rejected",
-// "identifier_malformed", "email_…" and "number_…".
+// "identifier_malformed", "email_…", "number_…" and "contact_differs".
 func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Case, created bool, err error) {
 	profile, ok := s.Policy.Profiles[r.Profile]
 	if !ok || !ca.May(r.Profile) {
@@ -119,7 +119,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		sum := s.natural(ca.Name, r.Applicant, id, profile.Name)
 		natural = sum[:]
 		if c, err := s.findNatural(ctx, natural); err == nil || !errors.Is(err, ErrNotFound) {
-			return c, false, err
+			return s.found(ctx, c, err, contacts)
 		}
 	}
 	now := s.now()
@@ -135,13 +135,26 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	err = s.Cases.Create(ctx, c.ID, c)
 	if errors.Is(err, ErrExists) && natural != nil { // two at once: the other one won
 		c, err := s.findNatural(ctx, natural)
-		return c, false, err
+		return s.found(ctx, c, err, contacts)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("open case: %w", err)
 	}
+	if err := s.confirmApplicant(ctx, c); err != nil {
+		return nil, false, err
+	}
 	s.changed(c.ID)
 	return c, true, nil
+}
+
+// found is Open's answer with a case that is there already. The contacts that the CA
+// names now hold for it too: it may have been opened by a call that knew none.
+func (s *Service) found(ctx context.Context, c *Case, err error, contacts []Contact) (*Case, bool, error) {
+	if err != nil || !c.lacks(contacts) {
+		return c, false, err
+	}
+	c, err = s.update(ctx, c.ID, func(c *Case, _ time.Time) error { return c.adopt(contacts) })
+	return c, false, err
 }
 
 // Get returns a case of that authority; ErrNotFound for another's.

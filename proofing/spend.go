@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -12,12 +13,12 @@ import (
 // a person who asks too often does not use up the authority's day.
 func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, client string) error {
 	l := s.Policy.Limits
-	address := s.Hasher.Hex("limit address", string(contact.Channel), contact.Address.Reveal())
+	address := s.Hasher.Hex("limit address", string(contact.Channel), contact.counted())
 	day := s.now().Format("2006-01-02")
 	spends := []spend{
 		{"address", "address.hour." + address, 1, l.AddressHour, time.Hour},
 		{"address", "address.day." + address, 1, l.AddressDay, 24 * time.Hour},
-		{"client", "client.hour." + s.Hasher.Hex("limit client", client), 1, l.ClientHour, time.Hour},
+		{"client", "client.hour." + s.clientKey(client), 1, l.ClientHour, time.Hour},
 	}
 	if contact.Prefix != "" {
 		spends = append(spends, spend{"prefix", "prefix.hour." + s.Hasher.Hex("limit prefix", contact.Prefix.Reveal()), 1, l.PrefixHour, time.Hour})
@@ -47,6 +48,20 @@ type spend struct {
 	n      int64
 	most   int64
 	window time.Duration
+}
+
+// clientKey is what a client is counted by: its address, or of IPv6 its network of
+// 64 bits, all of which one client commonly has.
+func (s *Service) clientKey(client string) string {
+	if ip, err := netip.ParseAddr(client); err == nil {
+		ip = ip.Unmap().WithZone("")
+		bits := ip.BitLen()
+		if ip.Is6() {
+			bits = 64
+		}
+		client = netip.PrefixFrom(ip, bits).Masked().String()
+	}
+	return s.Hasher.Hex("limit client", client)
 }
 
 func (s *Service) spendAll(ctx context.Context, spends []spend) error {
@@ -84,7 +99,7 @@ func (s *Service) failureKey(ca string, contact Contact, known *Address, bound b
 	if bound && known != nil {
 		return "failures.bound." + known.ID
 	}
-	return "failures." + s.Hasher.Hex("failures", ca, string(contact.Channel), contact.Address.Reveal())
+	return "failures." + s.Hasher.Hex("failures", ca, string(contact.Channel), contact.counted())
 }
 
 // blocked says whether failures in a row have closed the address.

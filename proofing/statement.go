@@ -20,11 +20,20 @@ const StatementType = "countersign-statement+jwt"
 // until it runs out or the key changes. Whenever it is signed the evidence is assessed as
 // of now, so that a level that has aged since the grant is not carried on.
 //
-// A case without a grant that holds comes back without a statement.
+// A case without a grant that holds, or whose person is no longer entitled to the
+// identifier, comes back without a statement.
 func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Case, error) {
 	c, err := s.Get(ctx, ca, id)
 	if err != nil || c.Status != CaseGranted || c.Frozen != nil {
 		return c, err
+	}
+	entry, err := s.registryEntry(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if _, entitled := c.entitlement(entry); !entitled {
+		c.Grant.Statement = "" // in this answer; /v1/authorize says why
+		return c, nil
 	}
 	if c.Grant.Statement != "" && s.now().Before(c.Grant.StatementExpires) {
 		return c, nil

@@ -57,13 +57,26 @@ func (s *Service) Start() {
 func (s *Service) Stop() { close(s.stopping) }
 
 // WorkOnce works off what is due now and returns for how many cases that worked.
+// It goes through all of it: what fails stays due, and must not stand in the way
+// of what is listed behind it.
 func (s *Service) WorkOnce(ctx context.Context) (int, error) {
-	due, _, err := s.Cases.List(ctx, Query{Index: "due", Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage})
-	if err != nil {
-		return 0, fmt.Errorf("list due cases: %w", err)
-	}
-	var wg sync.WaitGroup
 	var done atomic.Int64
+	q := Query{Index: "due", Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
+	for {
+		due, next, err := s.Cases.List(ctx, q)
+		if err != nil {
+			return int(done.Load()), fmt.Errorf("list due cases: %w", err)
+		}
+		s.workCases(ctx, due, &done)
+		if next == "" || ctx.Err() != nil {
+			return int(done.Load()), nil
+		}
+		q.After = next
+	}
+}
+
+func (s *Service) workCases(ctx context.Context, due []*Case, done *atomic.Int64) {
+	var wg sync.WaitGroup
 	slots := make(chan struct{}, workers)
 	for _, c := range due {
 		slots <- struct{}{}
@@ -78,7 +91,6 @@ func (s *Service) WorkOnce(ctx context.Context) (int, error) {
 		})
 	}
 	wg.Wait()
-	return int(done.Load()), nil
 }
 
 func (s *Service) workCase(ctx context.Context, c *Case) error {
@@ -88,23 +100,18 @@ func (s *Service) workCase(ctx context.Context, c *Case) error {
 			return err
 		}
 	}
+	var errs []error // an entry that fails keeps no other back
 	for _, e := range slices.Clone(c.Outbox.Effects) {
-		if e.Due.After(now) {
-			continue
-		}
-		if err := s.workEffect(ctx, c, e); err != nil {
-			return err
+		if !e.Due.After(now) {
+			errs = append(errs, s.workEffect(ctx, c, e))
 		}
 	}
 	for _, m := range slices.Clone(c.Outbox.Messages) {
-		if m.Due.After(now) {
-			continue
-		}
-		if err := s.workMessage(ctx, c.ID, m.ID); err != nil {
-			return err
+		if !m.Due.After(now) {
+			errs = append(errs, s.workMessage(ctx, c.ID, m.ID))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // workMessage claims a message, sends it, and stores what came of it. The
