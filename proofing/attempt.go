@@ -278,15 +278,12 @@ func (s *Service) progress(c *Case, entry *RegistryEntry, now time.Time) error {
 
 // grant makes the case valid, with everything that the CA will rely on.
 func (s *Service) grant(c *Case, p *Profile, a Assessment, basis string, now time.Time) {
-	recheck := p.RecheckAfter
-	if recheck <= 0 || recheck > p.GrantLifetime {
-		recheck = p.GrantLifetime
-	}
+	expires := now.Add(p.GrantLifetime)
 	c.Grant = &Grant{
-		At: now, Expires: now.Add(p.GrantLifetime), RecheckAfter: now.Add(recheck),
+		At: now, Expires: expires, RecheckAfter: p.recheck(now, expires),
 		Entitlement: basis, PolicyDigest: s.Policy.Digest, Assessment: a,
 	}
-	c.move(CaseGranted, "", now, c.Grant.Expires)
+	c.move(CaseGranted, "", now, expires)
 	c.Retain = c.Expires.Add(p.Retention)
 	s.notify(c, "granted", now)
 }

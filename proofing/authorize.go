@@ -32,7 +32,7 @@ type Authorization struct {
 type Verdict struct {
 	Allow          bool
 	Authorizations []Authorization
-	// Earliest says when the CA should ask again.
+	// RecheckAfter is when the CA should ask again: the earliest of all grants.
 	RecheckAfter time.Time
 }
 
@@ -76,15 +76,14 @@ func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRe
 	case c.Status != CaseGranted:
 		out.Problem = "pending"
 	default:
-		entry, err := s.registryEntry(ctx, c)
+		holds, err := s.holds(ctx, c)
 		if err != nil {
 			return out, err
 		}
-		if _, ok := c.entitlement(entry); !ok {
+		if !holds {
 			out.Problem = "not_entitled"
 		}
-		// A level that has aged since the grant is not told.
-		c.Grant.Assessment = Assess(s.profileOf(c).Framework, s.Policy.OperatorFacts, s.now(), c.Evidence)
+		c.Grant = s.renewed(c)
 	}
 	return out, nil
 }

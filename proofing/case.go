@@ -211,12 +211,15 @@ func (c *Case) end(to Status, reason string, now time.Time, retention time.Durat
 	c.Outbox.Drop()
 }
 
-// lapse lets time take effect: a freeze that nobody lifted ends the case, and so
-// does the end of the time that its status gives it.
-func (c *Case) lapse(now time.Time, retention time.Duration) {
+// lapse lets time take effect, and says whether it has: a freeze that nobody
+// lifted ends the case, and so does the end of the time that its status gives it,
+// whichever came first.
+func (c *Case) lapse(now time.Time, retention time.Duration) bool {
+	disowned := c.Frozen != nil && !now.Before(c.Frozen.Until)
 	switch {
 	case c.Status.Over():
-	case c.Frozen != nil && !now.Before(c.Frozen.Until):
+		return false
+	case disowned && !c.Expires.Before(c.Frozen.Until):
 		to := CaseRefused
 		if c.Status == CaseGranted {
 			to = CaseRevoked
@@ -224,7 +227,10 @@ func (c *Case) lapse(now time.Time, retention time.Duration) {
 		c.end(to, "disowned", c.Frozen.Until, retention)
 	case !now.Before(c.Expires):
 		c.end(CaseExpired, "expired", c.Expires, retention)
+	default:
+		return false
 	}
+	return true
 }
 
 // keep is the edit that changes nothing but what time has done.

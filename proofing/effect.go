@@ -9,6 +9,43 @@ import (
 	"time"
 )
 
+// workEffect applies one effect to other records and then takes it off the case.
+// One that fails is tried again, later each time.
+func (s *Service) workEffect(ctx context.Context, c *Case, e Effect) error {
+	failed := s.applyEffect(ctx, c, e)
+	_, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		i := slices.IndexFunc(c.Outbox.Effects, func(have Effect) bool { return have.ID == e.ID })
+		switch {
+		case i < 0: // another worker was first
+		case failed == nil:
+			c.Outbox.Effects = slices.Delete(c.Outbox.Effects, i, i+1)
+		default:
+			have := &c.Outbox.Effects[i]
+			have.Tries++
+			have.Due = now.Add(backoff(have.Tries)).Truncate(time.Millisecond)
+		}
+		return nil
+	})
+	return errors.Join(failed, err)
+}
+
+func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (err error) {
+	i := slices.IndexFunc(c.Evidence, func(ev Evidence) bool { return ev.ID == e.Event })
+	if i < 0 {
+		return nil
+	}
+	switch e.Kind {
+	case EffectBind:
+		err = s.bind(ctx, c, c.Evidence[i])
+	case EffectShare:
+		err = s.share(ctx, c, c.Evidence[i])
+	}
+	if err != nil {
+		return fmt.Errorf("effect %s: %w", e.Kind, err)
+	}
+	return nil
+}
+
 // bind makes a confirmed address the person's. An address belongs to whoever
 // confirmed it last, and anew from then on: a number changes hands, and its new holder must
 // not inherit how long the old one had it. Applying it again, or late, changes nothing.

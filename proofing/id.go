@@ -40,8 +40,10 @@ func FixedID(natural [32]byte) string {
 // BucketOf is the bucket of whatever has this natural key.
 func BucketOf(natural []byte) string {
 	sum := sha256.Sum256(natural)
-	return fmt.Sprintf("%02d", binary.BigEndian.Uint16(sum[:])%Buckets)
+	return bucketName(int(binary.BigEndian.Uint16(sum[:]) % Buckets))
 }
+
+func bucketName(n int) string { return fmt.Sprintf("%02d", n) }
 
 // IDBucket is the bucket that an id names; ok is false if it is not an id.
 func IDBucket(id string) (bucket string, ok bool) {

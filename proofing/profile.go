@@ -34,7 +34,7 @@ type Profile struct {
 
 	CaseLifetime  time.Duration // from opening until the case expires
 	GrantLifetime time.Duration // from the grant until the authorization expires
-	RecheckAfter  time.Duration // from the grant until a CA should ask again; 0: GrantLifetime
+	RecheckAfter  time.Duration // from an answer until a CA should ask again; 0: until the grant expires
 	Retention     time.Duration // of the record, after its last status
 }
 
@@ -48,6 +48,14 @@ type Requirement struct {
 
 // Offers says whether the profile offers a method.
 func (p *Profile) Offers(method string) bool { return slices.Contains(p.Methods, method) }
+
+// recheck is when a CA that was answered now should ask again about a grant.
+func (p *Profile) recheck(now, expires time.Time) time.Time {
+	if at := now.Add(p.RecheckAfter); p.RecheckAfter > 0 && at.Before(expires) {
+		return at
+	}
+	return expires
+}
 
 // Missing is one thing that a case still lacks. Code has words in every
 // language; Detail is the method, channel or level that it is about.

@@ -28,6 +28,7 @@ type Service struct {
 	Log         *slog.Logger
 
 	changes  hub
+	worker   worker
 	wake     chan struct{} // the worker's; made by Start
 	stopping chan struct{} // closed by Stop; made by Start
 }
@@ -416,8 +417,13 @@ func (s *Service) retention(c *Case) time.Duration {
 
 func (s *Service) changed(id string) {
 	s.changes.tell(id)
+	s.rouse()
+}
+
+// rouse wakes this process's worker, if it has one.
+func (s *Service) rouse() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // the worker is awake, or another's
+	default: // it is awake already
 	}
 }

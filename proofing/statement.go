@@ -16,36 +16,30 @@ const statementLifetime = 24 * time.Hour
 const StatementType = "countersign-statement+jwt"
 
 // Statement returns the case with its signed statement: a JWT that says what was
-// proved, for whom, and how sure we are. It is signed when first fetched and then kept
-// until it runs out or the key changes. Whenever it is signed the evidence is assessed as
-// of now, so that a level that has aged since the grant is not carried on.
+// proved, for whom, and how sure we are. It is signed when first fetched, from an
+// assessment as of then, so that a level that has aged is not carried on; it is kept
+// until it runs out, and then signed anew if the grant still holds.
 //
-// A case without a grant that holds, or whose person is no longer entitled to the
-// identifier, comes back without a statement.
+// A case without a grant that holds comes back without a statement.
 func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Case, error) {
 	c, err := s.Get(ctx, ca, id)
-	if err != nil || c.Status != CaseGranted || c.Frozen != nil {
-		return c, err
-	}
-	entry, err := s.registryEntry(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if _, entitled := c.entitlement(entry); !entitled {
-		c.Grant.Statement = "" // in this answer; /v1/authorize says why
+	holds, err := s.holds(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if !holds {
+		c.withhold()
 		return c, nil
 	}
 	if c.Grant.Statement != "" && s.now().Before(c.Grant.StatementExpires) {
 		return c, nil
 	}
-	p := s.profileOf(c)
-	if p == nil {
-		return c, nil
-	}
 	// Signing is kept out of the update: it is slow, and an edit may run twice.
-	fresh := *c.Grant
-	fresh.Assessment = Assess(p.Framework, s.Policy.OperatorFacts, s.now(), c.Evidence)
-	claims, expires, err := s.claims(ctx, c, &fresh)
+	fresh := s.renewed(c)
+	claims, expires, err := s.claims(ctx, c, fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -53,14 +47,48 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 	if err != nil {
 		return nil, fmt.Errorf("sign statement: %w", err)
 	}
-	thumbprint, before := c.Applicant.Key(), c.Grant.Statement
-	return s.update(ctx, id, func(c *Case, _ time.Time) error {
-		if c.Status != CaseGranted || c.Grant.Statement != before || c.Applicant.Key() != thumbprint {
-			return nil // another was first, or what was signed is no longer so
-		}
-		c.Grant.Assessment, c.Grant.Statement, c.Grant.StatementExpires = fresh.Assessment, Secret(signed), expires
+	fresh.Statement, fresh.StatementExpires = Secret(signed), expires
+	key, before := c.Applicant.Key(), c.Grant.Statement
+	c, err = s.update(ctx, id, func(c *Case, _ time.Time) error {
+		if c.Status == CaseGranted && c.Frozen == nil && c.Grant.Statement == before && c.Applicant.Key() == key {
+			c.Grant = fresh
+		} // else another was first, or what was signed is no longer so
 		return nil
 	})
+	if err == nil && (c.Status != CaseGranted || c.Frozen != nil) {
+		c.withhold()
+	}
+	return c, err
+}
+
+// holds says whether the case has a grant on which a CA may rely now: the
+// entitlement under it is looked up again each time.
+func (s *Service) holds(ctx context.Context, c *Case) (bool, error) {
+	if c.Status != CaseGranted || c.Frozen != nil || s.profileOf(c) == nil {
+		return false, nil
+	}
+	entry, err := s.registryEntry(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	_, entitled := c.entitlement(entry)
+	return entitled, nil
+}
+
+// renewed is the case's grant with its evidence assessed as of now.
+func (s *Service) renewed(c *Case) *Grant {
+	g, p, now := *c.Grant, s.profileOf(c), s.now()
+	g.Assessment = Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
+	g.PolicyDigest = s.Policy.Digest
+	g.RecheckAfter = p.recheck(now, g.Expires)
+	return &g
+}
+
+// withhold takes the statement out of a copy of the case that is to be shown.
+func (c *Case) withhold() {
+	if c.Grant != nil {
+		c.Grant.Statement, c.Grant.StatementExpires = "", time.Time{}
+	}
 }
 
 // claims are the statement's: the contract's names, and nothing that was not proved.

@@ -24,6 +24,7 @@ type world struct {
 	ca    *proofing.Authority
 	other *proofing.Authority
 	post  *post
+	kv    store.KV
 	mu    sync.Mutex
 	at    time.Time
 }
@@ -116,6 +117,7 @@ func newWorld(t testing.TB) *world {
 // over makes the service anew over a back end.
 func (w *world) over(kv store.KV) {
 	w.t.Helper()
+	w.kv = kv
 	ring, err := store.NewRing(w.clock())
 	if err != nil {
 		w.t.Fatal(err)

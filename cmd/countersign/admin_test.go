@@ -354,7 +354,7 @@ func TestKeysRotateAndOldRecordsStayReadable(t *testing.T) {
 	before, _ := d.run(exitOK, "keys", "list")
 	d.at = d.at.Add(time.Hour)
 	out, said := d.run(exitOK, "keys", "rotate")
-	contains(t, said, "restart every server", "countersign keys reseal")
+	contains(t, said, "a running server takes the new keys up", "countersign keys reseal")
 	after, _ := d.run(exitOK, "keys", "list", "--json")
 	var keys []keyView
 	if err := json.Unmarshal([]byte(after), &keys); err != nil || len(keys) != 2 || keys[0].ID != strings.TrimSpace(out) || keys[1].Retired.IsZero() {

@@ -1,0 +1,143 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+const (
+	sendTimeout  = 30 * time.Second // one call of a provider
+	storeTimeout = 20 * time.Second // storing what came of it
+	sendLease    = 60 * time.Second // after this a claim's owner is taken for dead
+	codeSends    = 6                // tries to send a code that certainly did not go out
+)
+
+// workMessage claims a message, sends it, and stores what came of it. The
+// claim is stored before the provider is called, so that of a process that dies in
+// between nobody can take the message up unknowingly.
+func (s *Service) workMessage(ctx context.Context, id, message string) error {
+	var claimed *Outgoing
+	_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
+		claimed = nil
+		m := c.Outbox.message(message)
+		switch {
+		case m == nil || m.Due.After(now):
+			return nil // somebody else's by now
+		case m.State == MessageSending && m.Code():
+			// Its sender died, or took too long to tell. At most once: never again.
+			c.delivered(m, Delivery{Status: "unknown", At: now})
+			c.Outbox.settle(message)
+			return nil
+		case !m.Expires.IsZero() && !now.Before(m.Expires):
+			c.delivered(m, Delivery{Status: "failed", Reason: "expired", At: now})
+			c.Outbox.settle(message)
+			return nil
+		}
+		m.State, m.Due = MessageSending, now.Add(sendLease)
+		m.Sends++
+		copied := *m
+		claimed = &copied
+		c.delivered(m, Delivery{Status: "sending", At: now})
+		return nil
+	})
+	if err != nil || claimed == nil {
+		return err
+	}
+	// From here on the program may be told to stop: what was claimed is still sent,
+	// because a code that is cut off is lost, and its outcome is stored.
+	ctx = context.WithoutCancel(ctx)
+	receipt, sendErr := s.send(ctx, claimed.Message)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	_, err = s.update(ctx, id, func(c *Case, now time.Time) error {
+		m := c.Outbox.message(message)
+		if m == nil {
+			return nil // the case moved on: an answer came before the receipt
+		}
+		c.settleSend(m, receipt, sendErr, now)
+		return nil
+	})
+	return err
+}
+
+func (s *Service) send(ctx context.Context, m Message) (Receipt, *SendError) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	receipt, err := s.Sender.Send(ctx, m)
+	if err == nil {
+		return receipt, nil
+	}
+	sendErr, ok := errors.AsType[*SendError](err)
+	if !ok { // a sender that breaks its contract is taken at its worst
+		sendErr = &SendError{Outcome: Unknown, Reason: "provider_refused", Err: err}
+	}
+	s.Log.WarnContext(ctx, "message not sent", "message", m.ID, "kind", m.Kind, "outcome", sendErr.Outcome, "reason", sendErr.Reason, "error", sendErr.Err)
+	return Receipt{}, sendErr
+}
+
+// settleSend decides what becomes of a message after a try to send it.
+func (c *Case) settleSend(m *Outgoing, r Receipt, e *SendError, now time.Time) {
+	if e == nil {
+		c.delivered(m, Delivery{Status: "accepted", At: now})
+		c.Outbox.settle(m.ID)
+		return
+	}
+	again := e.Outcome == NotSent || e.Outcome == Unknown && !m.Code()
+	due := now.Add(max(e.RetryAfter, backoff(m.Sends))).Truncate(time.Millisecond) // as the index has it
+	if again && (m.Expires.IsZero() || due.Before(m.Expires)) && !(m.Code() && m.Sends >= codeSends) {
+		m.State, m.Due = MessagePending, due
+		c.delivered(m, Delivery{Status: "waiting", Reason: e.Reason, At: now})
+		return
+	}
+	status := "failed"
+	if e.Outcome == Unknown {
+		status = "unknown"
+	}
+	c.delivered(m, Delivery{Status: status, Reason: e.Reason, At: now})
+	if a := c.attempt(m.Attempt); a != nil && status == "failed" && a.messageID() == m.ID {
+		a.NextSend = now // the person did nothing wrong: no cool-down
+	}
+	c.Outbox.settle(m.ID)
+}
+
+// backoff is the wait before the next try to send: 1 s, 2 s, 4 s, … 5 min, with up to a
+// quarter of it by chance, so that many that failed together do not come back together.
+func backoff(sends int) time.Duration {
+	d := min(time.Second<<min(sends, 9), 5*time.Minute)
+	return d + rand.N(d/4)
+}
+
+// delivered records what is known of a message on the attempt that it carries a
+// code for, if that code is still in force.
+func (c *Case) delivered(m *Outgoing, d Delivery) {
+	if a := c.attempt(m.Attempt); a != nil && a.messageID() == m.ID {
+		a.Delivery = d
+	}
+}
+
+// Delivered records a provider's later word on a message. Words may come twice
+// and out of order; a final one is not taken back.
+func (s *Service) Delivered(ctx context.Context, message, status, reason string) error {
+	id, _, ok := cutRef(message)
+	if !ok {
+		return ErrNotFound
+	}
+	_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
+		i := slices.IndexFunc(c.Attempts, func(a Attempt) bool { return a.messageID() == message })
+		if i < 0 {
+			return nil // answered or replaced meanwhile: nobody waits for it
+		}
+		d := &c.Attempts[i].Delivery
+		if d.Status != "delivered" && d.Status != "undelivered" && deliveryRank[status] >= deliveryRank[d.Status] {
+			*d = Delivery{Status: status, Reason: reason, At: now}
+		}
+		return nil
+	})
+	return err
+}
+
+// deliveryRank orders what providers say, because their words overtake each other.
+var deliveryRank = map[string]int{"waiting": 0, "sending": 1, "unknown": 2, "accepted": 3, "sent": 4, "delivered": 5, "undelivered": 5, "failed": 5}
