@@ -86,7 +86,7 @@ func parseObject(d *json.Decoder, at string, depth int, m *mistakes) (value, err
 		name := token.(string)
 		here := join(at, name)
 		if seen[name] {
-			m.add(typeDuplicateMember, here, fmt.Sprintf("%q is given more than once", name))
+			m.add(typeDuplicateMember, here, fmt.Sprintf("%q is given more than once", cut(name)))
 		}
 		seen[name] = true
 		child, err := parseValue(d, here, depth+1, m)
@@ -112,9 +112,21 @@ func parseArray(d *json.Decoder, at string, depth int, m *mistakes) (value, erro
 	return v, err
 }
 
+// maxNameTold is how much of a member's name is repeated. Names that mean something
+// are far shorter; without a bound a small body could ask for a giant answer.
+const maxNameTold = 64
+
+// cut is a name as far as it is repeated.
+func cut(name string) string {
+	if len(name) <= maxNameTold {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxNameTold], "") + "…"
+}
+
 // join adds a name to a JSON pointer (RFC 6901).
 func join(at, name string) string {
-	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(cut(name))
 }
 
 // fragment is a JSON pointer as a URI fragment (RFC 6901 6), which is how RFC 9457 3
@@ -128,12 +140,22 @@ func fragment(pointer string) string {
 }
 
 // mistakes collects everything that is wrong with a request, so that its author
-// learns of all of it at once.
-type mistakes struct{ list []mistake }
+// learns of all of it at once; of very many, of the first.
+type mistakes struct {
+	list []mistake
+	more int // that are counted and not kept
+}
+
+// maxMistakes is more than anybody mends in one go.
+const maxMistakes = 50
 
 type mistake struct{ typ, pointer, detail string }
 
 func (m *mistakes) add(typ, pointer, detail string) {
+	if len(m.list) == maxMistakes {
+		m.more++
+		return
+	}
 	m.list = append(m.list, mistake{typ, pointer, detail})
 }
 
@@ -149,7 +171,7 @@ func (m *mistakes) err() error {
 		}
 	}
 	if len(m.list) > 1 {
-		p.Detail = fmt.Sprintf("the request has %d mistakes", len(m.list))
+		p.Detail = fmt.Sprintf("the request has %d mistakes", len(m.list)+m.more)
 	}
 	// Whatever a single mistake would be answered with, the request as a whole was malformed.
 	p.Status = 400
@@ -260,7 +282,7 @@ func (o *object) object(name string) *object {
 func (o *object) closed() {
 	for _, name := range o.order {
 		if !o.asked[name] {
-			o.wrong(typeUnknownMember, name, fmt.Sprintf("%q is not a member of this object", name))
+			o.wrong(typeUnknownMember, name, fmt.Sprintf("%q is not a member of this object", cut(name)))
 		}
 	}
 }

@@ -288,3 +288,18 @@ func TestAFaultOfOursTellsNothing(t *testing.T) {
 		t.Error("the log does not say what happened")
 	}
 }
+
+func TestASmallBodyHasNoGiantAnswer(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("a/", 15<<10)
+	for what, body := range map[string]string{
+		"duplicates below a long name": `{"` + long + `":{` + strings.Repeat(`"b":1,`, 5000) + `"c":1}}`,
+		"many unknown members":         `{` + strings.Repeat(`"b":1,`, 9000) + `"c":1}`,
+		"long names all the way down":  `{"` + long + `":{"` + long + `":1,"b":1,"b":1}}`,
+	} {
+		r := w.do(t, "POST", caPath, w.token, body)
+		if r.Code != 400 || r.Body.Len() > 64<<10 {
+			t.Errorf("%s: %d with %d bytes for %d", what, r.Code, r.Body.Len(), len(body))
+		}
+	}
+}

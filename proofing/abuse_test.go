@@ -423,3 +423,25 @@ func TestANetworkOfOneClientSharesItsLimits(t *testing.T) {
 		t.Errorf("another network: %v", err)
 	}
 }
+
+func TestNoCharacterHidesInAnIdentifier(t *testing.T) {
+	w := newWorld(t)
+	for what, value := range map[string]string{
+		"a turned direction": "Example \u202egpj.exe", "a space of no width": "Exam\u200bple", "a soft hyphen": "Exam\u00adple",
+		"a line separator": "Example\u2028Ltd", "a control of C1": "Example\u0085Ltd", "what is not UTF-8": "Example\xff",
+		"a space before": " Example", "a space after": "Example ", "two spaces": "Example  Ltd", "a space that does not break": "Example\u00a0Ltd",
+		"a private character": "Example\ue000", "a byte order mark": "\ufeffExample",
+	} {
+		r := request("device")
+		r.Identifier = proofing.Identifier{Type: "organization", Value: value}
+		_, _, err := w.Open(t.Context(), w.ca, r)
+		wantInput(t, what, err, "identifier_malformed")
+	}
+	for _, value := range []string{"Exämple & Söhne GmbH", "株式会社例", "Пример ООО", "urn:example:1"} {
+		r := request("device")
+		r.Identifier = proofing.Identifier{Type: "organization", Value: value}
+		if _, _, err := w.Open(t.Context(), w.ca, r); err != nil {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // canonicalIdentifier reads an identifier and returns the one form in which it
@@ -46,8 +48,12 @@ func (s *Service) canonicalIdentifier(p *Profile, id Identifier) (Identifier, er
 		}
 		id.Value = contact.Address.Reveal()
 	default:
-		if id.Value == "" || len(id.Value) > 256 || strings.ContainsFunc(id.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		// What hides, turns or doubles characters would let two identifiers look like one.
+		if id.Value == "" || len(id.Value) > 256 || !utf8.ValidString(id.Value) || strings.ContainsFunc(id.Value, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			return malformed("must be 1 to 256 printable characters")
+		}
+		if strings.Join(strings.Fields(id.Value), " ") != id.Value {
+			return malformed("must not begin or end with a space, nor have two together")
 		}
 	}
 	return id, nil

@@ -309,8 +309,29 @@ func TestTheOriginMustBeSafe(t *testing.T) {
 	}
 	h.site = site
 	b := h.browser()
+	b.host = "localhost:8080"
 	b.get(path(h.open("mail", "dns", "www.example.com").CaseURL(origin)))
 	if !strings.HasPrefix(b.cookie, "countersign=") {
 		t.Errorf("the cookie on this computer is %q", b.cookie)
+	}
+}
+
+func TestOnThisComputerNoOtherNameIsServed(t *testing.T) {
+	h := newHouse(t)
+	h.svc.Policy.Origin = "http://localhost:8080"
+	site, err := New(Options{Service: h.svc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.site = site
+	b := h.browser()
+	for host, want := range map[string]int{
+		"localhost:8080": 200, "127.0.0.1:8080": 200, "[::1]:8080": 200, "localhost": 200, "proof.localhost:8080": 200,
+		"evil.example:8080": 421, "evil.example": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example:8080": 421, "192.0.2.1:8080": 421, "": 421,
+	} {
+		b.host = host
+		if w := b.get("/"); w.Code != want {
+			t.Errorf("%q: %d, want %d", host, w.Code, want)
+		}
 	}
 }

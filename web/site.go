@@ -87,6 +87,11 @@ func loopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
 }
 
+// hostname is the host of a Host header, without its port.
+func hostname(host string) string {
+	return (&url.URL{Host: host}).Hostname()
+}
+
 func connectionAddress(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -114,6 +119,12 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.log.InfoContext(r.Context(), "page", "method", r.Method, "pattern", r.Pattern, "status", sent.status, "took", time.Since(began))
 	}()
+	if !s.secure && !loopback(hostname(r.Host)) {
+		// A name that somebody else has pointed at this computer: their page would count as
+		// of one origin with ours, and read it.
+		http.Error(sent, http.StatusText(http.StatusMisdirectedRequest), http.StatusMisdirectedRequest)
+		return
+	}
 	s.guarded.ServeHTTP(sent, r)
 }
 

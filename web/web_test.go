@@ -204,15 +204,18 @@ type browser struct {
 	cookie   string
 	language string
 	site     string // Sec-Fetch-Site; empty: none sent
+	host     string
 }
 
-func (h *house) browser() *browser { return &browser{house: h, site: "same-origin"} }
+func (h *house) browser() *browser {
+	return &browser{house: h, site: "same-origin", host: "evil.example"}
+}
 
 func (b *browser) send(method, target string, form url.Values) *httptest.ResponseRecorder {
 	b.t.Helper()
 	target, _, _ = strings.Cut(target, "#") // which a browser keeps to itself
 	r := httptest.NewRequest(method, target, strings.NewReader(form.Encode()))
-	r.Host = "evil.example"
+	r.Host = b.host
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

@@ -91,6 +91,8 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"an empty path", whole + "store: {path: ''}\n", "store.path: is missing"},
 		{"an unknown provider", whole + "providers: {sms: pigeon}\n", `providers.sms: must be one of twilio, mailbox, none, not "pigeon"`},
 		{"the mailbox for everybody", whole + "providers: {email: mailbox}\n", "providers.email: mailbox shows every code"},
+		{"the mailbox for the network", strings.Replace(whole, "https://proof.example.org", "http://localhost:8080", 1) + "listeners: {people: \"0.0.0.0:8080\"}\nproviders: {email: mailbox}\n", "providers.email: mailbox shows every code to whoever reaches 0.0.0.0:8080"},
+		{"a proxy that is everybody", whole + "listeners: {trusted_proxies: [\"::/0\"]}\n", "listeners.trusted_proxies[0]: is everybody"},
 		{"twilio without its section", whole + "providers: {sms: twilio}\n", "providers.sms: twilio needs the section twilio"},
 		{"two senders", whole + twilio("from: '+15005550006'\n  messaging_service_sid: MG00000000000000000000000000000000"), "c.yaml:9: twilio: exactly one of from and messaging_service_sid"},
 		{"a number without a plus", whole + twilio("from: 15005550006"), `c.yaml:12: twilio.from: must be a number in E.164 form, such as +15005550006, not "15005550006"`},

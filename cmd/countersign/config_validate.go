@@ -125,8 +125,11 @@ func (c *Config) validateListeners(r *report) {
 		r.mistake("listeners.cas", "must differ from listeners.people: what CAs may call is not for everybody")
 	}
 	for i, network := range c.Listeners.TrustedProxies {
-		if _, err := netip.ParsePrefix(network); err != nil {
-			r.mistake("listeners.trusted_proxies["+strconv.Itoa(i)+"]", "must be a network such as 10.0.0.0/8, not %q", network)
+		path := "listeners.trusted_proxies[" + strconv.Itoa(i) + "]"
+		if p, err := netip.ParsePrefix(network); err != nil {
+			r.mistake(path, "must be a network such as 10.0.0.0/8, not %q", network)
+		} else if p.Bits() == 0 {
+			r.mistake(path, "is everybody: any client could then name itself as it likes, and escape its limits")
 		}
 	}
 }
@@ -148,12 +151,20 @@ func (c *Config) validateProviders(r *report) {
 	for _, p := range []struct{ path, value string }{{"providers.email", c.Providers.Email}, {"providers.sms", c.Providers.SMS}} {
 		switch {
 		case p.value != providerMailbox:
+		case c.local() && !listensLocally(c.Listeners.People):
+			r.mistake(p.path, "mailbox shows every code to whoever reaches %s: let listeners.people be on this machine, such as 127.0.0.1:8080", c.Listeners.People)
 		case c.local():
 			r.warning(p.path, "mailbox sends nothing to anybody: it shows messages, codes included, on a page, to try things out")
 		default:
 			r.mistake(p.path, "mailbox shows every code to whoever opens its page: it is only for an origin on this machine (localhost)")
 		}
 	}
+}
+
+// listensLocally says whether nobody but this machine can connect to the address.
+func listensLocally(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && isLoopback(host)
 }
 
 func (c *Config) validateSMTP(r *report) {

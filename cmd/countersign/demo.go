@@ -53,6 +53,9 @@ const (
 
 // Run implements the subcommand.
 func (d demoCommand) Run(g *globals) (err error) {
+	if !listensLocally(d.Listen) {
+		return usagef("the demo shows every code and its CA's token to whoever reaches it: --listen on this machine, such as 127.0.0.1:8080, not %s", d.Listen)
+	}
 	dir, err := os.MkdirTemp("", "countersign-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo: %w", err)

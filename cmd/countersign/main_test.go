@@ -61,6 +61,16 @@ func TestConfigCheckExitsWithTwoAndNamesEveryLine(t *testing.T) {
 	contains(t, said, "no such file", "`countersign config example`")
 }
 
+func TestTheDemoIsForThisMachineAlone(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.org:80"} {
+		code, out, said := call(t, nil, "", "demo", "--listen", listen)
+		if code != exitUsage || out != "" {
+			t.Errorf("%s: %d %s", listen, code, out)
+		}
+		contains(t, said, "the demo shows every code and its CA's token")
+	}
+}
+
 func TestTheExitCodeOfWrongCalls(t *testing.T) {
 	for _, args := range [][]string{{}, {"nonsense"}, {"ca"}, {"ca", "add"}, {"config", "check", "--odd"}, {"version", "more"}} {
 		if code, out, said := call(t, nil, "", args...); code != exitUsage || out != "" || !strings.Contains(said, "--help") {
