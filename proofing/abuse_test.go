@@ -445,3 +445,28 @@ func TestNoCharacterHidesInAnIdentifier(t *testing.T) {
 		}
 	}
 }
+
+func TestACodeForAKnownNumberBindsItToNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.Policy.Profiles["sign"].RequireStart = false
+	w.prove(w.openAs("client", "first", "applicant@example.org"), "b", "sms", "+447400123456")
+	w.pass(time.Hour)
+	c := w.openAs("sign", "other", "other@example.org")
+	_, a, err := w.Begin(ctx, visit(c, "b"), "sms", "+447400123456") // of eight digits: it would authenticate
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	code := w.post.last(t, "sms_code").Code
+	c = w.prove(c, "b", "email", "") // now the case is another person's
+	c, a, err = w.Answer(ctx, visit(c, "b"), a.ID, code, "")
+	wantErr(t, "the short code", err, proofing.ErrAttemptOver)
+	if len(c.Evidence) != 1 || a.Status == proofing.AttemptPassed {
+		t.Errorf("a code of %d digits bound a number", len(code))
+	}
+	w.pass(time.Minute)
+	if c = w.prove(c, "b", "sms", "+447400123456"); len(w.post.last(t, "sms_code").Code) != 10 || len(c.Evidence) != 2 {
+		t.Errorf("a new code has %d digits", len(w.post.last(t, "sms_code").Code))
+	}
+}
