@@ -470,3 +470,34 @@ func TestACodeForAKnownNumberBindsItToNobodyElse(t *testing.T) {
 		t.Errorf("a new code has %d digits", len(w.post.last(t, "sms_code").Code))
 	}
 }
+
+func TestOneSpellingsRightAnswerEndsNoOthersRowOfFailures(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	open := func(thumbprint string) *proofing.Case {
+		r := request("device")
+		r.Applicant.Thumbprint, r.Identifier = thumbprint, proofing.Identifier{Type: "dns", Value: "host.example.org"}
+		c, _, err := w.Open(ctx, w.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := open("guesses")
+	_, a, err := w.Begin(ctx, visit(c, "b"), "email", "victim@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, _, err = w.Answer(ctx, visit(c, "b"), a.ID, "00000000", "")
+		wantErr(t, "a guess", err, proofing.ErrWrongAnswer)
+	}
+	w.prove(open("own"), "b", "email", "victim+own@example.org")
+	contact, err := w.Methods["email"].Check("victim@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.Unblock(ctx, w.ca.Name, contact); err != nil || n != 3 {
+		t.Errorf("the row of failures is %d long, want 3: %v", n, err)
+	}
+}
