@@ -445,3 +445,59 @@ func TestNoCharacterHidesInAnIdentifier(t *testing.T) {
 		}
 	}
 }
+
+func TestACodeForAKnownNumberBindsItToNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.Policy.Profiles["sign"].RequireStart = false
+	w.prove(w.openAs("client", "first", "applicant@example.org"), "b", "sms", "+447400123456")
+	w.pass(time.Hour)
+	c := w.openAs("sign", "other", "other@example.org")
+	_, a, err := w.Begin(ctx, visit(c, "b"), "sms", "+447400123456") // of eight digits: it would authenticate
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	code := w.post.last(t, "sms_code").Code
+	c = w.prove(c, "b", "email", "") // now the case is another person's
+	c, a, err = w.Answer(ctx, visit(c, "b"), a.ID, code, "")
+	wantErr(t, "the short code", err, proofing.ErrAttemptOver)
+	if len(c.Evidence) != 1 || a.Status == proofing.AttemptPassed {
+		t.Errorf("a code of %d digits bound a number", len(code))
+	}
+	w.pass(time.Minute)
+	if c = w.prove(c, "b", "sms", "+447400123456"); len(w.post.last(t, "sms_code").Code) != 10 || len(c.Evidence) != 2 {
+		t.Errorf("a new code has %d digits", len(w.post.last(t, "sms_code").Code))
+	}
+}
+
+func TestOneSpellingsRightAnswerEndsNoOthersRowOfFailures(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	open := func(thumbprint string) *proofing.Case {
+		r := request("device")
+		r.Applicant.Thumbprint, r.Identifier = thumbprint, proofing.Identifier{Type: "dns", Value: "host.example.org"}
+		c, _, err := w.Open(ctx, w.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := open("guesses")
+	_, a, err := w.Begin(ctx, visit(c, "b"), "email", "victim@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, _, err = w.Answer(ctx, visit(c, "b"), a.ID, "00000000", "")
+		wantErr(t, "a guess", err, proofing.ErrWrongAnswer)
+	}
+	w.prove(open("own"), "b", "email", "victim+own@example.org")
+	contact, err := w.Methods["email"].Check("victim@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.Unblock(ctx, w.ca.Name, contact); err != nil || n != 3 {
+		t.Errorf("the row of failures is %d long, want 3: %v", n, err)
+	}
+}

@@ -173,6 +173,9 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 	if err != nil {
 		return nil, nil, err
 	}
+	if a.Bound && !c.authenticates(known) {
+		return s.outdated(ctx, c.ID, attempt)
+	}
 	counter := s.failureKey(c.CA, a.Contact, known, a.Bound)
 	failures, _, err := s.Limiter.Add(ctx, counter, 1, 0)
 	if err != nil {
@@ -192,6 +195,9 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 		a := c.attempt(attempt)
 		if err := c.answerable(a, browser, link != "", now); err != nil {
 			return err
+		}
+		if a.Bound && !c.authenticates(known) {
+			return ErrAttemptOver
 		}
 		a.Tries--
 		var proved Evidence
@@ -221,6 +227,22 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 		s.Log.WarnContext(ctx, "failure counter not given back", "case", c.ID, "error", err)
 	}
 	return c, c.attempt(attempt), nil
+}
+
+// outdated ends an attempt that began for an address of the case's person, which it is
+// not any more. Its code is as short as one that authenticates may be, and too short
+// for one that binds (SP 800-63A 4.4.1.6; SP 800-63A-4 3.8).
+func (s *Service) outdated(ctx context.Context, id, attempt string) (*Case, *Attempt, error) {
+	c, err := s.update(ctx, id, func(c *Case, _ time.Time) error {
+		if a := c.attempt(attempt); a != nil && a.Status == AttemptOpen {
+			c.replace(a)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("end attempt: %w", err)
+	}
+	return c, c.attempt(attempt), ErrAttemptOver
 }
 
 // pass settles an attempt that was answered rightly: it leaves evidence, and

@@ -31,9 +31,10 @@ type Contact struct {
 	Prefix Secret `json:"prefix,omitempty"`
 }
 
-// counted is the address as limits count it. Most hosts deliver every case of a
-// name, and whatever follows a plus sign, to one mailbox; if a host does not, a few people
-// share a limit. Who an address belongs to is never decided by this form.
+// counted is the address as limits of sending count it. Most hosts deliver every case of
+// a name, and whatever follows a plus sign, to one mailbox; if a host does not, a few
+// people share a limit. Nothing else goes by this form: neither whose an address is, nor
+// the row of failures, which its owner's right answer ends.
 func (k Contact) counted() string {
 	address := k.Address.Reveal()
 	at := strings.LastIndexByte(address, '@')

@@ -99,7 +99,7 @@ func (s *Service) failureKey(ca string, contact Contact, known *Address, bound b
 	if bound && known != nil {
 		return "failures.bound." + known.ID
 	}
-	return "failures." + s.Hasher.Hex("failures", ca, string(contact.Channel), contact.counted())
+	return "failures." + s.Hasher.Hex("failures", ca, string(contact.Channel), contact.Address.Reveal())
 }
 
 // blocked says whether failures in a row have closed the address.
