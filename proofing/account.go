@@ -169,21 +169,16 @@ func (s *Service) AccountDeactivated(ctx context.Context, ca *Authority, thumbpr
 
 // eachCase edits every case of an applicant that is not over.
 func (s *Service) eachCase(ctx context.Context, applicant string, edit func(c *Case)) error {
-	for after := ""; ; {
-		page, next, err := s.Cases.List(ctx, Query{Index: "applicant", Value: applicant, After: after, Limit: 100})
+	for c, err := range s.casesOf(ctx, applicant) {
 		if err != nil {
-			return fmt.Errorf("list cases: %w", err)
+			return err
 		}
-		for _, c := range page {
-			if _, err := s.update(ctx, c.ID, func(c *Case, _ time.Time) error { edit(c); return nil }); err != nil && !errors.Is(err, ErrNotFound) {
-				return fmt.Errorf("change case: %w", err)
-			}
+		_, err = s.update(ctx, c.ID, func(c *Case, _ time.Time) error { edit(c); return nil })
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("change case: %w", err)
 		}
-		if next == "" {
-			return nil
-		}
-		after = next
 	}
+	return nil
 }
 
 // rekey moves the case to another key of its account. What was bound to the old

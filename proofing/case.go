@@ -209,6 +209,23 @@ func (c *Case) end(to Status, reason string, now time.Time, retention time.Durat
 		a.erase()
 	}
 	c.Outbox.Drop()
+	if to != CaseExpired && reason != "not_entitled" { // it was taken back, and serves no other
+		c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind == EffectShare })
+	}
+}
+
+// freeze holds the case where it is; attempts under way are void.
+func (c *Case) freeze(f Freeze) {
+	if c.Frozen != nil || c.Status.Over() {
+		return
+	}
+	c.Frozen = &f
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; a.Status == AttemptOpen {
+			c.replace(a)
+		}
+	}
+	c.Outbox.Drop()
 }
 
 // lapse lets time take effect, and says whether it has: a freeze that nobody

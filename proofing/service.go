@@ -249,20 +249,25 @@ func (s *Service) Revoke(ctx context.Context, id, reason string) (*Case, error) 
 	})
 }
 
-// Restore lifts a freeze, after the operator has made sure who spoke. An EV
-// case takes two operators, which this verb cannot see: it refuses.
+// Restore lifts a freeze, after the operator has made sure who spoke; a case that
+// is not frozen stays as it is. ErrClosed if the case is over, or if it is for EV: that takes
+// two operators, which this verb cannot see.
 func (s *Service) Restore(ctx context.Context, id string) (*Case, error) {
-	return s.update(ctx, id, func(c *Case, _ time.Time) error {
-		if p := s.Policy.Profiles[c.Profile]; p != nil && p.EV {
+	return s.update(ctx, id, func(c *Case, now time.Time) error {
+		if p := s.profileOf(c); c.Status.Over() || p != nil && p.EV {
 			return ErrClosed
 		}
 		c.Frozen = nil
+		for i := range c.Outbox.Effects { // what waited for this
+			c.Outbox.Effects[i].Due = now
+		}
 		return nil
 	})
 }
 
 // Disown freezes a case on the word of somebody who got one of its messages:
-// "this was not me". It may be called again; a case that is over stays as it is.
+// "this was not me". The cases that its evidence served follow. It may be called
+// again; a case that is over stays as it is.
 func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 	c, err := s.DisownedCase(ctx, ref)
 	if err != nil {
@@ -272,14 +277,8 @@ func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 		if c.Frozen != nil || c.Status.Over() {
 			return nil
 		}
-		c.Frozen = &Freeze{At: now, Until: now.Add(s.Policy.FreezeLifetime)}
-		for i := range c.Attempts {
-			if a := &c.Attempts[i]; a.Status == AttemptOpen {
-				a.Status = AttemptOver
-				a.erase()
-			}
-		}
-		c.Outbox.Drop()
+		c.freeze(Freeze{At: now, Until: now.Add(s.Policy.FreezeLifetime)})
+		c.Outbox.disown(now)
 		s.notify(c, "frozen", now)
 		return nil
 	})
@@ -361,9 +360,6 @@ func (c *Case) ChallengeStatus() string {
 	case CaseGranted:
 		return "valid"
 	case CaseOpen:
-		if len(c.Attempts) == 0 && !c.Started {
-			return "pending"
-		}
 		if len(c.Attempts) == 0 {
 			return "pending"
 		}
