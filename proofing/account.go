@@ -135,11 +135,7 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 			return fmt.Errorf("follow account key: %w", err)
 		}
 	}
-	return s.eachCase(ctx, old.Account, func(c *Case) {
-		if c.Applicant.Thumbprint != next.Thumbprint {
-			c.rekey(next.Thumbprint)
-		}
-	})
+	return s.eachCase(ctx, old.Account, func(c *Case) { c.rekey(next.Thumbprint) })
 }
 
 // AccountDeactivated ends every case of an account (RFC 8555 7.3.6), also when it
@@ -184,13 +180,14 @@ func (s *Service) eachCase(ctx context.Context, applicant string, edit func(c *C
 // rekey moves the case to another key of its account. What was bound to the old
 // key authorization and is not finished is void: its codes answer another question now.
 func (c *Case) rekey(thumbprint string) {
+	if c.Applicant.Thumbprint == thumbprint {
+		return
+	}
 	c.Applicant.Thumbprint = thumbprint
 	for i := range c.Attempts {
 		if a := &c.Attempts[i]; a.Status == AttemptOpen {
 			c.replace(a)
 		}
 	}
-	if c.Grant != nil {
-		c.Grant.Statement = ""
-	}
+	c.withhold() // it names the old key
 }

@@ -119,9 +119,6 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	if r.Applicant.Kind != ByNobody {
 		sum := s.natural(ca.Name, r.Applicant, id, profile.Name)
 		natural = sum[:]
-		if c, err := s.findNatural(ctx, natural); err == nil || !errors.Is(err, ErrNotFound) {
-			return s.found(ctx, c, err, contacts)
-		}
 	}
 	now := s.now()
 	c = &Case{
@@ -133,10 +130,21 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		Started: !profile.RequireStart || r.SelfService,
 		Retain:  now.Add(profile.CaseLifetime + profile.Retention),
 	}
-	err = s.Cases.Create(ctx, c.ID, c)
-	if errors.Is(err, ErrExists) && natural != nil { // two at once: the other one won
-		c, err := s.findNatural(ctx, natural)
-		return s.found(ctx, c, err, contacts)
+	// Of two at once one wins, and its case may have ended by the time the other
+	// looks for it: then the place is free again.
+	for range 5 {
+		if natural != nil {
+			there, err := s.findNatural(ctx, natural)
+			if err == nil {
+				there, err = s.found(ctx, there, r.Applicant, contacts)
+			}
+			if err == nil || !errors.Is(err, ErrNotFound) {
+				return there, false, err
+			}
+		}
+		if err = s.Cases.Create(ctx, c.ID, c); !errors.Is(err, ErrExists) {
+			break
+		}
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("open case: %w", err)
@@ -148,14 +156,20 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	return c, true, nil
 }
 
-// found is Open's answer with a case that is there already. The contacts that the CA
-// names now hold for it too: it may have been opened by a call that knew none.
-func (s *Service) found(ctx context.Context, c *Case, err error, contacts []Contact) (*Case, bool, error) {
-	if err != nil || !c.lacks(contacts) {
-		return c, false, err
+// found brings a case that is there already up to what is known now: its account may
+// ask by a new key, which a case that was being opened meanwhile has missed, and the
+// contacts that the CA names hold for a case that was opened by a call that knew none.
+func (s *Service) found(ctx context.Context, c *Case, a Applicant, contacts []Contact) (*Case, error) {
+	rekeyed := a.Kind == ByAccount && c.Applicant.Thumbprint != a.Thumbprint
+	if !rekeyed && !c.lacks(contacts) {
+		return c, nil
 	}
-	c, err = s.update(ctx, c.ID, func(c *Case, _ time.Time) error { return c.adopt(contacts) })
-	return c, false, err
+	return s.update(ctx, c.ID, func(c *Case, _ time.Time) error {
+		if rekeyed {
+			c.rekey(a.Thumbprint)
+		}
+		return c.adopt(contacts)
+	})
 }
 
 // Get returns a case of that authority; ErrNotFound for another's.
