@@ -157,7 +157,7 @@ func TestEMailAddresses(t *testing.T) {
 		"": "email_malformed", "applicant": "email_malformed", "@example.org": "email_malformed", "a@": "email_malformed",
 		"a@b@example.org": "email_malformed", "a..b@example.org": "email_malformed", `"a b"@example.org`: "email_malformed",
 		"a@example.org\r\nBcc: b@example.org": "email_malformed", "a\r\nBcc:b@example.org": "email_malformed", "a<b>@example.org": "email_malformed",
-		"a@localhost": "email_domain", "a@exa mple.org": "email_domain", "a@-example.org": "email_domain", "a@[127.0.0.1]": "email_domain",
+		"a@localhost": "email_domain", "a@exa mple.org": "email_domain", "a@-example.org": "email_domain", "a@[127.0.0.1]": "email_domain", "a@127.0.0.1": "email_domain", "a@example..org": "email_domain",
 		strings.Repeat("a", 65) + "@example.org":                                               "email_malformed",
 		strings.Repeat("a", 60) + "@" + strings.Repeat(strings.Repeat("b", 60)+".", 4) + "org": "email_too_long",
 	} {

@@ -19,6 +19,9 @@ type email struct{ codes }
 // confirmation code by e-mail.
 const emailLifetime = 24 * time.Hour
 
+// mailDomain reads names as idna.Lookup does, and empty and overlong labels as mistakes.
+var mailDomain = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+
 func (email) Name() string              { return "email" }
 func (email) Channel() proofing.Channel { return proofing.ChannelEmail }
 
@@ -38,8 +41,12 @@ func (email) Check(address string) (proofing.Contact, error) {
 	if !dotAtom(local) || len(local) > 64 {
 		return bad("email_malformed", "the part before the @ has characters that are not served")
 	}
-	ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(domain, "."))
-	if err != nil || !strings.Contains(ascii, ".") {
+	ascii, err := mailDomain.ToASCII(strings.TrimSuffix(domain, "."))
+	if err == nil { // what was not even text becomes a name that is none
+		ascii, err = mailDomain.ToASCII(ascii)
+	}
+	last := ascii[strings.LastIndexByte(ascii, '.')+1:]
+	if err != nil || last == ascii || strings.Trim(last, "0123456789") == "" { // a number at the end makes it an IP address
 		return bad("email_domain", "the part after the @ is not a domain name")
 	}
 	canonical := local + "@" + strings.ToLower(ascii)

@@ -135,11 +135,7 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 			return fmt.Errorf("follow account key: %w", err)
 		}
 	}
-	return s.eachCase(ctx, old.Account, func(c *Case) {
-		if c.Applicant.Thumbprint != next.Thumbprint {
-			c.rekey(next.Thumbprint)
-		}
-	})
+	return s.eachCase(ctx, old.Account, func(c *Case) { c.rekey(next.Thumbprint) })
 }
 
 // AccountDeactivated ends every case of an account (RFC 8555 7.3.6), also when it
@@ -169,33 +165,29 @@ func (s *Service) AccountDeactivated(ctx context.Context, ca *Authority, thumbpr
 
 // eachCase edits every case of an applicant that is not over.
 func (s *Service) eachCase(ctx context.Context, applicant string, edit func(c *Case)) error {
-	for after := ""; ; {
-		page, next, err := s.Cases.List(ctx, Query{Index: "applicant", Value: applicant, After: after, Limit: 100})
+	for c, err := range s.casesOf(ctx, applicant) {
 		if err != nil {
-			return fmt.Errorf("list cases: %w", err)
+			return err
 		}
-		for _, c := range page {
-			if _, err := s.update(ctx, c.ID, func(c *Case, _ time.Time) error { edit(c); return nil }); err != nil && !errors.Is(err, ErrNotFound) {
-				return fmt.Errorf("change case: %w", err)
-			}
+		_, err = s.update(ctx, c.ID, func(c *Case, _ time.Time) error { edit(c); return nil })
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("change case: %w", err)
 		}
-		if next == "" {
-			return nil
-		}
-		after = next
 	}
+	return nil
 }
 
 // rekey moves the case to another key of its account. What was bound to the old
 // key authorization and is not finished is void: its codes answer another question now.
 func (c *Case) rekey(thumbprint string) {
+	if c.Applicant.Thumbprint == thumbprint {
+		return
+	}
 	c.Applicant.Thumbprint = thumbprint
 	for i := range c.Attempts {
 		if a := &c.Attempts[i]; a.Status == AttemptOpen {
 			c.replace(a)
 		}
 	}
-	if c.Grant != nil {
-		c.Grant.Statement = ""
-	}
+	c.withhold() // it names the old key
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"iter"
 	"time"
 )
 
@@ -88,18 +88,61 @@ func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRe
 	return out, nil
 }
 
-// Siblings are the open cases of the same applicant, authority and profile: one
-// page shows them together, because evidence given once serves them all.
+// mostSiblings is how many cases one page shows.
+const mostSiblings = 100
+
+// Siblings are the cases of the same applicant, authority and profile that are
+// not over, a hundred at most: one page shows them together, because evidence
+// given once serves them all.
 func (s *Service) Siblings(ctx context.Context, c *Case) ([]*Case, error) {
-	if c.Applicant.ID == "" {
-		return nil, nil
+	var siblings []*Case
+	for o, err := range s.siblings(ctx, c) {
+		if err != nil {
+			return nil, err
+		}
+		if siblings = append(siblings, o); len(siblings) == mostSiblings {
+			break
+		}
 	}
-	all, _, err := s.Cases.List(ctx, Query{Index: "applicant", Value: c.Applicant.ID, Limit: 100})
-	if err != nil {
-		return nil, fmt.Errorf("list siblings: %w", err)
+	return siblings, nil
+}
+
+func (s *Service) siblings(ctx context.Context, c *Case) iter.Seq2[*Case, error] {
+	return func(yield func(*Case, error) bool) {
+		for o, err := range s.casesOf(ctx, c.Applicant.ID) {
+			if err == nil {
+				o.lapse(s.now(), s.retention(o))
+				if o.ID == c.ID || o.CA != c.CA || o.Profile != c.Profile || o.Status.Over() {
+					continue
+				}
+			}
+			if !yield(o, err) {
+				return
+			}
+		}
 	}
-	return slices.DeleteFunc(all, func(o *Case) bool {
-		o.lapse(s.now(), s.retention(o))
-		return o.ID == c.ID || o.CA != c.CA || o.Profile != c.Profile || o.Status.Over()
-	}), nil
+}
+
+// casesOf goes through the cases of an applicant that are not over. They may be
+// changed on the way. It ends with the first error.
+func (s *Service) casesOf(ctx context.Context, applicant string) iter.Seq2[*Case, error] {
+	return func(yield func(*Case, error) bool) {
+		if applicant == "" {
+			return
+		}
+		q := Query{Index: "applicant", Value: applicant, Limit: 100}
+		for more := true; more; more = q.After != "" {
+			page, next, err := s.Cases.List(ctx, q)
+			if err != nil {
+				yield(nil, fmt.Errorf("list cases of an applicant: %w", err))
+				return
+			}
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			q.After = next
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package proofing
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 )
@@ -87,51 +86,6 @@ type Grant struct {
 	StatementExpires time.Time `json:"statement_expires,omitzero"`
 }
 
-// AttemptStatus is where an attempt stands.
-type AttemptStatus string
-
-// The statuses of an attempt.
-const (
-	AttemptOpen   AttemptStatus = "open"
-	AttemptPassed AttemptStatus = "passed"
-	AttemptFailed AttemptStatus = "failed" // every code is spent
-	AttemptOver   AttemptStatus = "over"   // replaced by a later one
-)
-
-// Attempt is one try of a person at one method with one address.
-type Attempt struct {
-	ID      string          `json:"id"`
-	Method  string          `json:"method"`
-	Contact Contact         `json:"contact"`
-	Bound   bool            `json:"bound,omitempty"` // to the person, when it began
-	Browser string          `json:"browser"`         // hash of the browser that began it
-	Status  AttemptStatus   `json:"status"`
-	State   json.RawMessage `json:"state,omitempty"` // the method's own; erased at the end
-	// Message carries the code in force. It is kept, sealed, so that a resend
-	// sends the same code, and erased when the attempt ends.
-	Message  *Message  `json:"message,omitempty"`
-	Codes    int       `json:"codes"` // codes made so far
-	Sends    int       `json:"sends"` // messages of the code in force
-	Tries    int       `json:"tries"` // left for the code in force
-	Began    time.Time `json:"began"`
-	CodeAt   time.Time `json:"code_at"` // when the code in force was made
-	Expires  time.Time `json:"expires"` // of the code in force
-	NextSend time.Time `json:"next_send"`
-	Delivery Delivery  `json:"delivery"`
-}
-
-// Delivery is what is known of the message that carries the code in force.
-type Delivery struct {
-	// Status is "waiting", "sending", "accepted", "sent", "delivered",
-	// "undelivered", "failed" or "unknown".
-	Status string    `json:"status"`
-	Reason string    `json:"reason,omitempty"` // SendError.Reason of a failure
-	At     time.Time `json:"at"`
-}
-
-// erase forgets what an answer could be judged by.
-func (a *Attempt) erase() { a.State, a.Message = nil, nil }
-
 // Indexes implements Record. The unique entry lets one case stand for an
 // applicant, identifier and profile while it is pending or valid; a case that is over gives
 // the place free.
@@ -209,6 +163,23 @@ func (c *Case) end(to Status, reason string, now time.Time, retention time.Durat
 		a.erase()
 	}
 	c.Outbox.Drop()
+	if to != CaseExpired && reason != "not_entitled" { // it was taken back, and serves no other
+		c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind == EffectShare })
+	}
+}
+
+// freeze holds the case where it is; attempts under way are void.
+func (c *Case) freeze(f Freeze) {
+	if c.Frozen != nil || c.Status.Over() {
+		return
+	}
+	c.Frozen = &f
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; a.Status == AttemptOpen {
+			c.replace(a)
+		}
+	}
+	c.Outbox.Drop()
 }
 
 // lapse lets time take effect, and says whether it has: a freeze that nobody
@@ -235,31 +206,3 @@ func (c *Case) lapse(now time.Time, retention time.Duration) bool {
 
 // keep is the edit that changes nothing but what time has done.
 func keep(*Case, time.Time) error { return nil }
-
-// attempt returns the attempt with that id.
-func (c *Case) attempt(id string) *Attempt {
-	i := slices.IndexFunc(c.Attempts, func(a Attempt) bool { return a.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return &c.Attempts[i]
-}
-
-// Current is the open attempt of a method, if there is one.
-func (c *Case) Current(method string) *Attempt {
-	for i := len(c.Attempts) - 1; i >= 0; i-- {
-		if a := &c.Attempts[i]; a.Method == method && a.Status == AttemptOpen {
-			return a
-		}
-	}
-	return nil
-}
-
-// claim makes the case that browser's, or fails if it is another's.
-func (c *Case) claim(browser string) error {
-	if c.Browser != "" && c.Browser != browser {
-		return ErrClaimed
-	}
-	c.Browser = browser
-	return nil
-}

@@ -28,7 +28,8 @@
 //
 // A case may go from open to granted without review. Frozen is not a status but
 // lies over one: after "this was not me" a case keeps its status, moves no further and
-// authorizes nothing until it is restored, or ends when the freeze runs out.
+// authorizes nothing until it is restored, or ends when the freeze runs out. The cases
+// that its evidence served are frozen with it.
 //
 // What a CA sees of it (RFC 8555 7.1.6): open and review are pending, granted is
 // valid, refused is invalid, withdrawn is deactivated, expired and revoked are called so.

@@ -19,6 +19,14 @@ func (s *Service) workEffect(ctx context.Context, c *Case, e Effect) error {
 		case i < 0: // another worker was first
 		case failed == nil:
 			c.Outbox.Effects = slices.Delete(c.Outbox.Effects, i, i+1)
+			if e.Kind == EffectShare && c.Frozen != nil { // meanwhile: it must follow what was shared
+				c.Outbox.disown(now)
+			}
+		case errors.Is(failed, ErrFrozen):
+			if c.Frozen != nil { // or somebody has restored it since
+				c.Outbox.Effects[i].Due = c.Frozen.Until
+			}
+			failed = nil
 		default:
 			have := &c.Outbox.Effects[i]
 			have.Tries++
@@ -29,7 +37,11 @@ func (s *Service) workEffect(ctx context.Context, c *Case, e Effect) error {
 	return errors.Join(failed, err)
 }
 
+// applyEffect returns ErrFrozen for what must wait until the case is restored.
 func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (err error) {
+	if e.Kind == EffectDisown {
+		return s.spreadFreeze(ctx, c)
+	}
 	i := slices.IndexFunc(c.Evidence, func(ev Evidence) bool { return ev.ID == e.Event })
 	if i < 0 {
 		return nil
@@ -38,6 +50,9 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (err error
 	case EffectBind:
 		err = s.bind(ctx, c, c.Evidence[i])
 	case EffectShare:
+		if c.Frozen != nil {
+			return ErrFrozen
+		}
 		err = s.share(ctx, c, c.Evidence[i])
 	}
 	if err != nil {
@@ -47,8 +62,12 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (err error
 }
 
 // bind makes a confirmed address the person's. An address belongs to whoever
-// confirmed it last, and anew from then on: a number changes hands, and its new holder must
-// not inherit how long the old one had it. Applying it again, or late, changes nothing.
+// confirmed it last, and anew from then on: a number changes hands, and its new holder
+// must not inherit how long the old one had it. Applying it again, or late,
+// changes nothing.
+//
+// Whom an address was taken from stands in its record until their lists are
+// put right, so that a crash between the two leaves nothing behind.
 func (s *Service) bind(ctx context.Context, c *Case, e Evidence) error {
 	contact := Contact{Channel: e.Confirms(), Address: e.AddressOrNumber(), LineType: e.LineType}
 	if contact.Channel == "" {
@@ -56,13 +75,11 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence) error {
 	}
 	id := s.addressID(contact)
 	bound := &Address{ID: id, Person: c.Person, Event: e.ID, Contact: contact, BoundAt: e.At}
-	before := ""
 	err := s.Addresses.Create(ctx, id, bound)
 	if errors.Is(err, ErrExists) {
 		bound, err = s.Addresses.Update(ctx, id, func(a *Address) error {
-			before = ""
 			if a.Person != c.Person && a.BoundAt.Before(e.At) {
-				before = a.Person
+				a.Former = append(a.Former, a.Person)
 				a.Person, a.Event, a.BoundAt, a.Contact = c.Person, e.ID, e.At, contact
 			}
 			return nil
@@ -71,19 +88,37 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence) error {
 	if err != nil {
 		return fmt.Errorf("bind address: %w", err)
 	}
-	if before != "" {
-		_, err := s.People.Update(ctx, before, func(p *Person) error {
-			p.Bindings = slices.DeleteFunc(p.Bindings, func(b Binding) bool { return b.ID == id })
+	if bound.Person == c.Person { // it has not moved on since
+		if err := s.bindPerson(ctx, c.Person, Binding{ID: id, Event: bound.Event, Contact: bound.Contact, BoundAt: bound.BoundAt}); err != nil {
+			return err
+		}
+	}
+	return s.unbindFormer(ctx, bound)
+}
+
+// unbindFormer takes the address from the lists of those who had it.
+func (s *Service) unbindFormer(ctx context.Context, a *Address) error {
+	for _, former := range a.Former {
+		if former == a.Person {
+			continue // theirs again
+		}
+		_, err := s.People.Update(ctx, former, func(p *Person) error {
+			p.Bindings = slices.DeleteFunc(p.Bindings, func(b Binding) bool { return b.ID == a.ID })
 			return nil
 		})
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("unbind from former person: %w", err)
 		}
 	}
-	if bound.Person != c.Person {
-		return nil // it has moved on since
+	if len(a.Former) == 0 {
+		return nil
 	}
-	return s.bindPerson(ctx, c.Person, Binding{ID: id, Event: bound.Event, Contact: bound.Contact, BoundAt: bound.BoundAt})
+	done := a.Former
+	_, err := s.Addresses.Update(ctx, a.ID, func(a *Address) error {
+		a.Former = slices.DeleteFunc(a.Former, func(id string) bool { return slices.Contains(done, id) })
+		return nil
+	})
+	return err
 }
 
 func (s *Service) bindPerson(ctx context.Context, id string, b Binding) error {
@@ -101,14 +136,10 @@ func (s *Service) bindPerson(ctx context.Context, id string, b Binding) error {
 // share gives evidence to the applicant's other open cases under the same
 // profile: the person proves once and not once for each name.
 func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
-	if c.Frozen != nil {
-		return nil // it is in doubt who gave it
-	}
-	siblings, err := s.Siblings(ctx, c)
-	if err != nil {
-		return err
-	}
-	for _, o := range siblings {
+	for o, err := range s.siblings(ctx, c) {
+		if err != nil {
+			return err
+		}
 		if o.Status != CaseOpen {
 			continue
 		}
@@ -117,26 +148,51 @@ func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
 			return err
 		}
 		_, err = s.update(ctx, o.ID, func(o *Case, now time.Time) error {
-			if o.workable(c.Browser) != nil || len(o.Evidence) >= maxEvidence || slices.ContainsFunc(o.Evidence, func(have Evidence) bool { return have.ID == e.ID }) {
+			if !o.accepts(c, e) {
 				return nil
 			}
-			if own := o.Offered(e.Confirms()); own != nil && own.Address != e.AddressOrNumber() {
-				return nil // this case may only be proved at another address
-			}
-			if err := o.claim(c.Browser); err != nil {
-				return nil
-			}
-			if o.Person == "" {
-				o.Person = c.Person
-			}
-			if o.Person != c.Person {
-				return nil
-			}
+			o.Browser, o.Person = c.Browser, c.Person
 			o.Evidence = append(o.Evidence, e)
 			return s.progress(o, entry, now)
 		})
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("share with %s: %w", o.ID, err)
+		}
+	}
+	return nil
+}
+
+// accepts says whether evidence of another case may serve this one: it is at work, in
+// the same browser and by the same person if it has any, and may be proved at that address.
+func (c *Case) accepts(from *Case, e Evidence) bool {
+	if c.workable(from.Browser) != nil || c.Person != "" && c.Person != from.Person || len(c.Evidence) >= maxEvidence {
+		return false
+	}
+	own := c.Offered(e.Confirms())
+	return (own == nil || own.Address == e.AddressOrNumber()) && !c.has(e.ID)
+}
+
+// has says whether the event is among the case's evidence.
+func (c *Case) has(event string) bool {
+	return slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return e.ID == event })
+}
+
+// spreadFreeze freezes the cases that evidence of this one served: who says that
+// it was not them speaks of the answer, and not of one name.
+func (s *Service) spreadFreeze(ctx context.Context, c *Case) error {
+	for o, err := range s.siblings(ctx, c) {
+		if err != nil {
+			return err
+		}
+		if c.Frozen == nil || o.Frozen != nil || !slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return o.has(e.ID) }) {
+			continue
+		}
+		_, err := s.update(ctx, o.ID, func(o *Case, _ time.Time) error {
+			o.freeze(*c.Frozen)
+			return nil
+		})
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("freeze %s: %w", o.ID, err)
 		}
 	}
 	return nil

@@ -75,6 +75,9 @@ func checkDNSName(name string) error {
 			return errors.New("names are letters, digits and hyphens; write others as A-labels (xn--…)")
 		}
 	}
+	if strings.Trim(labels[len(labels)-1], "0123456789") == "" { // RFC 1123 2.1
+		return errors.New("a name whose last label is a number is an address")
+	}
 	return nil
 }
 

@@ -56,6 +56,8 @@ type EffectKind string
 const (
 	EffectBind  EffectKind = "bind"  // the confirmed address becomes the person's
 	EffectShare EffectKind = "share" // evidence serves the applicant's other open cases
+	// EffectDisown freezes the cases that evidence of this one served.
+	EffectDisown EffectKind = "disown"
 )
 
 // NextDue is when the first of the entries is due.
@@ -80,6 +82,13 @@ func (o *Outbox) Drop() {
 	o.Messages = slices.DeleteFunc(o.Messages, func(m Outgoing) bool {
 		return m.Code() && m.State == MessagePending
 	})
+}
+
+// disown sees to it that a freeze follows the evidence of the case.
+func (o *Outbox) disown(now time.Time) {
+	if !slices.ContainsFunc(o.Effects, func(e Effect) bool { return e.Kind == EffectDisown }) {
+		o.Effects = append(o.Effects, Effect{ID: string(EffectDisown), Kind: EffectDisown, Due: now})
+	}
 }
 
 // message returns the outgoing message with that id.

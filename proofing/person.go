@@ -44,6 +44,8 @@ type Address struct {
 	Event   string    `json:"event"` // the evidence that bound it
 	Contact Contact   `json:"contact"`
 	BoundAt time.Time `json:"bound_at"`
+	// Former are the persons whose lists may still have the address.
+	Former []string `json:"former,omitempty"`
 }
 
 // Indexes implements Record.

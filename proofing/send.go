@@ -111,19 +111,26 @@ func backoff(sends int) time.Duration {
 }
 
 // delivered records what is known of a message on the attempt that it carries a
-// code for, if that code is still in force.
+// code for, if that code is still in force. A provider's later word may have
+// come before the outcome of the call that it is about, and stays.
 func (c *Case) delivered(m *Outgoing, d Delivery) {
-	if a := c.attempt(m.Attempt); a != nil && a.messageID() == m.ID {
-		a.Delivery = d
+	a := c.attempt(m.Attempt)
+	if a == nil || a.messageID() != m.ID || slices.Contains([]string{"sent", "delivered", "undelivered"}, a.Delivery.Status) {
+		return
 	}
+	a.Delivery = d
 }
 
 // Delivered records a provider's later word on a message. Words may come twice
-// and out of order; a final one is not taken back.
+// and out of order; a final one is not taken back, and one that has no meaning here is
+// passed over. ErrNotFound if no case has such a message.
 func (s *Service) Delivered(ctx context.Context, message, status, reason string) error {
 	id, _, ok := cutRef(message)
 	if !ok {
 		return ErrNotFound
+	}
+	if _, known := deliveryRank[status]; !known {
+		return nil
 	}
 	_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
 		i := slices.IndexFunc(c.Attempts, func(a Attempt) bool { return a.messageID() == message })

@@ -119,9 +119,6 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	if r.Applicant.Kind != ByNobody {
 		sum := s.natural(ca.Name, r.Applicant, id, profile.Name)
 		natural = sum[:]
-		if c, err := s.findNatural(ctx, natural); err == nil || !errors.Is(err, ErrNotFound) {
-			return s.found(ctx, c, err, contacts)
-		}
 	}
 	now := s.now()
 	c = &Case{
@@ -133,10 +130,21 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		Started: !profile.RequireStart || r.SelfService,
 		Retain:  now.Add(profile.CaseLifetime + profile.Retention),
 	}
-	err = s.Cases.Create(ctx, c.ID, c)
-	if errors.Is(err, ErrExists) && natural != nil { // two at once: the other one won
-		c, err := s.findNatural(ctx, natural)
-		return s.found(ctx, c, err, contacts)
+	// Of two at once one wins, and its case may have ended by the time the other
+	// looks for it: then the place is free again.
+	for range 5 {
+		if natural != nil {
+			there, err := s.findNatural(ctx, natural)
+			if err == nil {
+				there, err = s.found(ctx, there, r.Applicant, contacts)
+			}
+			if err == nil || !errors.Is(err, ErrNotFound) {
+				return there, false, err
+			}
+		}
+		if err = s.Cases.Create(ctx, c.ID, c); !errors.Is(err, ErrExists) {
+			break
+		}
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("open case: %w", err)
@@ -148,14 +156,20 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	return c, true, nil
 }
 
-// found is Open's answer with a case that is there already. The contacts that the CA
-// names now hold for it too: it may have been opened by a call that knew none.
-func (s *Service) found(ctx context.Context, c *Case, err error, contacts []Contact) (*Case, bool, error) {
-	if err != nil || !c.lacks(contacts) {
-		return c, false, err
+// found brings a case that is there already up to what is known now: its account may
+// ask by a new key, which a case that was being opened meanwhile has missed, and the
+// contacts that the CA names hold for a case that was opened by a call that knew none.
+func (s *Service) found(ctx context.Context, c *Case, a Applicant, contacts []Contact) (*Case, error) {
+	rekeyed := a.Kind == ByAccount && c.Applicant.Thumbprint != a.Thumbprint
+	if !rekeyed && !c.lacks(contacts) {
+		return c, nil
 	}
-	c, err = s.update(ctx, c.ID, func(c *Case, _ time.Time) error { return c.adopt(contacts) })
-	return c, false, err
+	return s.update(ctx, c.ID, func(c *Case, _ time.Time) error {
+		if rekeyed {
+			c.rekey(a.Thumbprint)
+		}
+		return c.adopt(contacts)
+	})
 }
 
 // Get returns a case of that authority; ErrNotFound for another's.
@@ -249,20 +263,25 @@ func (s *Service) Revoke(ctx context.Context, id, reason string) (*Case, error) 
 	})
 }
 
-// Restore lifts a freeze, after the operator has made sure who spoke. An EV
-// case takes two operators, which this verb cannot see: it refuses.
+// Restore lifts a freeze, after the operator has made sure who spoke; a case that
+// is not frozen stays as it is. ErrClosed if the case is over, or if it is for EV: that takes
+// two operators, which this verb cannot see.
 func (s *Service) Restore(ctx context.Context, id string) (*Case, error) {
-	return s.update(ctx, id, func(c *Case, _ time.Time) error {
-		if p := s.Policy.Profiles[c.Profile]; p != nil && p.EV {
+	return s.update(ctx, id, func(c *Case, now time.Time) error {
+		if p := s.profileOf(c); c.Status.Over() || p != nil && p.EV {
 			return ErrClosed
 		}
 		c.Frozen = nil
+		for i := range c.Outbox.Effects { // what waited for this
+			c.Outbox.Effects[i].Due = now
+		}
 		return nil
 	})
 }
 
 // Disown freezes a case on the word of somebody who got one of its messages:
-// "this was not me". It may be called again; a case that is over stays as it is.
+// "this was not me". The cases that its evidence served follow. It may be called
+// again; a case that is over stays as it is.
 func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 	c, err := s.DisownedCase(ctx, ref)
 	if err != nil {
@@ -272,14 +291,8 @@ func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 		if c.Frozen != nil || c.Status.Over() {
 			return nil
 		}
-		c.Frozen = &Freeze{At: now, Until: now.Add(s.Policy.FreezeLifetime)}
-		for i := range c.Attempts {
-			if a := &c.Attempts[i]; a.Status == AttemptOpen {
-				a.Status = AttemptOver
-				a.erase()
-			}
-		}
-		c.Outbox.Drop()
+		c.freeze(Freeze{At: now, Until: now.Add(s.Policy.FreezeLifetime)})
+		c.Outbox.disown(now)
 		s.notify(c, "frozen", now)
 		return nil
 	})
@@ -361,9 +374,6 @@ func (c *Case) ChallengeStatus() string {
 	case CaseGranted:
 		return "valid"
 	case CaseOpen:
-		if len(c.Attempts) == 0 && !c.Started {
-			return "pending"
-		}
 		if len(c.Attempts) == 0 {
 			return "pending"
 		}

@@ -108,6 +108,7 @@ func TestWhatIsAskedForWronglyIsRefusedByName(t *testing.T) {
 		{"a bare label", "device", "dns", "localhost", "identifier_malformed"},
 		{"a name in Unicode", "device", "dns", "bücher.example", "identifier_malformed"},
 		{"an empty label", "device", "dns", "a..example", "identifier_malformed"},
+		{"an address as a name", "device", "dns", "192.0.2.1", "identifier_malformed"},
 		{"a bad address", "device", "ip", "300.1.1.1", "identifier_malformed"},
 		{"an address with a zone", "device", "ip", "fe80::1%eth0", "identifier_malformed"},
 		{"a bad mail address", "client", "email", "nobody", "identifier_malformed"},

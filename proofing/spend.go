@@ -10,8 +10,9 @@ import (
 
 // spendSend counts one message against every limit that it falls under, the
 // narrowest first. When one is met, what was spent on the others is given back, so that
-// a person who asks too often does not use up the authority's day.
-func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, client string) error {
+// a person who asks too often does not use up the authority's day. So it is by
+// giveBack, for whoever sends nothing after all.
+func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, client string) (giveBack func(), err error) {
 	l := s.Policy.Limits
 	address := s.Hasher.Hex("limit address", string(contact.Channel), contact.counted())
 	day := s.now().Format("2006-01-02")
@@ -26,7 +27,7 @@ func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, clien
 	messages, money := l.CAMessagesDay, l.CASpendDayMicros
 	ca, err := s.Authority(ctx, c.CA)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if ca.DailyMessages > 0 {
 		messages = ca.DailyMessages
@@ -38,7 +39,7 @@ func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, clien
 	if price := s.price(contact); price > 0 {
 		spends = append(spends, spend{"ca_spend", "ca.spend." + c.CA + "." + day, price, money, 48 * time.Hour})
 	}
-	return s.spendAll(ctx, spends)
+	return func() { s.giveBack(ctx, spends) }, s.spendAll(ctx, spends)
 }
 
 // spend is one count against one limit.
@@ -73,16 +74,21 @@ func (s *Service) spendAll(ctx context.Context, spends []spend) error {
 		if total <= sp.most {
 			continue
 		}
-		for _, back := range spends[:i+1] {
-			// Failing to give back overcounts, which is safe.
-			_, _, _ = s.Limiter.Add(ctx, back.key, -back.n, back.window)
-		}
+		s.giveBack(ctx, spends[:i+1])
 		if sp.limit == "ca_messages" || sp.limit == "ca_spend" {
 			resets = s.now().Truncate(24 * time.Hour).Add(24 * time.Hour)
 		}
 		return &LimitError{Limit: sp.limit, Until: resets}
 	}
 	return nil
+}
+
+// giveBack undoes spends, also for a caller who has left. What fails to be given
+// back is counted too much, which is safe.
+func (s *Service) giveBack(ctx context.Context, spends []spend) {
+	for _, sp := range spends {
+		_, _, _ = s.Limiter.Add(context.WithoutCancel(ctx), sp.key, -sp.n, sp.window)
+	}
 }
 
 func (s *Service) price(c Contact) int64 {

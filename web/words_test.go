@@ -36,7 +36,7 @@ func TestEveryClosedListHasWords(t *testing.T) {
 	lists := map[string][]string{
 		"limit":    listed(t, "error.go", "// Limit is from a closed list", "Limit string"),
 		"reason":   listed(t, "error.go", "// Reason is from a closed list", "Reason string"),
-		"delivery": listed(t, "case.go", `// Status is "waiting"`, "Status string"),
+		"delivery": listed(t, "attempt.go", `// Status is "waiting"`, "Status string"),
 	}
 	lists["delivery"] = append(lists["delivery"], "waiting")
 	for _, row := range answers {

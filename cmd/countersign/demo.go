@@ -12,9 +12,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -65,7 +67,7 @@ func (d demoCommand) Run(g *globals) (err error) {
 		d.Listen = "127.0.0.1:0"
 	}
 	l, err := net.Listen("tcp", d.Listen)
-	if err != nil && !d.Auto { // the usual port is taken: any other will do
+	if errors.Is(err, syscall.EADDRINUSE) { // any other port will do
 		fmt.Fprintf(g.stderr, "countersign: %v; taking a free port\n", err)
 		l, err = net.Listen("tcp", "127.0.0.1:0")
 	}
@@ -78,7 +80,8 @@ func (d demoCommand) Run(g *globals) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, demo.app.close()) }()
-	ctx, stop := context.WithCancel(g.ctx)
+	// The end of the terminal ends the demo too, or its folder would stay.
+	ctx, stop := signal.NotifyContext(g.ctx, syscall.SIGHUP)
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- demo.app.serve(ctx, []endpoint{{name: "demo", listener: l, handler: demo.handler()}}) }()

@@ -151,7 +151,8 @@ func checkListener(ctx context.Context, part, address, path string) checkup {
 		u.err = err2
 		return u
 	}
-	resp, err2 := http.DefaultClient.Do(req)
+	direct := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // a proxy of the environment is not ours to ask
+	resp, err2 := direct.Do(req)
 	if err2 != nil {
 		u.err = fmt.Errorf("%s can neither be listened at (%w) nor answers (%w)", address, err, err2)
 		return u

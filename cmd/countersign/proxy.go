@@ -31,11 +31,11 @@ func (a *app) clientAddress(next http.Handler) http.Handler {
 		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 		client := peer.Addr().Unmap()
 		for _, hop := range slices.Backward(hops) {
-			ip, err := netip.ParseAddr(strings.TrimSpace(hop))
-			if err != nil {
+			ip, ok := parseHop(strings.TrimSpace(hop))
+			if !ok {
 				break
 			}
-			if client = ip.Unmap(); !isTrusted(client) {
+			if client = ip; !isTrusted(client) {
 				break
 			}
 		}
@@ -43,4 +43,14 @@ func (a *app) clientAddress(next http.Handler) http.Handler {
 		r.RemoteAddr = net.JoinHostPort(client.String(), "0")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// parseHop reads one element of X-Forwarded-For: an address, which some proxies
+// write with a port, and an IPv6 one with brackets.
+func parseHop(hop string) (netip.Addr, bool) {
+	if withPort, err := netip.ParseAddrPort(hop); err == nil {
+		return withPort.Addr().Unmap().WithZone(""), true
+	}
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
+	return ip.Unmap().WithZone(""), err == nil
 }

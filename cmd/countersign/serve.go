@@ -65,34 +65,34 @@ const (
 )
 
 // serve listens at every endpoint, works off the outbox, and stops when ctx
-// ends: it takes no new requests, finishes those that it accepted, and lets go of the
-// messages that it had claimed.
+// ends: it takes no new requests, finishes those that it accepted, and then the
+// messages that it has in hand.
 func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
-	ctx, stop := context.WithCancel(ctx)
+	listeners, err := listen(endpoints)
+	if err != nil {
+		return err
+	}
+	// The work goes on until the last request has been answered: what that stored is sent too.
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	var background sync.WaitGroup
+	background.Go(func() { a.service.Work(working) })
+	background.Go(func() { a.watchRing(working) })
 	var servers []*http.Server
 	failed := make(chan error, len(endpoints))
-	for _, e := range endpoints {
-		l, err := e.listen()
-		if err != nil {
-			return errors.Join(err, shutdown(servers))
-		}
+	for i, e := range endpoints {
 		s := &http.Server{
 			Handler: e.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		}
 		servers = append(servers, s)
-		a.log.Info("listening", "for", e.name, "address", l.Addr().String())
+		a.log.Info("listening", "for", e.name, "address", listeners[i].Addr().String())
 		go func() {
-			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serve %s: %w", e.name, err)
 			}
 		}()
 	}
-	var background sync.WaitGroup
-	background.Go(func() { a.service.Work(ctx) })
-	background.Go(func() { a.watchRing(ctx) })
-	var err error
 	select {
 	case <-ctx.Done():
 		a.log.Info("stopping")
@@ -105,27 +105,58 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	return err
 }
 
-// shutdown lets the servers finish what they accepted.
+// listen opens all endpoints or none, so that nobody is served by half of the program.
+func listen(endpoints []endpoint) (listeners []net.Listener, err error) {
+	for _, e := range endpoints {
+		l, err := e.listen()
+		if err != nil {
+			for _, l := range listeners {
+				_ = l.Close()
+			}
+			return nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+// shutdown lets the servers finish what they accepted, and cuts off what takes
+// too long: the store is closed next.
 func shutdown(servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	var errs []error
-	for _, s := range servers {
-		errs = append(errs, s.Shutdown(ctx))
+	errs := make([]error, len(servers))
+	var all sync.WaitGroup
+	for i, s := range servers {
+		all.Go(func() {
+			if errs[i] = s.Shutdown(ctx); errs[i] != nil {
+				errs[i] = errors.Join(fmt.Errorf("stop: %w", errs[i]), s.Close())
+			}
+		})
 	}
+	all.Wait()
 	return errors.Join(errs...)
 }
 
 // watchRing reads the key ring again when `countersign keys rotate` has changed
-// it beside us.
+// it beside us. What cannot be read is tried again until it can: an operator mends
+// the mode of a file without touching its content.
 func (a *app) watchRing(ctx context.Context) {
 	var seen time.Time
+	said := ""
 	for tick := time.NewTicker(ringInterval); ; {
-		if info, err := os.Stat(a.config.Store.KeyRing); err == nil && !info.ModTime().Equal(seen) {
-			if err := a.storage.ring.Reload(); err != nil {
-				a.log.Error("key ring cannot be read again; the keys in memory stay", "error", err)
+		info, err := os.Stat(a.config.Store.KeyRing)
+		if err == nil && !info.ModTime().Equal(seen) {
+			if err = a.storage.ring.Reload(); err == nil {
+				seen = info.ModTime()
 			}
-			seen = info.ModTime()
+		}
+		if err != nil && err.Error() != said {
+			a.log.Error("key ring cannot be read again; the keys in memory stay", "error", err)
+		}
+		said = ""
+		if err != nil {
+			said = err.Error()
 		}
 		select {
 		case <-ctx.Done():

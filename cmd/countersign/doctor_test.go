@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// lines are what the doctor says, by part.
+func (d *desk) doctor(wantCode int) map[string]string {
+	d.t.Helper()
+	out, _ := d.run(wantCode, "doctor")
+	said := map[string]string{}
+	for line := range strings.Lines(out) {
+		if fields := strings.Fields(line); len(fields) > 1 {
+			said[fields[1]] = strings.TrimSpace(line)
+		}
+	}
+	return said
+}
+
+func (d *desk) expect(said map[string]string, part, mark, words string) {
+	d.t.Helper()
+	if line := said[part]; !strings.HasPrefix(line, mark) || !strings.Contains(line, words) {
+		d.t.Errorf("%s: %q, want %s with %q", part, line, mark, words)
+	}
+}
+
+// newPatient is a desk whose addresses nothing listens at.
+func newPatient(t *testing.T) *desk {
+	t.Helper()
+	d := newDesk(t)
+	text, err := os.ReadFile(d.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{"people: 127.0.0.1:8080", "cas: 127.0.0.1:8081"} {
+		l := localListener(t)
+		name, _, _ := strings.Cut(address, " ")
+		text = bytes.Replace(text, []byte(address), []byte(name+" "+l.Addr().String()), 1)
+		l.Close()
+	}
+	if err := os.WriteFile(d.config, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestTheDoctorOnAProgramThatIsNotRunning(t *testing.T) {
+	d := newPatient(t)
+	d.expect(d.doctor(exitOK), "store", "warn", "is not there yet")
+	d.addCA("alpha")
+	said := d.doctor(exitOK)
+	d.expect(said, "config", "ok", "c.yaml")
+	d.expect(said, "store", "ok", "opens, writes and reads")
+	d.expect(said, "email", "ok", "mailbox page")
+	d.expect(said, "clock", "warn", "no configured part tells the time")
+	d.expect(said, "people", "ok", "is free: the service is not running")
+}
+
+func TestTheDoctorOnAStoreWithoutItsKeys(t *testing.T) {
+	d := newPatient(t)
+	d.addCA("alpha")
+	for _, c := range []struct {
+		words string
+		spoil func(ring string) error
+	}{
+		{"0600", func(ring string) error { return os.Chmod(ring, 0o644) }},
+		{"key ring", func(ring string) error { return os.WriteFile(ring, []byte("{"), 0o600) }},
+		{"is missing", os.Remove},
+	} {
+		if err := c.spoil(d.dir + "/s.keys"); err != nil {
+			t.Fatal(err)
+		}
+		d.expect(d.doctor(exitFailure), "store", "FAIL", c.words)
+		_ = os.Chmod(d.dir+"/s.keys", 0o600)
+	}
+}
+
+func TestTheDoctorOnListeners(t *testing.T) {
+	check := func(address, path string) checkup { return checkListener(t.Context(), "cas", address, path) }
+	l := localListener(t)
+	address := l.Addr().String()
+	if u := func() checkup { l.Close(); return check(address, "/") }(); u.err != nil || !strings.Contains(u.detail, "free") {
+		t.Errorf("a free address: %+v", u)
+	}
+	l = localListener(t)
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/openapi.yaml" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		fmt.Fprint(w, strings.Repeat("x", 5000))
+	})}
+	go func() { _ = s.Serve(l) }()
+	defer s.Close()
+	if u := check(l.Addr().String(), "/openapi.yaml"); u.err != nil || !strings.Contains(u.detail, "answers") {
+		t.Errorf("one that answers: %+v", u)
+	}
+	if u := check(l.Addr().String(), "/"); u.err == nil || !strings.Contains(u.err.Error(), "404") {
+		t.Errorf("another program: %+v", u)
+	}
+	mute := localListener(t)
+	defer mute.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if u := checkListener(ctx, "cas", mute.Addr().String(), "/"); u.err == nil || !strings.Contains(u.err.Error(), "neither") {
+		t.Errorf("one that says nothing: %+v", u)
+	}
+	if u := check("nonsense", "/"); u.err == nil {
+		t.Errorf("no address: %+v", u)
+	}
+}
+
+func TestTheDoctorOnProviders(t *testing.T) {
+	closed := localListener(t)
+	host, port, _ := net.SplitHostPort(closed.Addr().String())
+	closed.Close()
+	c, lines := read(smtp(fmt.Sprintf("host: %s\n  port: %s", host, port)))
+	if c == nil {
+		t.Fatal(lines)
+	}
+	c.Providers.Email, c.SMTP.Host, c.SMTP.TLS, c.SMTP.AllowPlaintext = "smtp", host, "none", true
+	_, _ = fmt.Sscan(port, &c.SMTP.Port)
+	found := false
+	for _, u := range checkProviders(t.Context(), c, time.Now) {
+		if u.part == "email" {
+			found = true
+			if u.err == nil {
+				t.Errorf("a mail server that is not there: %+v", u)
+			}
+		}
+	}
+	if !found {
+		t.Error("nothing is said of the mail server")
+	}
+}
+
+func TestTheDoctorOnTheClock(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for skew, fine := range map[time.Duration]bool{0: true, 30 * time.Second: true, -30 * time.Second: true, 31 * time.Second: false, -time.Hour: false} {
+		if u := checkClock(now.Add(skew), now, "a provider"); (u.err == nil) != fine {
+			t.Errorf("%v away: %+v", skew, u)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package proofing
+
+import "time"
+
+// pass settles an attempt that was answered rightly: it leaves evidence, and
+// what other records must learn of it.
+func (s *Service) pass(c *Case, a *Attempt, e Evidence, known *Address, person string, now time.Time) {
+	a.Status = AttemptPassed
+	c.Outbox.settle(a.messageID())
+	a.erase()
+	e.ID, e.At = a.ID, now
+	if c.authenticates(known) {
+		c.Person = known.Person
+		if known.BoundAt.Before(now) {
+			e.BoundAt = known.BoundAt
+		}
+	} else if c.Person == "" {
+		c.Person = person
+	}
+	c.Evidence = append(c.Evidence, e)
+	c.Outbox.Effects = append(c.Outbox.Effects,
+		Effect{ID: "bind." + e.ID, Kind: EffectBind, Due: now, Event: e.ID},
+		Effect{ID: "share." + e.ID, Kind: EffectShare, Due: now, Event: e.ID})
+}
+
+// authenticates says whether an address speaks for the case's person: it is bound
+// to them, or to somebody while the case has nobody yet. An address that is bound
+// to another person authenticates nobody here. It may have changed hands,
+// and confirming it then binds it anew.
+func (c *Case) authenticates(known *Address) bool {
+	return known != nil && (c.Person == "" || c.Person == known.Person)
+}
+
+// progress moves an open case as far as its evidence carries it.
+func (s *Service) progress(c *Case, entry *RegistryEntry, now time.Time) error {
+	p := s.profileOf(c)
+	if c.Status != CaseOpen || p == nil || c.Frozen != nil {
+		return nil
+	}
+	assessment := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
+	if len(p.Unmet(assessment, c.Evidence)) > 0 {
+		return nil
+	}
+	basis, entitled := c.entitlement(entry)
+	switch {
+	case !entitled && p.ReviewEntitlement:
+		c.move(CaseReview, "not_entitled", now, now.Add(p.CaseLifetime))
+	case !entitled:
+		c.end(CaseRefused, "not_entitled", now, p.Retention)
+	case p.Approvals > 0:
+		c.move(CaseReview, "approvals", now, now.Add(p.CaseLifetime))
+	default:
+		s.grant(c, p, assessment, basis, now)
+	}
+	return nil
+}
+
+// grant makes the case valid, with everything that the CA will rely on.
+func (s *Service) grant(c *Case, p *Profile, a Assessment, basis string, now time.Time) {
+	expires := now.Add(p.GrantLifetime)
+	c.Grant = &Grant{
+		At: now, Expires: expires, RecheckAfter: p.recheck(now, expires),
+		Entitlement: basis, PolicyDigest: s.Policy.Digest, Assessment: a,
+	}
+	c.move(CaseGranted, "", now, expires)
+	c.Retain = c.Expires.Add(p.Retention)
+	s.notify(c, "granted", now)
+}
+
+// notify tells everybody on whose address the case rests, also if they confirmed
+// it in another case of the applicant: they must hear of this one too.
+func (s *Service) notify(c *Case, kind string, now time.Time) {
+	ctx := s.messageContext(c)
+	ctx.Lang = c.Lang
+	told := map[Secret]bool{}
+	for _, k := range c.confirmed() {
+		if k.Channel != ChannelEmail || told[k.Address] {
+			continue // notices go by mail: a text message costs money and says too little
+		}
+		told[k.Address] = true
+		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
+			Message: Message{
+				ID: c.ID + "." + NewToken().Reveal()[:12], Kind: kind, Channel: k.Channel, To: k.Address,
+				Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx,
+			},
+			State: MessagePending, Due: now, Expires: now.Add(72 * time.Hour),
+		})
+	}
+}
