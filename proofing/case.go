@@ -63,8 +63,10 @@ type Case struct {
 	Person   string     `json:"person,omitempty"`
 	Attempts []Attempt  `json:"attempts,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
-	Grant    *Grant     `json:"grant,omitempty"`
-	Outbox   Outbox     `json:"outbox,omitempty"`
+	// Unbound are the events whose address did not become the person's: Person.admits.
+	Unbound []string `json:"unbound,omitempty"`
+	Grant   *Grant   `json:"grant,omitempty"`
+	Outbox  Outbox   `json:"outbox,omitempty"`
 }
 
 // Freeze is somebody's word that it was not them.
@@ -182,24 +184,23 @@ func (c *Case) freeze(f Freeze) {
 	c.Outbox.Drop()
 }
 
-// lapse lets time take effect, and says whether it has: a freeze that nobody
-// lifted ends the case, and so does the end of the time that its status gives it,
-// whichever came first.
+// lapse lets time take effect, and says whether it has: the end of the time that
+// its status gives it ends a case, and so does a freeze that nobody lifted. A frozen case
+// ends as disowned in either way: whoever relied on it must hear why.
 func (c *Case) lapse(now time.Time, retention time.Duration) bool {
-	disowned := c.Frozen != nil && !now.Before(c.Frozen.Until)
+	over := c.Expires
+	if c.Frozen != nil && c.Frozen.Until.Before(over) {
+		over = c.Frozen.Until
+	}
 	switch {
-	case c.Status.Over():
+	case c.Status.Over() || now.Before(over):
 		return false
-	case disowned && !c.Expires.Before(c.Frozen.Until):
-		to := CaseRefused
-		if c.Status == CaseGranted {
-			to = CaseRevoked
-		}
-		c.end(to, "disowned", c.Frozen.Until, retention)
-	case !now.Before(c.Expires):
-		c.end(CaseExpired, "expired", c.Expires, retention)
+	case c.Frozen == nil:
+		c.end(CaseExpired, "expired", over, retention)
+	case c.Status == CaseGranted:
+		c.end(CaseRevoked, "disowned", over, retention)
 	default:
-		return false
+		c.end(CaseRefused, "disowned", over, retention)
 	}
 	return true
 }

@@ -12,13 +12,16 @@ import (
 // workEffect applies one effect to other records and then takes it off the case.
 // One that fails is tried again, later each time.
 func (s *Service) workEffect(ctx context.Context, c *Case, e Effect) error {
-	failed := s.applyEffect(ctx, c, e)
+	unbound, failed := s.applyEffect(ctx, c, e)
 	_, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
 		i := slices.IndexFunc(c.Outbox.Effects, func(have Effect) bool { return have.ID == e.ID })
 		switch {
 		case i < 0: // another worker was first
 		case failed == nil:
 			c.Outbox.Effects = slices.Delete(c.Outbox.Effects, i, i+1)
+			if unbound {
+				c.Unbound = append(c.Unbound, e.Event)
+			}
 			if e.Kind == EffectShare && c.Frozen != nil { // meanwhile: it must follow what was shared
 				c.Outbox.disown(now)
 			}
@@ -37,28 +40,31 @@ func (s *Service) workEffect(ctx context.Context, c *Case, e Effect) error {
 	return errors.Join(failed, err)
 }
 
-// applyEffect returns ErrFrozen for what must wait until the case is restored.
-func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (err error) {
+// applyEffect returns ErrFrozen for what must wait until the case is restored, and
+// unbound for a binding that the person did not admit.
+func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (unbound bool, err error) {
 	if e.Kind == EffectDisown {
-		return s.spreadFreeze(ctx, c)
+		return false, s.spreadFreeze(ctx, c)
 	}
 	i := slices.IndexFunc(c.Evidence, func(ev Evidence) bool { return ev.ID == e.Event })
 	if i < 0 {
-		return nil
+		return false, nil
 	}
 	switch e.Kind {
 	case EffectBind:
-		err = s.bind(ctx, c, c.Evidence[i])
+		var bound bool
+		bound, err = s.bind(ctx, c, c.Evidence[i])
+		unbound = err == nil && !bound
 	case EffectShare:
 		if c.Frozen != nil {
-			return ErrFrozen
+			return false, ErrFrozen
 		}
 		err = s.share(ctx, c, c.Evidence[i])
 	}
 	if err != nil {
-		return fmt.Errorf("effect %s: %w", e.Kind, err)
+		return false, fmt.Errorf("effect %s: %w", e.Kind, err)
 	}
-	return nil
+	return unbound, nil
 }
 
 // bind makes a confirmed address the person's. An address belongs to whoever
@@ -68,14 +74,22 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (err error
 //
 // Whom an address was taken from stands in its record until their lists are
 // put right, so that a crash between the two leaves nothing behind.
-func (s *Service) bind(ctx context.Context, c *Case, e Evidence) error {
+//
+// It returns false, and binds nothing, where Person.admits says so.
+func (s *Service) bind(ctx context.Context, c *Case, e Evidence) (bool, error) {
 	contact := Contact{Channel: e.Confirms(), Address: e.AddressOrNumber(), LineType: e.LineType}
 	if contact.Channel == "" {
-		return nil
+		return true, nil
 	}
 	id := s.addressID(contact)
+	// The person's list comes first: it is the one place at which two cases that
+	// bind at once meet, and nothing counts before the address itself says whose it is.
+	admitted, err := s.bindPerson(ctx, c, Binding{ID: id, Event: e.ID, Contact: contact, BoundAt: e.At})
+	if err != nil || !admitted {
+		return false, err
+	}
 	bound := &Address{ID: id, Person: c.Person, Event: e.ID, Contact: contact, BoundAt: e.At}
-	err := s.Addresses.Create(ctx, id, bound)
+	err = s.Addresses.Create(ctx, id, bound)
 	if errors.Is(err, ErrExists) {
 		bound, err = s.Addresses.Update(ctx, id, func(a *Address) error {
 			if a.Person != c.Person && a.BoundAt.Before(e.At) {
@@ -86,14 +100,14 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence) error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("bind address: %w", err)
+		return false, fmt.Errorf("bind address: %w", err)
 	}
-	if bound.Person == c.Person { // it has not moved on since
-		if err := s.bindPerson(ctx, c.Person, Binding{ID: id, Event: bound.Event, Contact: bound.Contact, BoundAt: bound.BoundAt}); err != nil {
-			return err
+	if bound.Person != c.Person { // it has moved on since
+		if err := s.unlist(ctx, c.Person, id); err != nil {
+			return false, err
 		}
 	}
-	return s.unbindFormer(ctx, bound)
+	return true, s.unbindFormer(ctx, bound)
 }
 
 // unbindFormer takes the address from the lists of those who had it.
@@ -102,12 +116,8 @@ func (s *Service) unbindFormer(ctx context.Context, a *Address) error {
 		if former == a.Person {
 			continue // theirs again
 		}
-		_, err := s.People.Update(ctx, former, func(p *Person) error {
-			p.Bindings = slices.DeleteFunc(p.Bindings, func(b Binding) bool { return b.ID == a.ID })
-			return nil
-		})
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("unbind from former person: %w", err)
+		if err := s.unlist(ctx, former, a.ID); err != nil {
+			return err
 		}
 	}
 	if len(a.Former) == 0 {
@@ -121,16 +131,66 @@ func (s *Service) unbindFormer(ctx context.Context, a *Address) error {
 	return err
 }
 
-func (s *Service) bindPerson(ctx context.Context, id string, b Binding) error {
-	p := &Person{ID: id, Created: s.now(), Bindings: []Binding{b}}
-	err := s.People.Create(ctx, id, p)
-	if errors.Is(err, ErrExists) {
-		_, err = s.People.Update(ctx, id, func(p *Person) error { p.bind(b); return nil })
-	}
-	if err != nil {
-		return fmt.Errorf("bind to person: %w", err)
+// unlist takes an address from a person's list.
+func (s *Service) unlist(ctx context.Context, person, address string) error {
+	_, err := s.People.Update(ctx, person, func(p *Person) error {
+		p.Bindings = slices.DeleteFunc(p.Bindings, func(b Binding) bool { return b.ID == address })
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("unbind from person: %w", err)
 	}
 	return nil
+}
+
+// bindPerson puts an address on the list of the case's person, who may be new, if
+// they admit it.
+func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (admitted bool, err error) {
+	authenticated := s.authenticated(c)
+	p := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{b}}
+	admitted = true
+	err = s.People.Create(ctx, p.ID, p)
+	if errors.Is(err, ErrExists) {
+		_, err = s.People.Update(ctx, p.ID, func(p *Person) error {
+			if admitted = p.admits(b, c, authenticated); admitted {
+				p.bind(b)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return false, fmt.Errorf("bind to person: %w", err)
+	}
+	return admitted, nil
+}
+
+// authenticated says whether an event of the case authenticated its person.
+func (s *Service) authenticated(c *Case) bool {
+	p := s.profileOf(c)
+	return p != nil && Assess(p.Framework, s.Policy.OperatorFacts, s.now(), c.Evidence).AAL != nil
+}
+
+// Release takes an address from whoever has it, and ends its row of failures: the
+// next code to it binds it anew. It is for an operator who has made sure who
+// asks: the way out for somebody who has lost the number that is theirs here. Calling
+// it again finishes what a crash left half done; released is false if it was nobody's.
+func (s *Service) Release(ctx context.Context, contact Contact) (released bool, err error) {
+	known, err := s.address(ctx, contact)
+	if err != nil || known == nil {
+		return false, err
+	}
+	if _, err := s.endFailures(ctx, s.failureKey("", contact, known, true)); err != nil {
+		return false, err
+	}
+	for _, person := range append(known.Former, known.Person) {
+		if err := s.unlist(ctx, person, known.ID); err != nil {
+			return false, err
+		}
+	}
+	if err := s.Addresses.Delete(ctx, known.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		return false, fmt.Errorf("release address: %w", err)
+	}
+	return true, nil
 }
 
 // share gives evidence to the applicant's other open cases under the same

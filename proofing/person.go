@@ -29,6 +29,23 @@ func (p *Person) Indexes() []Index { return nil }
 // ExpiresAt implements Record: a person stays until erased.
 func (p *Person) ExpiresAt() time.Time { return time.Time{} }
 
+// admits says whether an address may become the person's by what the case proves.
+// Whoever adds to what a person has must first authenticate with what they have
+// (SP 800-63B 6.1.2.1; SP 800-63B-4 4.1.2.1), or a thief of a mailbox would add a number of
+// their own and be the person from then on. A person who is of this case alone
+// has nothing yet to authenticate with, and neither has one without a number.
+func (p *Person) admits(b Binding, c *Case, authenticated bool) bool {
+	if authenticated {
+		return true
+	}
+	elsewhere := slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return c.has(have.Event) })
+	if len(elsewhere) == 0 || slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.ID == b.ID }) {
+		return true
+	}
+	return b.Contact.Channel == ChannelPhone &&
+		!slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.Contact.Channel == ChannelPhone })
+}
+
 // bind adds a binding, once.
 func (p *Person) bind(b Binding) {
 	if !slices.ContainsFunc(p.Bindings, func(have Binding) bool { return have.ID == b.ID }) {

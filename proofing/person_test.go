@@ -102,3 +102,82 @@ func TestAKnownNumberThatComesFirstTellsWhoItIs(t *testing.T) {
 		t.Errorf("the person has %+v, %v; want three addresses", p, err)
 	}
 }
+
+// TestAMailboxAloneAddsNoNumber is the thief of a mailbox: they can confirm its
+// address and a number of their own, and are not the person for that.
+func TestAMailboxAloneAddsNoNumber(t *testing.T) {
+	w := newWorld(t)
+	mine := w.openAs("client", "mine", "victim@example.org")
+	mine = w.prove(w.prove(mine, "b", "email", ""), "b", "sms", "+447400123456")
+	w.pass(time.Hour)
+	theirs := w.openAs("client", "theirs", "victim@example.org")
+	theirs = w.prove(w.prove(theirs, "thief", "email", ""), "thief", "sms", "+447400654321")
+	if aal(theirs) != 0 {
+		t.Errorf("the thief's first code: AAL %d", aal(theirs))
+	}
+	w.pass(time.Hour)
+	again := w.openAs("client", "again", "victim@example.org")
+	again = w.prove(w.prove(again, "thief", "email", ""), "thief", "sms", "+447400654321")
+	if aal(again) != 0 {
+		t.Errorf("the thief's number authenticates at AAL %d", aal(again))
+	}
+	p, err := w.People.Get(t.Context(), mine.Person)
+	if err != nil || len(p.Bindings) != 2 {
+		t.Errorf("the victim has %+v, %v; want their own two addresses", p, err)
+	}
+	if again = w.reload(again); len(again.Unbound) != 1 {
+		t.Errorf("the page cannot say why: %v", again.Unbound)
+	}
+}
+
+// TestWhoAuthenticatesMayAddANumber is the person with their old number at hand.
+func TestWhoAuthenticatesMayAddANumber(t *testing.T) {
+	w := newWorld(t)
+	c := w.openAs("client", "first", "me@example.org")
+	w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+	w.pass(time.Hour)
+	c = w.openAs("sign", "second", "me@example.org")
+	if _, err := w.StartChallenge(t.Context(), w.ca, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	c = w.prove(c, "b", "sms", "+447400123456") // authenticates
+	c = w.prove(c, "b", "sms", "+447400654321") // binds
+	c = w.prove(c, "b", "email", "")
+	if c = w.reload(c); c.Status != proofing.CaseGranted || len(c.Unbound) != 0 {
+		t.Fatalf("%s, not bound: %v", c.Status, c.Unbound)
+	}
+	w.pass(time.Hour)
+	c = w.openAs("client", "third", "me@example.org")
+	c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400654321")
+	if aal(c) != 1 {
+		t.Errorf("the added number: AAL %d, want 1", aal(c))
+	}
+}
+
+// TestAReleasedNumberMakesRoomForAnother is the person who has lost their number and
+// has spoken with the operator.
+func TestAReleasedNumberMakesRoomForAnother(t *testing.T) {
+	w := newWorld(t)
+	c := w.openAs("client", "first", "me@example.org")
+	w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+	lost := proofing.Contact{Channel: proofing.ChannelPhone, Address: "+447400123456"}
+	for _, want := range []bool{true, false} {
+		if released, err := w.Release(t.Context(), lost); err != nil || released != want {
+			t.Errorf("release: %v, %v; want %v", released, err, want)
+		}
+	}
+	for _, account := range []string{"second", "third"} {
+		w.pass(time.Hour)
+		c = w.openAs("client", account, "me@example.org")
+		c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400654321")
+	}
+	if aal(c) != 1 {
+		t.Errorf("the new number: AAL %d, want 1", aal(c))
+	}
+	w.pass(time.Hour)
+	c = w.openAs("client", "fourth", "me@example.org")
+	c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+	if aal(c) != 0 {
+		t.Errorf("the released number still authenticates at AAL %d", aal(c))
+	}
+}

@@ -121,27 +121,40 @@ func (s *Service) blocked(ctx context.Context, c *Case, contact Contact, known *
 }
 
 // Unblock ends the row of failures at an address, for an operator who has spoken
-// with its owner, and returns how long the row was.
+// with its owner, and returns how long the row was. An authenticator that was
+// closed by failures must be bound anew (SP 800-63B-4 3.2.2), so a bound address is
+// released: the next code to it confirms it and authenticates nobody.
 func (s *Service) Unblock(ctx context.Context, ca string, contact Contact) (failures int64, err error) {
+	if failures, err = s.endFailures(ctx, s.failureKey(ca, contact, nil, false)); err != nil {
+		return failures, err
+	}
 	known, err := s.address(ctx, contact)
+	if err != nil || known == nil {
+		return failures, err
+	}
+	key := s.failureKey(ca, contact, known, true)
+	n, _, err := s.Limiter.Add(ctx, key, 0, 0)
 	if err != nil {
-		return 0, err
+		return failures, fmt.Errorf("unblock: %w", err)
 	}
-	keys := []string{s.failureKey(ca, contact, nil, false)}
-	if known != nil {
-		keys = append(keys, s.failureKey(ca, contact, known, true))
+	if n >= s.Policy.Limits.FailuresInRow {
+		_, err = s.Release(ctx, contact)
+	} else {
+		n, err = s.endFailures(ctx, key)
 	}
-	for _, key := range keys {
-		n, _, err := s.Limiter.Add(ctx, key, 0, 0)
-		if err == nil && n > 0 {
-			_, _, err = s.Limiter.Add(ctx, key, -n, 0)
-		}
-		if err != nil {
-			return failures, fmt.Errorf("unblock: %w", err)
-		}
-		failures += n
+	return failures + n, err
+}
+
+// endFailures sets a row of failures to nothing and returns how long it was.
+func (s *Service) endFailures(ctx context.Context, key string) (int64, error) {
+	n, _, err := s.Limiter.Add(ctx, key, 0, 0)
+	if err == nil && n > 0 {
+		_, _, err = s.Limiter.Add(ctx, key, -n, 0)
 	}
-	return failures, nil
+	if err != nil {
+		return 0, fmt.Errorf("end row of failures: %w", err)
+	}
+	return n, nil
 }
 
 // address is the record of whose an address is; nil if it is nobody's.

@@ -189,7 +189,7 @@ func TestWhatTimeDidFirstStaysDoneHoweverLateSomebodyLooks(t *testing.T) {
 	w.pass(2 * time.Hour)
 	early := w.reload(c)
 	w.pass(48 * time.Hour)
-	if late := w.reload(c); late.Status != early.Status || late.Status != proofing.CaseExpired {
+	if late := w.reload(c); late.Status != early.Status || late.Status != proofing.CaseRevoked {
 		t.Errorf("two hours later %s, two days later %s", early.Status, late.Status)
 	}
 }

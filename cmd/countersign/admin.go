@@ -83,6 +83,15 @@ func (a *admin) contact(method, address string) (proofing.Contact, error) {
 	return c, err
 }
 
+// anyContact is contact for an address that is either an e-mail address or a number.
+func (a *admin) anyContact(address string) (proofing.Contact, error) {
+	method := methodSMS
+	if strings.Contains(address, "@") {
+		method = methodEmail
+	}
+	return a.contact(method, address)
+}
+
 // inputFault turns the service's word on what was typed into a usage error.
 func inputFault(err error) error {
 	if input, ok := errors.AsType[*proofing.InputError](err); ok {

@@ -101,7 +101,7 @@ func TestTheDemoEndsWithItsTerminal(t *testing.T) {
 func TestTheDemoSaysWhatItCannotListenAt(t *testing.T) {
 	_, said, dir, stop := startDemo(t, "--listen", "nonsense")
 	time.Sleep(50 * time.Millisecond)
-	if code := stop(); code != exitFailure {
+	if code := stop(); code != exitUsage {
 		t.Errorf("exit %d", code)
 	}
 	contains(t, said.String(), "nonsense")

@@ -1,7 +1,5 @@
 package main
 
-import "strings"
-
 type limitsCommand struct {
 	Unblock unblockCommand `cmd:"" help:"Let an address be used again after too many wrong answers in a row."`
 }
@@ -16,11 +14,7 @@ func (c *unblockCommand) Run(g *globals) error {
 		if _, err := a.living(c.CA); err != nil {
 			return err
 		}
-		method := methodSMS
-		if strings.Contains(c.Address, "@") {
-			method = methodEmail
-		}
-		contact, err := a.contact(method, c.Address)
+		contact, err := a.anyContact(c.Address)
 		if err != nil {
 			return err
 		}
@@ -32,7 +26,7 @@ func (c *unblockCommand) Run(g *globals) error {
 			a.say("%s was not blocked: there were no wrong answers in a row", contact.Shown)
 			return nil
 		}
-		a.say("%s may be used again; wrong answers in a row before: %d", contact.Shown, n)
+		a.say("%s may be used again; wrong answers in a row before: %d. If it was bound to a person and closed, it is bound anew by its next code, which authenticates nobody", contact.Shown, n)
 		return nil
 	})
 }

@@ -37,6 +37,7 @@ type commands struct {
 	CA       caCommand       `cmd:"" name:"ca" help:"Manage the certificate authorities that may call."`
 	Registry registryCommand `cmd:"" help:"Say who may have certificates for which identifiers."`
 	Case     caseCommand     `cmd:"" help:"Look at requests, restore a frozen one, revoke one."`
+	Address  addressCommand  `cmd:"" help:"Take an address from a person who has lost it."`
 	Limits   limitsCommand   `cmd:"" help:"Lift a block."`
 	Keys     keysCommand     `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
 	Backup   backupCommand   `cmd:"" help:"Copy the store to a new file, while it is in use."`
