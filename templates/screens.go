@@ -97,6 +97,9 @@ type Begun struct {
 
 // Again is an attempt that confirmed a number, to be used once more.
 type Again struct {
+	// Foreign: the number was not bound, because the person has another one; it
+	// is that one which must be used.
+	Foreign bool
 	Attempt string // empty if the number was confirmed elsewhere, and must be named again
 	Shown   string
 	AAL     string // the level that the profile demands

@@ -144,6 +144,7 @@ func (w work) again(c *proofing.Case, m proofing.Method) *templates.Again {
 	for _, a := range c.Attempts {
 		if a.Method == m.Name() && a.Status == proofing.AttemptPassed {
 			again.Attempt, again.Shown = a.ID, a.Contact.Shown
+			again.Foreign = slices.Contains(c.Unbound, a.ID)
 		}
 	}
 	return again
