@@ -45,7 +45,7 @@ type screen struct {
 func tab(t testing.TB, s screen) context.Context {
 	t.Helper()
 	options := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
-	options = append(options, chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+	options = append(options, chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profileDir(t)),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("accept-lang", s.lang))
 	alloc, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
@@ -68,6 +68,18 @@ func tab(t testing.TB, s screen) context.Context {
 	setup = append(setup, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
 	run(t, ctx, setup)
 	return ctx
+}
+
+// profileDir is a folder for one browser. What a dying browser still writes there is no
+// fault of the test, so nobody minds if it cannot be removed at once.
+func profileDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "countersign-browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func run(t testing.TB, ctx context.Context, actions ...chromedp.Action) {

@@ -184,6 +184,9 @@ func (c *Case) freeze(f Freeze) {
 	c.Outbox.Drop()
 }
 
+// reasonDisowned is why a case ended that somebody said was not theirs.
+const reasonDisowned = "disowned"
+
 // lapse lets time take effect, and says whether it has: the end of the time that
 // its status gives it ends a case, and so does a freeze that nobody lifted. A frozen case
 // ends as disowned in either way: whoever relied on it must hear why.
@@ -198,9 +201,9 @@ func (c *Case) lapse(now time.Time, retention time.Duration) bool {
 	case c.Frozen == nil:
 		c.end(CaseExpired, "expired", over, retention)
 	case c.Status == CaseGranted:
-		c.end(CaseRevoked, "disowned", over, retention)
+		c.end(CaseRevoked, reasonDisowned, over, retention)
 	default:
-		c.end(CaseRefused, "disowned", over, retention)
+		c.end(CaseRefused, reasonDisowned, over, retention)
 	}
 	return true
 }

@@ -44,7 +44,10 @@ func (s *Service) workEffect(ctx context.Context, c *Case, e Effect) error {
 // unbound for a binding that the person did not admit.
 func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (unbound bool, err error) {
 	if e.Kind == EffectDisown {
-		return false, s.spreadFreeze(ctx, c)
+		return false, errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c))
+	}
+	if c.Status.Over() && c.Reason == reasonDisowned {
+		return false, nil // nothing is to follow from it
 	}
 	i := slices.IndexFunc(c.Evidence, func(ev Evidence) bool { return ev.ID == e.Event })
 	if i < 0 {
@@ -52,6 +55,9 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (unbound b
 	}
 	switch e.Kind {
 	case EffectBind:
+		if c.Frozen != nil {
+			return false, ErrFrozen
+		}
 		var bound bool
 		bound, err = s.bind(ctx, c, c.Evidence[i])
 		unbound = err == nil && !bound
@@ -182,15 +188,36 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 	if _, err := s.endFailures(ctx, s.failureKey("", contact, known, true)); err != nil {
 		return false, err
 	}
-	for _, person := range append(known.Former, known.Person) {
-		if err := s.unlist(ctx, person, known.ID); err != nil {
-			return false, err
+	return true, s.release(ctx, known)
+}
+
+func (s *Service) release(ctx context.Context, a *Address) error {
+	for _, person := range append(a.Former, a.Person) {
+		if err := s.unlist(ctx, person, a.ID); err != nil {
+			return err
 		}
 	}
-	if err := s.Addresses.Delete(ctx, known.ID); err != nil && !errors.Is(err, ErrNotFound) {
-		return false, fmt.Errorf("release address: %w", err)
+	if err := s.Addresses.Delete(ctx, a.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("release address: %w", err)
 	}
-	return true, nil
+	return nil
+}
+
+// unbindDisowned takes back what a disowned case has bound: whoever was tricked into
+// answering must not leave their address with somebody else's person.
+func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
+	for _, e := range c.Evidence {
+		a, err := s.address(ctx, Contact{Channel: e.Confirms(), Address: e.AddressOrNumber()})
+		if err != nil {
+			return err
+		}
+		if a != nil && a.Event == e.ID {
+			if err := s.release(ctx, a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // share gives evidence to the applicant's other open cases under the same

@@ -181,3 +181,25 @@ func TestAReleasedNumberMakesRoomForAnother(t *testing.T) {
 		t.Errorf("the released number still authenticates at AAL %d", aal(c))
 	}
 }
+
+// TestADisownedCaseBindsNothing is the owner of a number who was tricked into reading
+// out a code, and then says that it was not them.
+func TestADisownedCaseBindsNothing(t *testing.T) {
+	w := newWorld(t)
+	theirs := w.openAs("client", "tricked", "thief@example.org")
+	theirs = w.prove(w.prove(theirs, "thief", "email", ""), "thief", "sms", "+447400123456")
+	if _, err := w.Disown(t.Context(), proofing.Secret(theirs.ID+"."+theirs.Disown.Reveal())); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	w.pass(25 * time.Hour)
+	w.work()
+	if theirs = w.reload(theirs); theirs.Status != proofing.CaseRevoked {
+		t.Errorf("a day later: %s", theirs.Status)
+	}
+	mine := w.openAs("client", "mine", "owner@example.org")
+	mine = w.prove(w.prove(mine, "b", "sms", "+447400123456"), "b", "email", "")
+	if mine.Person == theirs.Person || aal(mine) != 0 {
+		t.Errorf("the owner became the thief's person (%v) at AAL %d", mine.Person == theirs.Person, aal(mine))
+	}
+}
