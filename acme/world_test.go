@@ -336,6 +336,7 @@ func (w *world) disown(t testing.TB, id string) {
 	if _, err := w.Disown(context.Background(), proofing.Secret(ref)); err != nil {
 		t.Fatal(err)
 	}
+	w.work(t)
 }
 
 func path(o object) string { return "/v1/preauthorizations/" + o.text("id") }

@@ -61,10 +61,10 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	if a.Bound && !c.authenticates(known) {
+	if c.tooShort(a, known) {
 		return s.outdated(ctx, c.ID, attempt)
 	}
-	counter := s.failureKey(c.CA, a.Contact, known, a.Bound)
+	counter := s.failureKey(c.CA, a.Contact, known, a.Bound && c.authenticates(known))
 	failures, _, err := s.Limiter.Add(ctx, counter, 1, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("count failures: %w", err)
@@ -84,7 +84,7 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 		if err := c.answerable(a, browser, link != "", now); err != nil {
 			return err
 		}
-		if a.Bound && !c.authenticates(known) {
+		if c.tooShort(a, known) {
 			return ErrAttemptOver
 		}
 		a.Tries--
@@ -117,9 +117,14 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 	return c, c.attempt(attempt), nil
 }
 
-// outdated ends an attempt that began for an address of the case's person, which it is
-// not any more. Its code is as short as one that authenticates may be, and too short
-// for one that binds (SP 800-63A 4.4.1.6; SP 800-63A-4 3.8).
+// tooShort says whether the attempt's code was made for a number of the case's
+// person, which it is not any more. Such a code is as short as one that
+// authenticates may be, and too short for one that binds (SP 800-63A 4.4.1.6; SP 800-63A-4 3.8).
+func (c *Case) tooShort(a *Attempt, known *Address) bool {
+	return a.Bound && a.Contact.Channel == ChannelPhone && !c.authenticates(known)
+}
+
+// outdated ends an attempt whose code is tooShort.
 func (s *Service) outdated(ctx context.Context, id, attempt string) (*Case, *Attempt, error) {
 	c, err := s.update(ctx, id, func(c *Case, _ time.Time) error {
 		if a := c.attempt(attempt); a != nil && a.Status == AttemptOpen {

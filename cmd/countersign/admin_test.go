@@ -362,9 +362,9 @@ func TestKeysRotateAndOldRecordsStayReadable(t *testing.T) {
 	}
 	contains(t, before, keys[1].ID, "signs")
 	_, said = d.run(exitFailure, "keys", "prune")
-	contains(t, said, "1 records are still sealed under older keys", "`countersign keys reseal` does that")
+	contains(t, said, "2 records are still sealed under older keys", "`countersign keys reseal` does that")
 	_, said = d.run(exitOK, "keys", "reseal")
-	contains(t, said, "resealed 1 records")
+	contains(t, said, "resealed 2 records")
 	_, said = d.run(exitUsage, "keys", "prune", "--retired-for", "1h")
 	contains(t, said, "--retired-for must be at least 1d")
 	_, said = d.run(exitOK, "keys", "prune")
@@ -417,6 +417,8 @@ func TestABackupBringsTheStoreBack(t *testing.T) {
 	}
 	_, said = d.run(exitFailure, "restore", file, "--overwrite")
 	contains(t, said, "does not open it: put the copy there that belongs to the backup")
+	_, said = d.run(exitUsage, "ca", "list")
+	contains(t, said, keys+" is not the key ring of the store", "put the right copy there", "nothing was written")
 }
 
 func TestCommandsWorkBesideAServerThatHasTheStoreOpen(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/store"
 )
 
@@ -48,11 +47,12 @@ func (c *restoreCommand) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	return g.administer(false, func(a *admin) error {
-		if _, _, err := a.service.Authorities.List(a.ctx, proofing.Query{Index: "all", Below: "\x7f", Limit: 1}); err != nil {
-			return fmt.Errorf("%s is restored, but the key ring %s does not open it: put the copy there that belongs to the backup: %w", config.Store.Path, config.Store.KeyRing, err)
-		}
+	err = g.administer(false, func(a *admin) error {
 		a.say("restored %s from %s; what happened since that backup is gone", config.Store.Path, c.File)
 		return nil
 	})
+	if errors.Is(err, store.ErrForeignRing) {
+		return fmt.Errorf("%s is restored, but the key ring %s does not open it: put the copy there that belongs to the backup", config.Store.Path, config.Store.KeyRing)
+	}
+	return err
 }

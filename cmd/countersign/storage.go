@@ -37,6 +37,12 @@ func openStore(ctx context.Context, c StoreConfig, makeIt bool, now func() time.
 	if err != nil {
 		return nil, err
 	}
+	if err := store.Claim(ctx, kv, ring); err != nil {
+		if errors.Is(err, store.ErrForeignRing) {
+			err = usageError{fmt.Errorf("%s is not the key ring of the store %s: put the right copy there; nothing was written (%w)", c.KeyRing, c.Path, err)}
+		}
+		return nil, errors.Join(err, kv.Close())
+	}
 	return &storage{kv: kv, ring: ring, made: missing}, nil
 }
 
