@@ -203,3 +203,34 @@ func TestADisownedCaseBindsNothing(t *testing.T) {
 		t.Errorf("the owner became the thief's person (%v) at AAL %d", mine.Person == theirs.Person, aal(mine))
 	}
 }
+
+// TestAnUnblockedNumberIsBoundAnew closes a bound number by failures and lets an
+// operator open it again.
+func TestAnUnblockedNumberIsBoundAnew(t *testing.T) {
+	w := newWorld(t)
+	w.Policy.Limits.FailuresInRow = 3
+	c := w.openAs("client", "first", "me@example.org")
+	w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+	w.pass(time.Hour)
+	c = w.openAs("client", "second", "me@example.org")
+	c = w.prove(c, "b", "email", "")
+	_, a, err := w.Begin(t.Context(), visit(c, "b"), "sms", "+447400123456")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, "00000000", "")
+		wantErr(t, "a wrong answer", err, proofing.ErrWrongAnswer)
+	}
+	_, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, "00000000", "")
+	wantErr(t, "one more", err, proofing.ErrBlocked)
+	number := proofing.Contact{Channel: proofing.ChannelPhone, Address: "+447400123456"}
+	if n, err := w.Unblock(t.Context(), "alpha", number); err != nil || n < 3 {
+		t.Fatalf("unblocked a row of %d, %v", n, err)
+	}
+	w.pass(time.Hour)
+	c = w.openAs("client", "third", "me@example.org")
+	if c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456"); aal(c) != 0 {
+		t.Errorf("the unblocked number authenticates at AAL %d before it is bound anew", aal(c))
+	}
+}
