@@ -74,7 +74,9 @@ const readers = 4 // connections: reads are short, and more than a few only cont
 // newer version of the program has changed. ctx bounds the opening alone.
 func OpenSQLite(ctx context.Context, path string, o Options) (*SQLite, error) {
 	o = o.withDefaults()
-	if err := prepareFile(ctx, path, o.Busy); err != nil {
+	if err := prepareFile(ctx, path, o.Busy); errors.Is(err, ErrNotStore) {
+		return nil, fmt.Errorf("store: %s is %w", path, err)
+	} else if err != nil {
 		return nil, fmt.Errorf("store: open %s: %w", path, err)
 	}
 	s := &SQLite{path: path, now: o.Now, closed: make(chan struct{})}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -49,11 +48,15 @@ func (s *SQLite) copyTo(ctx context.Context, path string) (err error) {
 // Restore puts a copy of the backup in the file from in place as the store in
 // the file to, after it has found the copy to be whole, a store of ours, and of
 // a schema that this program knows. An existing store is replaced only with
-// overwrite, and never while another process has it open.
+// overwrite, and never while another process has it open (ErrInUse).
 //
 // The key ring that the backup was sealed with must be there too: see Backup.
 func Restore(ctx context.Context, from, to string, overwrite bool) error {
-	if err := restore(ctx, from, to, overwrite); err != nil {
+	err := restore(ctx, from, to, overwrite)
+	switch {
+	case errors.Is(err, ErrNotStore):
+		return fmt.Errorf("store: %s is %w", from, err)
+	case err != nil:
 		return fmt.Errorf("store: restore %s to %s: %w", from, to, err)
 	}
 	return nil
@@ -90,7 +93,7 @@ func verify(ctx context.Context, path string) (err error) {
 		return err
 	}
 	if version == 0 {
-		return errors.New("not a store of countersign: it is empty")
+		return fmt.Errorf("%w: it is empty", ErrNotStore)
 	}
 	var verdict string
 	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
@@ -129,14 +132,13 @@ func leaveWAL(ctx context.Context, path string) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var mode string
 	err = db.QueryRowContext(ctx, "PRAGMA journal_mode = DELETE").Scan(&mode)
-	var broken *sqlite.Error
 	switch {
-	case errors.As(err, &broken) && (broken.Code()&0xff == sqlite3.SQLITE_CORRUPT || broken.Code()&0xff == sqlite3.SQLITE_NOTADB):
+	case isSQLite(err, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
 		return nil
+	case isSQLite(err, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), err == nil && mode != "delete":
+		return ErrInUse
 	case err != nil:
-		return fmt.Errorf("is the store in use? %w", err)
-	case mode != "delete":
-		return errors.New("the store is in use")
+		return fmt.Errorf("leave WAL mode: %w", err)
 	}
 	return nil
 }

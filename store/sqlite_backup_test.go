@@ -61,7 +61,7 @@ func TestRestoreReplacesOnlyWhatItMay(t *testing.T) {
 	if err := Restore(ctx, copied, path, false); !errors.Is(err, os.ErrExist) {
 		t.Errorf("without overwrite: %v", err)
 	}
-	if err := Restore(ctx, copied, path, true); err == nil || !strings.Contains(err.Error(), "in use") {
+	if err := Restore(ctx, copied, path, true); !errors.Is(err, ErrInUse) {
 		t.Errorf("over a store in use: %v", err)
 	}
 	if err := Restore(ctx, path, filepath.Join(dir, "x.db"), false); err == nil || !strings.Contains(err.Error(), "in use") {
@@ -100,8 +100,12 @@ func TestRestoreRefusesWhatIsNoBackup(t *testing.T) {
 	} {
 		from, to := filepath.Join(dir, name), filepath.Join(dir, "to.db")
 		wantNil(t, os.WriteFile(from, content, 0o600))
-		if err := Restore(ctx, from, to, false); err == nil {
+		err := Restore(ctx, from, to, false)
+		if err == nil {
 			t.Errorf("%s: it was put in place", name)
+		}
+		if foreign := name == "empty" || name == "text"; foreign && !strings.Contains(err.Error(), from+" is not a countersign store") {
+			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Stat(to); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: it left a file", name)

@@ -8,10 +8,18 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
+
+// ErrNotStore says that a file is something else than a store of ours.
+var ErrNotStore = errors.New("not a countersign store")
+
+// ErrInUse says that somebody has a store open that nobody may have open.
+var ErrInUse = errors.New("in use")
 
 // applicationID marks a SQLite file as ours ("CsgN"); file(1) and SQLite itself
 // keep it in the header.
@@ -79,6 +87,11 @@ func prepareFile(ctx context.Context, path string, busy time.Duration) (err erro
 func createFile(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
+		if info, err := os.Stat(path); err != nil {
+			return err
+		} else if !info.Mode().IsRegular() {
+			return fmt.Errorf("%w: it is no regular file", ErrNotStore)
+		}
 		return os.Chmod(path, 0o600)
 	}
 	if err != nil {
@@ -91,21 +104,33 @@ func createFile(path string) error {
 // file, and an error for anything else and for a version above newest.
 func fileVersion(ctx context.Context, db queryer, newest int) (int, error) {
 	var id, version, tables int
-	err := errors.Join(
-		db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id),
-		db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version),
-		db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables))
+	for _, q := range []struct {
+		text string
+		into *int
+	}{{"PRAGMA application_id", &id}, {"PRAGMA user_version", &version}, {"SELECT count(*) FROM sqlite_schema", &tables}} {
+		err := db.QueryRowContext(ctx, q.text).Scan(q.into)
+		if isSQLite(err, sqlite3.SQLITE_NOTADB) {
+			return 0, ErrNotStore
+		}
+		if err != nil {
+			return 0, err // the others would say the same
+		}
+	}
 	switch {
-	case err != nil:
-		return 0, fmt.Errorf("is it a store of countersign? %w", err)
 	case id == 0 && version == 0 && tables == 0:
 		return 0, nil
 	case id != applicationID:
-		return 0, fmt.Errorf("not a store of countersign (application id %#x)", id)
+		return 0, fmt.Errorf("%w but another program's database (application id %#x)", ErrNotStore, id)
 	case version > newest:
 		return 0, fmt.Errorf("made by a newer version of countersign (schema %d, this one knows %d): downgrade refused", version, newest)
 	}
 	return version, nil
+}
+
+// isSQLite says whether the error is SQLite's, with one of these primary codes.
+func isSQLite(err error, codes ...int) bool {
+	said, ok := errors.AsType[*sqlite.Error](err)
+	return ok && slices.Contains(codes, said.Code()&0xff)
 }
 
 type queryer interface {

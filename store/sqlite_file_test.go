@@ -89,13 +89,13 @@ func TestOpenRefuses(t *testing.T) {
 		name, want string
 		make       func(path string)
 	}{
-		{"another program's SQLite file", "not a store of countersign", func(path string) {
+		{"another program's SQLite file", "store.db is not a countersign store but another program's database", func(path string) {
 			rawSQL(t, path, "CREATE TABLE t (a); INSERT INTO t VALUES (1)")
 		}},
-		{"another application id", "not a store of countersign", func(path string) {
+		{"another application id", "store.db is not a countersign store but another program's database (application id 0x7)", func(path string) {
 			rawSQL(t, path, "PRAGMA application_id = 7; CREATE TABLE t (a)")
 		}},
-		{"a file that is no database", "not a database", func(path string) {
+		{"a file that is no database", "store.db is not a countersign store$", func(path string) {
 			if err := os.WriteFile(path, []byte(strings.Repeat("text ", 1000)), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +103,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a newer schema", "made by a newer version of countersign (schema 99, this one knows 1): downgrade refused", func(path string) {
 			rawSQL(t, path, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = 99; CREATE TABLE t (a)", applicationID))
 		}},
-		{"a directory", "directory", func(path string) {
+		{"a directory", "store.db is not a countersign store: it is no regular file", func(path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestOpenRefuses(t *testing.T) {
 			x.make(path)
 			before, _ := os.ReadFile(path)
 			_, err := OpenSQLite(t.Context(), path, Options{})
-			if err == nil || !strings.Contains(err.Error(), x.want) {
+			if err == nil || !strings.Contains(err.Error()+"$", x.want) { // $: nothing follows
 				t.Errorf("got %v, want %q", err, x.want)
 			}
 			if after, _ := os.ReadFile(path); string(after) != string(before) {

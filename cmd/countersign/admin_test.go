@@ -435,8 +435,31 @@ func TestCommandsWorkBesideAServerThatHasTheStoreOpen(t *testing.T) {
 		}
 		d.run(exitOK, "backup", filepath.Join(d.dir, "backup.db"))
 		_, said := d.run(exitFailure, "restore", filepath.Join(d.dir, "backup.db"), "--overwrite")
-		contains(t, said, "in use")
+		if want := "countersign: stop the server first: the store " + filepath.Join(d.dir, "s.db") + " is in use\n"; said != want {
+			t.Errorf("got %q, want %q", said, want)
+		}
 	})
+}
+
+func TestAFileThatIsNoStoreIsSaidOnce(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	path, text := filepath.Join(d.dir, "s.db"), filepath.Join(d.dir, "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("text ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, said := d.run(exitUsage, "restore", text, "--overwrite")
+	if want := "countersign: " + text + " is not a countersign store: name a file that `countersign backup` wrote\n"; said != want {
+		t.Errorf("got %q, want %q", said, want)
+	}
+	d.run(exitOK, "ca", "list")
+	if err := os.Rename(text, path); err != nil {
+		t.Fatal(err)
+	}
+	_, said = d.run(exitUsage, "ca", "list")
+	if want := "countersign: " + path + " is not a countersign store: check store.path in the configuration\n"; said != want {
+		t.Errorf("got %q, want %q", said, want)
+	}
 }
 
 func TestACommandInTheWrongFolderMakesNothing(t *testing.T) {

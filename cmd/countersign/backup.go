@@ -44,6 +44,12 @@ func (c *restoreCommand) Run(g *globals) error {
 	if errors.Is(err, os.ErrExist) {
 		return usagef("there is a store at %s: stop what uses it, and --overwrite it if that is meant", config.Store.Path)
 	}
+	if errors.Is(err, store.ErrNotStore) {
+		return notStore(err, "name a file that `countersign backup` wrote")
+	}
+	if errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("stop the server first: the store %s is in use", config.Store.Path)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -28,8 +29,9 @@ type decoder struct {
 // decode reads the document. Whatever is wrong with it is in the report; ok says
 // whether it could be read at all, so that it makes sense to go on.
 func (d *decoder) decode(r io.Reader, c *Config) (ok bool) {
+	var read bytes.Buffer // what stood there, for a mistake in its form
 	text := &io.LimitedReader{R: r, N: maxConfig + 1}
-	source := yaml.NewDecoder(text)
+	source := yaml.NewDecoder(io.TeeReader(text, &read))
 	var doc yaml.Node
 	err := source.Decode(&doc)
 	switch {
@@ -39,7 +41,7 @@ func (d *decoder) decode(r io.Reader, c *Config) (ok bool) {
 	case errors.Is(err, io.EOF):
 		return true // nothing in it: what is missing will be said
 	case err != nil:
-		d.syntax(err)
+		d.syntax(err, read.String())
 		return false
 	}
 	d.value("", doc.Content[0], reflect.ValueOf(c).Elem())
@@ -48,22 +50,9 @@ func (d *decoder) decode(r io.Reader, c *Config) (ok bool) {
 		d.at("", &more)
 		d.mistake("", "a second document begins here: a configuration is one document")
 	} else if !errors.Is(err, io.EOF) {
-		d.syntax(err)
+		d.syntax(err, read.String())
 	}
 	return true
-}
-
-// syntax puts the library's "yaml: line 3: …" into our form.
-func (d *decoder) syntax(err error) {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if rest, ok := strings.CutPrefix(text, "line "); ok {
-		if number, after, ok := strings.Cut(rest, ": "); ok {
-			if line, err := strconv.Atoi(number); err == nil && line > 0 {
-				d.where[""], text = place{Line: line}, after
-			}
-		}
-	}
-	d.mistake("", "not YAML: %s", text)
 }
 
 func (d *decoder) at(path string, n *yaml.Node) { d.where[path] = place{Line: n.Line} }
@@ -105,7 +94,7 @@ func (d *decoder) section(path string, n *yaml.Node, v reflect.Value) {
 				return
 			}
 		}
-		d.mistake(at, "unknown key; known here: %s", names(fields))
+		d.unknown(path, at, key, fields)
 	})
 }
 

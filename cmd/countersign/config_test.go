@@ -59,8 +59,8 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		name, text string
 		want       string
 	}{
-		{"an unknown key", whole + "orign: x\n", "c.yaml:9: orign: unknown key; known here: origin, operator"},
-		{"an unknown key inside", whole + "log:\n  lvl: x\n", "c.yaml:10: log.lvl: unknown key; known here: level, format"},
+		{"an unknown key", whole + "orign: x\n", "c.yaml:9: orign: unknown key; did you mean `origin`? known here: origin, operator"},
+		{"an unknown key inside", whole + "log:\n  lvl: x\n", "c.yaml:10: log.lvl: unknown key; did you mean `level`? known here: level, format"},
 		{"a duplicate", whole + "origin: https://b.example\n", "c.yaml:9: origin: is set twice; first on line 1"},
 		{"a duplicate profile", whole + "  device: {}\n", "c.yaml:9: profiles.device: is set twice; first on line 5"},
 		{"a section for a value", whole + "log: {level: {a: b}}\n", "c.yaml:9: log.level: must be a single value, not a section"},
@@ -79,7 +79,7 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"a tag", whole + "log: {level: !!str info}\n", "c.yaml:9: log.level: tags are not used here: remove !!str"},
 		{"a merge", whole + "<<: {a: b}\n", `c.yaml:9: "<<": unknown key`},
 		{"a list as a key", whole + "[a]: b\n", "c.yaml:9: a key must be a plain word"},
-		{"no YAML", "a: b\n  c: [\n", "not YAML"},
+		{"no YAML", "a: b\n  c: [\n", "c.yaml:2: not YAML: its indentation fits no line above"},
 		{"a second document", whole + "---\na: b\n", "a second document begins here"},
 		{"an unknown log level", whole + "log: {level: loud}\n", `c.yaml:9: log.level: must be one of debug, info, warn, error, not "loud"`},
 		{"no port", whole + "listeners: {people: localhost}\n", `listeners.people: must be host:port, such as 127.0.0.1:8080, not "localhost"`},
@@ -383,4 +383,54 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAMisspeltKeyIsOneMistake(t *testing.T) {
+	mailbox := strings.Replace(whole, "smtp:", "providers: {email: mailbox}\nsmtp:", 1)
+	for text, want := range map[string]string{
+		strings.Replace(mailbox, "origin:", "orgin:", 1):      "c.yaml:1: orgin: unknown key; did you mean `origin`? known here: ",
+		strings.Replace(mailbox, "origin: https", "#", 1):     "c.yaml: origin: is missing",
+		strings.Replace(whole, "smtp:", "smpt:", 1):           "c.yaml:3: smpt: unknown key; did you mean `smtp`?",
+		strings.Replace(whole, "operator:", "operater:", 1):   "c.yaml:2: operater: unknown key; did you mean `operator`?",
+		strings.Replace(mailbox, "{email: ", "{emial: ", 1):   "c.yaml:3: providers.emial: unknown key; did you mean `email`?",
+		strings.Replace(whole, "profiles:", "profile:", 1):    "c.yaml:4: profile: unknown key; did you mean `profiles`?",
+		whole + "nothing: 1\n":                                "c.yaml:9: nothing: unknown key; known here: origin",
+		strings.Replace(whole, "methods", "method", 1) + "\n": "c.yaml:7: profiles.device.method: unknown key; did you mean `methods`?",
+	} {
+		_, got := read(text)
+		if !strings.Contains(text, "method:") { // what a profile without methods cannot do is true all the same
+			wantLines(t, got, want)
+		} else {
+			contains(t, strings.Join(got, "\n"), want)
+		}
+	}
+}
+
+func TestWhatIsNotYAMLNamesItsLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"a: b\noperator:\n  name: x\n  contact help@example.org\nsmtp:\n  host: a\n":                 "c.yaml:4: not YAML: “contact …”: is no `key: value`",
+		"a: b\n\n# comment\noperator\nsmtp:\n  host: a\n":                                            "c.yaml:4: not YAML: “operator”: is no `key: value`",
+		"a: b\nlimits:\n  cooldown 30s\n  address_hour: 3\n":                                         "c.yaml:3: not YAML: “cooldown …”: is no `key: value`",
+		"a: b\noperator:\n  name: x\n   contact: y\nsmtp:\n  host: a\n":                              "c.yaml:4: not YAML: “contact …”: its indentation",
+		"a: b\noperator:\n  name: x\n contact: y\nsmtp:\n  host: a\n":                                "c.yaml:4: not YAML: “contact …”: its indentation",
+		"a: b\noperator:\n\tname: x\n":                                                               "c.yaml:3: not YAML: “name …”: a tab indents it",
+		"a: b\noperator: {name: x\nsmtp: {host: a}\n":                                                "c.yaml:2: not YAML: “operator …”: a { or [ on this line is not closed",
+		"a: b\nsms: {countries: [DE,\n  AT}\nlog: {}\n":                                              "c.yaml:2: not YAML: “sms …”: a { or [ on this line is not closed",
+		"a: b\nlog: [a,\n  b\n":                                                                      "c.yaml:2: not YAML: “log …”: a { or [",
+		"a: \"b\noperator: {}\n":                                                                     "c.yaml:1: not YAML: a quote in it is not closed",
+		"a: b\noperator: x: y\n":                                                                     "c.yaml:2: not YAML: “operator …”: a value with \": \" in it must be quoted",
+		"a: b\noperator: {name: @x}\n":                                                               "c.yaml:2: not YAML: “operator …”: a value that begins with @ must be quoted",
+		"a: |\n  any thing: [\n\n  {\nb: 'it''s' # {\nc: [1,\n 2\n]\nd:\n- a\n- b: c\n  e: f\ng h\n": "c.yaml:13: not YAML: is no `key: value`",
+		"a: b\nsmtp:\n  password hunter2\n  host: x\n":                                               "c.yaml:3: not YAML: “password …”: is no",
+		"a: b\nHunter2 hunter2\n":                                                                    "c.yaml:2: not YAML: is no",
+		"a: b\n\"x\n":                                                                                "c.yaml:2: not YAML: is no",
+		"a: b\nlog: {level: a\n  b: c]}\n":                                                           "c.yaml:1: not YAML near line 1: did not",
+		"a: b\nlog: *none\n":                                                                         "c.yaml: not YAML: unknown anchor",
+	} {
+		_, got := read(text)
+		wantLines(t, got, want)
+		if strings.Contains(got[0], "hunter2") {
+			t.Error(got[0])
+		}
+	}
 }

@@ -41,9 +41,12 @@ func (c *Config) validate(r *report) {
 }
 
 // faulty says whether the path has a mistake already, so that a value that could
-// not be read is not also called missing.
+// not be read, or whose key is misspelt, is not also called missing.
 func faulty(r *report, path string) bool {
-	return slices.ContainsFunc(r.findings, func(f finding) bool { return f.Path == path && !f.Warning })
+	return slices.ContainsFunc(r.findings, func(f finding) bool { return f.Path == path && !f.Warning }) ||
+		slices.ContainsFunc(r.meant, func(m string) bool {
+			return (path == m || strings.HasPrefix(path, m+".")) && !r.given(m)
+		})
 }
 
 func need(r *report, path, value string) {
@@ -142,17 +145,18 @@ func isPort(s string) bool {
 func (c *Config) validateProviders(r *report) {
 	oneOf(r, "providers.email", c.Providers.Email, providerSMTP, providerMailbox, providerNone)
 	oneOf(r, "providers.sms", c.Providers.SMS, providerTwilio, providerMailbox, providerNone)
-	if c.Providers.Email == providerSMTP && !r.given("smtp") {
+	if c.Providers.Email == providerSMTP && !r.given("smtp") && !faulty(r, "smtp") && !faulty(r, "providers.email") {
 		r.mistake("providers.email", "smtp needs the section smtp, which is missing")
 	}
-	if c.Providers.SMS == providerTwilio && !r.given("twilio") {
+	if c.Providers.SMS == providerTwilio && !r.given("twilio") && !faulty(r, "twilio") {
 		r.mistake("providers.sms", "twilio needs the section twilio, which is missing")
 	}
 	for _, p := range []struct{ path, value string }{{"providers.email", c.Providers.Email}, {"providers.sms", c.Providers.SMS}} {
 		switch {
 		case p.value != providerMailbox:
-		case c.local() && !listensLocally(c.Listeners.People):
+		case !listensLocally(c.Listeners.People) && (c.local() || faulty(r, "origin")):
 			r.mistake(p.path, "mailbox shows every code to whoever reaches %s: let listeners.people be on this machine, such as 127.0.0.1:8080", c.Listeners.People)
+		case faulty(r, "origin"): // who reaches the page is judged once the origin is known
 		case c.local():
 			r.warning(p.path, "mailbox sends nothing to anybody: it shows messages, codes included, on a page, to try things out")
 		default:

@@ -57,6 +57,7 @@ type report struct {
 	file     string
 	where    map[string]place
 	findings []finding
+	meant    []string // the paths that misspelt keys stand for
 }
 
 func newReport(file string) *report { return &report{file: file, where: make(map[string]place)} }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/countersign-id/countersign/challenges"
@@ -34,6 +35,9 @@ func openStore(ctx context.Context, c StoreConfig, makeIt bool, now func() time.
 		return nil, err
 	}
 	kv, err := store.OpenSQLite(ctx, c.Path, store.Options{Now: now})
+	if errors.Is(err, store.ErrNotStore) {
+		return nil, notStore(err, "check store.path in the configuration")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +71,11 @@ func openRing(c StoreConfig, newStore bool, now func() time.Time) (*store.Ring, 
 		return nil, fmt.Errorf("make the key ring: %w", err)
 	}
 	return ring, nil
+}
+
+// notStore is the store's own sentence about a file that is something else, and what to do.
+func notStore(err error, hint string) error {
+	return usagef("%s: %s", strings.TrimPrefix(err.Error(), "store: "), hint)
 }
 
 func notThere(path string) bool {
