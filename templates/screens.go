@@ -8,6 +8,7 @@ var pageNames = []string{"home", "case", "claimed", "outcome", "link", "disown",
 // Frame is what every page carries.
 type Frame struct {
 	Operator string // who runs this service
+	Contact  string // where people turn with questions: an e-mail address or https link; may be empty
 	Self     string // the path at which this page can be seen again
 	Home     string // the path of the home page
 }

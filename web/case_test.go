@@ -198,3 +198,19 @@ func TestSelfServiceOpensANewCase(t *testing.T) {
 	}
 	h.want(b.post("/apply/example/mail", "type", "dns", "value", "www.example.com"), 429, "Too many requests came from your network")
 }
+
+func TestTheOperatorCanBeReachedWhereverSomebodyIsStuck(t *testing.T) {
+	h := newHouse(t)
+	c := h.open("mail", "dns", "www.example.com")
+	link := `href="mailto:help@example.org"`
+	h.want(h.browser().get("/"), 200, link)
+	h.want(h.browser().get("/nothing"), http.StatusNotFound, `class="help"`, link)
+	h.browser().prove(c, "email", "a@example.org")
+	h.want(h.browser().get(path(c.CaseURL(origin))), 200, `data-page="refused"`, `class="help"`, link)
+	other := h.open("server", "dns", "other.example.com")
+	h.browser().prove(other, "email", "a@example.org")
+	h.want(h.browser().get(path(other.CaseURL(origin))), http.StatusForbidden, `data-page="claimed"`, `class="help"`, link)
+	if m := h.sent.last(); m.Context.Contact != "help@example.org" {
+		t.Errorf("the message says %q", m.Context.Contact)
+	}
+}
