@@ -112,6 +112,9 @@ func samples() map[string]Screen {
 			{"email", "a@example.org", "Your code", at, "Open https://proof.example.org/m/ref now, not https://evil.example/ or <b>"}}},
 		"mailbox-empty": Mailbox{Frame: frame},
 	}
+	recorded := outcome("granted", "")
+	recorded.KeyKind, recorded.Fingerprint = "none", ""
+	all["outcome-recorded"] = recorded
 	for _, s := range []string{"review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen"} {
 		all["outcome-"+s] = outcome(s, map[string]string{"review": "approvals", "refused": "not_entitled"}[s])
 	}

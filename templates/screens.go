@@ -144,6 +144,15 @@ type Outcome struct {
 	Notice *Problem
 }
 
+// Said is what the page says of the status. A grant for nobody yet is a record that waits
+// for an account: no program goes on by itself.
+func (o Outcome) Said() string {
+	if o.Status == "granted" && o.KeyKind == "none" {
+		return "recorded"
+	}
+	return o.Status
+}
+
 // Level is one part of the label, with what it rests on.
 type Level struct {
 	Name    string // "IAL", "AAL" or "FAL"

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -212,5 +213,23 @@ func TestTheOperatorCanBeReachedWhereverSomebodyIsStuck(t *testing.T) {
 	h.want(h.browser().get(path(other.CaseURL(origin))), http.StatusForbidden, `data-page="claimed"`, `class="help"`, link)
 	if m := h.sent.last(); m.Context.Contact != "help@example.org" {
 		t.Errorf("the message says %q", m.Context.Contact)
+	}
+}
+
+func TestAProofForNobodyYetIsRecordedAndGoesOnByNoProgram(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	b.get("/apply/example/mail")
+	page, _, _ := strings.Cut(b.post("/apply/example/mail", "type", "email", "value", "a@example.org").Header().Get("Location"), "#")
+	h.want(b.post(page+"/begin", "method", "email"), http.StatusSeeOther)
+	h.work()
+	m := h.sent.last()
+	attempt := regexp.MustCompile(`name="attempt" value="([^"]+)"`).FindStringSubmatch(b.get(page).Body.String())
+	h.want(b.post(page+"/answer", "attempt", attempt[1], "code", m.Code.Reveal()), http.StatusSeeOther)
+	h.work()
+	w := b.get(page)
+	h.want(w, 200, `data-page="granted"`, "Done: your proof is recorded", "The proof is recorded until <time", "Now ask Example CA for the certificate for a@example.org.")
+	if strings.Contains(w.Body.String(), "by itself") {
+		t.Error("the page promises what no program does")
 	}
 }
