@@ -57,6 +57,7 @@ func outcome(status, reason string) Outcome {
 			{"IAL", "1", []Clause{{"SP 800-63A 4.3", "no identity proofing is required"}}},
 			{"AAL", "1", []Clause{{"SP 800-63B 5.1.3.3", "a code by text message"}}}, {"FAL", "", nil},
 		}
+		o.Restricted = true
 	}
 	return o
 }
@@ -114,6 +115,7 @@ func samples() map[string]Screen {
 	}
 	recorded := outcome("granted", "")
 	recorded.KeyKind, recorded.Fingerprint = "none", ""
+	recorded.Levels, recorded.Restricted, recorded.Later = []Level{{Name: "IAL"}, {Name: "AAL"}, {Name: "FAL"}}, false, 1
 	all["outcome-recorded"] = recorded
 	for _, s := range []string{"review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen"} {
 		all["outcome-"+s] = outcome(s, map[string]string{"review": "approvals", "refused": "not_entitled"}[s])

@@ -40,7 +40,8 @@ func TestACaseFromTheFirstPageToTheGrant(t *testing.T) {
 	a, m = h.current(c, "sms"), h.sent.last()
 	h.want(b.post(page+"/answer", "attempt", a.ID, "code", m.Code.Reveal()), http.StatusSeeOther)
 	h.work()
-	h.want(b.get(page), 200, "Done: the request is authorized", "IAL", "h•••@example.org", "SP 800-63")
+	h.want(b.get(page), 200, "Done: the request is authorized", "IAL", "h•••@example.org", "SP 800-63",
+		"You control this e-mail address and this telephone number. That proves no identity. IAL 1 asks for none, and no other NIST level is claimed. A later code to the same number reaches AAL 1.")
 	if other := h.browser().get(page); other.Code != 200 || strings.Contains(other.Body.String(), "h•••") {
 		t.Error("another browser with the link sees what was proved")
 	}
@@ -60,7 +61,7 @@ func TestASecondCodeAuthenticates(t *testing.T) {
 	h.work()
 	a := h.current(c, "sms")
 	h.want(b.post(page+"/answer", "attempt", a.ID, "code", h.sent.last().Code.Reveal()), http.StatusSeeOther)
-	h.want(b.get(page), 200, "Done: the request is authorized", "Number confirmed by text message", "Authenticated by text message")
+	h.want(b.get(page), 200, "Done: the request is authorized", "Number confirmed by text message", "Authenticated by text message", "AAL 1 is restricted here")
 }
 
 func TestEveryStateOfACaseHasItsPage(t *testing.T) {
