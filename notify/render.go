@@ -15,7 +15,7 @@ type Templates struct{}
 func (Templates) Render(m proofing.Message) (Rendered, error) {
 	d := templates.MessageData{
 		CA: m.Context.CA, Identifier: m.Context.Identifier, Profile: m.Context.Profile, Fingerprint: m.Context.Fingerprint,
-		Operator: m.Context.Operator, Origin: m.Context.Origin,
+		Operator: m.Context.Operator, Contact: m.Context.Contact, Origin: m.Context.Origin,
 		Code: m.Code.Reveal(), Link: m.Link.Reveal(), Disown: m.Disown.Reveal(),
 	}
 	if m.Minutes > 0 {

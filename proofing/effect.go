@@ -298,7 +298,7 @@ func cutRef(message string) (id, rest string, ok bool) {
 func (s *Service) messageContext(c *Case) MessageContext {
 	m := MessageContext{
 		CA: c.CATitle, Identifier: c.Identifier.Value, Profile: c.Profile,
-		Fingerprint: c.Applicant.Fingerprint(), Operator: s.Policy.Operator, Origin: s.Policy.Origin,
+		Fingerprint: c.Applicant.Fingerprint(), Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin,
 	}
 	if p := s.profileOf(c); p != nil {
 		m.Profile = p.Title

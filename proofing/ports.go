@@ -162,6 +162,7 @@ type MessageContext struct {
 	Profile     string `json:"profile"`     // the profile's title
 	Fingerprint string `json:"fingerprint"` // of the account key, short; empty if none
 	Operator    string `json:"operator"`    // who runs this service
+	Contact     string `json:"contact"`     // where people turn with questions
 	Origin      string `json:"origin"`      // the public origin
 	Lang        string `json:"lang"`
 }

@@ -38,6 +38,7 @@ type Service struct {
 type Policy struct {
 	Origin        string // the public origin: "https://proof.example.org"
 	Operator      string // who runs this service, as people read it
+	Contact       string // where people turn with questions: an e-mail address or https link
 	OperatorFacts OperatorFacts
 	Profiles      map[string]*Profile
 	Digest        string // of the policy part of the configuration

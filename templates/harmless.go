@@ -2,6 +2,8 @@ package templates
 
 import (
 	"html/template"
+	"net/mail"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode"
@@ -89,6 +91,18 @@ func septets(s string) int {
 		}
 	}
 	return n
+}
+
+// contact is where people turn with questions, as a link: a mailbox or a page
+// by https, and nil for anything else. Nothing but these two becomes a link.
+func contact(s string) *piece {
+	if u, err := url.Parse(s); err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil {
+		return &piece{Text: strings.TrimSuffix(strings.TrimPrefix(s, "https://"), "/"), Href: template.URL(u.String())}
+	}
+	if a, err := mail.ParseAddress(s); err == nil && a.Name == "" && a.Address == s {
+		return &piece{Text: s, Href: template.URL((&url.URL{Scheme: "mailto", Opaque: url.PathEscape(s)}).String())}
+	}
+	return nil
 }
 
 // piece is a part of a text, perhaps a link.

@@ -21,6 +21,7 @@ type MessageData struct {
 	Profile     string // the profile's title
 	Fingerprint string // of the account key, short; may be empty
 	Operator    string // who runs this service
+	Contact     string // where people turn with questions: an e-mail address or https link; may be empty
 	Origin      string // the public origin
 	Code        string
 	Link        string // what a click in the same browser answers by; may be empty

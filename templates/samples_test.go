@@ -7,7 +7,7 @@ import (
 
 var at = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
-var frame = Frame{Operator: "Example Operations", Self: "/c/ref", Home: "/"}
+var frame = Frame{Operator: "Example Operations", Contact: "help@example.org", Self: "/c/ref", Home: "/"}
 
 var request = Request{
 	CA: "Example CA", IdentifierType: "dns", Identifier: "www.example.com", Profile: "Server certificate",
@@ -57,6 +57,7 @@ func outcome(status, reason string) Outcome {
 			{"IAL", "1", []Clause{{"SP 800-63A 4.3", "no identity proofing is required"}}},
 			{"AAL", "1", []Clause{{"SP 800-63B 5.1.3.3", "a code by text message"}}}, {"FAL", "", nil},
 		}
+		o.Restricted = true
 	}
 	return o
 }
@@ -68,6 +69,8 @@ func samples() map[string]Screen {
 	waiting, stuck, notice := work(nil), work(nil), work(&Panel{Method: "email"})
 	waiting.Waiting, stuck.Stuck = true, true
 	notice.Notice = &Problem{Family: "limit", Code: "client", Until: at.Add(time.Hour), Wait: time.Hour}
+	blocked := work(&Panel{Method: "email"})
+	blocked.Notice = &Problem{Family: "error", Code: "blocked"}
 	link := Link{Frame: frame, Request: request, Method: "email", Action: "/m/ref", Shown: "a•••@example.org", Expires: at.Add(time.Hour)}
 	mode := func(mode string) Link { l := link; l.Mode = mode; return l }
 	retry := mode("retype")
@@ -91,6 +94,7 @@ func samples() map[string]Screen {
 		"sms-code":  work(&Panel{Method: "sms", Begun: begun("sent", "", 1, ""), Restricted: &Restricted{Clause: clause, Authenticates: true}}),
 		"foreign":   work(&Panel{Method: "sms", Again: &Again{Foreign: true, Attempt: "attempt", Shown: "+44 ••• •56", AAL: "1"}, Restricted: &Restricted{Clause: clause, Authenticates: true}}),
 		"again":     work(&Panel{Method: "sms", Again: &Again{Attempt: "attempt", Shown: "+44 ••• •56", AAL: "1"}, Restricted: &Restricted{Clause: clause, Authenticates: true, Alternatives: []string{"fido"}}}),
+		"blocked":   blocked,
 		"claimed":   Claimed{frame, request},
 		"confirm":   mode("confirm"), "retype": retry, "passed": passed, "link-over": mode("over"),
 		"disown":      Disown{Frame: frame, Request: request, Action: "/n/ref", Bad: &Problem{Family: "input", Code: "sure"}},
@@ -109,6 +113,10 @@ func samples() map[string]Screen {
 			{"email", "a@example.org", "Your code", at, "Open https://proof.example.org/m/ref now, not https://evil.example/ or <b>"}}},
 		"mailbox-empty": Mailbox{Frame: frame},
 	}
+	recorded := outcome("granted", "")
+	recorded.KeyKind, recorded.Fingerprint = "none", ""
+	recorded.Levels, recorded.Restricted, recorded.Later = []Level{{Name: "IAL"}, {Name: "AAL"}, {Name: "FAL"}}, false, 1
+	all["outcome-recorded"] = recorded
 	for _, s := range []string{"review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen"} {
 		all["outcome-"+s] = outcome(s, map[string]string{"review": "approvals", "refused": "not_entitled"}[s])
 	}
@@ -117,6 +125,6 @@ func samples() map[string]Screen {
 
 var message = MessageData{
 	CA: "Example CA", Identifier: "www.example.com", Profile: "Server certificate", Fingerprint: "3Zqx 9fKd 0aBc",
-	Operator: "Example Operations", Origin: "https://proof.example.org", Code: "ABCDEFGH",
+	Operator: "Example Operations", Contact: "https://example.org/help", Origin: "https://proof.example.org", Code: "ABCDEFGH",
 	Link: "https://proof.example.org/m/ref", Disown: "https://proof.example.org/n/ref", Minutes: "1440",
 }

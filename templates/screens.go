@@ -1,6 +1,9 @@
 package templates
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // pageNames are the files in pages/ that are pages of their own.
 var pageNames = []string{"home", "case", "claimed", "outcome", "link", "disown", "disowned", "apply", "fault", "demohome", "mailbox"}
@@ -8,6 +11,7 @@ var pageNames = []string{"home", "case", "claimed", "outcome", "link", "disown",
 // Frame is what every page carries.
 type Frame struct {
 	Operator string // who runs this service
+	Contact  string // where people turn with questions: an e-mail address or https link; may be empty
 	Self     string // the path at which this page can be seen again
 	Home     string // the path of the home page
 }
@@ -138,9 +142,45 @@ type Outcome struct {
 	At     time.Time
 	Until  time.Time // of the grant, or of the freeze; zero: none
 	Levels []Level
-	Proved []Proof
-	Terms  Terms
-	Notice *Problem
+	// SelfAsserted: the IAL is one that asks for no identity (IAL1 of SP 800-63-3).
+	SelfAsserted bool
+	// Restricted: the AAL rests on a restricted authenticator.
+	Restricted bool
+	Later      int // the AAL that one more code to the number just confirmed reaches; 0: none
+	Proved     []Proof
+	Terms      Terms
+	Notice     *Problem
+}
+
+// Said is what the page says of the status. A grant for nobody yet is a record that waits
+// for an account: no program goes on by itself.
+func (o Outcome) Said() string {
+	if o.Status == "granted" && o.KeyKind == "none" {
+		return "recorded"
+	}
+	return o.Status
+}
+
+// Controls is what was confirmed where no level was reached that proves anything: "both", "email", "phone" or
+// "other"; empty where one was, or where nothing is shown.
+func (o Outcome) Controls() string {
+	claimed := func(l Level) bool { return l.Value != "" && !(l.Name == "IAL" && o.SelfAsserted) }
+	if len(o.Levels) == 0 || slices.ContainsFunc(o.Levels, claimed) {
+		return ""
+	}
+	has := func(kinds ...string) bool {
+		return slices.ContainsFunc(o.Proved, func(p Proof) bool { return slices.Contains(kinds, p.Kind) })
+	}
+	mail, phone := has("email_code", "email_link"), has("sms_code", "sms_again", "voice_code")
+	switch {
+	case mail && phone:
+		return "both"
+	case mail:
+		return "email"
+	case phone:
+		return "phone"
+	}
+	return "other"
 }
 
 // Level is one part of the label, with what it rests on.

@@ -217,7 +217,7 @@ func TestWhatOthersWroteStaysText(t *testing.T) {
 	r := request
 	r.CA, r.Identifier, r.Profile, r.Fingerprint, r.Disown = hostile, hostile, hostile, hostile, "javascript:alert(1)"
 	f := frame
-	f.Operator = hostile
+	f.Operator, f.Contact = hostile, "javascript:alert(1)"
 	for _, s := range []Screen{
 		Case{Frame: f, Request: r, Steps: steps, Panel: &Panel{Method: "email", Address: hostile, Begun: &Begun{Shown: hostile, Attempt: hostile, Tries: 5}}, Terms: terms},
 		Claimed{f, r}, Outcome{Frame: f, Request: r, Status: "granted", Levels: []Level{{"IAL", "1", []Clause{{hostile, hostile}}}}, Proved: []Proof{{"email_code", hostile, at}}},
@@ -229,6 +229,23 @@ func TestWhatOthersWroteStaysText(t *testing.T) {
 			if strings.Contains(page, "<script>alert") || strings.Contains(page, `"onload='`) || strings.Contains(page, "javascript:") {
 				t.Errorf("page %s in %s lets hostile text through", s.page(), lang)
 			}
+		}
+	}
+}
+
+func TestAContactIsAMailboxOrAPageByHTTPS(t *testing.T) {
+	for s, want := range map[string]string{
+		"help@example.org": "mailto:help@example.org", "https://example.org/help?a=b": "https://example.org/help?a=b",
+		"a?bcc=b@example.org": "mailto:a%3Fbcc=b@example.org",
+		"javascript:alert(1)": "", "http://example.org/": "", "https://": "", "//example.org": "", "": "", "Help <help@example.org>": "",
+		"https://example.org@evil.example/": "", "mailto:help@example.org": "", "call us": "",
+	} {
+		got := ""
+		if c := contact(s); c != nil {
+			got = string(c.Href)
+		}
+		if got != want {
+			t.Errorf("contact(%q) links to %q, want %q", s, got, want)
 		}
 	}
 }

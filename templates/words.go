@@ -81,8 +81,13 @@ func (w words) funcs() template.FuncMap {
 		"lang": func() string { return w.lang }, "languages": Languages,
 		"languageName": func(l string) string { return languageNames[l] },
 		"problem":      func(field string, p *Problem) problemAt { return problemAt{field, p} },
-		"group":        group, "linked": linked, "row": func(name, value string) any { return struct{ Name, Value string }{name, value} },
+		"contact":      contact, "blocked": blocked, "group": group, "linked": linked, "row": func(name, value string) any { return struct{ Name, Value string }{name, value} },
 	}
+}
+
+// blocked says whether one of the problems is one that the operator alone can lift.
+func blocked(problems ...*Problem) bool {
+	return slices.ContainsFunc(problems, func(p *Problem) bool { return p != nil && p.Family == "error" && p.Code == "blocked" })
 }
 
 // text is the text of a key with its {placeholders} filled in: a name and a value by turns.

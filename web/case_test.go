@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,8 @@ func TestACaseFromTheFirstPageToTheGrant(t *testing.T) {
 	a, m = h.current(c, "sms"), h.sent.last()
 	h.want(b.post(page+"/answer", "attempt", a.ID, "code", m.Code.Reveal()), http.StatusSeeOther)
 	h.work()
-	h.want(b.get(page), 200, "Done: the request is authorized", "IAL", "h•••@example.org", "SP 800-63")
+	h.want(b.get(page), 200, "Done: the request is authorized", "IAL", "h•••@example.org", "SP 800-63",
+		"You control this e-mail address and this telephone number. That proves no identity. IAL 1 asks for none, and no other NIST level is claimed. A later code to the same number reaches AAL 1.")
 	if other := h.browser().get(page); other.Code != 200 || strings.Contains(other.Body.String(), "h•••") {
 		t.Error("another browser with the link sees what was proved")
 	}
@@ -59,7 +61,7 @@ func TestASecondCodeAuthenticates(t *testing.T) {
 	h.work()
 	a := h.current(c, "sms")
 	h.want(b.post(page+"/answer", "attempt", a.ID, "code", h.sent.last().Code.Reveal()), http.StatusSeeOther)
-	h.want(b.get(page), 200, "Done: the request is authorized", "Number confirmed by text message", "Authenticated by text message")
+	h.want(b.get(page), 200, "Done: the request is authorized", "Number confirmed by text message", "Authenticated by text message", "AAL 1 is restricted here")
 }
 
 func TestEveryStateOfACaseHasItsPage(t *testing.T) {
@@ -197,4 +199,38 @@ func TestSelfServiceOpensANewCase(t *testing.T) {
 		h.want(b.post("/apply/example/mail", "type", "dns", "value", "www.example.com"), 303)
 	}
 	h.want(b.post("/apply/example/mail", "type", "dns", "value", "www.example.com"), 429, "Too many requests came from your network")
+}
+
+func TestTheOperatorCanBeReachedWhereverSomebodyIsStuck(t *testing.T) {
+	h := newHouse(t)
+	c := h.open("mail", "dns", "www.example.com")
+	link := `href="mailto:help@example.org"`
+	h.want(h.browser().get("/"), 200, link)
+	h.want(h.browser().get("/nothing"), http.StatusNotFound, `class="help"`, link)
+	h.browser().prove(c, "email", "a@example.org")
+	h.want(h.browser().get(path(c.CaseURL(origin))), 200, `data-page="refused"`, `class="help"`, link)
+	other := h.open("server", "dns", "other.example.com")
+	h.browser().prove(other, "email", "a@example.org")
+	h.want(h.browser().get(path(other.CaseURL(origin))), http.StatusForbidden, `data-page="claimed"`, `class="help"`, link)
+	if m := h.sent.last(); m.Context.Contact != "help@example.org" {
+		t.Errorf("the message says %q", m.Context.Contact)
+	}
+}
+
+func TestAProofForNobodyYetIsRecordedAndGoesOnByNoProgram(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	b.get("/apply/example/mail")
+	page, _, _ := strings.Cut(b.post("/apply/example/mail", "type", "email", "value", "a@example.org").Header().Get("Location"), "#")
+	h.want(b.post(page+"/begin", "method", "email"), http.StatusSeeOther)
+	h.work()
+	m := h.sent.last()
+	attempt := regexp.MustCompile(`name="attempt" value="([^"]+)"`).FindStringSubmatch(b.get(page).Body.String())
+	h.want(b.post(page+"/answer", "attempt", attempt[1], "code", m.Code.Reveal()), http.StatusSeeOther)
+	h.work()
+	w := b.get(page)
+	h.want(w, 200, `data-page="granted"`, "Done: your proof is recorded", "The proof is recorded until <time", "Now ask Example CA for the certificate for a@example.org.")
+	if strings.Contains(w.Body.String(), "by itself") {
+		t.Error("the page promises what no program does")
+	}
 }

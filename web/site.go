@@ -181,7 +181,7 @@ func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page t
 // Frame is what every page carries. Self must be a path of ours: a path that
 // somebody made up could lead elsewhere ("//evil.example").
 func (s *Site) Frame(r *http.Request, self string) templates.Frame {
-	return templates.Frame{Operator: s.service.Policy.Operator, Self: self, Home: s.keep(r, "/")}
+	return templates.Frame{Operator: s.service.Policy.Operator, Contact: s.service.Policy.Contact, Self: self, Home: s.keep(r, "/")}
 }
 
 // language is what the page is drawn in: what the address chose, or what the browser prefers.

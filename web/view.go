@@ -169,7 +169,10 @@ func (s *Site) viewOutcome(r *http.Request, c *proofing.Case, own bool) template
 		page.Proved = append(page.Proved, viewProof(c, e))
 	}
 	if c.Grant != nil && c.Status == proofing.CaseGranted && c.Frozen == nil {
-		page.Levels = viewLevels(c.Grant.Assessment)
+		page.Levels, page.Restricted = viewLevels(c.Grant.Assessment), c.Grant.Assessment.Restricted
+		ial, framework := c.Grant.Assessment.IAL, c.Grant.Assessment.Framework
+		page.SelfAsserted = ial != nil && *ial == 1 && framework != proofing.R4
+		page.Later = s.later(c)
 	}
 	return page
 }
@@ -191,6 +194,27 @@ func shown(c *proofing.Case, e proofing.Evidence) string {
 		}
 	}
 	return ""
+}
+
+// later is the AAL that the next code to a number reaches that was bound in this case: what
+// the rules say of such an event, asked before there is one. 0 if it reaches none.
+func (s *Site) later(c *proofing.Case) int {
+	most, now := 0, s.service.Now().UTC()
+	for _, e := range c.Evidence {
+		if e.Confirms() != proofing.ChannelPhone || slices.Contains(c.Unbound, e.ID) {
+			continue
+		}
+		next := e
+		if next.BoundAt.IsZero() {
+			next.BoundAt = e.At
+		}
+		next.At = now.Add(time.Second)
+		a := proofing.Assess(c.Grant.Assessment.Framework, s.service.Policy.OperatorFacts, next.At, []proofing.Evidence{next})
+		if a.AAL != nil {
+			most = max(most, *a.AAL)
+		}
+	}
+	return most
 }
 
 func viewLevels(a proofing.Assessment) []templates.Level {

@@ -127,7 +127,7 @@ func newHouse(t *testing.T) *house {
 		Limiter: store.NewLimiter(h.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"FR", "GB"}}),
 		Sender: h.sent, Hasher: hasher, Now: h.now, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{
-			Origin: origin, Operator: "Example Operations", Profiles: profiles(), Limits: proofing.DefaultLimits(),
+			Origin: origin, Operator: "Example Operations", Contact: "help@example.org", Profiles: profiles(), Limits: proofing.DefaultLimits(),
 			FreezeLifetime: 24 * time.Hour, OperatorFacts: proofing.OperatorFacts{AcceptUnverifiedLineType: true},
 		},
 	}

@@ -32,6 +32,7 @@ func (c *Config) policy() (proofing.Policy, error) {
 	p := proofing.Policy{
 		Origin:   c.Origin,
 		Operator: c.Operator.Name,
+		Contact:  c.Operator.Contact,
 		OperatorFacts: proofing.OperatorFacts{
 			VerifierFIPS140Validated: c.Assurance.VerifierFIPS140Validated,
 			AcceptUnverifiedLineType: c.Assurance.AcceptUnverifiedLineType,
