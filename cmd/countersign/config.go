@@ -61,6 +61,10 @@ type ListenersConfig struct {
 	// it is not the scheme's own. URLs in answers to CAs begin with it. Unless set
 	// it is the origin, or, when that is this machine, the listener's address.
 	CAsOrigin string `yaml:"cas_origin"`
+	// Operators serves /healthz (the process lives), /readyz (it can serve: "starting",
+	// "stopping" and "store_down" are 503) and /metrics (Prometheus). It has no
+	// credentials: let only operators reach it. Nothing listens unless it is set.
+	Operators string `yaml:"operators"`
 	// TrustedProxies are the networks ("10.0.0.0/8") of the proxies whose
 	// X-Forwarded-For is believed. Without one, limits for a client count
 	// whoever connects: behind a proxy that would be everybody at once.

@@ -119,13 +119,19 @@ func isAddress(s string) bool {
 }
 
 func (c *Config) validateListeners(r *report) {
-	for _, l := range []struct{ path, value string }{{"listeners.people", c.Listeners.People}, {"listeners.cas", c.Listeners.CAs}} {
+	for _, l := range []struct{ path, value string }{{"listeners.people", c.Listeners.People}, {"listeners.cas", c.Listeners.CAs}, {"listeners.operators", c.Listeners.Operators}} {
+		if l.path == "listeners.operators" && l.value == "" {
+			continue // nothing listens
+		}
 		if _, port, err := net.SplitHostPort(l.value); err != nil || !isPort(port) {
 			r.mistake(l.path, "must be host:port, such as 127.0.0.1:8080, not %q", l.value)
 		}
 	}
 	if c.Listeners.People == c.Listeners.CAs && !faulty(r, "listeners.people") {
 		r.mistake("listeners.cas", "must differ from listeners.people: what CAs may call is not for everybody")
+	}
+	if o := c.Listeners.Operators; o != "" && (o == c.Listeners.People || o == c.Listeners.CAs) {
+		r.mistake("listeners.operators", "must differ from the other listeners: figures are not for everybody")
 	}
 	for i, network := range c.Listeners.TrustedProxies {
 		path := "listeners.trusted_proxies[" + strconv.Itoa(i) + "]"

@@ -34,15 +34,16 @@ var mayImport = map[string][]string{
 // livesIn says which of our packages may import a library. Libraries that are
 // not here may be imported by nobody.
 var livesIn = map[string][]string{
-	"github.com/alecthomas/kong":      {"cmd/countersign"},
-	"github.com/go-jose/go-jose":      {"acme"},
-	"github.com/nyaruka/phonenumbers": {"challenges"},
-	"github.com/twilio/twilio-go":     {"notify"},
-	"github.com/wneessen/go-mail":     {"notify"},
-	"go.yaml.in/yaml":                 {"acme", "cmd/countersign"},
-	"golang.org/x/net/idna":           {"challenges"},
-	"golang.org/x/text":               {"templates"},
-	"modernc.org/sqlite":              {"store"},
+	"github.com/alecthomas/kong":          {"cmd/countersign"},
+	"github.com/go-jose/go-jose":          {"acme"},
+	"github.com/nyaruka/phonenumbers":     {"challenges"},
+	"github.com/prometheus/client_golang": {"cmd/countersign"},
+	"github.com/twilio/twilio-go":         {"notify"},
+	"github.com/wneessen/go-mail":         {"notify"},
+	"go.yaml.in/yaml":                     {"acme", "cmd/countersign"},
+	"golang.org/x/net/idna":               {"challenges"},
+	"golang.org/x/text":                   {"templates"},
+	"modernc.org/sqlite":                  {"store"},
 }
 
 type listed struct {

@@ -25,10 +25,14 @@ func (serveCommand) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	err = a.serve(g.ctx, []endpoint{
+	endpoints := []endpoint{
 		{name: "people", address: c.Listeners.People, handler: a.people()},
 		{name: "cas", address: c.Listeners.CAs, handler: a.authorities()},
-	})
+	}
+	if c.Listeners.Operators != "" {
+		endpoints = append(endpoints, endpoint{name: "operators", address: c.Listeners.Operators, handler: a.operators()})
+	}
+	err = a.serve(g.ctx, endpoints)
 	return errors.Join(err, a.close())
 }
 
@@ -93,11 +97,13 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 			}
 		}()
 	}
+	a.phase.Store(serving)
 	select {
 	case <-ctx.Done():
 		a.log.Info("stopping")
 	case err = <-failed:
 	}
+	a.phase.Store(stopping)
 	a.service.Stop() // CAs that wait get their answer now
 	err = errors.Join(err, shutdown(servers))
 	stop()

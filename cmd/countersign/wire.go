@@ -35,12 +35,14 @@ type app struct {
 	router  *notify.Router
 	mailbox *notify.Mailbox // nil unless a channel is delivered to it
 	site    *web.Site
+	meters  *meters
+	phase   phase
 }
 
 // newApp puts the program together. home replaces the home page unless it is
 // nil. Whoever has an app closes it.
 func newApp(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time, home http.Handler) (*app, error) {
-	a := &app{config: c, log: log, now: now}
+	a := &app{config: c, log: log, now: now, meters: newMeters()}
 	var err error
 	if a.storage, err = openStore(ctx, c.Store, true, now); err != nil {
 		return nil, err
@@ -58,7 +60,7 @@ func (a *app) build(home http.Handler) (err error) {
 	if a.service, err = a.storage.service(a.config, a.now, a.log); err != nil {
 		return err
 	}
-	a.service.Sender, a.service.Signer = a.router, acme.NewSigner(keySource{a.storage.ring})
+	a.service.Sender, a.service.Signer = measuredSender{a.router, a.meters}, acme.NewSigner(keySource{a.storage.ring})
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](a.storage.kv, a.storage.ring, "reply")
 	if a.site, err = web.New(web.Options{Service: a.service, Home: home, Log: a.log}); err != nil {
@@ -155,14 +157,14 @@ func (a *app) people() http.Handler {
 			mux.Handle(smsHook, hook)
 		}
 	}
-	return a.clientAddress(mux)
+	return a.clientAddress(a.meters.measure("people", mux))
 }
 
 // authorities is the handler of the listener for CAs.
 func (a *app) authorities() http.Handler {
-	return a.clientAddress(acme.New(acme.Options{
+	return a.clientAddress(a.meters.measure("cas", acme.New(acme.Options{
 		Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: keySource{a.storage.ring}, Log: a.log,
-	}))
+	})))
 }
 
 // apiOrigin is where CAs reach us: what the configuration says, or the public

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// meters is what operators can watch. Labels take their values from closed lists
+// alone (routes, classes of status, channels, outcomes), so that nobody outside
+// can make them many.
+type meters struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	messages *prometheus.HistogramVec
+}
+
+func newMeters() *meters {
+	m := &meters{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "countersign_request_seconds", Help: "Time to answer a request, by listener, route and status class.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
+		}, []string{"listener", "route", "status"}),
+		messages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "countersign_message_seconds", Help: "Time a provider took for a message, by channel and outcome: accepted, not_sent, refused or unknown.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"channel", "outcome"}),
+	}
+	m.registry.MustRegister(m.requests, m.messages, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// measure times the requests of a listener. The route is the pattern that served
+// it, which the muxes leave in the request; what none served is "none".
+func (m *meters) measure(listener string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began, seen := time.Now(), &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(seen, r)
+		route := r.Pattern
+		if route == "" || route == "/" {
+			route = "none"
+		}
+		m.requests.WithLabelValues(listener, route, strconv.Itoa(seen.status/100)+"xx").Observe(time.Since(began).Seconds())
+	})
+}
+
+// statusWriter remembers the status that was sent.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach what is beneath.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// measuredSender times what providers do.
+type measuredSender struct {
+	proofing.Sender
+	meters *meters
+}
+
+// Send implements proofing.Sender.
+func (s measuredSender) Send(ctx context.Context, m proofing.Message) (proofing.Receipt, error) {
+	began := time.Now()
+	receipt, err := s.Sender.Send(ctx, m)
+	outcome := "accepted"
+	if err != nil {
+		outcome = string(proofing.Unknown)
+		if known, ok := errors.AsType[*proofing.SendError](err); ok {
+			outcome = string(known.Outcome)
+		}
+	}
+	s.meters.messages.WithLabelValues(string(m.Channel), outcome).Observe(time.Since(began).Seconds())
+	return receipt, err
+}
+
+// phase is where the life of the process stands.
+type phase struct{ atomic.Int32 }
+
+// The phases, in their order.
+const (
+	starting int32 = iota
+	serving
+	stopping
+)
+
+// readyTimeout bounds the look into the store; a probe that waits longer learns nothing more.
+const readyTimeout = 3 * time.Second
+
+// operators is the handler of the listener for operators: whether the process
+// lives, whether it can serve, and figures.
+func (a *app) operators() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		sayStatus(w, http.StatusOK, "alive") // that it answers is the answer
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		switch a.phase.Load() {
+		case starting:
+			sayStatus(w, http.StatusServiceUnavailable, "starting")
+		case stopping:
+			sayStatus(w, http.StatusServiceUnavailable, "stopping")
+		default:
+			if err := a.storeAnswers(r.Context()); err != nil {
+				a.log.WarnContext(r.Context(), "not ready", "error", err)
+				sayStatus(w, http.StatusServiceUnavailable, "store_down")
+				return
+			}
+			sayStatus(w, http.StatusOK, "ready")
+		}
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.meters.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
+	return mux
+}
+
+// storeAnswers makes one durable write: a store that can only be read cannot serve.
+func (a *app) storeAnswers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	_, _, err := a.service.Limiter.Add(ctx, "ready", 1, time.Second)
+	return err
+}
+
+func sayStatus(w http.ResponseWriter, code int, status string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(map[string]string{"status": status}) // a prober that has gone away cannot be told
+}
