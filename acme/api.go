@@ -141,7 +141,7 @@ func (a *api) authenticate(r *http.Request) (*proofing.Authority, error) {
 // route's pattern and never its path, headers or body.
 func (a *api) send(w http.ResponseWriter, r *http.Request, ca *proofing.Authority, began time.Time, ans answer, cause error) {
 	level, attrs := slog.LevelInfo, []slog.Attr{
-		slog.String("route", r.Pattern), slog.Int("status", ans.status), slog.Duration("took", time.Since(began)),
+		slog.String("route", r.Pattern), slog.Int("status", ans.status), slog.Float64("took_ms", float64(time.Since(began).Microseconds())/1000),
 	}
 	if ca != nil {
 		attrs = append(attrs, slog.String("ca", ca.Name))

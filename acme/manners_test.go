@@ -3,6 +3,7 @@ package acme_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -271,6 +272,9 @@ func TestTheLogHasNoSecrets(t *testing.T) {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %s:\n%s", want, log)
 		}
+	}
+	if !regexp.MustCompile(`"took_ms":\d{1,4}(\.\d{1,3})?,`).MatchString(log) {
+		t.Errorf("the log does not say how many milliseconds a request took:\n%s", log)
 	}
 	if n := strings.Count(log, "\n"); n != 4 {
 		t.Errorf("4 requests left %d lines", n)

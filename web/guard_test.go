@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -261,6 +262,9 @@ func TestLogsNameRoutesAndNoSecrets(t *testing.T) {
 	logs := h.logs.String()
 	if !strings.Contains(logs, `pattern="GET /c/{ref}"`) || !strings.Contains(logs, "status=503") {
 		t.Errorf("the log says too little:\n%s", logs)
+	}
+	if !regexp.MustCompile(`(?m) took_ms=\d{1,4}(\.\d{1,3})?$`).MatchString(logs) {
+		t.Errorf("the log does not say how many milliseconds a page took:\n%s", logs)
 	}
 	_, cookie, _ := strings.Cut(b.cookie, "=")
 	for _, secret := range []string{c.LinkSecret.Reveal(), c.Disown.Reveal(), m.Code.Reveal(), m.Link.Reveal()[len(m.Link)-32:], "person@example.org", cookie} {

@@ -117,7 +117,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				s.fault(sent, r, errors.New("panic"))
 			}
 		}
-		s.log.InfoContext(r.Context(), "page", "method", r.Method, "pattern", r.Pattern, "status", sent.status, "took", time.Since(began))
+		s.log.InfoContext(r.Context(), "page", "method", r.Method, "pattern", r.Pattern, "status", sent.status, "took_ms", float64(time.Since(began).Microseconds())/1000)
 	}()
 	if !s.secure && !loopback(hostname(r.Host)) {
 		// A name that somebody else has pointed at this computer: their page would count as

@@ -92,14 +92,6 @@ func (a *admin) anyContact(address string) (proofing.Contact, error) {
 	return a.contact(method, address)
 }
 
-// inputFault turns the service's word on what was typed into a usage error.
-func inputFault(err error) error {
-	if input, ok := errors.AsType[*proofing.InputError](err); ok {
-		return usagef("%s", input.Detail)
-	}
-	return err
-}
-
 // everything reads all the records of a table that an index covers, whatever their values.
 func everything[T any](a *admin, table proofing.Table[T], index string) ([]*T, error) {
 	const afterAll = "\x7f" // indexed values are printable

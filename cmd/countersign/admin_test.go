@@ -217,8 +217,11 @@ func TestTheRegistrySaysWhoseAnIdentifierIs(t *testing.T) {
 		`there is no person "x"`:                         {"example", "dns", "a.example.org", "--person", "x"},
 		`there is no person "01abcdef"`:                  {"example", "dns", "a.example.org", "--person", "01abcdef"},
 		`there is no CA "third"`:                         {"third", "dns", "a.example.org", "--email", "a@example.org"},
-		`identifier type "fax" is not served`:            {"example", "fax", "1", "--email", "a@example.org"},
-		"must be 1 to 256 printable characters":          {"example", "organization", "", "--email", "a@example.org"},
+		`there is no identifier type "fax": there are dns, ip, permanent-identifier, hardware-module, organization`: {"example", "fax", "1"},
+		`"localhost" is not a fully qualified domain name`:                                                          {"example", "dns", "localhost", "--email", "a@example.org"},
+		`"*.example.org": a wildcard name`:                                                                          {"example", "dns", "*.example.org", "--email", "a@example.org"},
+		`"10.0.0" is not an IP address`:                                                                             {"example", "ip", "10.0.0", "--email", "a@example.org"},
+		"must be 1 to 256 printable characters":                                                                     {"example", "organization", "", "--email", "a@example.org"},
 	} {
 		_, said := d.run(exitUsage, append([]string{"registry", "add"}, args...)...)
 		contains(t, said, want)

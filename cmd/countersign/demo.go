@@ -27,7 +27,7 @@ import (
 // the same program as `serve`, over a store in a temporary folder, with a mailbox
 // in the place of providers, one example CA, and a page that walks through a case.
 type demoCommand struct {
-	Listen string `help:"Where to listen; a free port is taken if this one is not." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Listen string `help:"Where to listen; unless given, 127.0.0.1:8080, or a free port if that is in use." placeholder:"HOST:PORT"`
 	Auto   bool   `help:"Play the CA and the person over HTTP, print every step, and end."`
 }
 
@@ -55,7 +55,7 @@ const (
 
 // Run implements the subcommand.
 func (d demoCommand) Run(g *globals) (err error) {
-	if !listensLocally(d.Listen) {
+	if d.Listen != "" && !listensLocally(d.Listen) {
 		return usagef("the demo shows every code and its CA's token to whoever reaches it: --listen on this machine, such as 127.0.0.1:8080, not %s", d.Listen)
 	}
 	dir, err := os.MkdirTemp("", "countersign-demo-")
@@ -66,11 +66,7 @@ func (d demoCommand) Run(g *globals) (err error) {
 	if d.Auto {
 		d.Listen = "127.0.0.1:0"
 	}
-	l, err := net.Listen("tcp", d.Listen)
-	if errors.Is(err, syscall.EADDRINUSE) { // any other port will do
-		fmt.Fprintf(g.stderr, "countersign: %v; taking a free port\n", err)
-		l, err = net.Listen("tcp", "127.0.0.1:0")
-	}
+	l, err := d.listen(g)
 	if err != nil {
 		return err
 	}
@@ -98,6 +94,27 @@ To call it as a CA, from another terminal:
 Everything is in %[4]s and is removed when you press Ctrl-C.
 `, demo.origin, mailboxPath, demo.token.Reveal(), dir)
 	return <-ended
+}
+
+// demoListen is where the demo listens if nobody says where.
+const demoListen = "127.0.0.1:8080"
+
+// listen takes another port only where nobody has asked for this one: whoever
+// names an address has something else that relies on it.
+func (d demoCommand) listen(g *globals) (net.Listener, error) {
+	if d.Listen != "" {
+		l, err := net.Listen("tcp", d.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("the demo cannot listen where --listen says: %w", err)
+		}
+		return l, nil
+	}
+	l, err := net.Listen("tcp", demoListen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		fmt.Fprintf(g.stderr, "countersign: %v; taking a free port\n", err)
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	return l, err
 }
 
 // demo is the program with the example CA beside it.

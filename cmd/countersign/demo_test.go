@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -58,9 +59,10 @@ func origin(t *testing.T, out *syncBuffer) string {
 }
 
 func TestTheDemoTakesAFreePortAndLeavesNothing(t *testing.T) {
-	taken := localListener(t)
-	defer taken.Close()
-	out, said, dir, stop := startDemo(t, "--listen", taken.Addr().String())
+	if taken, err := net.Listen("tcp", demoListen); err == nil { // or else somebody has it already
+		defer taken.Close()
+	}
+	out, said, dir, stop := startDemo(t)
 	where := origin(t, out)
 	contains(t, said.String(), "address already in use", "taking a free port")
 	for _, path := range []string{"/", "/mailbox", "/openapi.yaml"} {
@@ -76,6 +78,19 @@ func TestTheDemoTakesAFreePortAndLeavesNothing(t *testing.T) {
 	if code := stop(); code != exitOK {
 		t.Errorf("exit %d: %s", code, said)
 	}
+	nothingLeft(t, dir)
+}
+
+func TestTheDemoListensWhereItIsToldOrNowhere(t *testing.T) {
+	taken := localListener(t)
+	defer taken.Close()
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	code, out, said := call(t, nil, "", "demo", "--listen", taken.Addr().String())
+	if code != exitFailure || out != "" {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	contains(t, said, "the demo cannot listen where --listen says", taken.Addr().String(), "address already in use")
 	nothingLeft(t, dir)
 }
 

@@ -27,6 +27,9 @@ type registryAddCommand struct {
 }
 
 func (c *registryAddCommand) Run(g *globals) error {
+	if err := registrable(c.Type); err != nil {
+		return err
+	}
 	return g.administer(false, func(a *admin) error {
 		if _, err := a.living(c.CA); err != nil {
 			return err
@@ -37,7 +40,7 @@ func (c *registryAddCommand) Run(g *globals) error {
 		}
 		entry, err := a.service.Register(a.ctx, c.CA, proofing.Identifier{Type: c.Type, Value: c.Value}, c.Note, holders...)
 		if err != nil {
-			return identifierFault(err, c.Type)
+			return valueFault(err, c.Value)
 		}
 		a.say("%s %s: whoever is named may have certificates of %s; named now: %d", entry.Identifier.Type, entry.Identifier.Value, c.CA, len(entry.Holders))
 		return nil
@@ -81,12 +84,29 @@ func (a *admin) person(id string) error {
 	return usagef("there is no person %q: `countersign case show` names the person of a case", id)
 }
 
-// identifierFault explains the one type that the registry has no say in.
-func identifierFault(err error, typ string) error {
+// registryTypes are the types that the registry has a say in.
+var registryTypes = []string{
+	proofing.IdentifierDNS, proofing.IdentifierIP, proofing.IdentifierPermanent, proofing.IdentifierHardware, proofing.IdentifierOrganization,
+}
+
+// registrable refuses a type that an entry cannot be for.
+func registrable(typ string) error {
 	if typ == proofing.IdentifierEmail {
 		return usagef("an email identifier needs no entry: whoever confirms the address is entitled to it")
 	}
-	return inputFault(err)
+	return known("identifier type", []string{typ}, registryTypes)
+}
+
+// valueFault names the value that was typed beside what is wrong with it.
+func valueFault(err error, value string) error {
+	input, ok := errors.AsType[*proofing.InputError](err)
+	switch {
+	case !ok:
+		return err
+	case strings.HasPrefix(input.Detail, "not "):
+		return usagef("%q is %s", value, input.Detail)
+	}
+	return usagef("%q: %s", value, input.Detail)
 }
 
 type registryListCommand struct {
@@ -173,6 +193,9 @@ type registryRemoveCommand struct {
 }
 
 func (c *registryRemoveCommand) Run(g *globals) error {
+	if err := registrable(c.Type); err != nil {
+		return err
+	}
 	return g.administer(false, func(a *admin) error {
 		if _, err := a.authority(c.CA); err != nil {
 			return err
@@ -182,7 +205,7 @@ func (c *registryRemoveCommand) Run(g *globals) error {
 			return usagef("the registry of %s has no %s %s: `countersign registry list %s` shows what it has", c.CA, c.Type, c.Value, c.CA)
 		}
 		if err != nil {
-			return identifierFault(err, c.Type)
+			return valueFault(err, c.Value)
 		}
 		a.say("removed %s %s: from now on %s is told that nobody is entitled to it, whatever was granted before", c.Type, c.Value, c.CA)
 		return nil

@@ -189,7 +189,7 @@ func TestTheKeyRingIsReadAgainAsSoonAsItCanBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := keySource{a.storage.ring}.SigningKey()
+	before := a.keys().SigningKey()
 	if err := other.Rotate(time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -208,9 +208,23 @@ func TestTheKeyRingIsReadAgainAsSoonAsItCanBe(t *testing.T) {
 	if err := os.Chmod(file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wait("the ring is not read once its mode is right", func() bool { return !keySource{a.storage.ring}.SigningKey().Equal(before) })
+	wait("the ring is not read once its mode is right", func() bool { return !a.keys().SigningKey().Equal(before) })
 	if n := strings.Count(log.String(), "key ring cannot"); n != 1 {
 		t.Errorf("reported %d times, want once", n)
+	}
+}
+
+func TestARetiredKeyIsPublishedAsLongAsItsStatements(t *testing.T) {
+	a := newDesk(t).app(io.Discard)
+	retired := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := a.storage.ring.Rotate(retired); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]int{0: 2, statementLife - time.Second: 2, statementLife: 1} {
+		a.now = func() time.Time { return retired.Add(after) }
+		if n := len(a.keys().PublicKeys()); n != want {
+			t.Errorf("%v after its retirement: %d keys, want %d", after, n, want)
+		}
 	}
 }
 

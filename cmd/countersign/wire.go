@@ -60,7 +60,7 @@ func (a *app) build(home http.Handler) (err error) {
 	if a.service, err = a.storage.service(a.config, a.now, a.log); err != nil {
 		return err
 	}
-	a.service.Sender, a.service.Signer = measuredSender{a.router, a.meters}, acme.NewSigner(keySource{a.storage.ring})
+	a.service.Sender, a.service.Signer = measuredSender{a.router, a.meters}, acme.NewSigner(a.keys())
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](a.storage.kv, a.storage.ring, "reply")
 	if a.site, err = web.New(web.Options{Service: a.service, Home: home, Log: a.log}); err != nil {
@@ -151,7 +151,7 @@ func (a *app) twilio() notify.TwilioConfig {
 func (a *app) people() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", a.site)
-	mux.Handle("GET /.well-known/jwks.json", acme.JWKS(keySource{a.storage.ring}))
+	mux.Handle("GET /.well-known/jwks.json", acme.JWKS(a.keys()))
 	if a.config.Twilio.StatusCallbacks {
 		if hook := a.router.Callback(proofing.ChannelPhone, a.service.Delivered); hook != nil {
 			mux.Handle(smsHook, hook)
@@ -163,7 +163,7 @@ func (a *app) people() http.Handler {
 // authorities is the handler of the listener for CAs.
 func (a *app) authorities() http.Handler {
 	return a.clientAddress(a.meters.measure("cas", acme.New(acme.Options{
-		Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: keySource{a.storage.ring}, Log: a.log,
+		Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: a.keys(), Log: a.log,
 	})))
 }
 
@@ -184,7 +184,12 @@ func (c *Config) apiOrigin() string {
 }
 
 // keySource shows the ring's signing keys to the side that signs and publishes.
-type keySource struct{ ring *store.Ring }
+type keySource struct {
+	ring *store.Ring
+	now  func() time.Time
+}
+
+func (a *app) keys() keySource { return keySource{a.storage.ring, a.now} }
 
 // statementLife is how long after its retirement a key may have signed a
 // statement that is still good: a day, and an hour for clocks.
@@ -197,7 +202,7 @@ func (k keySource) SigningKey() *ecdsa.PrivateKey { return k.ring.SigningKeys()[
 func (k keySource) PublicKeys() []*ecdsa.PublicKey {
 	var keys []*ecdsa.PublicKey
 	for _, s := range k.ring.SigningKeys() {
-		if s.Retired.IsZero() || time.Since(s.Retired) < statementLife {
+		if s.Retired.IsZero() || k.now().Sub(s.Retired) < statementLife {
 			keys = append(keys, &s.Private().PublicKey)
 		}
 	}
