@@ -25,7 +25,7 @@ func (s *Site) viewRequest(r *http.Request, c *proofing.Case) templates.Request 
 		KeyKind: string(c.Applicant.Kind), Fingerprint: c.Applicant.Fingerprint(),
 	}
 	if !c.Status.Over() && c.Frozen == nil {
-		v.Disown = s.keep(r, c.DisownURL("").Reveal())
+		v.Disown = s.Keep(r, c.DisownURL("").Reveal())
 	}
 	return v
 }
@@ -84,7 +84,7 @@ func (s *Site) viewCase(r *http.Request, c *proofing.Case, wrong mistake, a answ
 
 // methodLink opens the page of a case at another of its methods.
 func (s *Site) methodLink(r *http.Request, method string) string {
-	path := s.keep(r, casePath(r.PathValue("ref")))
+	path := s.Keep(r, casePath(r.PathValue("ref")))
 	between := "?"
 	if strings.Contains(path, "?") {
 		between = "&"
@@ -117,7 +117,7 @@ func place(page *templates.Case, wrong mistake, a answer) {
 func (s *Site) viewPanel(r *http.Request, c *proofing.Case, m proofing.Method, w work) *templates.Panel {
 	ref, name := casePath(r.PathValue("ref")), m.Name()
 	panel := &templates.Panel{
-		Method: name, Begin: s.keep(r, ref+"/begin"), Answer: s.keep(r, ref+"/answer"), Resend: s.keep(r, ref+"/resend"),
+		Method: name, Begin: s.Keep(r, ref+"/begin"), Answer: s.Keep(r, ref+"/answer"), Resend: s.Keep(r, ref+"/resend"),
 	}
 	if k := c.Offered(m.Channel()); k != nil {
 		panel.Offered = k.Shown

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/countersign-id/countersign/acme"
@@ -35,6 +36,7 @@ type app struct {
 	router  *notify.Router
 	mailbox *notify.Mailbox // nil unless a channel is delivered to it
 	site    *web.Site
+	bar     func(*http.Request) *templates.DemoBar // nil outside the demo
 }
 
 // newApp puts the program together. home replaces the home page unless it is
@@ -61,7 +63,11 @@ func (a *app) build(home http.Handler) (err error) {
 	a.service.Sender, a.service.Signer = a.router, acme.NewSigner(keySource{a.storage.ring})
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](a.storage.kv, a.storage.ring, "reply")
-	if a.site, err = web.New(web.Options{Service: a.service, Home: home, Log: a.log}); err != nil {
+	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil}
+	if a.mailbox != nil {
+		o.Mailbox = mailboxPath
+	}
+	if a.site, err = web.New(o); err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
 	if a.mailbox != nil { // only where the origin is this machine: validate sees to it
@@ -76,6 +82,14 @@ const mailboxPath = "/mailbox"
 // showMailbox shows what would have gone out.
 func (a *app) showMailbox(w http.ResponseWriter, r *http.Request) {
 	page := templates.Mailbox{Frame: a.site.Frame(r, mailboxPath), Origin: a.config.Origin}
+	_, query, _ := strings.Cut(page.Home, "?")
+	if query != "" {
+		page.Query = "?" + query
+	}
+	if a.bar != nil {
+		page.Bar = a.bar(r)
+		page.Bar.At = "mailbox"
+	}
 	for _, m := range a.mailbox.List() {
 		page.Mails = append(page.Mails, templates.Mail{Channel: string(m.Channel), To: m.To, Subject: m.Subject, At: m.At, Text: m.Text})
 	}
