@@ -76,7 +76,7 @@ type Panel struct {
 	Begin   string // where to post an address
 	Answer  string // where to post a code
 	Resend  string // where to ask for another message
-	Offered string // the masked contact that the authority gave; empty: the person names one
+	Offered string // the contact that the authority gave, masked unless it is the identifier; empty: the person names one
 	Address string // what the person typed, to be mended
 	// Begun is the attempt at hand; nil before anything was sent.
 	Begun *Begun
@@ -91,7 +91,7 @@ type Panel struct {
 // Begun is an attempt whose code has been asked for.
 type Begun struct {
 	Attempt  string
-	Shown    string // the masked address
+	Shown    string // the address, masked unless it is the identifier
 	Delivery string // as in proofing.Delivery
 	Reason   string // of a failure
 	Tries    int
