@@ -112,8 +112,8 @@ type piece struct {
 }
 
 // linked finds the links of a text that lead to our own origin. All else stays
-// text. A link is kept whole, since a path by itself may name another host ("//…").
-func linked(text, origin string) []piece {
+// text. They carry the query on. A link is kept whole, since a path by itself may name another host ("//…").
+func linked(text, origin, query string) []piece {
 	var pieces []piece
 	for origin != "" {
 		at := strings.Index(text, origin+"/")
@@ -124,7 +124,11 @@ func linked(text, origin string) []piece {
 		for end < len(text) && text[end] > ' ' && text[end] < 0x7f && !strings.ContainsRune(`<>"'()`, rune(text[end])) {
 			end++
 		}
-		pieces = append(pieces, piece{Text: text[:at]}, piece{text[at:end], template.URL(text[at:end])})
+		href := text[at:end]
+		if !strings.ContainsAny(href, "?#") {
+			href += query
+		}
+		pieces = append(pieces, piece{Text: text[:at]}, piece{text[at:end], template.URL(href)})
 		text = text[end:]
 	}
 	return append(pieces, piece{Text: text})

@@ -77,6 +77,12 @@ func samples() map[string]Screen {
 	retry.CodeBad = &Problem{Family: "error", Code: "wrong_answer", Tries: 4}
 	passed := mode("passed")
 	passed.Case = "/c/ref"
+	demo, bar := frame, DemoBar{Call: "/#call", Mailbox: "/mailbox", Answer: "/#answer"}
+	demo.Self, demo.Mailbox, demo.Demo = "/", "/mailbox", true
+	barAfter, barMailbox := bar, bar
+	barAfter.Person, barMailbox.Person, barMailbox.At = "/c/ref", "/c/ref", "mailbox"
+	tried := work(&Panel{Method: "sms"})
+	tried.Frame.Mailbox, tried.Demo = "/mailbox", true
 	over := Disown{Frame: frame, Request: request, Over: true}
 	all := map[string]Screen{
 		"home":      Home{Frame: frame, Applies: []Offer{{"Example CA", "Client certificate", "/apply/example/client"}}},
@@ -104,11 +110,12 @@ func samples() map[string]Screen {
 			Types: []string{"email", "dns"}, Type: "dns", Value: "*.example.com", Terms: terms, ValueBad: &Problem{Family: "input", Code: "identifier_rejected"}},
 		"fault":      Fault{Frame: frame, Code: "not_found"},
 		"too-many":   Fault{Frame: frame, Code: "too_many", Until: at.Add(10 * time.Minute), Wait: 10 * time.Minute, Back: "/c/ref"},
-		"demo-start": DemoHome{Frame: frame, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", Mailbox: "/mailbox"},
-		"demo-done": DemoHome{Frame: frame, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", Mailbox: "/mailbox",
+		"demo-start": DemoHome{Frame: demo, Bar: &bar, CA: "Example CA", Identifier: "www.example.com", Start: "/demo"},
+		"demo-done": DemoHome{Frame: demo, Bar: &barAfter, CA: "Example CA", Identifier: "www.example.com", Start: "/demo",
 			Call:   &DemoCall{Curl: "curl …", Request: `{"profile": "server"}`, Response: `{"status": "pending"}`, Case: "/c/ref"},
 			Result: &DemoResult{Status: "valid", Authorization: `{"status": "valid"}`, Statement: "a.b.c", Header: `{"alg": "ES256"}`, Claims: `{"aud": "example"}`}},
-		"mailbox": Mailbox{Frame: frame, Origin: "https://proof.example.org", Mails: []Mail{
+		"demo-case": tried,
+		"mailbox": Mailbox{Frame: demo, Bar: &barMailbox, Origin: "https://proof.example.org", Query: "?lang=de", Mails: []Mail{
 			{"phone", "+44 7400 123456", "", at, "1234 5678 is your code."},
 			{"email", "a@example.org", "Your code", at, "Open https://proof.example.org/m/ref now, not https://evil.example/ or <b>"}}},
 		"mailbox-empty": Mailbox{Frame: frame},

@@ -14,6 +14,9 @@ type Frame struct {
 	Contact  string // where people turn with questions: an e-mail address or https link; may be empty
 	Self     string // the path at which this page can be seen again
 	Home     string // the path of the home page
+	// Mailbox is where messages can be read that nobody delivers; empty where they go out.
+	Mailbox string
+	Demo    bool // the program runs as its own demo
 }
 
 // Request is what every page of a case says of it, so that people can tell
@@ -73,7 +76,7 @@ type Panel struct {
 	Begin   string // where to post an address
 	Answer  string // where to post a code
 	Resend  string // where to ask for another message
-	Offered string // the masked contact that the authority gave; empty: the person names one
+	Offered string // the contact that the authority gave, masked unless it is the identifier; empty: the person names one
 	Address string // what the person typed, to be mended
 	// Begun is the attempt at hand; nil before anything was sent.
 	Begun *Begun
@@ -88,7 +91,7 @@ type Panel struct {
 // Begun is an attempt whose code has been asked for.
 type Begun struct {
 	Attempt  string
-	Shown    string // the masked address
+	Shown    string // the address, masked unless it is the identifier
 	Delivery string // as in proofing.Delivery
 	Reason   string // of a failure
 	Tries    int
@@ -263,14 +266,21 @@ type Fault struct {
 	Back  string // where to go on; empty: nowhere
 }
 
+// DemoBar leads from one part of the demo to another.
+type DemoBar struct {
+	Call, Mailbox, Answer string // paths
+	Person                string // the path of the person's page; empty before the call
+	At                    string // "mailbox" on the mailbox page
+}
+
 // DemoHome walks a newcomer through one case: the authority's call, the person's
 // page, and what the authority reads in the end.
 type DemoHome struct {
 	Frame
 	CA         string // the demo authority's title
+	Bar        *DemoBar
 	Start      string // where to post to make the call of step 1
 	Identifier string // that the call will be about
-	Mailbox    string // the path of the mailbox
 	Call       *DemoCall
 	Result     *DemoResult
 }
@@ -295,8 +305,10 @@ type DemoResult struct {
 // Mailbox shows what would have been sent.
 type Mailbox struct {
 	Frame
-	Origin string // links that begin with it can be followed
-	Mails  []Mail // the newest first
+	Bar    *DemoBar // nil outside the demo
+	Origin string   // links that begin with it can be followed
+	Query  string   // what such links carry on: the chosen language, as "?lang=…"
+	Mails  []Mail   // the newest first
 }
 
 // Mail is one message in the mailbox.

@@ -254,7 +254,7 @@ func TestOnlyLinksToUsCanBeFollowed(t *testing.T) {
 	origin := "https://proof.example.org"
 	text := "go to " + origin + "/n/ref, not " + origin + ".evil.example/ or " + origin + "//evil.example or javascript:alert(1)"
 	whole := ""
-	for _, p := range linked(text, origin) {
+	for _, p := range linked(text, origin, "?lang=de") {
 		whole += p.Text
 		if p.Href != "" && !strings.HasPrefix(string(p.Href), origin+"/") {
 			t.Errorf("a link to %s", p.Href)
@@ -263,7 +263,7 @@ func TestOnlyLinksToUsCanBeFollowed(t *testing.T) {
 	if whole != text {
 		t.Errorf("the text became %q", whole)
 	}
-	if got := linked(text, ""); len(got) != 1 || got[0].Href != "" {
+	if got := linked(text, "", ""); len(got) != 1 || got[0].Href != "" {
 		t.Errorf("without an origin: %v", got)
 	}
 }

@@ -77,7 +77,7 @@ type words struct {
 func (w words) funcs() template.FuncMap {
 	return template.FuncMap{
 		"t": w.text, "b": w.bold, "n": w.plural, "word": w.word,
-		"date": w.date, "clock": w.clock, "long": w.long, "seconds": seconds,
+		"date": w.date, "clock": w.clock, "long": w.long, "brief": brief, "seconds": seconds,
 		"lang": func() string { return w.lang }, "languages": Languages,
 		"languageName": func(l string) string { return languageNames[l] },
 		"problem":      func(field string, p *Problem) problemAt { return problemAt{field, p} },
@@ -171,6 +171,9 @@ func (w words) long(d time.Duration) (string, error) {
 	}
 	return w.plural("long.minutes", int(d.Minutes()))
 }
+
+// brief says whether a wait is so short that a time of day would be no help.
+func brief(d time.Duration) bool { return d <= 2*time.Minute }
 
 // seconds are the whole seconds of a duration, for the script to count down.
 func seconds(d time.Duration) int { return int(d.Seconds()) }

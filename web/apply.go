@@ -29,7 +29,7 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) error {
 		for _, ca := range authorities {
 			for _, p := range offered {
 				if ca.Revoked.IsZero() && ca.May(p.Name) {
-					page.Applies = append(page.Applies, templates.Offer{CA: ca.Title, Profile: p.Title, Href: s.keep(r, applyPath(ca.Name, p.Name))})
+					page.Applies = append(page.Applies, templates.Offer{CA: ca.Title, Profile: p.Title, Href: s.Keep(r, applyPath(ca.Name, p.Name))})
 				}
 			}
 		}
@@ -70,7 +70,7 @@ func (s *Site) renderApply(w http.ResponseWriter, r *http.Request, typed proofin
 	}
 	path := applyPath(ca.Name, p.Name)
 	page := templates.Apply{
-		Frame: s.Frame(r, path), CA: ca.Title, Profile: p.Title, Action: s.keep(r, path),
+		Frame: s.Frame(r, path), CA: ca.Title, Profile: p.Title, Action: s.Keep(r, path),
 		Types: p.Identifiers, Type: typed.Type, Value: typed.Value, Terms: s.viewTerms(p),
 	}
 	status := http.StatusOK

@@ -45,11 +45,11 @@ func (s *Site) renderLink(w http.ResponseWriter, r *http.Request, c *proofing.Ca
 	frame, request := s.Frame(r, linkPath(ref)), s.viewRequest(r, c)
 	status := http.StatusOK
 	page := templates.Link{
-		Frame: frame, Request: request, Method: a.Method, Action: s.keep(r, linkPath(ref)), Shown: a.Contact.Shown, Expires: a.Expires,
+		Frame: frame, Request: request, Method: a.Method, Action: s.Keep(r, linkPath(ref)), Shown: legible(c, a.Contact), Expires: a.Expires,
 	}
 	own := browser != "" && a.Browser == browser
 	if own || browser != "" && c.Browser == browser {
-		page.Case = s.keep(r, c.CaseURL("").Reveal())
+		page.Case = s.Keep(r, c.CaseURL("").Reveal())
 	}
 	if wrong != nil {
 		answer := s.answerTo(wrong)
@@ -65,7 +65,7 @@ func (s *Site) renderLink(w http.ResponseWriter, r *http.Request, c *proofing.Ca
 		page.Mode, page.Notice = "passed", nil
 	case c.Browser != "" && c.Browser != browser || errors.Is(wrong, proofing.ErrClaimed):
 		return s.Render(w, r, http.StatusForbidden, templates.Claimed{Frame: frame, Request: request})
-	case c.Status != proofing.CaseOpen || c.Frozen != nil || s.viewBegun(a).Over != "" || a.Status != proofing.AttemptOpen:
+	case c.Status != proofing.CaseOpen || c.Frozen != nil || s.viewBegun(c, a).Over != "" || a.Status != proofing.AttemptOpen:
 		page.Mode, page.Notice = "over", nil
 	case own:
 		page.Mode = "confirm"
@@ -109,7 +109,7 @@ func (s *Site) renderDisown(w http.ResponseWriter, r *http.Request, c *proofing.
 	if c.Frozen != nil {
 		return s.Render(w, r, http.StatusOK, templates.Disowned{Frame: frame, Request: request, Until: c.Frozen.Until})
 	}
-	page := templates.Disown{Frame: frame, Request: request, Action: s.keep(r, disownPath(ref)), Over: c.Status.Over()}
+	page := templates.Disown{Frame: frame, Request: request, Action: s.Keep(r, disownPath(ref)), Over: c.Status.Over()}
 	status := http.StatusOK
 	if wrong != nil {
 		a := s.answerTo(wrong)

@@ -32,6 +32,11 @@ type Options struct {
 	Service *proofing.Service
 	// Home replaces the home page; nil leaves it.
 	Home http.Handler
+	// Mailbox is the path at which messages can be read that nobody delivers; empty where they
+	// go out. The pages of a case then lead there.
+	Mailbox string
+	// Demo says on them that this is the demo.
+	Demo bool
 	// Client is the network address that a request came from, for limits; nil takes the
 	// connection's. Whoever stands behind a proxy must say how to read its header.
 	Client func(*http.Request) string
@@ -45,6 +50,8 @@ type Site struct {
 	origin  string
 	client  func(*http.Request) string
 	log     *slog.Logger
+	mailbox string
+	demo    bool
 	secure  bool // the origin is https
 	mux     *http.ServeMux
 	guarded http.Handler // mux behind the cross-origin protection
@@ -58,7 +65,7 @@ func New(o Options) (*Site, error) {
 		return nil, fmt.Errorf("web: %q is not an origin", o.Service.Policy.Origin)
 	}
 	s := &Site{
-		service: o.Service, origin: o.Service.Policy.Origin, client: o.Client, log: o.Log,
+		service: o.Service, origin: o.Service.Policy.Origin, client: o.Client, log: o.Log, mailbox: o.Mailbox, demo: o.Demo,
 		secure: origin.Scheme == "https", mux: http.NewServeMux(),
 	}
 	if !s.secure && !(origin.Scheme == "http" && loopback(origin.Hostname())) {
@@ -181,7 +188,13 @@ func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page t
 // Frame is what every page carries. Self must be a path of ours: a path that
 // somebody made up could lead elsewhere ("//evil.example").
 func (s *Site) Frame(r *http.Request, self string) templates.Frame {
-	return templates.Frame{Operator: s.service.Policy.Operator, Contact: s.service.Policy.Contact, Self: self, Home: s.keep(r, "/")}
+	f := templates.Frame{
+		Operator: s.service.Policy.Operator, Contact: s.service.Policy.Contact, Self: self, Home: s.Keep(r, "/"), Demo: s.demo,
+	}
+	if s.mailbox != "" {
+		f.Mailbox = s.Keep(r, s.mailbox)
+	}
+	return f
 }
 
 // language is what the page is drawn in: what the address chose, or what the browser prefers.
@@ -193,8 +206,8 @@ func language(r *http.Request) (lang, chosen string) {
 	return templates.Match(r.Header.Get("Accept-Language")), ""
 }
 
-// keep carries the chosen language on to another page.
-func (s *Site) keep(r *http.Request, path string) string {
+// Keep carries the chosen language on to another page.
+func (s *Site) Keep(r *http.Request, path string) string {
 	if _, chosen := language(r); chosen != "" {
 		return path + "?lang=" + chosen
 	}
@@ -204,7 +217,7 @@ func (s *Site) keep(r *http.Request, path string) string {
 // see sends the browser to a page after a POST, and nowhere but to a path of ours.
 // The place on the page is where the work goes on; one without it begins at its top.
 func (s *Site) see(w http.ResponseWriter, r *http.Request, path string) {
-	w.Header().Set("Location", s.keep(r, path)+"#work")
+	w.Header().Set("Location", s.Keep(r, path)+"#work")
 	w.WriteHeader(http.StatusSeeOther)
 }
 

@@ -25,7 +25,7 @@ func (s *Site) viewRequest(r *http.Request, c *proofing.Case) templates.Request 
 		KeyKind: string(c.Applicant.Kind), Fingerprint: c.Applicant.Fingerprint(),
 	}
 	if !c.Status.Over() && c.Frozen == nil {
-		v.Disown = s.keep(r, c.DisownURL("").Reveal())
+		v.Disown = s.Keep(r, c.DisownURL("").Reveal())
 	}
 	return v
 }
@@ -84,7 +84,7 @@ func (s *Site) viewCase(r *http.Request, c *proofing.Case, wrong mistake, a answ
 
 // methodLink opens the page of a case at another of its methods.
 func (s *Site) methodLink(r *http.Request, method string) string {
-	path := s.keep(r, casePath(r.PathValue("ref")))
+	path := s.Keep(r, casePath(r.PathValue("ref")))
 	between := "?"
 	if strings.Contains(path, "?") {
 		between = "&"
@@ -117,13 +117,13 @@ func place(page *templates.Case, wrong mistake, a answer) {
 func (s *Site) viewPanel(r *http.Request, c *proofing.Case, m proofing.Method, w work) *templates.Panel {
 	ref, name := casePath(r.PathValue("ref")), m.Name()
 	panel := &templates.Panel{
-		Method: name, Begin: s.keep(r, ref+"/begin"), Answer: s.keep(r, ref+"/answer"), Resend: s.keep(r, ref+"/resend"),
+		Method: name, Begin: s.Keep(r, ref+"/begin"), Answer: s.Keep(r, ref+"/answer"), Resend: s.Keep(r, ref+"/resend"),
 	}
 	if k := c.Offered(m.Channel()); k != nil {
-		panel.Offered = k.Shown
+		panel.Offered = legible(c, *k)
 	}
 	if at := c.Current(name); at != nil {
-		panel.Begun = s.viewBegun(at)
+		panel.Begun = s.viewBegun(c, at)
 	}
 	if m.Channel() == proofing.ChannelPhone {
 		panel.Restricted = w.restricted()
@@ -132,10 +132,10 @@ func (s *Site) viewPanel(r *http.Request, c *proofing.Case, m proofing.Method, w
 	return panel
 }
 
-func (s *Site) viewBegun(at *proofing.Attempt) *templates.Begun {
+func (s *Site) viewBegun(c *proofing.Case, at *proofing.Attempt) *templates.Begun {
 	now := s.service.Now()
 	b := &templates.Begun{
-		Attempt: at.ID, Shown: at.Contact.Shown, Delivery: at.Delivery.Status, Reason: at.Delivery.Reason,
+		Attempt: at.ID, Shown: legible(c, at.Contact), Delivery: at.Delivery.Status, Reason: at.Delivery.Reason,
 		Tries: at.Tries, Expires: at.Expires, ResendAt: at.NextSend,
 	}
 	if wait := at.NextSend.Sub(now); wait > 0 {
@@ -185,12 +185,21 @@ func viewProof(c *proofing.Case, e proofing.Evidence) templates.Proof {
 	return p
 }
 
-// shown is the masked address of an event. One that came from another case of the
+// legible is an address as pages show it: masked, but in full where it is the identifier
+// itself, which the page shows anyway.
+func legible(c *proofing.Case, k proofing.Contact) string {
+	if k.Channel == proofing.ChannelEmail && c.Identifier.Type == proofing.IdentifierEmail && k.Address.Reveal() == c.Identifier.Value {
+		return c.Identifier.Value
+	}
+	return k.Shown
+}
+
+// shown is the address of an event, as pages show it. One that came from another case of the
 // applicant has no attempt here, and no address to show.
 func shown(c *proofing.Case, e proofing.Evidence) string {
 	for _, a := range c.Attempts {
 		if a.ID == e.ID {
-			return a.Contact.Shown
+			return legible(c, a.Contact)
 		}
 	}
 	return ""

@@ -116,7 +116,7 @@ func (s *Site) fault(w http.ResponseWriter, r *http.Request, err error) {
 	s.retryAfter(w, a)
 	page := templates.Fault{Frame: s.Frame(r, "/"), Code: a.fault, Until: a.until, Wait: s.until(a.until)}
 	if ref := r.PathValue("ref"); ref != "" && a.status != http.StatusNotFound {
-		page.Back = s.keep(r, backTo(r, ref))
+		page.Back = s.Keep(r, backTo(r, ref))
 	}
 	if err := s.Render(w, r, a.status, page); err != nil {
 		s.log.ErrorContext(r.Context(), "page cannot be drawn", "pattern", r.Pattern, "error", err)

@@ -143,7 +143,7 @@ func (w work) again(c *proofing.Case, m proofing.Method) *templates.Again {
 	again := &templates.Again{AAL: w.missing[i].Detail}
 	for _, a := range c.Attempts {
 		if a.Method == m.Name() && a.Status == proofing.AttemptPassed {
-			again.Attempt, again.Shown = a.ID, a.Contact.Shown
+			again.Attempt, again.Shown = a.ID, legible(c, a.Contact)
 			again.Foreign = slices.Contains(c.Unbound, a.ID)
 		}
 	}

@@ -144,6 +144,7 @@ func newDemo(g *globals, dir string, l net.Listener) (*demo, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.app.bar = d.bar
 	ca := &proofing.Authority{
 		ID: d.app.service.AuthorityID(demoCA), Name: demoCA, Title: "Example CA", Created: g.now(),
 		Directories: []string{"https://ca.example/directory"}, NewAccounts: []string{"https://ca.example/new-account"}, Profiles: []string{"client"},
@@ -188,7 +189,12 @@ func (d *demo) homeScreen(r *http.Request) (templates.Screen, error) {
 	call, id := d.call, d.last
 	d.mu.Unlock()
 	page := templates.DemoHome{
-		Frame: d.app.site.Frame(r, "/"), CA: "Example CA", Start: "/demo/call", Identifier: demoIdentifier, Mailbox: mailboxPath, Call: call,
+		Frame: d.app.site.Frame(r, "/"), CA: "Example CA", Bar: d.bar(r), Start: d.app.site.Keep(r, "/demo/call"), Identifier: demoIdentifier,
+	}
+	if call != nil {
+		here := *call
+		here.Case = d.app.site.Keep(r, call.Case)
+		page.Call = &here
 	}
 	if id == "" {
 		return page, nil
@@ -199,6 +205,18 @@ func (d *demo) homeScreen(r *http.Request) (templates.Screen, error) {
 	}
 	page.Result, err = result(body)
 	return page, err
+}
+
+// bar leads from one part of the demo to another.
+func (d *demo) bar(r *http.Request) *templates.DemoBar {
+	keep := func(path string) string { return d.app.site.Keep(r, path) }
+	b := &templates.DemoBar{Call: keep("/") + "#call", Mailbox: keep(mailboxPath), Answer: keep("/") + "#answer"}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.call != nil {
+		b.Person = keep(d.call.Case)
+	}
+	return b
 }
 
 // result is what the CA reads, with the statement taken apart.
@@ -267,7 +285,7 @@ func (d *demo) callAgain(w http.ResponseWriter, r *http.Request) {
 		Request: request, Response: indented(body), Case: strings.TrimPrefix(answer.CaseURL, d.origin),
 	}
 	d.mu.Unlock()
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, d.app.site.Keep(r, "/")+"#person", http.StatusSeeOther) // where the walk goes on
 }
 
 // demoThumbprint is that of an account nobody has: 256 random bits look like one.

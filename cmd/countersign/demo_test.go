@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"html"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -132,4 +134,40 @@ func TestTheDemoPlaysItselfAndLeavesNothing(t *testing.T) {
 	}
 	contains(t, out, "200, valid", "AAL1, restricted")
 	nothingLeft(t, dir)
+}
+
+func TestTheDemoLeadsFromStepToStepAndKeepsItsLanguage(t *testing.T) {
+	out, _, _, stop := startDemo(t, "--listen", "127.0.0.1:0")
+	defer stop()
+	where := origin(t, out)
+	page := func(path string) string {
+		t.Helper()
+		resp, err := http.Get(where + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return html.UnescapeString(string(text))
+	}
+	contains(t, page("/?lang=de"), `action="/demo/call?lang=de"`, demoNumber, `href="/mailbox?lang=de"`)
+	once := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := once.Post(where+"/demo/call?lang=de", "application/x-www-form-urlencoded", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if to := resp.Header.Get("Location"); to != "/?lang=de#person" {
+		t.Errorf("the call leads to %q", to)
+	}
+	home := page("/?lang=de")
+	link := regexp.MustCompile(`class="button" href="(/c/[^"]+\?lang=de)"`).FindStringSubmatch(home)
+	if link == nil || strings.Contains(home, "<details open") {
+		t.Fatalf("the person's page is not to be found:\n%s", home)
+	}
+	contains(t, page(link[1]), `href="/mailbox?lang=de" target="_blank" rel="noopener"`)
+	contains(t, page("/mailbox?lang=de"), `class="demobar"`, link[1], `aria-current="page"`)
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/countersign-id/countersign/acme"
@@ -37,6 +38,7 @@ type app struct {
 	site    *web.Site
 	meters  *meters
 	phase   phase
+	bar     func(*http.Request) *templates.DemoBar // nil outside the demo
 }
 
 // newApp puts the program together. home replaces the home page unless it is
@@ -63,7 +65,11 @@ func (a *app) build(home http.Handler) (err error) {
 	a.service.Sender, a.service.Signer = measuredSender{a.router, a.meters}, acme.NewSigner(a.keys())
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](a.storage.kv, a.storage.ring, "reply")
-	if a.site, err = web.New(web.Options{Service: a.service, Home: home, Log: a.log}); err != nil {
+	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil}
+	if a.mailbox != nil {
+		o.Mailbox = mailboxPath
+	}
+	if a.site, err = web.New(o); err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
 	if a.mailbox != nil { // only where the origin is this machine: validate sees to it
@@ -78,6 +84,14 @@ const mailboxPath = "/mailbox"
 // showMailbox shows what would have gone out.
 func (a *app) showMailbox(w http.ResponseWriter, r *http.Request) {
 	page := templates.Mailbox{Frame: a.site.Frame(r, mailboxPath), Origin: a.config.Origin}
+	_, query, _ := strings.Cut(page.Home, "?")
+	if query != "" {
+		page.Query = "?" + query
+	}
+	if a.bar != nil {
+		page.Bar = a.bar(r)
+		page.Bar.At = "mailbox"
+	}
 	for _, m := range a.mailbox.List() {
 		page.Mails = append(page.Mails, templates.Mail{Channel: string(m.Channel), To: m.To, Subject: m.Subject, At: m.At, Text: m.Text})
 	}

@@ -1,11 +1,16 @@
 // Everything here is a convenience: without it every page works as well.
 
-// Times are drawn in UTC, because the server does not know where people are.
+// Times are drawn in UTC, because the server does not know where people are. The
+// reader's own time takes their place and says its zone; UTC stays behind it.
 function localTimes(root) {
-  const day = { dateStyle: "long", timeStyle: "short" }, hour = { hour: "2-digit", minute: "2-digit" };
+  const hour = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
+  const day = { day: "numeric", month: "long", year: "numeric", ...hour };
+  const lang = document.documentElement.lang, locale = lang === "en" ? "en-GB" : lang;
   for (const t of root.querySelectorAll("time[datetime]")) {
     const at = new Date(t.dateTime);
-    if (!isNaN(at)) t.textContent = at.toLocaleString(document.documentElement.lang, "clock" in t.dataset ? hour : day);
+    if (isNaN(at)) continue;
+    t.title = t.textContent;
+    t.textContent = at.toLocaleString(locale, "clock" in t.dataset ? hour : day);
   }
 }
 
