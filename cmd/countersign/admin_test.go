@@ -324,6 +324,11 @@ func TestAFrozenCaseIsRestoredAndARevokedOneIsOver(t *testing.T) {
 	contains(t, said, "is over already; its status is refused")
 	out, _ = d.run(exitOK, "case", "show", c.ID)
 	contains(t, out, "key_compromise")
+	_, said = d.run(exitUsage, "case", "restore", c.ID)
+	contains(t, said, "is over already; its status is refused")
+	d.at = d.at.Add(25 * time.Hour)
+	_, said = d.run(exitUsage, "case", "restore", ev.ID) // frozen until it ended
+	contains(t, said, "is over already; its status is refused")
 }
 
 func TestABlockedAddressIsUnblocked(t *testing.T) {

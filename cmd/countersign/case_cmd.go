@@ -135,17 +135,27 @@ func (c *caseRestoreCommand) Run(g *globals) error {
 		if err != nil {
 			return err
 		}
-		if found.Frozen == nil {
+		over := func() error { return usagef("the case %s is over already; its status is %s", c.ID, found.Status) }
+		switch {
+		case found.Status.Over():
+			return over()
+		case found.Frozen == nil:
 			return usagef("the case %s is not frozen; its status is %s", c.ID, found.Status)
 		}
-		found, err = a.service.Restore(a.ctx, c.ID)
+		restored, err := a.service.Restore(a.ctx, c.ID)
 		if errors.Is(err, proofing.ErrClosed) {
+			if found, err = a.theCase(c.ID); err != nil { // it may have ended since
+				return err
+			}
+			if found.Status.Over() {
+				return over()
+			}
 			return usagef("the case %s is for EV: restoring it takes two operators, which this command cannot see; `countersign case revoke` ends it", c.ID)
 		}
 		if err != nil {
 			return err
 		}
-		a.say("restored the case %s; its status is %s", c.ID, found.Status)
+		a.say("restored the case %s; its status is %s", c.ID, restored.Status)
 		return nil
 	})
 }

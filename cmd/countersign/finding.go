@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strconv"
@@ -109,12 +110,24 @@ func (r *report) warnings() int {
 	return n
 }
 
-// print writes one line for each finding, in the order of the file.
+// sorted is the findings in the order of the file.
+func (r *report) sorted() []finding {
+	return slices.SortedStableFunc(slices.Values(r.findings), func(a, b finding) int { return cmp.Compare(a.Where.Line, b.Where.Line) })
+}
+
+// print writes one line for each finding.
 func (r *report) print(w io.Writer) {
-	sorted := slices.Clone(r.findings)
-	slices.SortStableFunc(sorted, func(a, b finding) int { return cmp.Compare(a.Where.Line, b.Where.Line) })
-	for _, f := range sorted {
+	for _, f := range r.sorted() {
 		fmt.Fprintln(w, f.in(r.file))
+	}
+}
+
+// warn puts the warnings into the log of a service, whose readers expect one form.
+func (r *report) warn(log *slog.Logger) {
+	for _, f := range r.sorted() {
+		if f.Warning {
+			log.Warn(f.Text, "setting", f.Path)
+		}
 	}
 }
 

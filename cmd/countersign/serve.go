@@ -20,10 +20,14 @@ func (serveCommand) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	report.print(g.stderr) // the warnings
-	a, err := newApp(g.ctx, c, newLog(g.stderr, c.Log), g.now, nil)
+	log := newLog(g.stderr, c.Log)
+	report.warn(log)
+	a, err := newApp(g.ctx, c, log, g.now, nil)
 	if err != nil {
 		return err
+	}
+	if a.mailbox != nil {
+		log.Info("the mailbox shows what nobody delivers", "mailbox", c.Origin+mailboxPath)
 	}
 	endpoints := []endpoint{
 		{name: "people", address: c.Listeners.People, handler: a.people()},

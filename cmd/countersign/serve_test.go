@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -226,6 +227,45 @@ func TestARetiredKeyIsPublishedAsLongAsItsStatements(t *testing.T) {
 			t.Errorf("%v after its retirement: %d keys, want %d", after, n, want)
 		}
 	}
+}
+
+func TestServeSaysEverythingInItsLog(t *testing.T) {
+	d := newDesk(t)
+	people, cas := localListener(t), localListener(t)
+	environ := []string{"COUNTERSIGN_LISTENERS_PEOPLE=" + people.Addr().String(), "COUNTERSIGN_LISTENERS_CAS=" + cas.Addr().String()}
+	people.Close()
+	cas.Close()
+	_, _, checked := call(t, environ, "", "--config", d.config, "config", "check")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	said, code := &syncBuffer{}, make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"--config", d.config, "serve"}, &globals{environ: environ, stdin: strings.NewReader(""), stdout: io.Discard, stderr: said, now: time.Now})
+	}()
+	for began := time.Now(); strings.Count(said.String(), `"msg":"listening"`) < 2; time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("it does not listen: %s", said)
+		}
+	}
+	stop()
+	if c := <-code; c != exitOK {
+		t.Errorf("exit %d", c)
+	}
+	warnings := 0
+	for line := range strings.Lines(said.String()) {
+		var entry struct{ Level, Msg, Setting, Mailbox string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Errorf("%v: %s", err, line)
+		}
+		if entry.Level == "WARN" {
+			warnings++
+			contains(t, checked, entry.Setting+": "+entry.Msg)
+		}
+	}
+	if want := strings.Count(checked, ": warning: "); warnings != want || want == 0 {
+		t.Errorf("%d warnings, want %d:\n%s", warnings, want, said)
+	}
+	contains(t, said.String(), `"mailbox":"http://localhost:8080/mailbox"`)
 }
 
 func TestWhereCAsReachUs(t *testing.T) {
