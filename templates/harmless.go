@@ -39,11 +39,16 @@ func harmless(s string) string {
 	return s
 }
 
-// group sets a code in fours, which people read and type with fewer mistakes.
+// group sets a code in parts, which people read and type with fewer mistakes: ten in two
+// fives, all else in fours.
 func group(code, between string) string {
+	size := 4
+	if len(code) == 10 {
+		size = 5
+	}
 	var b strings.Builder
 	for i, r := range code {
-		if i > 0 && i%4 == 0 {
+		if i > 0 && i%size == 0 {
 			b.WriteString(between)
 		}
 		b.WriteRune(r)

@@ -27,12 +27,20 @@ func TestATextMessageFitsInTwoSegmentsAndEndsForTheBrowser(t *testing.T) {
 			if last := lines[len(lines)-1]; last != "@proof.certificates.example.org #1234567890" {
 				t.Errorf("%s in %s ends in %q", what, lang, last)
 			}
-			if !strings.Contains(m.Text, "1234 5678 90") || !strings.Contains(m.Text, catalogs()[lang]["sms.never"]) || !strings.Contains(m.Text, d.Disown) {
+			if !strings.Contains(m.Text, "12345 67890") || !strings.Contains(m.Text, catalogs()[lang]["sms.never"]) || !strings.Contains(m.Text, d.Disown) {
 				t.Errorf("%s in %s lacks something:\n%s", what, lang, m.Text)
 			}
 			if strings.Contains(m.Text, "evil.example/") || len(lines) != 4 {
 				t.Errorf("%s in %s: the name writes lines of its own:\n%s", what, lang, m.Text)
 			}
+		}
+	}
+}
+
+func TestACodeIsSetInPartsOfOneLength(t *testing.T) {
+	for code, want := range map[string]string{"6317989602": "63179 89602", "12345678": "1234 5678", "ABCDEFGH": "ABCD EFGH", "": ""} {
+		if got := group(code, " "); got != want {
+			t.Errorf("%q becomes %q, want %q", code, got, want)
 		}
 	}
 }

@@ -108,6 +108,7 @@ func samples() map[string]Screen {
 		"disowned":    Disowned{frame, request, at.Add(24 * time.Hour)},
 		"apply": Apply{Frame: frame, CA: "Example CA", Profile: "Client certificate", Action: "/apply/example/client",
 			Types: []string{"email", "dns"}, Type: "dns", Value: "*.example.com", Terms: terms, ValueBad: &Problem{Family: "input", Code: "identifier_rejected"}},
+		"fault-link": Fault{Frame: frame, Code: "no_link"},
 		"fault":      Fault{Frame: frame, Code: "not_found"},
 		"too-many":   Fault{Frame: frame, Code: "too_many", Until: at.Add(10 * time.Minute), Wait: 10 * time.Minute, Back: "/c/ref"},
 		"demo-start": DemoHome{Frame: demo, Bar: &bar, CA: "Example CA", Identifier: "www.example.com", Start: "/demo"},
@@ -116,7 +117,7 @@ func samples() map[string]Screen {
 			Result: &DemoResult{Status: "valid", Authorization: `{"status": "valid"}`, Statement: "a.b.c", Header: `{"alg": "ES256"}`, Claims: `{"aud": "example"}`}},
 		"demo-case": tried,
 		"mailbox": Mailbox{Frame: demo, Bar: &barMailbox, Origin: "https://proof.example.org", Query: "?lang=de", Mails: []Mail{
-			{"phone", "+44 7400 123456", "", at, "1234 5678 is your code."},
+			{"phone", "+44 7400 123456", "", at, "12345 67890 is your code."},
 			{"email", "a@example.org", "Your code", at, "Open https://proof.example.org/m/ref now, not https://evil.example/ or <b>"}}},
 		"mailbox-empty": Mailbox{Frame: frame},
 	}

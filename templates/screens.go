@@ -62,6 +62,12 @@ type Case struct {
 	Expires  time.Time
 }
 
+// Later says that a step is done already: whoever works here has compared the request,
+// and on a small screen the form may take its place.
+func (c Case) Later() bool {
+	return c.Panel != nil && slices.ContainsFunc(c.Steps, func(s Step) bool { return s.State == "done" })
+}
+
 // Step is one thing to do, or done.
 type Step struct {
 	Code   string // as in a profile's demands: "address", "method", "ial", …, or "review", "answer"

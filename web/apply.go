@@ -83,6 +83,9 @@ func (s *Site) renderApply(w http.ResponseWriter, r *http.Request, typed proofin
 			page.TypeBad = a.problem
 		case "identifier.value":
 			page.ValueBad = a.problem
+			if typed.Type == proofing.IdentifierEmail && a.problem.Code == "identifier_malformed" {
+				page.ValueBad.Code = "email_malformed"
+			}
 		default:
 			page.Notice = a.problem
 		}

@@ -23,7 +23,7 @@ func TestACaseFromTheFirstPageToTheGrant(t *testing.T) {
 		t.Fatalf("the cookie is %q", b.cookie)
 	}
 	_, m := b.begin(c, "email", "holder@example.org")
-	h.want(b.get(page), 200, "h•••@example.org", `autocomplete="one-time-code"`, `aria-current="step"`, "The provider has taken the message", "data-wait=")
+	h.want(b.get(page), 200, "h•••@example.org", `autocomplete="one-time-code"`, `aria-current="step"`, "Sent. It should arrive shortly.", "data-wait=")
 	a := h.current(c, "email")
 	wrong := b.post(page+"/answer", "attempt", a.ID, "code", "0000-0000")
 	h.want(wrong, http.StatusUnprocessableEntity, "That is not the code.", "4 tries left.", `aria-invalid="true"`, "autofocus")
@@ -110,7 +110,7 @@ func TestADemandOfEverythingGoesStepByStep(t *testing.T) {
 	h.entitle("www.example.com", "a@example.org")
 	c := h.open("both", "dns", "www.example.com")
 	b, page := h.browser(), path(c.CaseURL(origin))
-	h.want(b.get(page), 200, `type="email"`, page+"?method=sms", "Do this first")
+	h.want(b.get(page), 200, `type="email"`, page+"?method=sms", "Start with this instead")
 	h.want(b.get(page+"?method=sms"), 200, `type="tel"`, page+"?method=email")
 	h.want(b.get(page+"?lang=fr&method=sms"), 200, `type="tel"`, page+"?lang=fr&amp;method=email")
 	h.want(b.get(page+"?method=fido"), 200, `type="email"`)
@@ -126,7 +126,7 @@ func TestMistakesAreShownAtTheirField(t *testing.T) {
 	b, page := h.browser(), path(c.CaseURL(origin))
 	b.get(page)
 	w := b.post(page+"/begin", "method", "email", "address", `no"body`)
-	h.want(w, 422, "This is not a complete e-mail address", `value="no&#34;body"`, `aria-describedby="address-hint address-error"`, `role="alert"`)
+	h.want(w, 422, "That is not an e-mail address.", `value="no&#34;body"`, `aria-describedby="address-hint address-error"`, `role="alert"`)
 	h.want(b.post(page+"/begin", "method", "sms", "address", "07400 123456"), 422, "and the country code, as in", `type="tel"`)
 	h.want(b.post(page+"/begin", "method", "fido", "address", "x"), 422, "does not offer this method")
 	a, _ := b.begin(c, "email", "a@example.org")
@@ -189,6 +189,7 @@ func TestSelfServiceOpensANewCase(t *testing.T) {
 	h.want(b.get("/apply/example/server"), 404)
 	h.want(b.get("/apply/nobody/mail"), 404)
 	h.want(b.post("/apply/example/mail", "type", "dns", "value", "*.example.com"), 422, "A name with * cannot be authorized", `value="*.example.com"`)
+	h.want(b.post("/apply/example/mail", "type", "email", "value", "nobody"), 422, "That is not an e-mail address.")
 	first := b.post("/apply/example/mail", "type", "email", "value", "a@example.org")
 	second := b.post("/apply/example/mail", "type", "email", "value", "a@example.org")
 	if first.Code != 303 || second.Code != 303 || first.Header().Get("Location") == second.Header().Get("Location") {
@@ -206,7 +207,10 @@ func TestTheOperatorCanBeReachedWhereverSomebodyIsStuck(t *testing.T) {
 	c := h.open("mail", "dns", "www.example.com")
 	link := `href="mailto:help@example.org"`
 	h.want(h.browser().get("/"), 200, link)
-	h.want(h.browser().get("/nothing"), http.StatusNotFound, `class="help"`, link)
+	for _, kind := range []string{"/c/", "/m/", "/n/"} {
+		h.want(h.browser().get(kind+"nothing"), http.StatusNotFound, "Copy the whole link", link)
+	}
+	h.want(h.browser().get("/nothing"), http.StatusNotFound, "There is no page at this address", `class="help"`, link)
 	h.browser().prove(c, "email", "a@example.org")
 	h.want(h.browser().get(path(c.CaseURL(origin))), 200, `data-page="refused"`, `class="help"`, link)
 	other := h.open("server", "dns", "other.example.com")

@@ -207,7 +207,7 @@ func TestEveryNoHasItsPage(t *testing.T) {
 	b, page := h.browser(), path(c.CaseURL(origin))
 	h.want(b.get("/nothing"), 404, "There is nothing here")
 	h.want(b.get("/static/nothing"), 404, "There is nothing here")
-	h.want(b.get(page+"x"), 404, "There is nothing here")
+	h.want(b.get(page+"x"), 404, "This link leads nowhere")
 	h.want(b.get("/c/"+c.ID), 404)
 	h.want(b.get("/m/"+c.ID+".x.y"), 404)
 	h.want(b.get("/n/"+c.ID+".x"), 404)

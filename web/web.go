@@ -12,7 +12,9 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -114,6 +116,9 @@ func (s *Site) fault(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.ErrorContext(r.Context(), "page failed", "pattern", r.Pattern, "error", err)
 	}
 	s.retryAfter(w, a)
+	if a.fault == "not_found" && linkLike(r.URL.Path) {
+		a.fault = "no_link"
+	}
 	page := templates.Fault{Frame: s.Frame(r, "/"), Code: a.fault, Until: a.until, Wait: s.until(a.until)}
 	if ref := r.PathValue("ref"); ref != "" && a.status != http.StatusNotFound {
 		page.Back = s.Keep(r, backTo(r, ref))
@@ -122,6 +127,14 @@ func (s *Site) fault(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.ErrorContext(r.Context(), "page cannot be drawn", "pattern", r.Pattern, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 	}
+}
+
+// linkLike says whether a path looks like a link that we hand out: whoever has a broken one
+// is told something else than whoever made a path up.
+func linkLike(path string) bool {
+	return slices.ContainsFunc([]string{proofing.CasePath, proofing.MessagePath, proofing.DisownPath}, func(p string) bool {
+		return strings.HasPrefix(path, p)
+	})
 }
 
 func (s *Site) retryAfter(w http.ResponseWriter, a answer) {
