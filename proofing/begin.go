@@ -89,6 +89,9 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 			a = &c.Attempts[len(c.Attempts)-1]
 		}
 		a.Browser, begun = browser, a.ID
+		if c.Lang == "" { // the CA named none: notices speak as the page did
+			c.Lang = v.Lang
+		}
 		if !a.inForce(now) {
 			opening, err := s.open(c, m, contact, bound, a.ID, v.Lang)
 			if err != nil {

@@ -269,3 +269,22 @@ func TestOneAuthoritysBudgetIsNotAnothers(t *testing.T) {
 		t.Errorf("the other authority: %v", err)
 	}
 }
+
+func TestNoticesSpeakTheLanguageThatThePersonWorkedIn(t *testing.T) {
+	w := newWorld(t)
+	c := w.open("email")
+	v := visit(c, "b")
+	v.Lang = "de"
+	_, a, err := w.Begin(t.Context(), v, "email", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if _, _, err := w.Answer(t.Context(), v, a.ID, w.post.last(t, "email_code").Code, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if got := w.post.last(t, "granted").Lang; got != "de" {
+		t.Errorf("the notice is in %q, want de", got)
+	}
+}
