@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -131,6 +132,10 @@ func OpenRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	r.swept.Go(r.sweepEvery)
 	return r, nil
 }
+
+// The library would write every failed connection to standard error; what fails is in
+// the errors that our callers get.
+func init() { logging.Disable() }
 
 func newClient(o RedisOptions) redis.UniversalClient {
 	return redis.NewUniversalClient(&redis.UniversalOptions{

@@ -3,11 +3,13 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,22 +89,28 @@ func (s *redisServer) kill() {
 	}
 }
 
-// freePort finds n ports in a row that nobody listens at, below those that the system hands out.
+// lastPort goes round below the ports that the system hands out itself.
+var lastPort atomic.Int64
+
+func init() { lastPort.Store(rand.Int64N(10000)) }
+
+// freePort finds n ports in a row that nobody listens at.
 func freePort(t *testing.T, n int) int {
 	t.Helper()
 search:
 	for range 100 {
-		port := 10000 + int(time.Now().UnixNano()/1000%10000)
-		for i := range n {
-			for _, p := range []int{port + i, port + i + 10000} { // a cluster's bus is 10000 above
-				l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
+		last := 10000 + int(lastPort.Add(int64(n))%10000)
+		first := last - n + 1
+		for p := first; p <= last; p++ {
+			for _, port := range []int{p, p + 10000} { // a cluster's nodes speak to one another 10000 above
+				l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 				if err != nil {
 					continue search
 				}
 				_ = l.Close()
 			}
 		}
-		return port
+		return first
 	}
 	t.Fatal("no free port")
 	return 0

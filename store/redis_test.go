@@ -89,7 +89,7 @@ func TestRedisIsOpenedInOneWayOnly(t *testing.T) {
 		"no address":            {},
 		"sentinels and cluster": {Addresses: []string{"a:1"}, Master: "m", Cluster: true},
 		"several servers":       {Addresses: []string{"a:1", "b:1"}},
-		"a tag in the prefix":   {Addresses: []string{"a:1"}, Prefix: "{x}"},
+		"a tag in a prefix":     {Addresses: []string{"a:1"}, Prefix: "{x}"},
 		"minus one replica":     {Addresses: []string{"a:1"}, Replicas: -1},
 	} {
 		if _, err := store.OpenRedis(t.Context(), o); err == nil {
