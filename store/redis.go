@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"regexp"
 	"strconv"
@@ -121,6 +122,7 @@ func OpenRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	r := &Redis{o: o, client: newClient(o), places: make(chan struct{}, o.Queue), stop: make(chan struct{})}
 	pipelines := redis.DefaultBlockingAutoPipelineOptions()
 	pipelines.MaxQueuedCommands = o.Queue
+	pipelines.Unordered, pipelines.MaxConcurrentBatches = true, 4 // whoever needs an order waits for the answer
 	hot, err := r.client.AutoPipelineWithOptions(pipelines)
 	if err == nil {
 		r.hot = hot
@@ -178,9 +180,14 @@ func (r *Redis) Get(ctx context.Context, bucket, name string) (Item, error) {
 	}
 	key := r.bucket(bucket) + "v:" + name
 	value, err := run(ctx, r, "get", func(ctx context.Context) (string, error) {
-		cmd := redis.NewStringCmd(ctx, "get", key)
-		err := r.hot.Process(ctx, cmd)
-		return cmd.Val(), err
+		// A pipeline is sent in runs of commands of one kind of repetition, so a read that
+		// may be repeated among changes that may not would undo their gathering.
+		cmd := once{redis.NewCmd(ctx, "get", key)}
+		_ = r.hot.Process(ctx, cmd) // the error is the command's
+		if isNetwork(cmd.Err()) {
+			return r.client.Get(ctx, key).Result()
+		}
+		return cmd.Text()
 	})
 	if errors.Is(err, redis.Nil) {
 		return Item{}, fmt.Errorf("store: get: %w", proofing.ErrNotFound)
@@ -356,10 +363,14 @@ func (r *Redis) leave() {
 // lost has a cluster's layout read again after a node was out of reach: its
 // replica may have taken its place, and the client would ask only after a while.
 func (r *Redis) lost(err error) {
-	var network net.Error
-	if cluster, ok := r.client.(*redis.ClusterClient); ok && errors.As(err, &network) {
+	if cluster, ok := r.client.(*redis.ClusterClient); ok && isNetwork(err) {
 		cluster.ReloadState(context.Background())
 	}
+}
+
+func isNetwork(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // once is a command that the client sends at most once, unless a server says

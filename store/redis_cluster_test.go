@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,22 @@ func TestRedisClusterKeepsTheContract(t *testing.T) {
 		if _, err := store.OpenRedis(t.Context(), o); err == nil || !strings.Contains(err.Error(), "appendfsync") {
 			t.Errorf("opened: %v", err)
 		}
+	})
+	t.Run("an ACL user with the least", func(t *testing.T) {
+		user := []any{"acl", "setuser", "countersign"}
+		for _, right := range append(slices.Clone(granted), "+cluster|slots", "+cluster|shards", "+command", "+readonly") {
+			user = append(user, right)
+		}
+		for _, s := range nodes {
+			client := s.client()
+			if err := client.Do(t.Context(), user...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			client.Close()
+		}
+		o := o
+		o.Prefix, o.Username, o.Password, o.Replicas = "cs", "countersign", "s3cret", 1
+		everything(t, openRedis(t, o))
 	})
 	t.Run("what replicas confirmed outlives its master", func(t *testing.T) { failover(t, nodes, o) })
 }

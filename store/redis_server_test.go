@@ -18,7 +18,7 @@ import (
 
 // redisServer is a server of this test's own, in a folder that goes with it.
 type redisServer struct {
-	t    *testing.T
+	t    testing.TB
 	addr string
 	dir  string
 	args []string
@@ -28,7 +28,7 @@ type redisServer struct {
 // durableArgs are what the store demands.
 var durableArgs = []string{"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"}
 
-func redisTool(t *testing.T, name string) string {
+func redisTool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -38,14 +38,14 @@ func redisTool(t *testing.T, name string) string {
 }
 
 // startRedis starts a server on a free port of this machine.
-func startRedis(t *testing.T, args ...string) *redisServer {
+func startRedis(t testing.TB, args ...string) *redisServer {
 	t.Helper()
 	s := newRedis(t, freePort(t, 1), args...)
 	s.start()
 	return s
 }
 
-func newRedis(t *testing.T, port int, args ...string) *redisServer {
+func newRedis(t testing.TB, port int, args ...string) *redisServer {
 	t.Helper()
 	s := &redisServer{t: t, addr: fmt.Sprintf("127.0.0.1:%d", port), dir: t.TempDir()}
 	s.args = append([]string{"--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--dir", s.dir, "--save", "",
@@ -95,7 +95,7 @@ var lastPort atomic.Int64
 func init() { lastPort.Store(rand.Int64N(10000)) }
 
 // freePort finds n ports in a row that nobody listens at.
-func freePort(t *testing.T, n int) int {
+func freePort(t testing.TB, n int) int {
 	t.Helper()
 search:
 	for range 100 {
