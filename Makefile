@@ -16,14 +16,17 @@ build:
 	go build -trimpath -o $(BIN)/countersign ./cmd/countersign
 
 # What the tests run beside the program.
-tools: $(BIN)/MailHog browser
+tools: $(BIN)/MailHog browser redis
 
 $(BIN)/MailHog: tools/go.mod tools/go.sum tools/tools.go tools/linkio/linkio.go
 	go -C tools build -o $(BIN)/MailHog github.com/mailhog/MailHog
 
-.PHONY: browser
+.PHONY: browser redis
 browser:
 	@sh tools/browser.sh
+
+redis:
+	@sh tools/redis.sh
 
 # The formatter and the vet of every module.
 check:
@@ -31,14 +34,14 @@ check:
 	go vet ./...
 	go -C e2e vet ./...
 
-unit: $(BIN)/MailHog
+unit: $(BIN)/MailHog redis
 	go test -timeout $(TIMEOUT) ./...
 
 # The real program, driven from outside: a browser, a mail server, a double of Twilio.
 e2e: build tools
 	go -C e2e test -count=1 -timeout $(TIMEOUT) ./...
 
-race:
+race: $(BIN)/MailHog redis
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 # How long each fuzz target runs.
@@ -50,7 +53,7 @@ fuzz:
 	  done; done
 
 # Long runs: the crash tests with hundreds of kills.
-soak:
+soak: redis
 	SOAK=1 go test -count=1 -timeout 2h -run 'Kill|Crash|Every' ./store/... ./proofing/...
 	SOAK=1 go -C e2e test -count=1 -timeout 2h -run 'Kill' ./...
 

@@ -26,7 +26,7 @@ type admin struct {
 
 // administer runs a command on the open store. makeIt is as in openStore.
 func (g *globals) administer(makeIt bool, work func(a *admin) error) (err error) {
-	config, _, err := loadConfig(g.configFile, g.environ, skipSecrets)
+	config, _, err := loadConfig(g.configFile, g.environ, storeSecrets)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (g *globals) administer(makeIt bool, work func(a *admin) error) (err error)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if s.made {
-		g.say("made the store %s and its key ring %s: keep a copy of the key ring in a safe place, nobody can read the store without it", config.Store.Path, config.Store.KeyRing)
+		g.say("made the store %s and its key ring %s: keep a copy of the key ring in a safe place, nobody can read the store without it", config.Store.place(), config.Store.KeyRing)
 	}
 	service, err := s.service(config, g.now, slog.New(slog.NewTextHandler(g.stderr, nil)))
 	if err != nil {

@@ -14,7 +14,11 @@ type backupCommand struct {
 
 func (c *backupCommand) Run(g *globals) error {
 	return g.administer(false, func(a *admin) error {
-		err := a.storage.kv.Backup(a.ctx, c.File)
+		file, ok := a.storage.kv.(*store.SQLite)
+		if !ok {
+			return notOurs(a.config.Store)
+		}
+		err := file.Backup(a.ctx, c.File)
 		if errors.Is(err, os.ErrExist) {
 			return usagef("%s exists already: name a new file", c.File)
 		}
@@ -26,6 +30,12 @@ func (c *backupCommand) Run(g *globals) error {
 	})
 }
 
+// notOurs refuses to copy what Redis keeps: a copy of it that is of one moment only
+// Redis can make.
+func notOurs(c StoreConfig) error {
+	return usagef("the store is %s, which has backups of its own: copy its append-only files (docs/decisions/0008-redis.md), and keep the key ring %s apart from them", c.place(), c.KeyRing)
+}
+
 type restoreCommand struct {
 	File      string `arg:"" help:"The backup."`
 	Overwrite bool   `help:"Replace the store that is there. Nothing may have it open."`
@@ -35,6 +45,9 @@ func (c *restoreCommand) Run(g *globals) error {
 	config, _, err := loadConfig(g.configFile, g.environ, skipSecrets)
 	if err != nil {
 		return err
+	}
+	if config.Store.Kind != storeSQLite {
+		return notOurs(config.Store)
 	}
 	// Without its keys a store that was restored would only be in the way.
 	if _, err := openRing(config.Store, false, g.now); err != nil {

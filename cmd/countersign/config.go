@@ -73,12 +73,58 @@ type ListenersConfig struct {
 
 // StoreConfig is where records are kept.
 type StoreConfig struct {
+	// Kind is "sqlite", a file on this machine, or "redis", which several
+	// machines share.
+	Kind string `yaml:"kind"`
 	// Path is the database's file. It is made when it is first used.
 	Path string `yaml:"path"`
 	// KeyRing is the file of the keys that records are sealed with. It is made
 	// with the store. Keep it out of the store's backups, and a copy of it elsewhere:
-	// nobody can read the store without it.
-	KeyRing string `yaml:"key_ring"`
+	// nobody can read the store without it. Machines that share a store need the same.
+	KeyRing string      `yaml:"key_ring"`
+	Redis   RedisConfig `yaml:"redis"`
+}
+
+// RedisConfig is the Redis (7.0 or later) or Valkey that keeps records. It must log and sync
+// every change before it answers (appendonly yes, appendfsync always), and throw nothing away
+// (maxmemory-policy noeviction); a server that is set otherwise is refused.
+type RedisConfig struct {
+	// Addresses are host:port: of the server; of the sentinels, with master_name; or
+	// of some nodes of the cluster.
+	Addresses []string `yaml:"addresses"`
+	// MasterName is what the sentinels call the server that they watch.
+	MasterName string `yaml:"master_name"`
+	// Cluster says that the addresses are nodes of a Redis Cluster.
+	Cluster bool `yaml:"cluster"`
+	// Username is that of an ACL user; without it Password alone logs in.
+	Username string          `yaml:"username"`
+	Password proofing.Secret `yaml:"password"`
+	// SentinelUsername and SentinelPassword log in at the sentinels, if they ask.
+	SentinelUsername string          `yaml:"sentinel_username"`
+	SentinelPassword proofing.Secret `yaml:"sentinel_password"`
+	TLS              RedisTLSConfig  `yaml:"tls"`
+	// AllowPlaintext reaches another machine without TLS. Whoever is on the
+	// way could then read the password, and with it change every record.
+	AllowPlaintext bool `yaml:"allow_plaintext"`
+	// Prefix begins the name of every key, so that others can use the server too.
+	Prefix string `yaml:"prefix"`
+	// Replicas is how many replicas must have a change before it counts as made.
+	// With 0 a change can be lost when a replica takes over that has not got it.
+	Replicas int `yaml:"replicas"`
+	// AcceptLessDurable uses a server that may forget what it acknowledged, or
+	// does not say how it is set: a code that was spent may then be good again, and a
+	// grant that a CA was told of unknown.
+	AcceptLessDurable bool `yaml:"accept_less_durable"`
+}
+
+// RedisTLSConfig is how the connections to Redis are secured.
+type RedisTLSConfig struct {
+	Enabled bool `yaml:"enabled"`
+	// CAFile has the certificates (PEM) to trust, instead of the system's.
+	CAFile string `yaml:"ca_file"`
+	// CertFile and KeyFile are our own certificate and its key, if the server asks.
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
 }
 
 // ProvidersConfig chooses who delivers messages of each kind.
@@ -262,7 +308,7 @@ func defaultConfig() Config {
 	l := proofing.DefaultLimits()
 	return Config{
 		Listeners: ListenersConfig{People: "127.0.0.1:8080", CAs: "127.0.0.1:8081"},
-		Store:     StoreConfig{Path: "countersign.db", KeyRing: "countersign.keys"},
+		Store:     StoreConfig{Kind: storeSQLite, Path: "countersign.db", KeyRing: "countersign.keys", Redis: RedisConfig{Prefix: "cs"}},
 		Providers: ProvidersConfig{Email: providerSMTP, SMS: providerNone},
 		SMTP:      SMTPConfig{TLS: tlsStart},
 		Assurance: AssuranceConfig{Framework: proofing.R4},
@@ -277,8 +323,11 @@ func defaultConfig() Config {
 	}
 }
 
-// The names of providers and the values of smtp.tls.
+// The kinds of store, the names of providers and the values of smtp.tls.
 const (
+	storeSQLite = "sqlite"
+	storeRedis  = "redis"
+
 	providerSMTP    = "smtp"
 	providerTwilio  = "twilio"
 	providerMailbox = "mailbox"

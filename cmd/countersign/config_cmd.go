@@ -31,7 +31,11 @@ func (c *configCheckCommand) Run(g *globals) error {
 	if file == "" {
 		file = g.configFile
 	}
-	config, report, err := loadConfig(file, g.environ, secretUse(!c.NoSecrets))
+	use := readSecrets
+	if c.NoSecrets {
+		use = skipSecrets
+	}
+	config, report, err := loadConfig(file, g.environ, use)
 	if err != nil {
 		return err
 	}

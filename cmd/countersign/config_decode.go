@@ -161,7 +161,7 @@ func (d *decoder) scalar(path, text string, v reflect.Value) {
 	switch t := v.Type(); {
 	case t == secretType:
 		var s proofing.Secret
-		s, err = d.secrets.resolve(text)
+		s, err = d.secrets.resolve(path, text)
 		v.SetString(s.Reveal())
 	case t == durationType:
 		var n time.Duration

@@ -7,13 +7,15 @@ import (
 )
 
 // secretUse says what a command wants of the secrets that a configuration refers to.
-type secretUse bool
+type secretUse int
 
 const (
-	readSecrets secretUse = true
-	// skipSecrets checks only how they are referred to. Whoever administers the
-	// store from a shell needs none, and often may not read them.
-	skipSecrets secretUse = false
+	readSecrets secretUse = iota
+	// skipSecrets checks only how they are referred to.
+	skipSecrets
+	// storeSecrets reads those that open the store. Whoever administers it from a
+	// shell needs no others, and often may not read them.
+	storeSecrets
 )
 
 // loadConfig reads the file, lays the environment over it and judges the whole.

@@ -29,24 +29,29 @@ func isReference(text string) bool {
 	return strings.HasPrefix(text, "file:") || strings.HasPrefix(text, "env:")
 }
 
-// resolve returns the secret that a reference leads to. No error repeats the
+// resolve returns the secret that the reference of a setting leads to. No error repeats the
 // text of a setting: it may be a secret that somebody wrote where it must not be.
-func (s *secretReader) resolve(text string) (proofing.Secret, error) {
+func (s *secretReader) resolve(path, text string) (proofing.Secret, error) {
 	if name, ok := strings.CutPrefix(text, "env:"); ok {
-		return s.fromEnv(name)
+		return s.fromEnv(name, s.wants(path))
 	}
-	if path, ok := strings.CutPrefix(text, "file:"); ok {
-		if s.use == skipSecrets {
+	if file, ok := strings.CutPrefix(text, "file:"); ok {
+		if !s.wants(path) {
 			return unread, nil
 		}
-		return secretFile(path)
+		return secretFile(file)
 	}
 	return "", errors.New("a secret does not belong in this file: put it into a file of its own (chmod 600) and write file:/path/to/it, or into a variable and write env:NAME")
 }
 
-func (s *secretReader) fromEnv(name string) (proofing.Secret, error) {
+// wants says whether somebody asked for the secret of that setting.
+func (s *secretReader) wants(path string) bool {
+	return s.use == readSecrets || s.use == storeSecrets && strings.HasPrefix(path, "store.")
+}
+
+func (s *secretReader) fromEnv(name string, wanted bool) (proofing.Secret, error) {
 	s.used = append(s.used, name)
-	if s.use == skipSecrets {
+	if !wanted {
 		return unread, nil
 	}
 	value, ok := s.env(name)

@@ -89,6 +89,20 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"a proxy that is no network", whole + "listeners: {trusted_proxies: [10.0.0.1]}\n", "listeners.trusted_proxies[0]: must be a network"},
 		{"one file for both", whole + "store: {path: a, key_ring: a}\n", "store.key_ring: must be a file of its own"},
 		{"an empty path", whole + "store: {path: ''}\n", "store.path: is missing"},
+		{"an unknown kind of store", whole + "store: {kind: etcd}\n", `store.kind: must be one of sqlite, redis, not "etcd"`},
+		{"redis without an address", whole + "store: {kind: redis}\n", "c.yaml:9: store.redis.addresses: is missing"},
+		{"a server without a port", whole + redisStore("addresses: [localhost]"), `c.yaml:12: store.redis.addresses[0]: must be host:port, such as 127.0.0.1:6379, not "localhost"`},
+		{"several servers", whole + redisStore("addresses: ['localhost:1', 'localhost:2']"), "store.redis.addresses: are several"},
+		{"sentinels and a cluster", whole + redisStore("addresses: ['localhost:1']\n    master_name: m\n    cluster: true"), "c.yaml:14: store.redis.cluster: is not for sentinels"},
+		{"redis in the clear", whole + redisStore("addresses: ['10.0.0.1:6379']"), "store.redis.addresses[0]: would be reached without TLS"},
+		{"a literal password of redis", whole + redisStore("addresses: ['localhost:1']\n    password: hunter2"), "store.redis.password: a secret does not belong in this file"},
+		{"a user of redis without a password", whole + redisStore("addresses: ['localhost:1']\n    username: a"), "store.redis.username: needs a password"},
+		{"a password for no sentinels", whole + redisStore("addresses: ['localhost:1']\n    sentinel_password: env:KEY"), "store.redis.sentinel_password: is for sentinels"},
+		{"certificates without TLS", whole + redisStore("addresses: ['localhost:1']\n    tls: {ca_file: /a}"), "store.redis.tls.enabled: must be true"},
+		{"a certificate without its key", whole + redisStore("addresses: ['localhost:1']\n    tls: {enabled: true, cert_file: /a}"), "store.redis.tls.key_file: "},
+		{"a prefix with a tag", whole + redisStore("addresses: ['localhost:1']\n    prefix: '{a}'"), "store.redis.prefix: must be 1 to 32 of"},
+		{"too many replicas", whole + redisStore("addresses: ['localhost:1']\n    replicas: 99"), "store.redis.replicas: must be 0 to 16, not 99"},
+		{"a store that may forget", whole + redisStore("addresses: ['localhost:1']\n    accept_less_durable: true"), "warning: store.redis.accept_less_durable: "},
 		{"an unknown provider", whole + "providers: {sms: pigeon}\n", `providers.sms: must be one of twilio, mailbox, none, not "pigeon"`},
 		{"the mailbox for everybody", whole + "providers: {email: mailbox}\n", "providers.email: mailbox shows every code"},
 		{"the mailbox for the network", strings.Replace(whole, "https://proof.example.org", "http://localhost:8080", 1) + "listeners: {people: \"0.0.0.0:8080\"}\nproviders: {email: mailbox}\n", "providers.email: mailbox shows every code to whoever reaches 0.0.0.0:8080"},
@@ -117,6 +131,8 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		})
 	}
 }
+
+func redisStore(more string) string { return "store:\n  kind: redis\n  redis:\n    " + more + "\n" }
 
 func twilio(more string) string {
 	return "twilio:\n  account_sid: AC00000000000000000000000000000000\n  auth_token: env:TOKEN\n  " + more + "\n"
@@ -341,7 +357,7 @@ func TestTheExampleShowsEverySetting(t *testing.T) {
 	// What the example leaves for one machine becomes what it says to change.
 	text = strings.NewReplacer("http://localhost:8080", "https://proof.example.org", "email: mailbox", "email: smtp",
 		"sms: mailbox", "sms: twilio", "file:/etc/countersign/dkim.pem", "env:KEY", "file:/etc/countersign/twilio", "env:TOKEN").Replace(text)
-	c, r := readConfig("c.yaml", []byte(text), []string{"SMTP_PASSWORD=a", "KEY=b", "TOKEN=c"}, readSecrets)
+	c, r := readConfig("c.yaml", []byte(text), []string{"SMTP_PASSWORD=a", "KEY=b", "TOKEN=c", "REDIS_PASSWORD=d", "SENTINEL_PASSWORD=e"}, readSecrets)
 	for _, f := range r.findings {
 		if !f.Warning {
 			t.Error(f.in("c.yaml"))

@@ -20,11 +20,7 @@ func (c *Config) validate(r *report) {
 	c.validateOrigins(r)
 	c.validateOperator(r)
 	c.validateListeners(r)
-	need(r, "store.path", c.Store.Path)
-	need(r, "store.key_ring", c.Store.KeyRing)
-	if c.Store.Path != "" && c.Store.Path == c.Store.KeyRing {
-		r.mistake("store.key_ring", "must be a file of its own, not the store's")
-	}
+	c.validateStore(r)
 	c.validateProviders(r)
 	if r.given("smtp") {
 		c.validateSMTP(r)

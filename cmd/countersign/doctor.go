@@ -64,12 +64,16 @@ func (doctorCommand) Run(g *globals) error {
 
 // checkStore writes and reads a counter of its own, which expires at once.
 func checkStore(ctx context.Context, c *Config, now func() time.Time) checkup {
-	u := checkup{part: "store", detail: c.Store.Path + " opens, writes and reads; so does its key ring " + c.Store.KeyRing}
-	if notThere(c.Store.Path) {
+	u := checkup{part: "store", detail: c.Store.place() + " opens, writes and reads; so does its key ring " + c.Store.KeyRing}
+	if c.Store.Kind == storeSQLite && notThere(c.Store.Path) {
 		u.err, u.warn = fmt.Errorf("%s is not there yet; `countersign ca add` or `countersign serve` makes it", c.Store.Path), true
 		return u
 	}
 	s, err := openStore(ctx, c.Store, false, now)
+	if errors.Is(err, errNothingStored) {
+		u.err, u.warn = fmt.Errorf("%s answers, and holds nothing yet; `countersign ca add` or `countersign serve` begins it", c.Store.place()), true
+		return u
+	}
 	if err != nil {
 		u.err = err
 		return u

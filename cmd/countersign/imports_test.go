@@ -38,6 +38,7 @@ var livesIn = map[string][]string{
 	"github.com/go-jose/go-jose":          {"acme"},
 	"github.com/nyaruka/phonenumbers":     {"challenges"},
 	"github.com/prometheus/client_golang": {"cmd/countersign"},
+	"github.com/redis/go-redis/v9":        {"store"},
 	"github.com/twilio/twilio-go":         {"notify"},
 	"github.com/wneessen/go-mail":         {"notify"},
 	"go.yaml.in/yaml":                     {"acme", "cmd/countersign"},

@@ -16,7 +16,7 @@ import (
 
 // storage is the open store with its keys.
 type storage struct {
-	kv   *store.SQLite
+	kv   store.KV
 	ring *store.Ring
 	made bool // the store was not there before
 }
@@ -26,6 +26,9 @@ type storage struct {
 // there is made, with its keys; without it that is a mistake, because a
 // command in the wrong folder would otherwise find everything gone.
 func openStore(ctx context.Context, c StoreConfig, makeIt bool, now func() time.Time) (*storage, error) {
+	if c.Kind == storeRedis {
+		return openRedis(ctx, c, makeIt, now)
+	}
 	missing := notThere(c.Path)
 	if missing && !makeIt {
 		return nil, usagef("there is no store at %s: check store.path in the configuration; `countersign ca add` makes the store when it adds the first CA", c.Path)
@@ -41,13 +44,19 @@ func openStore(ctx context.Context, c StoreConfig, makeIt bool, now func() time.
 	if err != nil {
 		return nil, err
 	}
-	if err := store.Claim(ctx, kv, ring); err != nil {
-		if errors.Is(err, store.ErrForeignRing) {
-			err = usageError{fmt.Errorf("%s is not the key ring of the store %s: put the right copy there; nothing was written (%w)", c.KeyRing, c.Path, err)}
-		}
+	if err := claim(ctx, c, kv, ring); err != nil {
 		return nil, errors.Join(err, kv.Close())
 	}
 	return &storage{kv: kv, ring: ring, made: missing}, nil
+}
+
+// claim ties the store to its key ring, and refuses another's.
+func claim(ctx context.Context, c StoreConfig, kv store.KV, ring *store.Ring) error {
+	err := store.Claim(ctx, kv, ring)
+	if errors.Is(err, store.ErrForeignRing) {
+		return usageError{fmt.Errorf("%s is not the key ring of the store %s: put the right copy there; nothing was written (%w)", c.KeyRing, c.place(), err)}
+	}
+	return err
 }
 
 // openRing loads the keys. New ones are made only for a new store: what is
@@ -58,7 +67,7 @@ func openRing(c StoreConfig, newStore bool, now func() time.Time) (*store.Ring, 
 		return ring, err
 	}
 	if !newStore {
-		return nil, usagef("the key ring %s of the store %s is missing: put your copy of it there (mode 0600); nobody can read the store without it", c.KeyRing, c.Path)
+		return nil, usagef("the key ring %s of the store %s is missing: put your copy of it there (mode 0600); nobody can read the store without it", c.KeyRing, c.place())
 	}
 	if ring, err = store.NewRing(now()); err != nil {
 		return nil, err
