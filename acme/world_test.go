@@ -134,12 +134,6 @@ func (p *post) code(prefix string) proofing.Secret {
 	return ""
 }
 
-func (p *post) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.sent)
-}
-
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

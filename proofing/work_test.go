@@ -39,15 +39,6 @@ func (w *world) running() (stop func()) {
 	return func() { cancel(); worker.Wait() }
 }
 
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for began := time.Now(); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > 5*time.Second {
-			t.Fatal("not in five seconds: " + what)
-		}
-	}
-}
-
 // failingTable is a table of addresses whose writes fail while it is told to.
 type failingTable struct {
 	proofing.Table[proofing.Address]
