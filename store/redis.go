@@ -496,6 +496,11 @@ func (r *Redis) sweep(bucket string) error {
 	}
 }
 
+// Clock is the time by which the server judges expiry.
+func (r *Redis) Clock(ctx context.Context) (time.Time, error) {
+	return run(ctx, r, "clock", func(ctx context.Context) (time.Time, error) { return r.client.Time(ctx).Result() })
+}
+
 // Empty says whether the store holds no item, as one that has never been used.
 func (r *Redis) Empty(ctx context.Context) (bool, error) {
 	for b := range proofing.Buckets {

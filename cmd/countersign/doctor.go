@@ -83,6 +83,16 @@ func checkStore(ctx context.Context, c *Config, now func() time.Time) checkup {
 		u.err = fmt.Errorf("write: %w", err)
 		return u
 	}
+	if shared, ok := s.kv.(*store.Redis); ok {
+		there, err := shared.Clock(ctx)
+		if err == nil {
+			err = checkClock(now(), there, "the store").err
+		}
+		if err != nil {
+			u.err = fmt.Errorf("its clock: %w", err)
+			return u
+		}
+	}
 	service, err := s.service(c, now, nil)
 	if err == nil {
 		_, _, err = service.Authorities.List(ctx, proofing.Query{Index: "all", Limit: 1})

@@ -121,6 +121,9 @@ func TestAStoreOnRedis(t *testing.T) {
 	d.expect(d.doctor(exitOK), "store", "warn", "holds nothing yet")
 	d.addCA("alpha")
 	d.expect(d.doctor(exitOK), "store", "ok", "redis at "+address+" opens, writes and reads")
+	d.at = d.at.Add(-10 * time.Minute)
+	d.expect(d.doctor(exitFailure), "store", "FAIL", "away from the store's")
+	d.at = d.at.Add(10 * time.Minute)
 	if out, _ := d.run(exitOK, "ca", "list"); !strings.Contains(out, "alpha") {
 		t.Error(out)
 	}
