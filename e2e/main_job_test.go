@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -17,7 +18,30 @@ import (
 // TestTheMainJob is the product in one test: a CA asks, a person proves an address
 // and a number, and the CA reads an honest statement. Then the same person comes back.
 func TestTheMainJob(t *testing.T) {
-	p := newProgram(t)
+	mainJob(t, newProgram(t))
+}
+
+// TestTheMainJobOnRedis is the same on a real Redis that syncs every change.
+func TestTheMainJobOnRedis(t *testing.T) {
+	address, dir := free(t), t.TempDir()
+	start(t, nil, "redis-server", "--bind", "127.0.0.1", "--port", port(t, address), "--dir", dir,
+		"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction", "--save", "")
+	await(t, "redis-server", 10*time.Second, func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	p := newProgramOver(t, func(string) string { return "kind: redis, redis: {addresses: [\"" + address + "\"]}" })
+	mainJob(t, p)
+	if out := p.command("doctor"); strings.Contains(out, "FAIL") {
+		t.Errorf("doctor on Redis:\n%s", out)
+	}
+}
+
+func mainJob(t *testing.T, p *program) {
+	t.Helper()
 	const email, phone = "applicant@example.org", "+447400123456"
 	secret("a number", phone)
 	first := p.preauthorize("client", "first", email)

@@ -178,6 +178,12 @@ const (
 // newProgram writes a configuration, starts everything and adds a CA.
 func newProgram(t testing.TB) *program {
 	t.Helper()
+	return newProgramOver(t, func(dir string) string { return "path: " + filepath.Join(dir, "c.db") })
+}
+
+// newProgramOver is newProgram with the store that the settings name.
+func newProgramOver(t testing.TB, store func(dir string) string) *program {
+	t.Helper()
 	p := &program{t: t, dir: t.TempDir()}
 	p.smtp, p.mail = free(t), "http://"+free(t)
 	p.startMailHog()
@@ -193,7 +199,7 @@ func newProgram(t testing.TB) *program {
 origin: %s
 operator: {name: Example Operator, contact: help@example.org}
 listeners: {people: %s, cas: %s}
-store: {path: %s, key_ring: %s}
+store: {%s, key_ring: %s}
 providers: {email: smtp, sms: twilio}
 smtp: {host: 127.0.0.1, port: %s, tls: none, from: proof@example.org}
 twilio: {account_sid: %s, auth_token: "env:TWILIO_TOKEN", from: "+15005550006", base_url: %s, status_callbacks: true}
@@ -219,7 +225,7 @@ profiles:
     identifiers: [email]
     methods: [email]
     require: {confirmed_addresses: [email]}
-`, p.people, people, cas, filepath.Join(p.dir, "c.db"), filepath.Join(p.dir, "c.keys"), port(t, p.smtp), accountSID, twilioURL)
+`, p.people, people, cas, store(p.dir), filepath.Join(p.dir, "c.keys"), port(t, p.smtp), accountSID, twilioURL)
 	if err := os.WriteFile(filepath.Join(p.dir, "c.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
