@@ -14,8 +14,9 @@ import (
 const (
 	// replyLifetime is how long an Idempotency-Key is remembered.
 	replyLifetime = 24 * time.Hour
-	// replyLease is after what time the process that works on a request is taken for dead.
-	replyLease = time.Minute
+	// replyLease is after what time the process that works on a request is taken for
+	// dead: it may take a minute, and whoever judges may have another clock.
+	replyLease = time.Minute + proofing.ClockSkew
 	// settleTimeout bounds how long keeping or releasing a reply may take.
 	settleTimeout = 5 * time.Second
 )

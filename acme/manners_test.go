@@ -246,7 +246,7 @@ func TestWithTheStoreDownAKeyIsFreeOrAnswers(t *testing.T) {
 		if calls < n {
 			break
 		}
-		w.pass(61 * time.Second) // a claim that could not be released ends by itself
+		w.pass(121 * time.Second) // a claim that could not be released ends by itself
 		again := w.do(t, "POST", caPath, w.token, nobody, "Idempotency-Key", key)
 		if first.Code != 201 && first.Code != 503 || again.Code != 201 {
 			t.Errorf("call %d failed: %d %s, then %d %s", n, first.Code, first.Body, again.Code, again.Body)

@@ -49,4 +49,13 @@
 // A code message in sending whose outcome nobody knows is settled as unknown and
 // never sent again by itself. A notification goes back to pending until a
 // provider has accepted it, always under the same Message-ID.
+//
+// # Clocks
+//
+// Processes that share a store judge by their own clocks, which may differ by
+// [ClockSkew]. Then a code, a grant and a level may last that much longer than they should
+// or end that much earlier, and a person may wait that much longer for the next code or
+// less. What must not depend on clocks does not: tries, failures in a row and
+// budgets are counted, one of two at once wins by compare-and-set, what bound an address
+// authenticates nobody, and a claim outlives its owner's time by the skew.
 package proofing

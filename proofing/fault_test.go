@@ -229,3 +229,23 @@ func TestAStoreThatIsDownGrantsNothing(t *testing.T) {
 		}
 	}
 }
+
+// downKV is a back end that answers nothing while it is away.
+type downKV struct {
+	store.KV
+	away atomic.Bool
+}
+
+func (d *downKV) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+	if d.away.Load() {
+		return store.Item{}, errFault
+	}
+	return d.KV.Get(ctx, bucket, name)
+}
+
+func (d *downKV) Apply(ctx context.Context, bucket string, ops []store.Op) error {
+	if d.away.Load() {
+		return errFault
+	}
+	return d.KV.Apply(ctx, bucket, ops)
+}

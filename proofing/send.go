@@ -8,11 +8,17 @@ import (
 	"time"
 )
 
+// ClockSkew is how far the clocks of two processes that share a store may differ. A
+// lease that one of them writes and another judges lasts that much longer than its
+// owner may take, so that nobody is taken for dead who is at work.
+const ClockSkew = time.Minute
+
 const (
 	sendTimeout  = 30 * time.Second // one call of a provider
 	storeTimeout = 20 * time.Second // storing what came of it
-	sendLease    = 60 * time.Second // after this a claim's owner is taken for dead
-	codeSends    = 6                // tries to send a code that certainly did not go out
+	// After this a claim's owner is taken for dead.
+	sendLease = sendTimeout + storeTimeout + 10*time.Second + ClockSkew
+	codeSends = 6 // tries to send a code that certainly did not go out
 )
 
 // workMessage claims a message, sends it, and stores what came of it. The
@@ -50,17 +56,34 @@ func (s *Service) workMessage(ctx context.Context, id, message string) error {
 	// because a code that is cut off is lost, and its outcome is stored.
 	ctx = context.WithoutCancel(ctx)
 	receipt, sendErr := s.send(ctx, claimed.Message)
+	return s.keepOutcome(ctx, id, claimed, receipt, sendErr)
+}
+
+// keepOutcome stores what came of a send. A store that is away for a moment is
+// waited for: an outcome that is lost makes a code unknown, and sends a notice again.
+func (s *Service) keepOutcome(ctx context.Context, id string, claimed *Outgoing, receipt Receipt, sendErr *SendError) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	_, err = s.update(ctx, id, func(c *Case, now time.Time) error {
-		m := c.Outbox.message(message)
-		if m == nil {
-			return nil // the case moved on: an answer came before the receipt
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
+			m := c.Outbox.message(claimed.ID)
+			if m == nil || m.State != MessageSending || m.Sends != claimed.Sends {
+				// An answer came before the receipt, this was stored before although its
+				// call failed, or we were taken for dead and the claim is another's.
+				return nil
+			}
+			c.settleSend(m, receipt, sendErr, now)
+			return nil
+		})
+		if !errors.Is(err, ErrUnavailable) {
+			return err
 		}
-		c.settleSend(m, receipt, sendErr, now)
-		return nil
-	})
-	return err
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func (s *Service) send(ctx context.Context, m Message) (Receipt, *SendError) {
