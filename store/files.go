@@ -9,7 +9,8 @@ import (
 
 // writeFile puts a file in place whole or not at all: fill writes a new file of
 // mode 0600 beside it, which is synced and then takes its name. Without
-// overwrite an existing file is left alone and the error is os.ErrExist.
+// overwrite an existing file is left alone and the error is os.ErrExist. What it is
+// filled with may also set its owner.
 func writeFile(path string, overwrite bool, fill func(f *os.File) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*") // mode 0600

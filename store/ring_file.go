@@ -48,7 +48,7 @@ func readRing(path string) (keys ringKeys, err error) {
 	if err != nil {
 		return keys, err
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+	if !Private(info) {
 		return keys, fmt.Errorf("%s: mode %s: must be a file that only its owner can read (0600)", path, info.Mode())
 	}
 	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
@@ -67,7 +67,7 @@ func writeRing(path string, overwrite bool, keys ringKeys) error {
 	if err == nil {
 		err = writeFile(path, overwrite, func(f *os.File) error {
 			_, err := f.Write(text)
-			return err
+			return errors.Join(err, ownLike(f.Name(), path))
 		})
 	}
 	if err != nil {

@@ -77,6 +77,9 @@ func restore(ctx context.Context, from, to string, overwrite bool) error {
 		if err := verify(ctx, f.Name()); err != nil {
 			return err
 		}
+		if err := ownLike(f.Name(), to); err != nil {
+			return err
+		}
 		return retire(ctx, to)
 	})
 }

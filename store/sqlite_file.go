@@ -97,7 +97,7 @@ func createFile(path string) error {
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	return errors.Join(ownLike(path, filepath.Dir(path)), f.Close())
 }
 
 // fileVersion returns the schema version of a file of ours, 0 for an empty

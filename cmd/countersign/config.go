@@ -15,8 +15,8 @@ import (
 // its members with commas between them. An empty variable overrides nothing.
 //
 // A secret is never written in the file but referred to: "file:/run/secrets/smtp"
-// (a file that only its owner can read; one newline at its end is dropped) or
-// "env:SMTP_PASSWORD".
+// (a file that only its owner can read, or a file of root's that our group can
+// read; one newline at its end is dropped) or "env:SMTP_PASSWORD".
 //
 // Durations are written "90s", "10m", "12h" or "30d"; a day has 24 hours.
 type Config struct {

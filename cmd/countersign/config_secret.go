@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
 )
 
 // secretReader follows references to secrets.
@@ -80,7 +81,7 @@ func secretFile(path string) (_ proofing.Secret, err error) {
 	if err != nil {
 		return "", fmt.Errorf("the secret's file cannot be read: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if !store.Private(info) {
 		return "", fmt.Errorf("the secret's file %s can be read by others than its owner (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
