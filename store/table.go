@@ -36,10 +36,18 @@ func NewTable[T any, P interface {
 	return &Table[T, P]{kv, ring, kind}
 }
 
+// recordForm is the form of record that this program writes and the newest that it reads.
+// An update writes the whole record anew, so what its writer does not know is gone:
+// where several versions share a store, an older one would undo what a newer one
+// wrote. A release whose records hold what must not be lost that way counts this up,
+// and older programs from then on keep off what it has written.
+const recordForm = 0
+
 // stored is a record as it is sealed. It carries the names of its index entries,
 // so that they can be found again when the program's idea of them has changed:
 // the next update of the record then puts them right.
 type stored struct {
+	Form    int             `json:"f,omitempty"`
 	Entries []string        `json:"e,omitempty"`
 	Record  json.RawMessage `json:"r"`
 }
@@ -189,6 +197,9 @@ func (t *Table[T, P]) load(ctx context.Context, bucket, name string) (*loaded[T]
 	if err := json.Unmarshal(plain, &l.stored); err != nil {
 		return nil, fmt.Errorf("store: read %s: %w", t.kind, err)
 	}
+	if l.Form > recordForm { // who asks again may meet a process that knows it
+		return nil, unavailable("read "+t.kind, fmt.Errorf("written by a newer version of countersign (form %d, this one knows %d): run no older version beside it", l.Form, recordForm))
+	}
 	if err := json.Unmarshal(l.Record, l.value); err != nil {
 		return nil, fmt.Errorf("store: read %s: %w", t.kind, err)
 	}
@@ -217,7 +228,7 @@ func (t *Table[T, P]) change(bucket, name, id string, before *loaded[T], v *T) (
 		}
 		put.If, put.Version = Match, before.version
 	}
-	plain, err := json.Marshal(stored{entries, record})
+	plain, err := json.Marshal(stored{recordForm, entries, record})
 	if err != nil {
 		return nil, fmt.Errorf("store: write %s: %w", t.kind, err)
 	}

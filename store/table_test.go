@@ -55,6 +55,30 @@ func (n *unindexed) Indexes() []proofing.Index {
 
 func (*unindexed) ExpiresAt() time.Time { return time.Time{} }
 
+// TestAnOlderProgramKeepsOffWhatANewerOneWrote: an update of it would drop what
+// only the newer one knows.
+func TestAnOlderProgramKeepsOffWhatANewerOneWrote(t *testing.T) {
+	ctx := t.Context()
+	s, r := openTest(t, testPath(t), Options{}), newTestRing(t)
+	const bucket, id = "07", "07a"
+	name := recordName("note", id)
+	newer := []byte(`{"f": 1, "r": {"Text": "x", "New": "not to be lost"}}`)
+	wantNil(t, s.Apply(ctx, bucket, []Op{{Name: name, If: Absent, Value: r.seal(bucket, name, newer)}}))
+	table := NewTable[note](s, r, "note")
+	_, read := table.Get(ctx, id)
+	_, changed := table.Update(ctx, id, func(n *note) error { n.Text = "y"; return nil })
+	for doing, err := range map[string]error{"get": read, "update": changed, "delete": table.Delete(ctx, id)} {
+		if !errors.Is(err, proofing.ErrUnavailable) || !strings.Contains(err.Error(), "newer version") {
+			t.Errorf("%s: %v", doing, err)
+		}
+	}
+	item, err := s.Get(ctx, bucket, name)
+	wantNil(t, err)
+	if plain, err := r.open(bucket, name, item.Value); err != nil || string(plain) != string(newer) {
+		t.Errorf("it is %s, %v", plain, err)
+	}
+}
+
 func TestTableRefusesWhatCannotBeAName(t *testing.T) {
 	ctx := t.Context()
 	s, r := openTest(t, testPath(t), Options{}), newTestRing(t)
