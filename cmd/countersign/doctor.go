@@ -56,6 +56,9 @@ func (doctorCommand) Run(g *globals) error {
 	}
 	tell(checkListener(ctx, "people", c.Listeners.People, "/"))
 	tell(checkListener(ctx, "cas", c.Listeners.CAs, "/openapi.yaml"))
+	if c.Listeners.Operators != "" {
+		tell(checkListener(ctx, "operators", c.Listeners.Operators, "/readyz"))
+	}
 	if sick > 0 {
 		return fmt.Errorf("%d of the configured parts do not work", sick)
 	}
@@ -150,23 +153,9 @@ func checkListener(ctx context.Context, part, address, path string) checkup {
 		u.err = l.Close()
 		return u
 	}
-	host, port, splitErr := net.SplitHostPort(address)
-	if splitErr != nil {
-		u.err = splitErr
-		return u
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	req, err2 := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
-	if err2 != nil {
-		u.err = err2
-		return u
-	}
-	direct := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // a proxy of the environment is not ours to ask
-	resp, err2 := direct.Do(req)
+	resp, err2 := knock(ctx, address, path)
 	if err2 != nil {
 		u.err = fmt.Errorf("%s can neither be listened at (%w) nor answers (%w)", address, err, err2)
 		return u

@@ -26,6 +26,7 @@ func (serveCommand) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
+	a.supervisor = newSupervisor(g.environ)
 	if a.mailbox != nil {
 		log.Info("the mailbox shows what nobody delivers", "mailbox", c.Origin+mailboxPath)
 	}
@@ -102,12 +103,14 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 		}()
 	}
 	a.phase.Store(serving)
+	a.tellSupervisor(sayReady)
 	select {
 	case <-ctx.Done():
 		a.log.Info("stopping")
 	case err = <-failed:
 	}
 	a.phase.Store(stopping)
+	a.tellSupervisor(sayStopping)
 	a.service.Stop() // CAs that wait get their answer now
 	err = errors.Join(err, shutdown(servers))
 	stop()

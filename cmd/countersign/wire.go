@@ -27,18 +27,19 @@ import (
 // here and nothing is decided here: `serve`, `demo`, the commands beside a server and the
 // tests all get the same parts.
 type app struct {
-	config  *Config
-	log     *slog.Logger
-	now     func() time.Time
-	storage *storage
-	service *proofing.Service
-	replies proofing.Table[acme.Reply]
-	router  *notify.Router
-	mailbox *notify.Mailbox // nil unless a channel is delivered to it
-	site    *web.Site
-	meters  *meters
-	phase   phase
-	bar     func(*http.Request) *templates.DemoBar // nil outside the demo
+	config     *Config
+	log        *slog.Logger
+	now        func() time.Time
+	storage    *storage
+	service    *proofing.Service
+	replies    proofing.Table[acme.Reply]
+	router     *notify.Router
+	mailbox    *notify.Mailbox // nil unless a channel is delivered to it
+	site       *web.Site
+	meters     *meters
+	phase      phase
+	supervisor supervisor
+	bar        func(*http.Request) *templates.DemoBar // nil outside the demo
 }
 
 // newApp puts the program together. home replaces the home page unless it is
