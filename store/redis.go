@@ -6,8 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"regexp"
 	"strconv"
 	"strings"
@@ -106,6 +104,7 @@ type Redis struct {
 	closed bool
 	calls  sync.WaitGroup
 	places chan struct{} // one for each call under way
+	gates  []gate        // one, or in a cluster one for each bucket, since its nodes fail by themselves
 	stop   chan struct{} // stops the sweeper
 	swept  sync.WaitGroup
 }
@@ -120,6 +119,10 @@ func OpenRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 		return nil, fmt.Errorf("store: open redis: %w", err)
 	}
 	r := &Redis{o: o, client: newClient(o), places: make(chan struct{}, o.Queue), stop: make(chan struct{})}
+	r.gates = make([]gate, 1)
+	if o.Cluster {
+		r.gates = make([]gate, proofing.Buckets)
+	}
 	pipelines := redis.DefaultBlockingAutoPipelineOptions()
 	pipelines.MaxQueuedCommands = o.Queue
 	pipelines.Unordered, pipelines.MaxConcurrentBatches = true, 4 // whoever needs an order waits for the answer
@@ -179,7 +182,7 @@ func (r *Redis) Get(ctx context.Context, bucket, name string) (Item, error) {
 		return Item{}, err
 	}
 	key := r.bucket(bucket) + "v:" + name
-	value, err := run(ctx, r, "get", func(ctx context.Context) (string, error) {
+	value, err := run(ctx, r, "get", bucket, func(ctx context.Context) (string, error) {
 		// A pipeline is sent in runs of commands of one kind of repetition, so a read that
 		// may be repeated among changes that may not would undo their gathering.
 		cmd := once{redis.NewCmd(ctx, "get", key)}
@@ -219,7 +222,7 @@ func (r *Redis) Scan(ctx context.Context, bucket, prefix, after string, limit in
 	}
 	from, to := scanBounds(prefix, after)
 	keys := r.bucket(bucket)
-	found, err := run(ctx, r, "scan", func(ctx context.Context) ([]string, error) {
+	found, err := run(ctx, r, "scan", bucket, func(ctx context.Context) ([]string, error) {
 		return r.script(ctx, r.client, scanScript, []string{keys + "n"}, keys+"v:", "["+from, "("+to, limit).StringSlice()
 	})
 	if err != nil {
@@ -254,7 +257,7 @@ func (r *Redis) Apply(ctx context.Context, bucket string, ops []Op) error {
 		args = append(args, condition, value, expires)
 		size += len(op.Name) + len(value)
 	}
-	made, err := run(ctx, r, "apply", func(ctx context.Context) (int, error) {
+	made, err := run(ctx, r, "apply", bucket, func(ctx context.Context) (int, error) {
 		return r.change(ctx, size <= smallApply, applyScript, keys, args...).Int()
 	})
 	if err == nil && made == 0 {
@@ -291,7 +294,7 @@ func (r *Redis) Add(ctx context.Context, bucket, name string, delta int64, ttl t
 		return 0, time.Time{}, err
 	}
 	keys := []string{r.bucket(bucket) + "c:" + name}
-	answer, err := run(ctx, r, "add", func(ctx context.Context) ([]int64, error) {
+	answer, err := run(ctx, r, "add", bucket, func(ctx context.Context) ([]int64, error) {
 		if delta == 0 {
 			return r.script(ctx, r.hot, addScript, keys, delta, ttl.Milliseconds()).Int64Slice()
 		}
@@ -309,23 +312,37 @@ func (r *Redis) Add(ctx context.Context, bucket, name string, delta int64, ttl t
 	return answer[0], time.UnixMilli(answer[1]), nil
 }
 
-// run makes a call: it takes a place, or refuses; lets the caller go when its
-// context ends; and says unavailable for whatever fails but redis.Nil.
-func run[V any](ctx context.Context, r *Redis, doing string, call func(ctx context.Context) (V, error)) (none V, _ error) {
+// run makes a call for a bucket: it takes a place, or refuses; lets the caller go when
+// its context or the server's time for an answer ends; and says unavailable for
+// whatever fails but redis.Nil.
+func run[V any](ctx context.Context, r *Redis, doing, bucket string, call func(ctx context.Context) (V, error)) (none V, _ error) {
 	if ctx.Err() != nil {
 		return none, unavailable(doing, context.Cause(ctx))
 	}
 	if err := r.enter(); err != nil {
 		return none, unavailable(doing, err)
 	}
+	g := r.gate(bucket)
+	look, open := g.enter()
+	if !open {
+		r.leave()
+		return none, unavailable(doing, errGate)
+	}
 	type outcome struct {
 		value V
 		err   error
 	}
 	done := make(chan outcome, 1)
+	// Nobody waits longer than that, however many stand before them in the pipeline.
+	until := time.Now().Add(r.o.Timeout)
+	callers, given := ctx.Deadline()
+	hurried := given && callers.Before(until)
+	ctx, cancel := context.WithDeadlineCause(ctx, until, errSilent)
+	defer cancel()
 	go func() {
 		defer r.leave()
 		value, err := call(ctx)
+		g.leave(look, heardBy(err, hurried))
 		done <- outcome{value, err}
 	}()
 	select {
@@ -338,6 +355,14 @@ func run[V any](ctx context.Context, r *Redis, doing string, call func(ctx conte
 		}
 		return o.value, o.err
 	}
+}
+
+// gate is the one before the server that has the bucket.
+func (r *Redis) gate(bucket string) *gate {
+	if n, err := strconv.Atoi(bucket); err == nil && len(r.gates) > 1 {
+		return &r.gates[n]
+	}
+	return &r.gates[0]
 }
 
 func (r *Redis) enter() error {
@@ -360,18 +385,16 @@ func (r *Redis) leave() {
 	r.calls.Done()
 }
 
-// lost has a cluster's layout read again after a node was out of reach: its
-// replica may have taken its place, and the client would ask only after a while.
+// lost has a cluster's layout read again after a node was out of reach or knew better:
+// its replica may have taken its place, and the client would ask only after a while.
 func (r *Redis) lost(err error) {
-	if cluster, ok := r.client.(*redis.ClusterClient); ok && isNetwork(err) {
+	if cluster, ok := r.client.(*redis.ClusterClient); ok && (isSilence(err) || isMoved(err) || redis.HasErrorPrefix(err, "CLUSTERDOWN")) {
 		cluster.ReloadState(context.Background())
 	}
 }
 
-func isNetwork(err error) bool {
-	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-}
+// isMoved says whether a node has not run a command, since the keys are another's.
+func isMoved(err error) bool { return redis.HasErrorPrefix(err, "MOVED") }
 
 // once is a command that the client sends at most once, unless a server says
 // that it has not run it.
@@ -417,17 +440,19 @@ func (r *Redis) change(ctx context.Context, small bool, s script, keys []string,
 		}
 		return r.script(ctx, r.client, s, keys, args...)
 	}
-	to, err := r.masterFor(ctx, keys[0])
-	if err != nil {
-		return failed(ctx, err)
-	}
-	cmd, wait := withWait(ctx, to, r.o, scriptCmd(ctx, "evalsha", s.hash, keys, args))
-	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-		cmd, wait = withWait(ctx, to, r.o, scriptCmd(ctx, "eval", s.text, keys, args))
+	cmd, wait := r.confirmed(ctx, s, keys, args)
+	for range movedTries {
+		if !isMoved(cmd.Err()) {
+			break
+		}
+		r.lost(cmd.Err())
+		if err := pause(ctx, movedPause); err != nil {
+			return failed(ctx, err)
+		}
+		cmd, wait = r.confirmed(ctx, s, keys, args)
 	}
 	switch {
 	case cmd.Err() != nil:
-		r.lost(cmd.Err())
 		return cmd
 	case wait.Err() != nil:
 		return failed(ctx, fmt.Errorf("wait for replicas: %w", wait.Err()))
@@ -438,8 +463,29 @@ func (r *Redis) change(ctx context.Context, small bool, s script, keys []string,
 	return cmd
 }
 
+// A node that hands a bucket on is asked for the new layout this often, with time
+// for it to be read in between.
+const (
+	movedTries = 5
+	movedPause = 100 * time.Millisecond
+)
+
+// confirmed runs a script and WAIT on the master of its keys.
+func (r *Redis) confirmed(ctx context.Context, s script, keys []string, args []any) (cmd, wait *redis.Cmd) {
+	to, err := r.masterFor(ctx, keys[0])
+	if err != nil {
+		return failed(ctx, err), failed(ctx, err)
+	}
+	cmd, wait = withWait(ctx, to, r.o, scriptCmd(ctx, "evalsha", s.hash, keys, args))
+	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+		cmd, wait = withWait(ctx, to, r.o, scriptCmd(ctx, "eval", s.text, keys, args))
+	}
+	return cmd, wait
+}
+
 func withWait(ctx context.Context, to processorWithPipeline, o RedisOptions, cmd once) (*redis.Cmd, *redis.Cmd) {
-	wait := once{redis.NewCmd(ctx, "wait", o.Replicas, o.Timeout.Milliseconds()*2/3)}
+	// A third, so that a server that lacks the script can be waited for twice.
+	wait := once{redis.NewCmd(ctx, "wait", o.Replicas, o.Timeout.Milliseconds()/3)}
 	pipe := to.Pipeline()
 	_, _ = pipe.Process(ctx, cmd), pipe.Process(ctx, wait)
 	_, _ = pipe.Exec(ctx) // the errors are the commands'
@@ -498,7 +544,7 @@ func (r *Redis) sweep(bucket string) error {
 
 // Clock is the time by which the server judges expiry.
 func (r *Redis) Clock(ctx context.Context) (time.Time, error) {
-	return run(ctx, r, "clock", func(ctx context.Context) (time.Time, error) { return r.client.Time(ctx).Result() })
+	return run(ctx, r, "clock", "00", func(ctx context.Context) (time.Time, error) { return r.client.Time(ctx).Result() })
 }
 
 // Empty says whether the store holds no item, as one that has never been used.

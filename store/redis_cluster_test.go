@@ -106,6 +106,7 @@ func TestRedisClusterKeepsTheContract(t *testing.T) {
 		o.Prefix, o.Username, o.Password, o.Replicas = "cs", "countersign", "s3cret", 1
 		everything(t, openRedis(t, o))
 	})
+	t.Run("a master that hangs holds up only its own buckets", func(t *testing.T) { partly(t, nodes, o) })
 	t.Run("what replicas confirmed outlives its master", func(t *testing.T) { failover(t, nodes, o) })
 }
 

@@ -1,0 +1,169 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
+)
+
+// TestRedisThatIsFrozenIsGivenUpSoonAndComesBack stops a server under load: nobody waits longer
+// than the patience, after that callers hear no at once, nothing piles up, and the first
+// answer opens the way again.
+func TestRedisThatIsFrozenIsGivenUpSoonAndComesBack(t *testing.T) {
+	server := startRedis(t, durableArgs...)
+	o := server.options()
+	o.Timeout = time.Second
+	r := openRedis(t, o)
+	ctx := t.Context()
+	if _, _, err := r.Add(ctx, "07", "n", 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	server.signal(syscall.SIGSTOP)
+	thaw := sync.OnceFunc(func() { server.signal(syscall.SIGCONT) })
+	defer thaw()
+	var load sync.WaitGroup
+	for n := range 200 {
+		load.Go(func() {
+			began := time.Now()
+			var err error
+			switch n % 4 {
+			case 0:
+				_, err = r.Get(ctx, "07", "a")
+			case 1:
+				_, err = r.Scan(ctx, "07", "", "", 10)
+			case 2:
+				_, _, err = r.Add(ctx, "07", "n", 0, 0)
+			case 3:
+				err = r.Apply(ctx, "07", []store.Op{{Name: "b", If: store.Any}})
+			}
+			if took := time.Since(began); !errors.Is(err, proofing.ErrUnavailable) || took > o.Timeout+500*time.Millisecond {
+				t.Errorf("after %s: %v", took, err)
+			}
+		})
+	}
+	load.Wait()
+	quick := 0
+	began, before := time.Now(), runtime.NumGoroutine()
+	for range 1000 {
+		call := time.Now()
+		if _, err := r.Get(ctx, "07", "a"); !errors.Is(err, proofing.ErrUnavailable) {
+			t.Fatalf("a frozen server answers: %v", err)
+		}
+		if time.Since(call) < 10*time.Millisecond {
+			quick++
+		}
+	}
+	if took := time.Since(began); quick < 990 || took > 3*time.Second {
+		t.Errorf("of 1000 calls %d were refused at once; all took %s", quick, took)
+	}
+	if after := runtime.NumGoroutine(); after > before+50 {
+		t.Errorf("goroutines grew from %d to %d", before, after)
+	}
+	thaw()
+	back := time.Now()
+	for {
+		if _, err := r.Scan(ctx, "07", "", "", 10); err == nil {
+			break
+		} else if time.Since(back) > 5*time.Second {
+			t.Fatalf("it does not come back: %v", err)
+		}
+	}
+	for range 100 { // and stays
+		if _, _, err := r.Add(ctx, "07", "n", 1, 0); err != nil {
+			t.Fatalf("after it came back: %v", err)
+		}
+	}
+}
+
+// TestRedisIsNotGivenUpForCallersWhoLeave lets many callers go before their answer.
+func TestRedisIsNotGivenUpForCallersWhoLeave(t *testing.T) {
+	server := startRedis(t, durableArgs...)
+	r := openRedis(t, server.options())
+	gone, cancel := context.WithCancel(t.Context())
+	for n := range 50 {
+		ctx, leave := context.WithTimeout(gone, time.Duration(n)*20*time.Microsecond)
+		_, _ = r.Scan(ctx, "07", "", "", 10)
+		leave()
+	}
+	cancel()
+	for n := range 20 {
+		if _, err := r.Scan(t.Context(), fmt.Sprintf("%02d", n), "", "", 10); err != nil {
+			t.Errorf("after callers left: %v", err)
+		}
+	}
+}
+
+// partly freezes one master of three: its buckets are refused at
+// once, and the others go on.
+func partly(t *testing.T, nodes []*redisServer, o store.RedisOptions) {
+	ctx := t.Context()
+	o.Prefix, o.Timeout = "part", 500*time.Millisecond
+	r := openRedis(t, o)
+	for b := range proofing.Buckets {
+		if _, _, err := r.Add(ctx, fmt.Sprintf("%02d", b), "n", 1, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var frozen *redisServer
+	for _, s := range nodes {
+		if strings.Contains(s.info("replication"), "role:master") {
+			frozen = s
+		}
+	}
+	frozen.signal(syscall.SIGSTOP)
+	defer func() {
+		frozen.signal(syscall.SIGCONT)
+		settled(t, nodes, o)
+	}()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	served := 0
+	for b := range proofing.Buckets {
+		all.Go(func() {
+			began := time.Now()
+			_, _, err := r.Add(ctx, fmt.Sprintf("%02d", b), "n", 1, 0)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				served++
+			case !errors.Is(err, proofing.ErrUnavailable), time.Since(began) > o.Timeout+500*time.Millisecond:
+				t.Errorf("bucket %02d after %s: %v", b, time.Since(began), err)
+			}
+		})
+	}
+	all.Wait()
+	if served < proofing.Buckets/3 {
+		t.Errorf("%d of %d buckets were served while one master of three hung", served, proofing.Buckets)
+	}
+}
+
+// settled waits until every bucket takes changes that a replica confirms.
+func settled(t *testing.T, nodes []*redisServer, o store.RedisOptions) {
+	t.Helper()
+	for _, s := range nodes {
+		s.await("cluster", "cluster_state:ok")
+	}
+	o.Prefix, o.Replicas, o.Timeout = "settled", 1, 0
+	r := openRedis(t, o)
+	for b := range proofing.Buckets {
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			_, _, err := r.Add(t.Context(), fmt.Sprintf("%02d", b), "n", 1, 0)
+			if err == nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("bucket %02d: %v", b, err)
+			}
+		}
+	}
+}
