@@ -32,6 +32,19 @@ func (a Applicant) Key() string {
 	return a.Thumbprint
 }
 
+// home decides the bucket of the applicant's cases: one for all of them, so that two
+// calls for one case meet there, and what looks for all cases of an applicant looks in one
+// place. It is nil for nobody, whose cases have nothing in common.
+func (a Applicant) home() []byte {
+	if a.ID == "" {
+		return nil
+	}
+	return home(a.ID)
+}
+
+// The applicant's id is a keyed hash that its authority is a part of.
+func home(applicant string) []byte { return []byte("applicant " + applicant) }
+
 // Fingerprint is the short form of the key that people compare: the first
 // twelve characters in groups of four. It is empty for nobody.
 func (a Applicant) Fingerprint() string {

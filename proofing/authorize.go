@@ -123,14 +123,14 @@ func (s *Service) siblings(ctx context.Context, c *Case) iter.Seq2[*Case, error]
 	}
 }
 
-// casesOf goes through the cases of an applicant that are not over. They may be
+// casesOf goes through the cases of an applicant that are not over, all of which are in one bucket. They may be
 // changed on the way. It ends with the first error.
 func (s *Service) casesOf(ctx context.Context, applicant string) iter.Seq2[*Case, error] {
 	return func(yield func(*Case, error) bool) {
 		if applicant == "" {
 			return
 		}
-		q := Query{Index: "applicant", Value: applicant, Limit: 100}
+		q := Query{Index: "applicant", Value: applicant, Bucket: BucketOf(home(applicant)), Limit: 100}
 		for more := true; more; more = q.After != "" {
 			page, next, err := s.Cases.List(ctx, q)
 			if err != nil {

@@ -9,35 +9,61 @@ import (
 	"time"
 )
 
-// workEffect applies one effect to other records and then takes it off the case.
-// One that fails is tried again, later each time.
-func (s *Service) workEffect(ctx context.Context, c *Case, e Effect) error {
-	unbound, failed := s.applyEffect(ctx, c, e)
+// workEffects applies what effects are due to other records, and then takes all of them off the case in
+// one update. One that fails holds up no other and is tried again, later each time.
+func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error {
+	type result struct {
+		unbound bool
+		failed  error
+	}
+	results := map[string]result{}
+	var errs []error
+	for _, e := range c.Outbox.Effects {
+		if e.Due.After(now) {
+			continue
+		}
+		unbound, err := s.applyEffect(ctx, c, e)
+		results[e.ID] = result{unbound, err}
+		if err != nil && !errors.Is(err, ErrFrozen) {
+			errs = append(errs, err)
+		}
+	}
+	if len(results) == 0 {
+		return nil
+	}
 	_, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
-		i := slices.IndexFunc(c.Outbox.Effects, func(have Effect) bool { return have.ID == e.ID })
-		switch {
-		case i < 0: // another worker was first
-		case failed == nil:
-			c.Outbox.Effects = slices.Delete(c.Outbox.Effects, i, i+1)
-			if unbound {
-				c.Unbound = append(c.Unbound, e.Event)
+		left := c.Outbox.Effects[:0:0]
+		for _, e := range c.Outbox.Effects { // what is not there any more was another worker's
+			r, tried := results[e.ID]
+			switch {
+			case !tried:
+				left = append(left, e)
+			case r.failed == nil:
+				if r.unbound {
+					c.Unbound = append(c.Unbound, e.Event)
+				}
+			case errors.Is(r.failed, ErrFrozen):
+				if c.Frozen != nil { // or somebody has restored it since
+					e.Due = c.Frozen.Until
+				}
+				left = append(left, e)
+			default:
+				e.Tries++
+				e.Due = now.Add(backoff(e.Tries)).Truncate(time.Millisecond)
+				left = append(left, e)
 			}
-			if e.Kind == EffectShare && c.Frozen != nil { // meanwhile: it must follow what was shared
-				c.Outbox.disown(now)
-			}
-		case errors.Is(failed, ErrFrozen):
-			if c.Frozen != nil { // or somebody has restored it since
-				c.Outbox.Effects[i].Due = c.Frozen.Until
-			}
-			failed = nil
-		default:
-			have := &c.Outbox.Effects[i]
-			have.Tries++
-			have.Due = now.Add(backoff(have.Tries)).Truncate(time.Millisecond)
+		}
+		shared := slices.ContainsFunc(c.Outbox.Effects, func(e Effect) bool {
+			r, tried := results[e.ID]
+			return tried && r.failed == nil && e.Kind == EffectShare
+		})
+		c.Outbox.Effects = left
+		if shared && c.Frozen != nil { // meanwhile: it must follow what was shared
+			c.Outbox.disown(now)
 		}
 		return nil
 	})
-	return errors.Join(failed, err)
+	return errors.Join(append(errs, err)...)
 }
 
 // applyEffect returns ErrFrozen for what must wait until the case is restored, and

@@ -199,8 +199,8 @@ func (s *Service) natural(ca string, a Applicant, id Identifier, profile string)
 
 // findNatural is the case that is pending or valid for a natural key. One whose
 // time is over but which the worker has not seen yet is ended on the way, so that it makes room.
-func (s *Service) findNatural(ctx context.Context, natural []byte) (*Case, error) {
-	c, err := s.Cases.Find(ctx, BucketOf(natural), "natural", hexOf(natural))
+func (s *Service) findNatural(ctx context.Context, a Applicant, natural []byte) (*Case, error) {
+	c, err := s.Cases.Find(ctx, BucketOf(a.home()), "natural", hexOf(natural))
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,8 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadd
 // knowing it opens nothing (law 11).
 //
 // With a natural key (already hashed with a key: see Hasher) the bucket follows
-// from it, so that records that compete for one unique value meet in one bucket.
+// from it, so that records that compete for one unique value, or are looked for
+// together, meet in one bucket.
 func NewID(natural []byte) string {
 	var b [16]byte
 	rand.Read(b[:])

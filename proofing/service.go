@@ -30,6 +30,7 @@ type Service struct {
 	changes  hub
 	worker   worker
 	wake     chan struct{} // the worker's; made by Start
+	owing    chan debt     // what is handed to the worker; made by Start
 	stopping chan struct{} // closed by Stop; made by Start
 }
 
@@ -123,7 +124,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	}
 	now := s.now()
 	c = &Case{
-		ID: NewID(natural), CA: ca.Name, CATitle: ca.Title, Profile: profile.Name, Natural: hexOf(natural),
+		ID: NewID(r.Applicant.home()), CA: ca.Name, CATitle: ca.Title, Profile: profile.Name, Natural: hexOf(natural),
 		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(),
 		Applicant: r.Applicant, Identifier: id, Contacts: contacts, ExternalID: r.ExternalID, EABKid: r.EABKid,
 		CSRDigest: r.CSRDigest, Lang: r.Lang, SelfService: r.SelfService,
@@ -135,7 +136,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	// looks for it: then the place is free again.
 	for range 5 {
 		if natural != nil {
-			there, err := s.findNatural(ctx, natural)
+			there, err := s.findNatural(ctx, r.Applicant, natural)
 			if err == nil {
 				there, err = s.found(ctx, there, r.Applicant, contacts)
 			}
@@ -415,6 +416,7 @@ func (s *Service) update(ctx context.Context, id string, edit func(c *Case, now 
 	})
 	if err == nil {
 		s.changed(id)
+		s.handOver(c)
 	}
 	return c, err
 }

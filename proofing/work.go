@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,64 +13,124 @@ import (
 
 const (
 	idleInterval = time.Second // how late another process's work is noticed
-	caseSlots    = 8           // cases whose effects are applied at once
-	channelSlots = 8           // messages of one channel that are sent at once
+	caseSlots    = 32          // cases whose effects are applied at once
+	channelSlots = 16          // messages of one channel that are sent at once
+	laneLength   = 4096        // how much waits for them; what comes after it stays due and is found later
 	workPage     = 200         // cases listed at once
 )
 
 // worker is what one process has in hand. Its zero value is ready.
 type worker struct {
-	mu    sync.Mutex
-	taken map[string]bool // ids of cases and messages
-	slots map[Channel]int // places that are taken
+	mu     sync.Mutex
+	taken  map[string]bool // ids of cases and messages; true: somebody has asked for it meanwhile
+	lanes  map[string]*lane
+	behind map[string]bool // buckets in which something due could not be taken up
+}
+
+// lane is a number of hands and what waits for them. Effects have one and each channel
+// has one, so that a mail server that hangs holds up no text message.
+type lane struct {
+	slots, busy int
+	waiting     []func()
 }
 
 // take says whether a case or a message is free, and makes it the caller's until give.
-func (w *worker) take(id string) bool {
+func (w *worker) take(id string) bool { return w.takeOr(id, false) }
+
+// takeOr is take; with ask, whoever has it learns from give that it was asked for.
+func (w *worker) takeOr(id string, ask bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.taken[id] {
+	if asked, taken := w.taken[id]; taken {
+		w.taken[id] = asked || ask
 		return false
 	}
 	if w.taken == nil {
 		w.taken = map[string]bool{}
 	}
-	w.taken[id] = true
+	w.taken[id] = false
 	return true
 }
 
-func (w *worker) give(id string) {
+// give says whether somebody else has asked for it meanwhile.
+func (w *worker) give(id string) (again bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	again = w.taken[id]
 	delete(w.taken, id)
+	return again
 }
 
-// enter says whether another message of the channel may be sent now, and takes
-// a place until leave. Each channel has places of its own, so that a mail server
-// that hangs holds up no text message.
-func (w *worker) enter(ch Channel) bool {
+// do has a hand of the lane do the job, at once or after what waits; false if too much waits.
+func (w *worker) do(hands *sync.WaitGroup, name string, slots int, job func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.slots == nil {
-		w.slots = map[Channel]int{}
+	if w.lanes == nil {
+		w.lanes = map[string]*lane{}
 	}
-	if w.slots[ch] >= channelSlots {
-		return false
+	l := w.lanes[name]
+	if l == nil {
+		l = &lane{slots: slots}
+		w.lanes[name] = l
 	}
-	w.slots[ch]++
+	if l.busy == l.slots {
+		if len(l.waiting) == laneLength {
+			return false
+		}
+		l.waiting = append(l.waiting, job)
+		return true
+	}
+	l.busy++
+	hands.Go(func() {
+		for ; job != nil; job = w.next(l) {
+			job()
+		}
+	})
 	return true
 }
 
-func (w *worker) leave(ch Channel) {
+func (w *worker) next(l *lane) func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.slots[ch]--
+	if len(l.waiting) == 0 {
+		l.busy--
+		return nil
+	}
+	job := l.waiting[0]
+	l.waiting[0] = nil
+	l.waiting = l.waiting[1:]
+	return job
+}
+
+// miss remembers a bucket in which something due was not taken up.
+func (w *worker) miss(bucket string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.behind == nil {
+		w.behind = map[string]bool{}
+	}
+	w.behind[bucket] = true
+}
+
+// missed returns the buckets to look through again, unless nobody has a hand free.
+func (w *worker) missed() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.lanes {
+		if len(l.waiting) > laneLength/2 {
+			return nil
+		}
+	}
+	buckets := slices.Sorted(maps.Keys(w.behind))
+	w.behind = nil
+	return buckets
 }
 
 // Start makes the service ready to be woken by its own changes. It is called
 // once, before any other method.
 func (s *Service) Start() {
 	s.wake, s.stopping = make(chan struct{}, 1), make(chan struct{})
+	s.owing = make(chan debt, laneLength)
 }
 
 // Stop lets everybody go who waits for a change, so that the program can end. It
@@ -78,20 +140,33 @@ func (s *Service) Stop() { close(s.stopping) }
 // Work works off what records owe the world: it sends messages, applies effects
 // and ends what has run out. When the context ends it takes up nothing more, and
 // returns when what it had in hand is done. Any number of processes may work at once.
+//
+// What this process itself has made due is handed over as it is stored. What others have, what
+// has waited for its time, and what found no room is found by looking through the index.
 func (s *Service) Work(ctx context.Context) {
 	if s.wake == nil {
 		panic("proofing: Work before Start")
 	}
 	var hands sync.WaitGroup
 	defer hands.Wait()
+	idle := time.NewTimer(0)
+	defer idle.Stop()
 	for ctx.Err() == nil {
-		if err := s.dispatch(ctx, &hands, func() {}); err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "outbox cannot be read", "error", err)
-		}
+		var err error
 		select {
 		case <-ctx.Done():
-		case <-s.wake: // by every change, and so by every step of the work itself
-		case <-time.After(idleInterval):
+		case d := <-s.owing:
+			s.takeUp(ctx, &hands, d, func() {})
+		case <-s.wake:
+			err = s.dispatch(ctx, &hands, s.worker.missed(), func() {})
+		case <-idle.C:
+			began := time.Now()
+			err = s.dispatch(ctx, &hands, allBuckets(), func() {})
+			// Of a long queue, looking must not become the work.
+			idle.Reset(max(idleInterval, 4*time.Since(began)))
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "outbox cannot be read", "error", err)
 		}
 	}
 }
@@ -100,20 +175,28 @@ func (s *Service) Work(ctx context.Context) {
 func (s *Service) WorkOnce(ctx context.Context) (int, error) {
 	var hands sync.WaitGroup
 	var worked atomic.Int64
-	err := s.dispatch(ctx, &hands, func() { worked.Add(1) })
+	err := s.dispatch(ctx, &hands, allBuckets(), func() { worked.Add(1) })
 	hands.Wait()
 	return int(worked.Load()), err
 }
 
-// dispatch sets hands to work on everything that is due and that nobody here has in
+func allBuckets() []string {
+	names := make([]string, Buckets)
+	for n := range names {
+		names[n] = bucketName(n)
+	}
+	return names
+}
+
+// dispatch sets hands to work on everything that is due in the buckets and that nobody here has in
 // hand, and calls worked for each thing that went well. It looks through one bucket
 // after the other to its end, so that neither many cases that fail nor a record
 // that cannot be read hides what lies behind them.
-func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, worked func()) error {
-	slots := make(chan struct{}, caseSlots)
+func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets []string, worked func()) error {
 	var errs []error
-	for n := range Buckets {
-		q := Query{Index: "due", Bucket: bucketName(n), Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
+	for _, bucket := range buckets {
+		now := s.now()
+		q := Query{Index: "due", Bucket: bucket, Below: stamp(now.Add(time.Millisecond)), Limit: workPage}
 		for more := true; more; more = q.After != "" {
 			due, next, err := s.Cases.List(ctx, q)
 			if err != nil {
@@ -121,11 +204,7 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, worked fu
 				break
 			}
 			for _, c := range due {
-				slots <- struct{}{}
-				hands.Go(func() {
-					defer func() { <-slots }()
-					s.workCase(ctx, hands, c, worked)
-				})
+				s.takeUp(ctx, hands, c.owes(now), worked)
 			}
 			q.After = next
 		}
@@ -133,43 +212,96 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, worked fu
 	return errors.Join(errs...)
 }
 
-// workCase does what is due of one case: it stores what time has done, applies
-// effects, and hands messages on to whoever sends them. What fails holds up nothing else.
-func (s *Service) workCase(ctx context.Context, hands *sync.WaitGroup, c *Case, worked func()) {
+// debt is what of a case is due.
+type debt struct {
+	id       string
+	fresh    bool // a change has just made it due
+	itself   bool // an effect, or the end of its time
+	messages []owed
+}
+
+type owed struct {
+	id      string
+	channel Channel
+}
+
+// owes lists what of the case is due.
+func (c *Case) owes(now time.Time) debt {
+	d := debt{id: c.ID, itself: !c.Status.Over() && (!now.Before(c.Expires) || c.Frozen != nil && !now.Before(c.Frozen.Until))}
+	for _, e := range c.Outbox.Effects {
+		d.itself = d.itself || !e.Due.After(now)
+	}
+	for _, m := range c.Outbox.Messages {
+		if !m.Due.After(now) {
+			d.messages = append(d.messages, owed{m.ID, m.Channel})
+		}
+	}
+	return d
+}
+
+// handOver gives the worker what a change has made due, so that it need not look for it.
+func (s *Service) handOver(c *Case) {
+	d := c.owes(s.now())
+	if !d.itself && len(d.messages) == 0 {
+		return
+	}
+	d.fresh = true
+	select {
+	case s.owing <- d:
+	default: // there is no worker here, or it has no time
+		s.worker.miss(c.ID[:2])
+	}
+}
+
+// takeUp sets hands to work on what is due of one case, as far as nobody here has it in hand. What fails holds
+// up nothing else.
+func (s *Service) takeUp(ctx context.Context, hands *sync.WaitGroup, d debt, worked func()) {
 	tell := func(err error) {
 		switch {
 		case err == nil:
 			worked()
 		case !errors.Is(err, ErrNotFound) && ctx.Err() == nil: // a record that is gone owes nothing
-			s.Log.WarnContext(ctx, "outbox entry failed", "case", c.ID, "error", err)
+			s.Log.WarnContext(ctx, "outbox entry failed", "case", d.id, "error", err)
 		}
 	}
-	now := s.now()
-	if s.worker.take(c.ID) {
-		if c.lapse(now, s.retention(c)) {
-			_, err := s.update(ctx, c.ID, keep)
-			tell(err)
+	put := func(id, lane string, slots int, job func() error) {
+		// A case that is in hand may have been read before this became due.
+		if !s.worker.takeOr(id, d.fresh) {
+			return
 		}
-		for _, e := range c.Outbox.Effects {
-			if !e.Due.After(now) {
-				tell(s.workEffect(ctx, c, e))
+		done := func() {
+			if ctx.Err() == nil { // else it stays due
+				tell(job())
 			}
-		}
-		s.worker.give(c.ID)
-	}
-	for _, m := range c.Outbox.Messages {
-		if m.Due.After(now) || ctx.Err() != nil || !s.worker.take(m.ID) {
-			continue
-		}
-		if !s.worker.enter(m.Channel) {
-			s.worker.give(m.ID)
-			continue // it stays due, and whoever leaves wakes us
-		}
-		hands.Go(func() {
-			tell(s.workMessage(ctx, c.ID, m.ID))
-			s.worker.leave(m.Channel)
-			s.worker.give(m.ID)
+			if s.worker.give(id) {
+				s.worker.miss(d.id[:2])
+			}
 			s.rouse()
-		})
+		}
+		if !s.worker.do(hands, lane, slots, done) {
+			s.worker.give(id)
+			s.worker.miss(d.id[:2])
+		}
 	}
+	if d.itself {
+		put(d.id, "", caseSlots, func() error { return s.workCase(ctx, d.id) })
+	}
+	for _, m := range d.messages {
+		put(m.id, string(m.channel), channelSlots, func() error { return s.workMessage(ctx, d.id, m.id) })
+	}
+}
+
+// workCase does what is due of one case besides its messages: it stores what time has done, and applies effects.
+func (s *Service) workCase(ctx context.Context, id string) error {
+	now := s.now()
+	c, err := s.Cases.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.lapse(now, s.retention(c)) {
+		if c, err = s.update(ctx, id, keep); err != nil {
+			return err
+		}
+	}
+	return s.workEffects(ctx, c, now)
 }
