@@ -7,7 +7,7 @@ BIN := $(CURDIR)/bin
 # Tests end by themselves; no single package may take longer than this.
 TIMEOUT ?= 15m
 
-.PHONY: test build tools check unit e2e race fuzz soak bench clean
+.PHONY: test build tools check unit e2e race fuzz soak bench benchmarks clean
 
 # The whole of continuous integration.
 test: tools check unit e2e
@@ -57,8 +57,14 @@ soak: redis
 	SOAK=1 go test -count=1 -timeout 2h -run 'Kill|Crash|Every' ./store/... ./proofing/...
 	SOAK=1 go -C e2e test -count=1 -timeout 2h -run 'Kill' ./...
 
-bench:
-	go test -run '^$$' -bench . -benchmem ./...
+# The figures of docs/performance.md: the whole program against an echo of JSON, on Redis and on the
+# embedded store. It takes some ten minutes and wants the machine for itself.
+bench: redis
+	go test -run '^$$' -bench 'BenchmarkService' -benchtime 1x -timeout 1h ./cmd/countersign
+
+# Benchmarks of parts, each by itself.
+benchmarks: redis
+	go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v cmd/countersign)
 
 clean:
 	rm -rf $(BIN)

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// bench is one server with its store, as the generator sees it.
+type bench struct {
+	b       *testing.B
+	name    string
+	token   string
+	server  *exec.Cmd
+	redis   *exec.Cmd          // nil: the embedded store
+	at      map[string]string  // addresses by listener
+	cases   []*benchCase       // that are open
+	wires   map[string][]*wire // kept open, by listener
+	callers int
+	n       int // cases ever opened
+}
+
+// benchCase is a case as the generator knows it.
+type benchCase struct {
+	id, ref, cookie string
+	attempt, code   string
+}
+
+// benchConfig raises what would stop one machine that plays everybody: budgets of a CA, and
+// nothing that a person or their address is counted by.
+const benchConfig = `
+origin: http://localhost:8080
+operator: {name: Example Trust Services, contact: help@example.org}
+listeners: {people: 127.0.0.1:1, cas: 127.0.0.1:2, trusted_proxies: [127.0.0.1/32]}
+providers: {email: mailbox}
+limits: {ca_messages_day: 1000000000}
+profiles:
+  client: {title: Client certificates, identifiers: [email], methods: [email], require: {confirmed_addresses: [email]}}
+`
+
+func freeAddress(b *testing.B) string {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// startBench starts a server on a store of its own: "embedded", or Redis with that appendfsync.
+func startBench(b *testing.B, name, fsync string, callers int) *bench {
+	b.Helper()
+	dir := b.TempDir()
+	x := &bench{b: b, name: name, at: map[string]string{}, wires: map[string][]*wire{}, callers: callers}
+	text := benchConfig + "store:\n  key_ring: " + filepath.Join(dir, "keys") + "\n"
+	if fsync == "" {
+		text += "  path: " + filepath.Join(dir, "store.db") + "\n"
+	} else {
+		address := freeAddress(b)
+		_, port, _ := net.SplitHostPort(address)
+		x.redis = start(b, exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "",
+			"--appendonly", "yes", "--appendfsync", fsync, "--maxmemory-policy", "noeviction", "--logfile", filepath.Join(dir, "log"),
+			"--auto-aof-rewrite-percentage", "0"))
+		awaitPort(b, address)
+		text += fmt.Sprintf("  kind: redis\n  redis: {addresses: ['%s'], accept_less_durable: %t}\n", address, fsync != "always")
+	}
+	config := filepath.Join(dir, "c.yaml")
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	var out, said bytes.Buffer
+	args := []string{"--config", config, "ca", "add", "bench", "--directory", "https://ca.example/dir", "--profile", "client"}
+	g := &globals{ctx: b.Context(), configFile: config, stdin: strings.NewReader(""), stdout: &out, stderr: &said, now: time.Now}
+	if code := run(b.Context(), args, g); code != exitOK {
+		b.Fatalf("ca add: %s", said.String())
+	}
+	x.token = strings.TrimSpace(out.String())
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), benchServer+"="+config)
+	for _, l := range []string{"people", "cas", "echo", "control"} {
+		x.at[l] = freeAddress(b)
+		cmd.Env = append(cmd.Env, "BENCH_"+strings.ToUpper(l)+"="+x.at[l])
+	}
+	x.server = start(b, cmd)
+	for _, l := range []string{"people", "cas", "echo", "control"} {
+		awaitPort(b, x.at[l])
+	}
+	return x
+}
+
+func start(b *testing.B, cmd *exec.Cmd) *exec.Cmd {
+	b.Helper()
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		timer.Stop()
+	})
+	return cmd
+}
+
+func awaitPort(b *testing.B, address string) {
+	b.Helper()
+	for range 1000 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			_ = c.Close()
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	b.Fatalf("nobody listens at %s", address)
+}
+
+// to returns n open connections to a listener.
+func (x *bench) to(listener string, n int) []*wire {
+	x.b.Helper()
+	for len(x.wires[listener]) < n {
+		w, err := dialWire(x.at[listener])
+		if err != nil {
+			x.b.Fatal(err)
+		}
+		x.b.Cleanup(w.close)
+		x.wires[listener] = append(x.wires[listener], w)
+	}
+	return x.wires[listener][:n]
+}
+
+func (x *bench) control(path string) string {
+	x.b.Helper()
+	resp, err := http.Get("http://" + x.at["control"] + path)
+	if err != nil {
+		x.b.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		x.b.Fatalf("%s: %s %v", path, text, err)
+	}
+	return string(text)
+}
+
+// drain waits until nothing is owed, and gives the cases the codes that were sent.
+func (x *bench) drain() {
+	x.b.Helper()
+	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		if x.control("/due") == "0" {
+			break
+		}
+		if time.Since(began) > 2*time.Minute {
+			x.b.Fatal("the outbox does not drain")
+		}
+	}
+	byID := map[string]*benchCase{}
+	for _, c := range x.cases {
+		byID[c.id] = c
+	}
+	for line := range strings.Lines(x.control("/codes")) {
+		f := strings.Fields(line)
+		if c := byID[f[0]]; c != nil {
+			c.attempt, c.code = f[1], f[2]
+		}
+	}
+}
+
+// The requests. Each client has an address of its own, told by the proxy that the generator
+// plays, so that limits count as they would.
+
+func clientOf(n int) string { return fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255) }
+
+func post(path, headers, body string) []byte {
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s", path, headers, len(body), body)
+}
+
+func openBody(n int) string {
+	var print [32]byte
+	rand.Read(print[:])
+	return fmt.Sprintf(`{"account": {"url": "https://ca.example/acct/%d", "thumbprint": "%s"}, "identifier": {"type": "email", "value": "person-%d@example.org"}, "profile": "client"}`,
+		n, base64.RawURLEncoding.EncodeToString(print[:]), n)
+}
+
+func (x *bench) caHeaders(n int) string {
+	return "Authorization: Bearer " + x.token + "\r\nContent-Type: application/json\r\nX-Forwarded-For: " + clientOf(n) + "\r\n"
+}
+
+func (x *bench) openRequest(n int) []byte {
+	return post("/v1/preauthorizations", x.caHeaders(n), openBody(n))
+}
+
+func (x *bench) echoRequest() []byte { return post("/echo", x.caHeaders(1), openBody(1)) }
+
+func (x *bench) statusRequest(c *benchCase) []byte {
+	return fmt.Appendf(nil, "GET /v1/preauthorizations/%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n", c.id, x.token)
+}
+
+func (c *benchCase) form(n int, verb, form string) []byte {
+	return post("/c/"+c.ref+verb, "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\nAccept-Language: en\r\nX-Forwarded-For: "+clientOf(n)+
+		"\r\nCookie: countersign="+c.cookie+"\r\n", form)
+}
+
+func (c *benchCase) beginRequest(n int) []byte { return c.form(n, "/begin", "method=email&address=") }
+
+func (c *benchCase) answerRequest(n int) []byte {
+	return c.form(n, "/answer", "attempt="+c.attempt+"&code="+c.code)
+}
+
+// opened reads the case in an answer to openRequest.
+func opened(body []byte) (*benchCase, error) {
+	var a struct {
+		ID      string `json:"id"`
+		CaseURL string `json:"case_url"`
+	}
+	if err := json.Unmarshal(body, &a); err != nil {
+		return nil, err
+	}
+	var cookie [16]byte
+	rand.Read(cookie[:])
+	return &benchCase{id: a.ID, ref: a.CaseURL[strings.LastIndexByte(a.CaseURL, '/')+1:], cookie: base64.RawURLEncoding.EncodeToString(cookie[:])}, nil
+}
+
+// usage is processor time, in seconds.
+type usage struct {
+	app, redis, own, foreign float64
+	wall                     time.Time
+}
+
+const ticksPerSecond = 100 // USER_HZ, on every Linux
+
+func (x *bench) usage() usage {
+	u := usage{app: cpuOf(x.b, x.server.Process.Pid), own: cpuOf(x.b, os.Getpid()), wall: time.Now()}
+	if x.redis != nil {
+		u.redis = cpuOf(x.b, x.redis.Process.Pid)
+	}
+	u.foreign = cpuBusy(x.b) - u.app - u.own - u.redis
+	return u
+}
+
+func (u usage) since(before usage) usage {
+	return usage{app: u.app - before.app, redis: u.redis - before.redis, own: u.own - before.own, foreign: u.foreign - before.foreign}
+}
+
+func cpuOf(b *testing.B, pid int) float64 {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	return ticks(b, f[11]) + ticks(b, f[12])
+}
+
+func cpuBusy(b *testing.B) float64 {
+	b.Helper()
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	f := strings.Fields(first) // cpu user nice system idle iowait irq softirq steal
+	sum := 0.0
+	for _, i := range []int{1, 2, 3, 6, 7, 8} {
+		sum += ticks(b, f[i])
+	}
+	return sum
+}
+
+func ticks(b *testing.B, text string) float64 {
+	b.Helper()
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n / ticksPerSecond
+}
