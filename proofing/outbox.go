@@ -22,6 +22,7 @@ type Outgoing struct {
 	Due     time.Time     `json:"due"`              // when to send, or when a claim is given up
 	Expires time.Time     `json:"expires,omitzero"` // sending it later makes no sense
 	Sends   int           `json:"sends"`            // tries to send so far
+	Claim   string        `json:"claim,omitempty"`  // the mark of whoever sends it, or did last
 }
 
 // OutgoingState is where a message stands.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
 )
 
 // outcome makes the provider answer the given outcomes in turn and then accept.
@@ -286,5 +288,68 @@ func TestNoticesSpeakTheLanguageThatThePersonWorkedIn(t *testing.T) {
 	w.work()
 	if got := w.post.last(t, "granted").Lang; got != "de" {
 		t.Errorf("the notice is in %q, want de", got)
+	}
+}
+
+// TestAnOutcomeWaitsForAStoreThatIsAway fails the store while a message is with its provider.
+func TestAnOutcomeWaitsForAStoreThatIsAway(t *testing.T) {
+	w := newWorld(t)
+	down := &downKV{KV: w.kv}
+	w.over(down)
+	c := w.begin("email", 0, "email", "")
+	sent := 0
+	w.Sender = sendFunc(func(context.Context, proofing.Message) (proofing.Receipt, error) {
+		sent++
+		down.away.Store(true)
+		time.AfterFunc(300*time.Millisecond, func() { down.away.Store(false) })
+		return proofing.Receipt{}, nil
+	})
+	workOnce(t, w.Service)
+	if d := w.reload(c).Attempts[0].Delivery; d.Status != "accepted" || sent != 1 {
+		t.Errorf("sent %d times, and the page learns %+v", sent, d)
+	}
+}
+
+// losing makes one change and loses its answer.
+type losing struct {
+	store.KV
+	lose atomic.Bool
+}
+
+func (l *losing) Apply(ctx context.Context, bucket string, ops []store.Op) error {
+	err := l.KV.Apply(ctx, bucket, ops)
+	if l.lose.CompareAndSwap(true, false) {
+		return errFault
+	}
+	return err
+}
+
+func TestAClaimWhoseAnswerWasLostIsKnownAgain(t *testing.T) {
+	w := newWorld(t)
+	l := &losing{KV: w.kv}
+	w.over(l)
+	c := w.begin("email", 0, "email", "")
+	l.lose.Store(true)
+	workOnce(t, w.Service)
+	if n := len(w.post.all("email_code")); n != 1 {
+		t.Errorf("%d codes went out, want 1: the claim was stored and nobody knew", n)
+	}
+	if m := w.reload(c).Outbox.Messages; len(m) != 0 {
+		t.Errorf("the code is still owed: %+v", m)
+	}
+}
+
+func TestAReceiptWhoseAnswerWasLostSettlesOnce(t *testing.T) {
+	w := newWorld(t)
+	l := &losing{KV: w.kv}
+	w.over(l)
+	c := w.begin("email", 0, "email", "")
+	w.Sender = sendFunc(func(ctx context.Context, m proofing.Message) (proofing.Receipt, error) {
+		l.lose.Store(true)
+		return proofing.Receipt{}, &proofing.SendError{Outcome: proofing.NotSent, Reason: "unreachable", Err: errors.New("planned")}
+	})
+	workOnce(t, w.Service)
+	if m := w.reload(c).Outbox.Messages; len(m) != 1 || m[0].State != proofing.MessagePending || m[0].Sends != 1 {
+		t.Errorf("the code waits as %+v", m)
 	}
 }

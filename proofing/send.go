@@ -14,10 +14,11 @@ import (
 const ClockSkew = time.Minute
 
 const (
+	claimTimeout = 10 * time.Second // making a claim sure
 	sendTimeout  = 30 * time.Second // one call of a provider
 	storeTimeout = 20 * time.Second // storing what came of it
 	// After this a claim's owner is taken for dead.
-	sendLease = sendTimeout + storeTimeout + 10*time.Second + ClockSkew
+	sendLease = claimTimeout + sendTimeout + storeTimeout + ClockSkew
 	codeSends = 6 // tries to send a code that certainly did not go out
 )
 
@@ -25,30 +26,7 @@ const (
 // claim is stored before the provider is called, so that of a process that dies in
 // between nobody can take the message up unknowingly.
 func (s *Service) workMessage(ctx context.Context, id, message string) error {
-	var claimed *Outgoing
-	_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
-		claimed = nil
-		m := c.Outbox.message(message)
-		switch {
-		case m == nil || m.Due.After(now):
-			return nil // somebody else's by now
-		case m.State == MessageSending && m.Code():
-			// Its sender died, or took too long to tell. At most once: never again.
-			c.delivered(m, Delivery{Status: "unknown", At: now})
-			c.Outbox.settle(message)
-			return nil
-		case !m.Expires.IsZero() && !now.Before(m.Expires):
-			c.delivered(m, Delivery{Status: "failed", Reason: "expired", At: now})
-			c.Outbox.settle(message)
-			return nil
-		}
-		m.State, m.Due = MessageSending, now.Add(sendLease)
-		m.Sends++
-		copied := *m
-		claimed = &copied
-		c.delivered(m, Delivery{Status: "sending", At: now})
-		return nil
-	})
+	claimed, err := s.claimMessage(ctx, id, message)
 	if err != nil || claimed == nil {
 		return err
 	}
@@ -59,22 +37,50 @@ func (s *Service) workMessage(ctx context.Context, id, message string) error {
 	return s.keepOutcome(ctx, id, claimed, receipt, sendErr)
 }
 
-// keepOutcome stores what came of a send. A store that is away for a moment is
-// waited for: an outcome that is lost makes a code unknown, and sends a notice again.
-func (s *Service) keepOutcome(ctx context.Context, id string, claimed *Outgoing, receipt Receipt, sendErr *SendError) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+// claimMessage makes a message that is due this call's to send; nil if there is nothing
+// to send. A claim whose answer is lost may have been made, and would then stand in
+// everybody's way until its lease is over. So it is tried again, and known by its mark.
+func (s *Service) claimMessage(ctx context.Context, id, message string) (claimed *Outgoing, err error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+	mark := NewToken().Reveal()[:12]
+	err = insist(ctx, func() error {
 		_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
-			m := c.Outbox.message(claimed.ID)
-			if m == nil || m.State != MessageSending || m.Sends != claimed.Sends {
-				// An answer came before the receipt, this was stored before although its
-				// call failed, or we were taken for dead and the claim is another's.
+			claimed = nil
+			m := c.Outbox.message(message)
+			switch {
+			case m == nil:
+				return nil // somebody else's by now
+			case m.State == MessageSending && m.Claim == mark:
+				claimed = new(*m)
+				return nil
+			case m.Due.After(now):
+				return nil
+			case m.State == MessageSending && m.Code():
+				// Its sender died, or took too long to tell. At most once: never again.
+				c.delivered(m, Delivery{Status: "unknown", At: now})
+				c.Outbox.settle(message)
+				return nil
+			case !m.Expires.IsZero() && !now.Before(m.Expires):
+				c.delivered(m, Delivery{Status: "failed", Reason: "expired", At: now})
+				c.Outbox.settle(message)
 				return nil
 			}
-			c.settleSend(m, receipt, sendErr, now)
+			m.State, m.Due, m.Claim = MessageSending, now.Add(sendLease), mark
+			m.Sends++
+			c.delivered(m, Delivery{Status: "sending", At: now})
+			claimed = new(*m)
 			return nil
 		})
+		return err
+	})
+	return claimed, err
+}
+
+// insist repeats what the store was away for, until the context ends.
+func insist(ctx context.Context, do func() error) error {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := do()
 		if !errors.Is(err, ErrUnavailable) {
 			return err
 		}
@@ -84,6 +90,26 @@ func (s *Service) keepOutcome(ctx context.Context, id string, claimed *Outgoing,
 			return err
 		}
 	}
+}
+
+// keepOutcome stores what came of a send. A store that is away for a moment is
+// waited for: an outcome that is lost makes a code unknown, and sends a notice again.
+func (s *Service) keepOutcome(ctx context.Context, id string, claimed *Outgoing, receipt Receipt, sendErr *SendError) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return insist(ctx, func() error {
+		_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
+			m := c.Outbox.message(claimed.ID)
+			if m == nil || m.State != MessageSending || m.Claim != claimed.Claim {
+				// An answer came before the receipt, this was stored before although its
+				// call failed, or we were taken for dead and the claim is another's.
+				return nil
+			}
+			c.settleSend(m, receipt, sendErr, now)
+			return nil
+		})
+		return err
+	})
 }
 
 func (s *Service) send(ctx context.Context, m Message) (Receipt, *SendError) {

@@ -190,22 +190,3 @@ func TestClocksThatDifferRaiseNoLevel(t *testing.T) {
 		})
 	}
 }
-
-// TestAnOutcomeWaitsForAStoreThatIsAway fails the store while a message is with its provider.
-func TestAnOutcomeWaitsForAStoreThatIsAway(t *testing.T) {
-	w := newWorld(t)
-	down := &downKV{KV: w.kv}
-	w.over(down)
-	c := w.begin("email", 0, "email", "")
-	sent := 0
-	w.Sender = sendFunc(func(context.Context, proofing.Message) (proofing.Receipt, error) {
-		sent++
-		down.away.Store(true)
-		time.AfterFunc(300*time.Millisecond, func() { down.away.Store(false) })
-		return proofing.Receipt{}, nil
-	})
-	workOnce(t, w.Service)
-	if d := w.reload(c).Attempts[0].Delivery; d.Status != "accepted" || sent != 1 {
-		t.Errorf("sent %d times, and the page learns %+v", sent, d)
-	}
-}
