@@ -4,71 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/store"
+	"github.com/countersign-id/countersign/store/redistest"
 	"github.com/countersign-id/countersign/store/storetest"
 )
 
 // startCluster starts three masters with a replica each.
 func startCluster(t *testing.T) (nodes []*redisServer) {
 	t.Helper()
-	port := freePort(t, 6)
-	create := []string{"--cluster", "create"}
-	for i := range 6 {
-		s := newRedis(t, port+i, append([]string{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
-			"--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"}, durableArgs...)...)
-		s.start()
-		nodes = append(nodes, s)
-		create = append(create, s.addr)
-	}
-	create = append(create, "--cluster-replicas", "1", "--cluster-yes")
-	if out, err := exec.Command(redisTool(t, "redis-cli"), create...).CombinedOutput(); err != nil {
-		t.Fatalf("redis-cli: %v\n%s", err, out)
-	}
-	// The tool is back before the nodes agree, and a master that dies before its
-	// replica has caught up is never replaced.
-	for _, s := range nodes {
-		s.await("cluster", "cluster_state:ok")
-		if strings.Contains(s.info("replication"), "role:slave") {
-			s.await("replication", "master_link_status:up")
-		}
+	for _, s := range redistest.StartCluster(t) {
+		nodes = append(nodes, &redisServer{s})
 	}
 	return nodes
-}
-
-// info is what the server says of itself.
-func (s *redisServer) info(section string) string {
-	client := s.client()
-	defer client.Close()
-	if section == "cluster" {
-		return client.ClusterInfo(context.Background()).Val()
-	}
-	return client.Info(context.Background(), section).Val()
-}
-
-func (s *redisServer) await(section, words string) {
-	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(s.info(section), words); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("%s does not come to %q:\n%s", s.addr, words, s.info(section))
-		}
-	}
 }
 
 func TestRedisClusterKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t)
-	o := store.RedisOptions{Addresses: []string{nodes[0].addr, nodes[3].addr}, Cluster: true}
+	o := store.RedisOptions{Addresses: []string{nodes[0].Addr, nodes[3].Addr}, Cluster: true}
 	t.Run("suite", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) store.KV {
 			o := o
@@ -120,7 +79,7 @@ func failover(t *testing.T, nodes []*redisServer, o store.RedisOptions) {
 			t.Fatal(err)
 		}
 	}
-	nodes[0].kill()
+	nodes[0].Kill()
 	seen := 0
 	for b := range proofing.Buckets {
 		bucket := fmt.Sprintf("%02d", b)
@@ -160,29 +119,17 @@ func failover(t *testing.T, nodes []*redisServer, o store.RedisOptions) {
 // TestRedisBehindSentinels lets sentinels replace the master.
 func TestRedisBehindSentinels(t *testing.T) {
 	t.Parallel()
-	master := startRedis(t, durableArgs...)
-	host, port, _ := strings.Cut(master.addr, ":")
-	replica := startRedis(t, append([]string{"--replicaof", host + " " + port, "--repl-diskless-sync-delay", "0"}, durableArgs...)...)
-	replica.await("replication", "master_link_status:up")
-	o := store.RedisOptions{Master: "proofs", Prefix: "s", Replicas: 1}
-	for range 3 {
-		s := newRedis(t, freePort(t, 1))
-		conf := filepath.Join(s.dir, "sentinel.conf")
-		text := fmt.Sprintf("sentinel monitor proofs %s %s 2\nsentinel down-after-milliseconds proofs 1000\nsentinel failover-timeout proofs 6000\n", host, port)
-		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s.args = append([]string{conf, "--sentinel"}, s.args...)
-		s.start()
-		o.Addresses = append(o.Addresses, s.addr)
+	w := redistest.StartWatched(t, 1)
+	o := store.RedisOptions{Master: w.Name, Prefix: "s", Replicas: 1}
+	for _, s := range w.Sentinels {
+		o.Addresses = append(o.Addresses, s.Addr)
 	}
-	knows(t, o.Addresses)
 	r := openRedis(t, o)
 	ctx := t.Context()
 	if err := r.Apply(ctx, "07", []store.Op{{Name: "a", If: store.Absent, Value: []byte("kept")}}); err != nil {
 		t.Fatal(err)
 	}
-	master.kill()
+	w.Nodes[0].Kill()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		item, err := r.Get(ctx, "07", "a")
 		if err == nil && string(item.Value) == "kept" {
@@ -192,25 +139,11 @@ func TestRedisBehindSentinels(t *testing.T) {
 			t.Fatalf("%q, %v", item.Value, err)
 		}
 	}
-	if !strings.Contains(replica.info("replication"), "role:master") {
+	if !w.Nodes[1].IsMaster() {
 		t.Error("the answer did not come from the new master")
 	}
-}
-
-// knows waits until every sentinel has found the replica and the others.
-func knows(t *testing.T, sentinels []string) {
-	t.Helper()
-	for _, addr := range sentinels {
-		client := redis.NewSentinelClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-			m := client.Master(t.Context(), "proofs").Val()
-			if m["num-slaves"] == "1" && m["num-other-sentinels"] == "2" {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("sentinel %s: %v", addr, m)
-			}
-		}
-		client.Close()
+	// It has no replica, and is set to take no changes then.
+	if err := r.Apply(ctx, "07", []store.Op{{Name: "b", If: store.Absent}}); !errors.Is(err, proofing.ErrUnavailable) || !strings.Contains(err.Error(), "NOREPLICAS") {
+		t.Errorf("a change without a replica: %v", err)
 	}
 }

@@ -27,8 +27,8 @@ func TestRedisThatIsFrozenIsGivenUpSoonAndComesBack(t *testing.T) {
 	if _, _, err := r.Add(ctx, "07", "n", 1, 0); err != nil {
 		t.Fatal(err)
 	}
-	server.signal(syscall.SIGSTOP)
-	thaw := sync.OnceFunc(func() { server.signal(syscall.SIGCONT) })
+	server.Signal(syscall.SIGSTOP)
+	thaw := sync.OnceFunc(func() { server.Signal(syscall.SIGCONT) })
 	defer thaw()
 	var load sync.WaitGroup
 	for n := range 200 {
@@ -115,13 +115,13 @@ func partly(t *testing.T, nodes []*redisServer, o store.RedisOptions) {
 	}
 	var frozen *redisServer
 	for _, s := range nodes {
-		if strings.Contains(s.info("replication"), "role:master") {
+		if strings.Contains(s.Info("replication"), "role:master") {
 			frozen = s
 		}
 	}
-	frozen.signal(syscall.SIGSTOP)
+	frozen.Signal(syscall.SIGSTOP)
 	defer func() {
-		frozen.signal(syscall.SIGCONT)
+		frozen.Signal(syscall.SIGCONT)
 		settled(t, nodes, o)
 	}()
 	var all sync.WaitGroup
@@ -151,7 +151,7 @@ func partly(t *testing.T, nodes []*redisServer, o store.RedisOptions) {
 func settled(t *testing.T, nodes []*redisServer, o store.RedisOptions) {
 	t.Helper()
 	for _, s := range nodes {
-		s.await("cluster", "cluster_state:ok")
+		s.Await("cluster", "cluster_state:ok")
 	}
 	o.Prefix, o.Replicas, o.Timeout = "settled", 1, 0
 	r := openRedis(t, o)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -34,7 +33,7 @@ func openRedis(t *testing.T, o store.RedisOptions) *store.Redis {
 }
 
 func (s *redisServer) options() store.RedisOptions {
-	return store.RedisOptions{Addresses: []string{s.addr}}
+	return store.RedisOptions{Addresses: []string{s.Addr}}
 }
 
 // onServer remembers where it is, for opening it again.
@@ -56,8 +55,8 @@ func TestRedisKeepsTheContract(t *testing.T) {
 		return onServer{openRedis(t, o), server, o}
 	}, func(t *testing.T, kv store.KV) store.KV {
 		was := kv.(onServer)
-		was.server.kill()
-		was.server.start()
+		was.server.Kill()
+		was.server.Start()
 		return openRedis(t, was.options)
 	})
 }
@@ -106,14 +105,14 @@ func TestRedisIsUnavailableWhileTheServerIsAwayAndComesBack(t *testing.T) {
 	if _, _, err := r.Add(ctx, "07", "n", 1, 0); err != nil {
 		t.Fatal(err)
 	}
-	server.kill()
+	server.Kill()
 	if _, _, err := r.Add(ctx, "07", "n", 1, 0); !errors.Is(err, proofing.ErrUnavailable) {
 		t.Errorf("add: %v, want ErrUnavailable", err)
 	}
 	if _, err := r.Get(ctx, "07", "a"); !errors.Is(err, proofing.ErrUnavailable) || errors.Is(err, proofing.ErrNotFound) {
 		t.Errorf("get: %v, want ErrUnavailable", err)
 	}
-	server.start() // without the scripts
+	server.Start() // without the scripts
 	var total int64
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		var err error
@@ -140,10 +139,10 @@ func TestRedisSendsAChangeOnce(t *testing.T) {
 	if _, _, err := r.Add(ctx, "07", "n", 1, 0); err != nil { // the script is there, and the connection
 		t.Fatal(err)
 	}
-	server.signal(syscall.SIGSTOP)
+	server.Signal(syscall.SIGSTOP)
 	_, _, err := r.Add(ctx, "07", "n", 1, 0)
 	time.Sleep(5 * o.Timeout) // long enough for any repetition
-	server.signal(syscall.SIGCONT)
+	server.Signal(syscall.SIGCONT)
 	if !errors.Is(err, proofing.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
@@ -153,20 +152,13 @@ func TestRedisSendsAChangeOnce(t *testing.T) {
 	}
 }
 
-func (s *redisServer) signal(what os.Signal) {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(what); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 func TestRedisLetsCallersGoAndRefusesMoreThanItsQueue(t *testing.T) {
 	server := startRedis(t, durableArgs...)
 	o := server.options()
 	o.Queue = 4
 	r := openRedis(t, o)
-	server.signal(syscall.SIGSTOP)
-	defer server.signal(syscall.SIGCONT)
+	server.Signal(syscall.SIGSTOP)
+	defer server.Signal(syscall.SIGCONT)
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errGone)
 	defer cancel()
 	start := time.Now()

@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"notify":            {"proofing", "templates"},
 	"notify/twiliotest": nil,
 	"store":             {"proofing"},
+	"store/redistest":   nil,
 	"store/storetest":   {"proofing", "store"},
 	"acme":              {"proofing"},
 	"web":               {"proofing", "templates"},
