@@ -7,7 +7,7 @@ BIN := $(CURDIR)/bin
 # Tests end by themselves; no single package may take longer than this.
 TIMEOUT ?= 15m
 
-.PHONY: test build tools check unit e2e race fuzz soak bench benchmarks clean
+.PHONY: test build tools check unit e2e race fuzz soak bench benchmarks release release-check clean
 
 # The whole of continuous integration.
 test: tools check unit e2e
@@ -33,9 +33,11 @@ check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
 	go vet ./...
 	go -C e2e vet ./...
+	go -C tools vet ./release
 
 unit: $(BIN)/MailHog redis
 	go test -timeout $(TIMEOUT) ./...
+	go -C tools test ./release
 
 # The real program, driven from outside: a browser, a mail server, a double of Twilio.
 e2e: build tools
@@ -66,5 +68,17 @@ bench: redis
 benchmarks: redis
 	go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v cmd/countersign)
 
+# Where a release is written, and for which platforms.
+DIST ?= $(CURDIR)/dist
+PLATFORMS ?= linux/amd64,linux/arm64
+# What is given to others, for the commit that is checked out: archives with static programs,
+# bills of materials, checksums.
+release:
+	go -C tools run ./release -out $(DIST) -targets $(PLATFORMS)
+
+# The same twice, from clones in two folders with empty caches: both must be the same bytes.
+release-check:
+	go -C tools run ./release -check -targets $(PLATFORMS)
+
 clean:
-	rm -rf $(BIN)
+	rm -rf $(BIN) $(DIST)
