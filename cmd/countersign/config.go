@@ -49,14 +49,19 @@ type OperatorConfig struct {
 	Contact string `yaml:"contact"`
 }
 
-// ListenersConfig is where the service listens, as host:port. Neither listener speaks
-// TLS: something before it must, unless both ends are on this machine.
+// ListenersConfig is where the service listens, as host:port. Each listener speaks TLS if it
+// has a certificate. One without must stand behind a proxy that does, or on this machine.
 type ListenersConfig struct {
 	// People serves the pages.
-	People string `yaml:"people"`
+	People    string            `yaml:"people"`
+	PeopleTLS ListenerTLSConfig `yaml:"people_tls"`
 	// CAs serves the interface for certificate authorities. It need not be
 	// reachable from anywhere else than from them.
 	CAs string `yaml:"cas"`
+	// CAsTLS lets CAs authenticate by client certificates too (`countersign ca cert`).
+	// Behind a proxy that ends TLS there are none: what it writes of them into a
+	// header is not believed.
+	CAsTLS ListenerTLSConfig `yaml:"cas_tls"`
 	// CAsOrigin is where CAs reach that listener: scheme and host, and a port if
 	// it is not the scheme's own. URLs in answers to CAs begin with it. Unless set
 	// it is the origin, or, when that is this machine, the listener's address.
@@ -64,11 +69,24 @@ type ListenersConfig struct {
 	// Operators serves /healthz (the process lives), /readyz (it can serve: "starting",
 	// "stopping" and "store_down" are 503) and /metrics (Prometheus). It has no
 	// credentials: let only operators reach it. Nothing listens unless it is set.
-	Operators string `yaml:"operators"`
+	Operators    string            `yaml:"operators"`
+	OperatorsTLS ListenerTLSConfig `yaml:"operators_tls"`
 	// TrustedProxies are the networks ("10.0.0.0/8") of the proxies whose
 	// X-Forwarded-For is believed. Without one, limits for a client count
 	// whoever connects: behind a proxy that would be everybody at once.
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	// MaxConnections bounds the connections of each listener. Further ones wait until
+	// one ends, so that files and memory are left for the store and for mail.
+	MaxConnections int `yaml:"max_connections"`
+}
+
+// ListenerTLSConfig is the certificate that a listener shows. Both files are read again
+// when they change; a pair that is no good leaves the one before in use.
+type ListenerTLSConfig struct {
+	// CertFile has the certificate and then its intermediates (PEM).
+	CertFile string `yaml:"cert_file"`
+	// KeyFile has its private key (PEM), readable by the service and not by everybody.
+	KeyFile string `yaml:"key_file"`
 }
 
 // StoreConfig is where records are kept.
@@ -307,7 +325,7 @@ type RequireConfig struct {
 func defaultConfig() Config {
 	l := proofing.DefaultLimits()
 	return Config{
-		Listeners: ListenersConfig{People: "127.0.0.1:8080", CAs: "127.0.0.1:8081"},
+		Listeners: ListenersConfig{People: "127.0.0.1:8080", CAs: "127.0.0.1:8081", MaxConnections: 4096},
 		Store:     StoreConfig{Kind: storeSQLite, Path: "countersign.db", KeyRing: "countersign.keys", Redis: RedisConfig{Prefix: "cs"}},
 		Providers: ProvidersConfig{Email: providerSMTP, SMS: providerNone},
 		SMTP:      SMTPConfig{TLS: tlsStart},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"time"
 )
 
 // secretUse says what a command wants of the secrets that a configuration refers to.
@@ -40,6 +41,9 @@ func readConfig(name string, text []byte, environ []string, use secretUse) (*Con
 	if d.decode(bytes.NewReader(text), &c) {
 		d.override(environ, &c)
 		c.validate(d.report)
+		if use == readSecrets { // who may not read those may not read a certificate's key
+			c.validateCertificates(d.report, time.Now())
+		}
 	}
 	return &c, d.report
 }

@@ -83,7 +83,7 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"a second document", whole + "---\na: b\n", "a second document begins here"},
 		{"an unknown log level", whole + "log: {level: loud}\n", `c.yaml:9: log.level: must be one of debug, info, warn, error, not "loud"`},
 		{"no port", whole + "listeners: {people: localhost}\n", `listeners.people: must be host:port, such as 127.0.0.1:8080, not "localhost"`},
-		{"one listener for both", whole + "listeners: {people: \":1\", cas: \":1\"}\n", "listeners.cas: must differ from listeners.people"},
+		{"one listener for both", whole + "listeners: {people: \"127.0.0.1:1\", cas: \"127.0.0.1:1\"}\n", "listeners.cas: must differ from listeners.people"},
 		{"an origin for CAs in the clear", whole + "listeners: {cas_origin: http://api.example.org}\n", "c.yaml:9: listeners.cas_origin: must be https"},
 		{"an origin for CAs with a path", whole + "listeners: {cas_origin: https://api.example.org/v1}\n", "c.yaml:9: listeners.cas_origin: must be a scheme and a host"},
 		{"a proxy that is no network", whole + "listeners: {trusted_proxies: [10.0.0.1]}\n", "listeners.trusted_proxies[0]: must be a network"},
@@ -105,7 +105,7 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"a store that may forget", whole + redisStore("addresses: ['localhost:1']\n    accept_less_durable: true"), "warning: store.redis.accept_less_durable: "},
 		{"an unknown provider", whole + "providers: {sms: pigeon}\n", `providers.sms: must be one of twilio, mailbox, none, not "pigeon"`},
 		{"the mailbox for everybody", whole + "providers: {email: mailbox}\n", "providers.email: mailbox shows every code"},
-		{"the mailbox for the network", strings.Replace(whole, "https://proof.example.org", "http://localhost:8080", 1) + "listeners: {people: \"0.0.0.0:8080\"}\nproviders: {email: mailbox}\n", "providers.email: mailbox shows every code to whoever reaches 0.0.0.0:8080"},
+		{"the mailbox for the network", strings.Replace(whole, "https://proof.example.org", "http://localhost:8080", 1) + "listeners: {people: \"0.0.0.0:8080\", trusted_proxies: [10.0.0.0/8]}\nproviders: {email: mailbox}\n", "providers.email: mailbox shows every code to whoever reaches 0.0.0.0:8080"},
 		{"a proxy that is everybody", whole + "listeners: {trusted_proxies: [\"::/0\"]}\n", "listeners.trusted_proxies[0]: is everybody"},
 		{"twilio without its section", whole + "providers: {sms: twilio}\n", "providers.sms: twilio needs the section twilio"},
 		{"two senders", whole + twilio("from: '+15005550006'\n  messaging_service_sid: MG00000000000000000000000000000000"), "c.yaml:9: twilio: exactly one of from and messaging_service_sid"},
@@ -355,7 +355,12 @@ var commentedOut = regexp.MustCompile(`(?m)^#(\S|  )`)
 func TestTheExampleShowsEverySetting(t *testing.T) {
 	text := commentedOut.ReplaceAllString(configExample, "$1")
 	// What the example leaves for one machine becomes what it says to change.
-	text = strings.NewReplacer("http://localhost:8080", "https://proof.example.org", "email: mailbox", "email: smtp",
+	p := newPKI(t)
+	files := p.write("listener", p.fresh())
+	for _, name := range []string{listenPeople, listenCAs, listenOperators} {
+		text = strings.NewReplacer("/etc/countersign/"+name+".pem", files.CertFile, "/etc/countersign/"+name+".key", files.KeyFile).Replace(text)
+	}
+	text = strings.NewReplacer("http://localhost:8080", "https://proof.example.org", "http://127.0.0.1:8081", "https://ca.proof.example.org", "email: mailbox", "email: smtp",
 		"sms: mailbox", "sms: twilio", "file:/etc/countersign/dkim.pem", "env:KEY", "file:/etc/countersign/twilio", "env:TOKEN").Replace(text)
 	c, r := readConfig("c.yaml", []byte(text), []string{"SMTP_PASSWORD=a", "KEY=b", "TOKEN=c", "REDIS_PASSWORD=d", "SENTINEL_PASSWORD=e"}, readSecrets)
 	for _, f := range r.findings {

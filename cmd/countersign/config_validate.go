@@ -115,13 +115,32 @@ func isAddress(s string) bool {
 }
 
 func (c *Config) validateListeners(r *report) {
-	for _, l := range []struct{ path, value string }{{"listeners.people", c.Listeners.People}, {"listeners.cas", c.Listeners.CAs}, {"listeners.operators", c.Listeners.Operators}} {
-		if l.path == "listeners.operators" && l.value == "" {
-			continue // nothing listens
+	for _, l := range c.listeners() {
+		if _, port, err := net.SplitHostPort(l.address); err != nil || !isPort(port) {
+			r.mistake(l.path(), "must be host:port, such as 127.0.0.1:8080, not %q", l.address)
 		}
-		if _, port, err := net.SplitHostPort(l.value); err != nil || !isPort(port) {
-			r.mistake(l.path, "must be host:port, such as 127.0.0.1:8080, not %q", l.value)
+		if (l.tls.CertFile == "") != (l.tls.KeyFile == "") && !faulty(r, l.tlsPath()) {
+			missing := "cert_file"
+			if l.tls.KeyFile == "" {
+				missing = "key_file"
+			}
+			r.mistake(join(l.tlsPath(), missing), "is missing: cert_file and key_file go together")
 		}
+		// What stands before a plain listener, and is not named, shows only as a missing setting.
+		if l.name != listenOperators && !l.tls.on() && !listensLocally(l.address) && len(c.Listeners.TrustedProxies) == 0 && !faulty(r, l.path()) && !faulty(r, "listeners.trusted_proxies") {
+			r.warning(l.path(), "speaks plain HTTP to other machines: give it a certificate (%s), or name the TLS proxy before it in listeners.trusted_proxies", l.tlsPath())
+		}
+	}
+	for path, plain := range map[string]bool{
+		"origin":               c.Listeners.PeopleTLS.on() && strings.HasPrefix(c.Origin, "http:"),
+		"listeners.cas_origin": c.Listeners.CAsTLS.on() && strings.HasPrefix(c.Listeners.CAsOrigin, "http:"),
+	} {
+		if plain && !faulty(r, path) {
+			r.mistake(path, "must be https, since its listener speaks TLS")
+		}
+	}
+	if n := c.Listeners.MaxConnections; n < 16 && !faulty(r, "listeners.max_connections") {
+		r.mistake("listeners.max_connections", "must be at least 16, not %d: a browser or a proxy takes several", n)
 	}
 	if c.Listeners.People == c.Listeners.CAs && !faulty(r, "listeners.people") {
 		r.mistake("listeners.cas", "must differ from listeners.people: what CAs may call is not for everybody")

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -47,17 +44,17 @@ func (doctorCommand) Run(g *globals) error {
 				sick++
 			}
 		}
-		fmt.Fprintf(g.stdout, "%s  %-10s %s\n", mark, u.part, u.detail)
+		fmt.Fprintf(g.stdout, "%s  %-13s %s\n", mark, u.part, u.detail)
 	}
 	tell(checkup{part: "config", detail: g.configFile})
 	tell(checkStore(ctx, c, g.now))
 	for _, u := range checkProviders(ctx, c, g.now) {
 		tell(u)
 	}
-	tell(checkListener(ctx, "people", c.Listeners.People, "/"))
-	tell(checkListener(ctx, "cas", c.Listeners.CAs, "/openapi.yaml"))
-	if c.Listeners.Operators != "" {
-		tell(checkListener(ctx, "operators", c.Listeners.Operators, "/readyz"))
+	for _, l := range c.listeners() {
+		for _, u := range checkListener(ctx, l, g.now()) {
+			tell(u)
+		}
 	}
 	if sick > 0 {
 		return fmt.Errorf("%d of the configured parts do not work", sick)
@@ -141,30 +138,6 @@ func checkClock(here, there time.Time, who string) checkup {
 	u := checkup{part: "clock", detail: fmt.Sprintf("within %s of %s's", skew.Abs(), who)}
 	if skew.Abs() > mostSkew {
 		u.err = fmt.Errorf("%s away from %s's: set it right, or codes expire at the wrong time", skew, who)
-	}
-	return u
-}
-
-// checkListener finds the service at an address, or the address free for it.
-func checkListener(ctx context.Context, part, address, path string) checkup {
-	u := checkup{part: part, detail: address + " is free: the service is not running"}
-	l, err := net.Listen("tcp", address)
-	if err == nil {
-		u.err = l.Close()
-		return u
-	}
-	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
-	defer cancel()
-	resp, err2 := knock(ctx, address, path)
-	if err2 != nil {
-		u.err = fmt.Errorf("%s can neither be listened at (%w) nor answers (%w)", address, err, err2)
-		return u
-	}
-	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 1<<10)
-	u.detail = address + " answers"
-	if resp.StatusCode != http.StatusOK {
-		u.err = fmt.Errorf("%s answers with %s", address, resp.Status)
 	}
 	return u
 }

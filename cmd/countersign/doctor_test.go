@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -84,7 +86,18 @@ func TestTheDoctorOnAStoreWithoutItsKeys(t *testing.T) {
 }
 
 func TestTheDoctorOnListeners(t *testing.T) {
-	check := func(address, path string) checkup { return checkListener(t.Context(), "cas", address, path) }
+	at := func(address, path string) listener { // of those that are told apart by what answers
+		for name, p := range whatAnswers {
+			if p == path {
+				return listener{name: name, address: address}
+			}
+		}
+		t.Fatal(path)
+		return listener{}
+	}
+	check := func(address, path string) checkup {
+		return checkListener(t.Context(), at(address, path), time.Now())[0]
+	}
 	l := localListener(t)
 	address := l.Addr().String()
 	if u := func() checkup { l.Close(); return check(address, "/") }(); u.err != nil || !strings.Contains(u.detail, "free") {
@@ -109,11 +122,45 @@ func TestTheDoctorOnListeners(t *testing.T) {
 	defer mute.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if u := checkListener(ctx, "cas", mute.Addr().String(), "/"); u.err == nil || !strings.Contains(u.err.Error(), "neither") {
+	if u := checkListener(ctx, at(mute.Addr().String(), "/"), time.Now())[0]; u.err == nil || !strings.Contains(u.err.Error(), "neither") {
 		t.Errorf("one that says nothing: %+v", u)
 	}
 	if u := check("nonsense", "/"); u.err == nil {
 		t.Errorf("no address: %+v", u)
+	}
+}
+
+func TestTheDoctorOnCertificates(t *testing.T) {
+	p := newPKI(t)
+	d := newPatient(t)
+	d.addCA("alpha")
+	d.at = time.Now()
+	files := p.write("doctor", p.fresh())
+	text, err := os.ReadFile(d.config)
+	if err == nil {
+		err = os.WriteFile(d.config, bytes.Replace(text, []byte("listeners:\n"), fmt.Appendf(nil, "listeners:\n  operators_tls: {cert_file: %s, key_file: %s}\n", files.CertFile, files.KeyFile), 1), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.expect(d.doctor(exitOK), "operators-tls", "ok", "holds for 89 days")
+	p.write("doctor", p.issue(newKey(t), -80*day, 5*day+time.Hour))
+	d.expect(d.doctor(exitOK), "operators-tls", "warn", "in 5 days")
+	p.write("doctor", p.issue(newKey(t), -80*day, -time.Hour))
+	d.expect(d.doctor(exitFailure), "operators-tls", "FAIL", "has expired")
+
+	s := d.serveTLS(p)
+	l := listener{name: listenPeople, address: s.people, tls: s.config.Listeners.PeopleTLS}
+	all := checkListener(t.Context(), l, time.Now())
+	if len(all) != 2 || all[0].err != nil || all[1].err != nil || !strings.Contains(all[1].detail, "holds for 89 days") {
+		t.Errorf("one that serves: %+v", all)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	shown := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{p.fresh().Leaf}}
+	if u := checkCertificate(l, shown, time.Now()); u.err == nil || !strings.Contains(u.err.Error(), "shows another certificate") {
+		t.Errorf("one that shows another: %+v", u)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,7 +37,7 @@ func (c *healthcheckCommand) Run(g *globals) error {
 	}
 	ctx, cancel := context.WithTimeout(g.ctx, healthcheckTimeout)
 	defer cancel()
-	resp, err := knock(ctx, config.Listeners.Operators, path)
+	resp, err := knock(ctx, config.Listeners.Operators, config.Listeners.OperatorsTLS, path)
 	if err != nil {
 		return fmt.Errorf("the service does not answer: %w", err)
 	}
@@ -55,7 +56,8 @@ func (c *healthcheckCommand) Run(g *globals) error {
 }
 
 // knock asks one of our own listeners, from the same machine. Whoever gets the answer closes its body.
-func knock(ctx context.Context, address, path string) (*http.Response, error) {
+// It goes to an address and not to a name, so that it takes whatever certificate it is shown.
+func knock(ctx context.Context, address string, c ListenerTLSConfig, path string) (*http.Response, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -63,10 +65,14 @@ func knock(ctx context.Context, address, path string) (*http.Response, error) {
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = "127.0.0.1" // and not localhost, which takes a file that an image may lack
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
+	scheme := "http://"
+	if c.on() {
+		scheme = "https://"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+net.JoinHostPort(host, port)+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	direct := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // a proxy of the environment is not ours to ask
+	direct := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // a proxy of the environment is not ours to ask
 	return direct.Do(req)
 }

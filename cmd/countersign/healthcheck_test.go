@@ -52,6 +52,31 @@ func TestAHealthcheckRepeatsWhatTheServiceSays(t *testing.T) {
 	contains(t, said, "does not answer")
 }
 
+func TestAHealthcheckAsksAListenerThatSpeaksTLS(t *testing.T) {
+	p := newPKI(t)
+	d := newDesk(t)
+	l := localListener(t)
+	files := p.write("operators", p.fresh())
+	d.setOperators("operators: " + l.Addr().String() + "\n  operators_tls: {cert_file: " + files.CertFile + ", key_file: " + files.KeyFile + "}")
+	l.Close()
+	a := d.app(io.Discard)
+	all, err := a.endpoints()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, err := a.serveOperators(all[listenOperators], func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.phase.Store(serving)
+	if out, _ := d.run(exitOK, "healthcheck"); out != "ready\n" {
+		t.Error(out)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAHealthcheckIsNotTakenInByAnother(t *testing.T) {
 	d := newDesk(t)
 	l := localListener(t)
@@ -72,7 +97,7 @@ func TestAHealthcheckNeedsTheListenerForOperatorsAndNoSecrets(t *testing.T) {
 	d.setOperators("operators: 127.0.0.1:1")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if _, err := knock(ctx, "127.0.0.1", "/"); err == nil {
+	if _, err := knock(ctx, "127.0.0.1", ListenerTLSConfig{}, "/"); err == nil {
 		t.Error("an address without a port is knocked at")
 	}
 }

@@ -44,6 +44,7 @@ var livesIn = map[string][]string{
 	"github.com/wneessen/go-mail":         {"notify"},
 	"go.yaml.in/yaml":                     {"acme", "cmd/countersign"},
 	"golang.org/x/net/idna":               {"challenges"},
+	"golang.org/x/net/netutil":            {"cmd/countersign"},
 	"golang.org/x/text":                   {"templates"},
 	"modernc.org/sqlite":                  {"store"},
 }

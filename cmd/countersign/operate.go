@@ -41,6 +41,14 @@ func newMeters() *meters {
 	return m
 }
 
+// watchExpiry shows when the certificate of a listener ends.
+func (m *meters) watchExpiry(c *shownCertificate) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "countersign_certificate_expiry_timestamp_seconds", Help: "When the certificate that a listener shows ends, in Unix time.",
+		ConstLabels: prometheus.Labels{"listener": c.listener},
+	}, func() float64 { return float64(c.shown.Load().Leaf.NotAfter.Unix()) }))
+}
+
 // measure times the requests of a listener. The route is the pattern that served
 // it, which the muxes leave in the request; what none served is "none".
 func (m *meters) measure(listener string, next http.Handler) http.Handler {
@@ -91,7 +99,10 @@ func (s measuredSender) Send(ctx context.Context, m proofing.Message) (proofing.
 }
 
 // phase is where the life of the process stands.
-type phase struct{ atomic.Int32 }
+type phase struct {
+	atomic.Int32
+	waitsFor atomic.Pointer[string] // while starting; nil: for nothing in particular
+}
 
 // The phases, in their order.
 const (
@@ -113,7 +124,7 @@ func (a *app) operators() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		switch a.phase.Load() {
 		case starting:
-			sayStatus(w, http.StatusServiceUnavailable, "starting")
+			sayWaiting(w, a.phase.waitsFor.Load())
 		case stopping:
 			sayStatus(w, http.StatusServiceUnavailable, "stopping")
 		default:
@@ -137,9 +148,22 @@ func (a *app) storeAnswers(ctx context.Context) error {
 	return err
 }
 
+// sayWaiting says that the process is starting, and what it waits for.
+func sayWaiting(w http.ResponseWriter, what *string) {
+	answer := map[string]string{"status": "starting"}
+	if what != nil {
+		answer["waits_for"] = *what
+	}
+	sayJSON(w, http.StatusServiceUnavailable, answer)
+}
+
 func sayStatus(w http.ResponseWriter, code int, status string) {
+	sayJSON(w, code, map[string]string{"status": status})
+}
+
+func sayJSON(w http.ResponseWriter, code int, answer map[string]string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(map[string]string{"status": status}) // a prober that has gone away cannot be told
+	_ = json.NewEncoder(w).Encode(answer) // a prober that has gone away cannot be told
 }

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -14,63 +11,96 @@ import (
 // serveCommand runs the service until it is told to stop.
 type serveCommand struct{}
 
-// Run implements the subcommand.
-func (serveCommand) Run(g *globals) error {
+// Run implements the subcommand. The operators' listener comes first and goes last, so that
+// somebody can ask what the rest waits for.
+func (serveCommand) Run(g *globals) (err error) {
 	c, report, err := loadConfig(g.configFile, g.environ, readSecrets)
 	if err != nil {
 		return err
 	}
 	log := newLog(g.stderr, c.Log)
 	report.warn(log)
-	a, err := newApp(g.ctx, c, log, g.now, nil)
+	a := prepareApp(c, log, g.now)
+	endpoints, err := a.endpoints()
 	if err != nil {
 		return err
 	}
 	a.supervisor = newSupervisor(g.environ)
+	ctx, fail := context.WithCancelCause(g.ctx)
+	defer fail(nil)
+	if operators, ok := endpoints[listenOperators]; ok {
+		stop, err := a.serveOperators(operators, fail)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	defer func() { err = errors.Join(err, failure(ctx)) }()
+	if err := a.awaitStore(ctx); err != nil || ctx.Err() != nil {
+		return errors.Join(err, a.close())
+	}
+	if err := a.build(nil); err != nil {
+		return errors.Join(err, a.close())
+	}
 	if a.mailbox != nil {
 		log.Info("the mailbox shows what nobody delivers", "mailbox", c.Origin+mailboxPath)
 	}
-	endpoints := []endpoint{
-		{name: "people", address: c.Listeners.People, handler: a.people()},
-		{name: "cas", address: c.Listeners.CAs, handler: a.authorities()},
-	}
-	if c.Listeners.Operators != "" {
-		endpoints = append(endpoints, endpoint{name: "operators", address: c.Listeners.Operators, handler: a.operators()})
-	}
-	err = a.serve(g.ctx, endpoints)
+	people, cas := endpoints[listenPeople], endpoints[listenCAs]
+	people.handler, cas.handler = a.people(), a.authorities()
+	err = a.serve(ctx, []endpoint{people, cas})
 	return errors.Join(err, a.close())
 }
 
-// endpoint is one listener with what it serves: one that is open already, or an
-// address to open it at.
-type endpoint struct {
-	name     string
-	listener net.Listener
-	address  string
-	handler  http.Handler
+// failure is why the context was ended, unless somebody asked for it.
+func failure(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
 }
 
-func (e endpoint) listen() (net.Listener, error) {
-	if e.listener != nil {
-		return e.listener, nil
+// endpoints are the listeners of the configuration, by name, with their certificates and
+// without what they serve.
+func (a *app) endpoints() (map[string]endpoint, error) {
+	all := make(map[string]endpoint)
+	for _, l := range a.config.listeners() {
+		e := endpoint{name: l.name, address: l.address, askClients: l.name == listenCAs}
+		if l.tls.on() {
+			var err error
+			if e.certificate, err = newShownCertificate(l, a.log, a.now); err != nil {
+				return nil, err
+			}
+			a.certificates = append(a.certificates, e.certificate)
+			a.meters.watchExpiry(e.certificate)
+		}
+		all[l.name] = e
 	}
-	l, err := net.Listen("tcp", e.address)
+	return all, nil
+}
+
+// serveOperators serves the operators' listener until stop is called.
+func (a *app) serveOperators(e endpoint, fail context.CancelCauseFunc) (stop func() error, err error) {
+	l, err := e.listen()
 	if err != nil {
-		return nil, fmt.Errorf("listen for %s: %w", e.name, err)
+		return nil, err
 	}
-	return l, nil
+	e.handler = a.operators()
+	s := newServers(a.log, a.config.Listeners.MaxConnections)
+	s.start(e, l)
+	ended := make(chan struct{})
+	go func() {
+		select {
+		case err := <-s.failed:
+			fail(err)
+		case <-ended:
+		}
+	}()
+	return func() error { close(ended); return s.stop() }, nil
 }
 
-// The bounds of a connection. A CA may wait for a minute for its answer, so the
-// time to write is longer than that.
 const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second
-	writeTimeout      = 90 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
-	stopTimeout       = 20 * time.Second
-	ringInterval      = time.Second
+	ringInterval        = time.Second
+	certificateInterval = time.Second
 )
 
 // serve listens at every endpoint, works off the outbox, and stops when ctx
@@ -87,68 +117,25 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	var background sync.WaitGroup
 	background.Go(func() { a.service.Work(working) })
 	background.Go(func() { a.watchRing(working) })
-	var servers []*http.Server
-	failed := make(chan error, len(endpoints))
+	background.Go(func() { watchCertificates(working, certificateInterval, a.certificates) })
+	s := newServers(a.log, a.config.Listeners.MaxConnections)
 	for i, e := range endpoints {
-		s := &http.Server{
-			Handler: e.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		}
-		servers = append(servers, s)
-		a.log.Info("listening", "for", e.name, "address", listeners[i].Addr().String())
-		go func() {
-			if err := s.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("serve %s: %w", e.name, err)
-			}
-		}()
+		s.start(e, listeners[i])
 	}
 	a.phase.Store(serving)
 	a.tellSupervisor(sayReady)
 	select {
 	case <-ctx.Done():
 		a.log.Info("stopping")
-	case err = <-failed:
+	case err = <-s.failed:
 	}
 	a.phase.Store(stopping)
 	a.tellSupervisor(sayStopping)
 	a.service.Stop() // CAs that wait get their answer now
-	err = errors.Join(err, shutdown(servers))
+	err = errors.Join(err, s.stop())
 	stop()
 	background.Wait()
 	return err
-}
-
-// listen opens all endpoints or none, so that nobody is served by half of the program.
-func listen(endpoints []endpoint) (listeners []net.Listener, err error) {
-	for _, e := range endpoints {
-		l, err := e.listen()
-		if err != nil {
-			for _, l := range listeners {
-				_ = l.Close()
-			}
-			return nil, err
-		}
-		listeners = append(listeners, l)
-	}
-	return listeners, nil
-}
-
-// shutdown lets the servers finish what they accepted, and cuts off what takes
-// too long: the store is closed next.
-func shutdown(servers []*http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	errs := make([]error, len(servers))
-	var all sync.WaitGroup
-	for i, s := range servers {
-		all.Go(func() {
-			if errs[i] = s.Shutdown(ctx); errs[i] != nil {
-				errs[i] = errors.Join(fmt.Errorf("stop: %w", errs[i]), s.Close())
-			}
-		})
-	}
-	all.Wait()
-	return errors.Join(errs...)
 }
 
 // watchRing reads the key ring again when `countersign keys rotate` has changed

@@ -60,14 +60,20 @@ func certificates(t *testing.T) (dir string) {
 // and a password, and returns its address.
 func startRedis(t *testing.T, certs string, args ...string) (address string) {
 	t.Helper()
+	l := localListener(t)
+	address = l.Addr().String()
+	l.Close()
+	startRedisAt(t, address, certs, args...)
+	return address
+}
+
+func startRedisAt(t *testing.T, address, certs string, args ...string) {
+	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Fatal("redis-server is not installed; run: sh tools/redis.sh")
 	}
-	l := localListener(t)
-	address = l.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
-	l.Close()
 	cmd := exec.Command(path, append([]string{"--bind", "127.0.0.1", "--port", "0", "--tls-port", port, "--dir", t.TempDir(), "--save", "",
 		"--tls-cert-file", filepath.Join(certs, "cert.pem"), "--tls-key-file", filepath.Join(certs, "key.pem"), "--tls-ca-cert-file", filepath.Join(certs, "ca.pem"),
 		"--appendonly", "yes", "--maxmemory-policy", "noeviction", "--requirepass", "s3cret"}, args...)...)
@@ -82,7 +88,7 @@ func startRedis(t *testing.T, certs string, args ...string) (address string) {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
-			return address
+			return
 		}
 		if time.Now().After(deadline) {
 			t.Fatal(err)

@@ -39,13 +39,20 @@ type app struct {
 	meters     *meters
 	phase      phase
 	supervisor supervisor
-	bar        func(*http.Request) *templates.DemoBar // nil outside the demo
+	// certificates are those that the listeners show.
+	certificates []*shownCertificate
+	bar          func(*http.Request) *templates.DemoBar // nil outside the demo
+}
+
+// prepareApp is the program before its store is open.
+func prepareApp(c *Config, log *slog.Logger, now func() time.Time) *app {
+	return &app{config: c, log: log, now: now, meters: newMeters()}
 }
 
 // newApp puts the program together. home replaces the home page unless it is
 // nil. Whoever has an app closes it.
 func newApp(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time, home http.Handler) (*app, error) {
-	a := &app{config: c, log: log, now: now, meters: newMeters()}
+	a := prepareApp(c, log, now)
 	var err error
 	if a.storage, err = openStore(ctx, c.Store, true, now); err != nil {
 		return nil, err
@@ -107,7 +114,10 @@ func (a *app) close() error {
 	if a.router != nil {
 		errs = append(errs, a.router.Close())
 	}
-	return errors.Join(append(errs, a.storage.Close())...)
+	if a.storage != nil {
+		errs = append(errs, a.storage.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // mailboxSize is how many messages the mailbox keeps.
@@ -195,7 +205,11 @@ func (c *Config) apiOrigin() string {
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	scheme := "http://"
+	if c.Listeners.CAsTLS.on() {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // keySource shows the ring's signing keys to the side that signs and publishes.
