@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -11,8 +12,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// errTooFewReplicas: the master has a change, and not as many replicas as it must.
-var errTooFewReplicas = errors.New("too few replicas")
+// replicaError says that the master has a change, and fewer replicas than must.
+type replicaError struct{ have, want int }
+
+// Error implements error.
+func (e replicaError) Error() string {
+	return fmt.Sprintf("%d of %d replicas have the change", e.have, e.want)
+}
 
 // passing are the words of a server that is there and not ready yet: it loads its log, or a
 // failover or the forming of a cluster is under way.
@@ -33,6 +39,7 @@ func OutOfReach(err error) bool {
 		return op.Op != "remote error" // a TLS alert: it is there, and does not want us
 	}
 	_, noName := errors.AsType[*net.DNSError](err)
-	return noName || errors.Is(err, errTooFewReplicas) || errors.Is(err, context.DeadlineExceeded) ||
+	_, alone := errors.AsType[replicaError](err)
+	return noName || alone || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

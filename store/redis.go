@@ -458,7 +458,7 @@ func (r *Redis) change(ctx context.Context, small bool, s script, keys []string,
 		return failed(ctx, fmt.Errorf("wait for replicas: %w", wait.Err()))
 	}
 	if n, err := wait.Int(); err != nil || n < r.o.Replicas {
-		return failed(ctx, fmt.Errorf("%w: %d of %d have the change", errTooFewReplicas, n, r.o.Replicas))
+		return failed(ctx, replicaError{n, r.o.Replicas})
 	}
 	return cmd
 }
