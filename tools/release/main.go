@@ -128,7 +128,7 @@ func releaseFor(root, out, work, target string, at time.Time) error {
 
 // enclosed is what goes into every archive beside the program.
 var enclosed = []string{
-	"LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "cmd/countersign/config.example.yaml",
+	"LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "docs/operating.md", "cmd/countersign/config.example.yaml",
 	"contrib/systemd/countersign.service", "contrib/systemd/countersign.sysusers",
 }
 
