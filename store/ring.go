@@ -23,7 +23,9 @@ import (
 //
 // A rotation takes four steps, since other processes seal with what they have
 // loaded: Rotate; Reload in every process (a value under a key that it does not know makes a
-// process do so by itself); Reseal; Prune. All of its methods may be called at once.
+// process do so by itself); Reseal; Prune. Where processes have files of their own, on several
+// machines, Prepare and bringing its file to all of them come before: otherwise who has not
+// the new keys cannot read what others seal. All of its methods may be called at once.
 type Ring struct {
 	mu   sync.RWMutex
 	path string // empty until loaded or created: such a ring lives in memory alone
@@ -35,7 +37,17 @@ type ringKeys struct {
 	index   []byte
 	sealing []*sealingKey // the newest, which seals, last
 	signing []SigningKey  // the newest, which signs, last
+	next    *nextKeys     // nil unless they were made ahead of their rotation
 }
+
+// nextKeys open and are shown, and neither seal nor sign until the next rotation.
+type nextKeys struct {
+	sealing *sealingKey
+	signing SigningKey
+}
+
+// ErrPrepared: the keys of the next rotation are there already.
+var ErrPrepared = errors.New("the next keys are made already")
 
 // SigningKey is an ES256 key. Printing it shows its id.
 type SigningKey struct {
@@ -117,26 +129,54 @@ func (r *Ring) replace(keys ringKeys) error {
 	return nil
 }
 
-// Rotate adds a new sealing key and a new signing key, in the ring's file first. The
-// old ones still open and are still listed; the index secret stays, since
-// hashes must be found again.
-func (r *Ring) Rotate(now time.Time) error {
-	sealing, err := newSealingKey(now)
-	if err != nil {
-		return err
-	}
-	signing, err := newSigningKey(now)
+// Prepare makes the keys of the next rotation ahead of it, in the ring's file first. The
+// error wraps ErrPrepared if that has been done since the last.
+func (r *Ring) Prepare(now time.Time) error {
+	next, err := newKeys(now)
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	keys := ringKeys{index: r.index, sealing: append(slices.Clone(r.sealing), sealing), signing: slices.Clone(r.signing)}
-	if n := len(keys.signing); n > 0 {
-		keys.signing[n-1].Retired = signing.Created
+	if r.next != nil {
+		return fmt.Errorf("store: key ring: %w", ErrPrepared)
 	}
-	keys.signing = append(keys.signing, signing)
+	keys := r.ringKeys
+	keys.next = next
 	return r.replace(keys)
+}
+
+// Rotate takes the keys into use that were prepared, or else new ones, in the ring's file first. The
+// old ones still open and are still listed; the index secret stays, since
+// hashes must be found again.
+func (r *Ring) Rotate(now time.Time) error {
+	made, err := newKeys(now)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next != nil {
+		made = r.next
+	}
+	keys := ringKeys{index: r.index, sealing: append(slices.Clone(r.sealing), made.sealing), signing: slices.Clone(r.signing)}
+	if n := len(keys.signing); n > 0 {
+		keys.signing[n-1].Retired = wholeSeconds(now)
+	}
+	keys.signing = append(keys.signing, made.signing)
+	return r.replace(keys)
+}
+
+func newKeys(now time.Time) (*nextKeys, error) {
+	sealing, err := newSealingKey(now)
+	if err != nil {
+		return nil, err
+	}
+	signing, err := newSigningKey(now)
+	if err != nil {
+		return nil, err
+	}
+	return &nextKeys{sealing, signing}, nil
 }
 
 // Hasher returns the keyed hash whose key does not rotate.
@@ -153,6 +193,17 @@ func (r *Ring) SigningKeys() []SigningKey {
 	keys := slices.Clone(r.signing)
 	slices.Reverse(keys)
 	return keys
+}
+
+// NextSigningKey returns the key that the next rotation will sign with, if it is made
+// already: whoever verifies may learn of it before.
+func (r *Ring) NextSigningKey() (SigningKey, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.next == nil {
+		return SigningKey{}, false
+	}
+	return r.next.signing, true
 }
 
 func newSigningKey(now time.Time) (SigningKey, error) {

@@ -21,6 +21,12 @@ type ringFile struct {
 	Index   []byte           `json:"index"` // 32 bytes, base64
 	Sealing []sealingKeyFile `json:"sealing"`
 	Signing []signingKeyFile `json:"signing"`
+	Next    *nextFile        `json:"next,omitempty"`
+}
+
+type nextFile struct {
+	Sealing sealingKeyFile `json:"sealing"`
+	Signing signingKeyFile `json:"signing"`
 }
 
 type sealingKeyFile struct {
@@ -110,6 +116,19 @@ func decodeRing(text []byte) (keys ringKeys, err error) {
 		}
 		keys.signing = append(keys.signing, key)
 	}
+	if file.Next != nil {
+		next := nextKeys{}
+		if next.sealing, err = file.Next.Sealing.decode(); err != nil {
+			return keys, err
+		}
+		if next.signing, err = file.Next.Signing.decode(); err != nil {
+			return keys, err
+		}
+		if keys.find(next.sealing.id) != nil {
+			return keys, fmt.Errorf("sealing key %s is there twice", file.Next.Sealing.ID)
+		}
+		keys.next = &next
+	}
 	return keys, nil
 }
 
@@ -152,15 +171,34 @@ func (keys ringKeys) same(other ringKeys) bool {
 func (keys ringKeys) encode() ([]byte, error) {
 	file := ringFile{Version: ringVersion, Index: keys.index}
 	for _, k := range keys.sealing {
-		file.Sealing = append(file.Sealing, sealingKeyFile{ID: hex.EncodeToString(k.id[:]), Created: k.created, Key: k.key})
+		file.Sealing = append(file.Sealing, k.encode())
 	}
 	for _, k := range keys.signing {
-		der, err := x509.MarshalPKCS8PrivateKey(k.private)
+		key, err := k.encode()
 		if err != nil {
 			return nil, err
 		}
-		text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-		file.Signing = append(file.Signing, signingKeyFile{ID: k.ID, Created: k.Created, Retired: k.Retired, Key: string(text)})
+		file.Signing = append(file.Signing, key)
+	}
+	if keys.next != nil {
+		key, err := keys.next.signing.encode()
+		if err != nil {
+			return nil, err
+		}
+		file.Next = &nextFile{keys.next.sealing.encode(), key}
 	}
 	return json.MarshalIndent(file, "", "  ")
+}
+
+func (k *sealingKey) encode() sealingKeyFile {
+	return sealingKeyFile{ID: hex.EncodeToString(k.id[:]), Created: k.created, Key: k.key}
+}
+
+func (k SigningKey) encode() (signingKeyFile, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	if err != nil {
+		return signingKeyFile{}, err
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return signingKeyFile{ID: k.ID, Created: k.Created, Retired: k.Retired, Key: string(text)}, nil
 }

@@ -217,6 +217,58 @@ func TestAnUnknownKeyIsLookedForInTheFile(t *testing.T) {
 	wantNil(t, other.Rotate(day.Add(3*time.Hour)))
 }
 
+// TestAPreparedRotationLeavesNoMachineBehind has two machines with files of their own: what
+// the first seals after the rotation, the second reads before it gets the file.
+func TestAPreparedRotationLeavesNoMachineBehind(t *testing.T) {
+	dir := t.TempDir()
+	here, there := filepath.Join(dir, "here"), filepath.Join(dir, "there")
+	bring := func() {
+		text, err := os.ReadFile(here)
+		wantNil(t, err)
+		wantNil(t, os.WriteFile(there, text, 0o600))
+	}
+	first := newTestRing(t)
+	wantNil(t, first.Create(here))
+	bring()
+	second, err := LoadRing(there)
+	wantNil(t, err)
+	wantNil(t, first.Prepare(day.Add(time.Hour)))
+	if err := first.Prepare(day.Add(time.Hour)); !errors.Is(err, ErrPrepared) {
+		t.Errorf("prepared twice: %v", err)
+	}
+	next, ok := first.NextSigningKey()
+	if old, err := second.current(first.seal("07", "n", nil)); !ok || !old || err != nil || first.SigningKeys()[0].ID == next.ID {
+		t.Errorf("what is prepared is used already: %v, %v", ok, err)
+	}
+	bring()
+	wantNil(t, second.Reload())
+	wantNil(t, first.Rotate(day.Add(2*time.Hour)))
+	if first.SigningKeys()[0].ID != next.ID || len(first.SigningKeys()) != 2 || !first.SigningKeys()[1].Retired.Equal(day.Add(2*time.Hour)) {
+		t.Errorf("it signs with %v", first.SigningKeys())
+	}
+	if _, ok := first.NextSigningKey(); ok {
+		t.Error("the next keys are still next")
+	}
+	if plain, err := second.open("07", "n", first.seal("07", "n", []byte("text"))); err != nil || string(plain) != "text" {
+		t.Errorf("the other machine reads %q, %v", plain, err)
+	}
+	if plain, err := first.open("07", "n", second.seal("07", "n", []byte("text"))); err != nil || string(plain) != "text" {
+		t.Errorf("and the first what that one writes: %q, %v", plain, err)
+	}
+	bring()
+	wantNil(t, second.Reload())
+	if now, err := second.current(first.seal("07", "n", nil)); !now || err != nil {
+		t.Errorf("with the file it does not follow: %v", err)
+	}
+	// What is next stays through a prune.
+	wantNil(t, second.Prepare(day.Add(3*time.Hour)))
+	s := openTest(t, testPath(t), Options{})
+	wantNil(t, second.Prune(t.Context(), s, day.Add(4*time.Hour)))
+	if _, ok := second.NextSigningKey(); !ok || len(second.sealing) != 1 {
+		t.Error("a prune forgets the next keys")
+	}
+}
+
 func TestRotationBesideWriters(t *testing.T) {
 	ctx := t.Context()
 	s := openTest(t, testPath(t), Options{})

@@ -118,6 +118,9 @@ func (keys ringKeys) find(id [keyIDSize]byte) *sealingKey {
 			return k
 		}
 	}
+	if keys.next != nil && keys.next.sealing.id == id {
+		return keys.next.sealing // another machine has taken it into use
+	}
 	return nil
 }
 

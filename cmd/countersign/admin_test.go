@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -385,6 +386,31 @@ func TestKeysRotateAndOldRecordsStayReadable(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestNextKeysAreShownBeforeTheySign(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	_, said := d.run(exitOK, "keys", "prepare")
+	contains(t, said, "nothing uses them yet", "copy it to every machine")
+	_, said = d.run(exitUsage, "keys", "prepare")
+	contains(t, said, "already")
+	var keys []keyView
+	listed, _ := d.run(exitOK, "keys", "list", "--json")
+	if err := json.Unmarshal([]byte(listed), &keys); err != nil || len(keys) != 2 || !keys[0].Next || keys[1].Next {
+		t.Fatalf("%v\n%s", err, listed)
+	}
+	listed, _ = d.run(exitOK, "keys", "list")
+	contains(t, listed, "next", "signs")
+	a := d.app(io.Discard)
+	next, _ := a.storage.ring.NextSigningKey()
+	if public := a.keys().PublicKeys(); len(public) != 2 || !public[0].Equal(&next.Private().PublicKey) || a.keys().SigningKey().Equal(next.Private()) {
+		t.Errorf("%d keys are shown", len(public))
+	}
+	out, _ := d.run(exitOK, "keys", "rotate")
+	if strings.TrimSpace(out) != keys[0].ID {
+		t.Errorf("rotated to %s, and %s was next", out, keys[0].ID)
+	}
 }
 
 func TestABackupBringsTheStoreBack(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -8,10 +9,11 @@ import (
 )
 
 type keysCommand struct {
-	List   keysListCommand   `cmd:"" help:"List the keys that statements are signed with."`
-	Rotate keysRotateCommand `cmd:"" help:"Make new keys, to seal and to sign with. The old ones stay, to read and to verify."`
-	Reseal keysResealCommand `cmd:"" help:"Seal every record under the newest key, after a rotation."`
-	Prune  keysPruneCommand  `cmd:"" help:"Forget the old keys, once nothing needs them."`
+	List    keysListCommand    `cmd:"" help:"List the keys that statements are signed with."`
+	Prepare keysPrepareCommand `cmd:"" help:"Make the keys of the next rotation, for other machines to have before it."`
+	Rotate  keysRotateCommand  `cmd:"" help:"Take new keys into use, to seal and to sign with. The old ones stay, to read and to verify."`
+	Reseal  keysResealCommand  `cmd:"" help:"Seal every record under the newest key, after a rotation."`
+	Prune   keysPruneCommand   `cmd:"" help:"Forget the old keys, once nothing needs them."`
 }
 
 type keysListCommand struct {
@@ -22,11 +24,15 @@ type keyView struct {
 	ID      string    `json:"id"`
 	Created time.Time `json:"created"`
 	Retired time.Time `json:"retired,omitzero"`
+	Next    bool      `json:"next,omitempty"` // it will sign from the next rotation on
 }
 
 func (v keyView) row() []string {
 	state := "signs"
-	if !v.Retired.IsZero() {
+	switch {
+	case v.Next:
+		state = "next"
+	case !v.Retired.IsZero():
 		state = "retired " + when(v.Retired)
 	}
 	return []string{v.ID, when(v.Created), state}
@@ -35,10 +41,29 @@ func (v keyView) row() []string {
 func (c *keysListCommand) Run(g *globals) error {
 	return g.administer(false, func(a *admin) error {
 		var views []keyView
+		if k, ok := a.storage.ring.NextSigningKey(); ok {
+			views = append(views, keyView{ID: k.ID, Created: k.Created, Next: true})
+		}
 		for _, k := range a.storage.ring.SigningKeys() {
-			views = append(views, keyView{k.ID, k.Created, k.Retired})
+			views = append(views, keyView{ID: k.ID, Created: k.Created, Retired: k.Retired})
 		}
 		return list(g, c.JSON, views, []string{"ID", "CREATED", "STATE"}, keyView.row)
+	})
+}
+
+type keysPrepareCommand struct{}
+
+func (keysPrepareCommand) Run(g *globals) error {
+	return g.administer(false, func(a *admin) error {
+		err := a.storage.ring.Prepare(a.time())
+		if errors.Is(err, store.ErrPrepared) {
+			return usagef("the next keys are in %s already: copy it to every machine, and then run `countersign keys rotate` on one", a.config.Store.KeyRing)
+		}
+		if err != nil {
+			return err
+		}
+		a.say("made the next keys in %s, and nothing uses them yet: copy it to every machine that serves this store, and then run `countersign keys rotate` on one", a.config.Store.KeyRing)
+		return nil
 	})
 }
 
@@ -46,10 +71,14 @@ type keysRotateCommand struct{}
 
 func (keysRotateCommand) Run(g *globals) error {
 	return g.administer(false, func(a *admin) error {
+		_, prepared := a.storage.ring.NextSigningKey()
 		if err := a.storage.ring.Rotate(a.time()); err != nil {
 			return err
 		}
-		a.say("made new keys in %s: copy it to where your copy of it is", a.config.Store.KeyRing)
+		a.say("new keys are in use in %s: copy it to where your copy of it is", a.config.Store.KeyRing)
+		if a.config.Store.Kind == storeRedis && !prepared {
+			a.say("copy it to every other machine that serves this store, now: until one has it, it cannot read what others write; `countersign keys prepare` avoids that")
+		}
 		a.say("a running server takes the new keys up within a second; then run `countersign keys reseal`")
 		_, err := fmt.Fprintln(g.stdout, a.storage.ring.SigningKeys()[0].ID)
 		return err

@@ -230,6 +230,9 @@ func (k keySource) SigningKey() *ecdsa.PrivateKey { return k.ring.SigningKeys()[
 // PublicKeys implements acme.KeySource.
 func (k keySource) PublicKeys() []*ecdsa.PublicKey {
 	var keys []*ecdsa.PublicKey
+	if next, ok := k.ring.NextSigningKey(); ok { // who keeps a copy of the set has it in time
+		keys = append(keys, &next.Private().PublicKey)
+	}
 	for _, s := range k.ring.SigningKeys() {
 		if s.Retired.IsZero() || k.now().Sub(s.Retired) < statementLife {
 			keys = append(keys, &s.Private().PublicKey)
