@@ -22,7 +22,7 @@ var (
 	fqName     = regexp.MustCompile(`fqName: "([^"]+)"`)
 	variableOf = regexp.MustCompile(`\bCOUNTERSIGN_[A-Z_]+\b`)
 	settingOf  = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)*$`)
-	statusWord = regexp.MustCompile(`sayStatus\([^"\n]*"([a-z_]+)"`)
+	statusWord = regexp.MustCompile(`(?:sayStatus\([^"\n]*|"status": )"([a-z_]+)"`)
 	symptomRow = regexp.MustCompile("(?m)^\\| (`[^|]+) \\|")
 )
 
@@ -121,7 +121,9 @@ func TestEverySettingOfOperatingExists(t *testing.T) {
 
 func TestEveryFigureIsExplainedAndEveryExplainedOneExists(t *testing.T) {
 	descs := make(chan *prometheus.Desc, 1000)
-	newMeters().registry.Describe(descs)
+	m := newMeters()
+	m.watchExpiry(&shownCertificate{listener: listenPeople})
+	m.registry.Describe(descs)
 	close(descs)
 	exist := map[string]bool{}
 	for d := range descs {
