@@ -20,6 +20,7 @@ func (a *api) routes() []route {
 		{"POST", "/v1/preauthorizations/{id}/challenge", a.serve(a.startChallenge)},
 		{"POST", "/v1/authorize", a.serve(a.authorize)},
 		{"POST", "/v1/accounts", a.serve(a.accountEvent)},
+		{"GET", "/v1/events", a.serve(a.readEvents)},
 
 		{"GET", "/.well-known/jwks.json", JWKS(a.Keys)},
 		{"GET", "/openapi.yaml", document("application/yaml", openapiYAML)},

@@ -109,14 +109,18 @@ func refusal(reason string) *problem {
 
 // reason says why the case stands where it stands: a code, or null.
 func reason(k *proofing.Case) *string {
-	code := k.Reason
-	if k.Frozen != nil {
-		code = "frozen"
-	}
+	code := outwardReason(k.Reason, k.Frozen != nil)
 	if code == "" {
 		return nil
 	}
 	return &code
+}
+
+func outwardReason(code string, frozen bool) string {
+	if frozen {
+		return "frozen"
+	}
+	return code
 }
 
 // caseURL is where the person works.

@@ -44,6 +44,7 @@ const (
 	typeIdempotencyKeyInvalid = ownError + "idempotencyKeyInvalid"
 	typeIdempotencyKeyReused  = ownError + "idempotencyKeyReused"
 	typeIdempotencyKeyInUse   = ownError + "idempotencyKeyInUse"
+	typeEventsExpired         = ownError + "eventsExpired"
 	typeUnavailable           = ownError + "unavailable"
 )
 
@@ -78,6 +79,7 @@ var problemTypes = map[string]struct {
 	typeIdempotencyKeyInvalid: {"Idempotency key not valid", http.StatusBadRequest},
 	typeIdempotencyKeyReused:  {"Idempotency key reused", http.StatusUnprocessableEntity},
 	typeIdempotencyKeyInUse:   {"Idempotency key in use", http.StatusConflict},
+	typeEventsExpired:         {"Events are no longer kept", http.StatusGone},
 	typeUnavailable:           {"Temporarily unavailable", http.StatusServiceUnavailable},
 }
 
@@ -142,6 +144,8 @@ func problemOf(err error, now time.Time) *problem {
 	case errors.Is(err, proofing.ErrNotFound):
 		// Another authority's objects are not told from absent ones.
 		return newProblem(typeNotFound, "there is no such object")
+	case errors.Is(err, proofing.ErrEventsExpired):
+		return newProblem(typeEventsExpired, "what came behind the cursor is no longer kept: look at your objects, and begin anew without a cursor")
 	case errors.Is(err, proofing.ErrClosed):
 		return newProblem(typeClosed, "the authorization is over")
 	case errors.Is(err, proofing.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -24,6 +24,8 @@ type Authority struct {
 	Profiles []string `json:"profiles"`
 	// Tokens are its bearer tokens, of which only hashes are kept.
 	Tokens []AuthorityToken `json:"tokens"`
+	// Webhook is where it is told of changes; nil: it asks by itself.
+	Webhook *Webhook `json:"webhook,omitempty"`
 	// Daily limits; 0 takes the service's default.
 	DailyMessages    int64     `json:"daily_messages,omitempty"`
 	DailySpendMicros int64     `json:"daily_spend_micros,omitempty"`

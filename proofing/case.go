@@ -66,7 +66,9 @@ type Case struct {
 	// Unbound are the events whose address did not become the person's: Person.admits.
 	Unbound []string `json:"unbound,omitempty"`
 	Grant   *Grant   `json:"grant,omitempty"`
-	Outbox  Outbox   `json:"outbox,omitempty"`
+	// Told is the number of the last event that the authority is told of.
+	Told   int64  `json:"told,omitempty"`
+	Outbox Outbox `json:"outbox,omitempty"`
 }
 
 // Freeze is somebody's word that it was not them.
@@ -101,6 +103,9 @@ func (c *Case) Indexes() []Index {
 	}
 	if due, ok := c.nextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
+	}
+	if len(c.Outbox.Events) > 0 {
+		ix = append(ix, Index{Name: "event", Value: stamp(c.Outbox.Events[0].At)})
 	}
 	return ix
 }

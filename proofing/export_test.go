@@ -10,3 +10,12 @@ func (s *Service) WorkMessage(ctx context.Context, id string, n int) error {
 	}
 	return s.workMessage(ctx, id, c.Outbox.Messages[n].ID)
 }
+
+// Tenure is what a process knows of a lease.
+type Tenure = tenure
+
+func NewTenure(id string) *Tenure { return &tenure{id: id} }
+
+// Hold and Yield are how a process keeps a lease.
+func (s *Service) Hold(ctx context.Context, t *Tenure) (bool, error) { return s.hold(ctx, t) }
+func (s *Service) Yield(ctx context.Context, t *Tenure)              { s.yield(ctx, t) }

@@ -5,12 +5,14 @@ import (
 	"time"
 )
 
-// Outbox is what a record still owes the world: messages to send and effects on
-// other records. It is a part of the record, so that a change and what follows
-// from it are stored in one step (law 4), and it is worked off by Service.Work.
+// Outbox is what a record still owes the world: messages to send, effects on
+// other records, and what its authority must be told. It is a part of the record, so that a change and what follows
+// from it are stored in one step (law 4). Messages and effects are worked off by Service.Work,
+// events by Service.Sequence.
 type Outbox struct {
 	Messages []Outgoing `json:"messages,omitempty"`
 	Effects  []Effect   `json:"effects,omitempty"`
+	Events   []Event    `json:"events,omitempty"`
 }
 
 // Outgoing is a message on its way.

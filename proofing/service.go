@@ -18,20 +18,28 @@ type Service struct {
 	Accounts    Table[Account]
 	Authorities Table[Authority]
 	Registry    Table[RegistryEntry]
+	Feeds       Table[Feed]
+	Pages       Table[Page]
+	Leases      Table[Lease]
 	Limiter     Limiter
 	Methods     map[string]Method
 	Sender      Sender
 	Signer      Signer
+	Caller      Caller
 	Hasher      Hasher
 	Policy      Policy
 	Now         func() time.Time
 	Log         *slog.Logger
 
-	changes  hub
-	worker   worker
-	wake     chan struct{} // the worker's; made by Start
-	owing    chan debt     // what is handed to the worker; made by Start
-	stopping chan struct{} // closed by Stop; made by Start
+	changes   hub
+	worker    worker
+	sequencer sequencer
+	process   string        // names this process among others; made by Start, as are the channels
+	wake      chan struct{} // the worker's
+	owing     chan debt     // what is handed to the worker
+	marked    chan struct{} // the sequencer's
+	hooks     chan struct{} // the deliveries'
+	stopping  chan struct{} // closed by Stop
 }
 
 // Policy is what the operator's configuration decides. It can ask for more
@@ -132,6 +140,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		Started: !profile.RequireStart || r.SelfService,
 		Retain:  now.Add(profile.CaseLifetime + profile.Retention),
 	}
+	c.tell(ChangeCreated, now)
 	// Of two at once one wins, and its case may have ended by the time the other
 	// looks for it: then the place is free again.
 	for range 5 {
@@ -154,7 +163,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	if err := s.confirmApplicant(ctx, c); err != nil {
 		return nil, false, err
 	}
-	s.changed(c.ID)
+	s.changed(c)
 	return c, true, nil
 }
 
@@ -407,15 +416,21 @@ func (s *Service) get(ctx context.Context, id string) (*Case, error) {
 }
 
 // update is how every verb changes a case: it lets time take effect, makes the
-// edit, and tells whoever waits.
+// edit, writes an event if the authority can see a difference, and tells whoever waits.
 func (s *Service) update(ctx context.Context, id string, edit func(c *Case, now time.Time) error) (*Case, error) {
 	c, err := s.Cases.Update(ctx, id, func(c *Case) error {
-		now := s.now()
+		now, before := s.now(), c.view()
 		c.lapse(now, s.retention(c))
-		return edit(c, now)
+		if err := edit(c, now); err != nil {
+			return err
+		}
+		if change := c.view().change(before); change != "" {
+			c.tell(change, now)
+		}
+		return nil
 	})
 	if err == nil {
-		s.changed(id)
+		s.changed(c)
 		s.handOver(c)
 	}
 	return c, err
@@ -428,9 +443,13 @@ func (s *Service) retention(c *Case) time.Duration {
 	return 90 * 24 * time.Hour // the profile is gone from the configuration
 }
 
-func (s *Service) changed(id string) {
-	s.changes.tell(id)
+// changed tells whoever works off a case, or waits for it, that it is stored anew.
+func (s *Service) changed(c *Case) {
+	s.changes.tell(c.ID)
 	s.rouse()
+	if len(c.Outbox.Events) > 0 {
+		s.mark(c.ID[:2])
+	}
 }
 
 // rouse wakes this process's worker, if it has one.

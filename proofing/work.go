@@ -129,7 +129,9 @@ func (w *worker) missed() []string {
 // Start makes the service ready to be woken by its own changes. It is called
 // once, before any other method.
 func (s *Service) Start() {
-	s.wake, s.stopping = make(chan struct{}, 1), make(chan struct{})
+	s.process = NewToken().Reveal()
+	s.wake, s.marked, s.hooks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	s.stopping = make(chan struct{})
 	s.owing = make(chan debt, laneLength)
 }
 

@@ -24,7 +24,9 @@ type world struct {
 	ca    *proofing.Authority
 	other *proofing.Authority
 	post  *post
+	hook  *endpoint
 	kv    store.KV
+	ring  *store.Ring
 	mu    sync.Mutex
 	at    time.Time
 }
@@ -104,7 +106,7 @@ func profiles() map[string]*proofing.Profile {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), post: &post{}}
+	w := &world{t: t, at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), post: &post{}, hook: &endpoint{}}
 	kv, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "w.db"), store.Options{Now: w.clock})
 	if err != nil {
 		t.Fatal(err)
@@ -128,6 +130,7 @@ func (w *world) over(kv store.KV) {
 }
 
 func (w *world) overRing(kv store.KV, ring *store.Ring) {
+	w.ring = ring
 	hasher, err := ring.Hasher()
 	if err != nil {
 		w.t.Fatal(err)
@@ -138,6 +141,8 @@ func (w *world) overRing(kv store.KV, ring *store.Ring) {
 		Cases: store.NewTable[proofing.Case](kv, ring, "case"), People: store.NewTable[proofing.Person](kv, ring, "person"),
 		Addresses: store.NewTable[proofing.Address](kv, ring, "address"), Accounts: store.NewTable[proofing.Account](kv, ring, "account"),
 		Authorities: store.NewTable[proofing.Authority](kv, ring, "authority"), Registry: store.NewTable[proofing.RegistryEntry](kv, ring, "registry"),
+		Feeds: store.NewTable[proofing.Feed](kv, ring, "feed"), Pages: store.NewTable[proofing.Page](kv, ring, "page"),
+		Leases: store.NewTable[proofing.Lease](kv, ring, "lease"), Caller: w.hook,
 		Limiter: store.NewLimiter(kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: signer{}, Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{

@@ -32,6 +32,7 @@ type Config struct {
 	SMTP      SMTPConfig      `yaml:"smtp"`
 	Twilio    TwilioConfig    `yaml:"twilio"`
 	SMS       SMSConfig       `yaml:"sms"`
+	Webhooks  WebhooksConfig  `yaml:"webhooks"`
 	Assurance AssuranceConfig `yaml:"assurance"`
 	Limits    LimitsConfig    `yaml:"limits"`
 	Log       LogConfig       `yaml:"log"`
@@ -211,6 +212,14 @@ type SMSConfig struct {
 	// currency of limits.ca_spend_day. What has no price would never meet that limit, so
 	// with a provider that costs money every country needs one.
 	Prices map[string]Money `yaml:"prices"`
+}
+
+// WebhooksConfig is where the webhooks of CAs may be. `countersign webhook set` gives a CA one.
+type WebhooksConfig struct {
+	// AllowNetworks are networks ("10.20.0.0/16") that webhooks may lead into although they are not
+	// public. Without one, a webhook whose name stands for an address of this machine or of an
+	// internal network is not called.
+	AllowNetworks []string `yaml:"allow_networks"`
 }
 
 // AssuranceConfig is how levels are named, and what the operator attests of this

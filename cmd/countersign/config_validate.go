@@ -20,6 +20,7 @@ func (c *Config) validate(r *report) {
 	c.validateOrigins(r)
 	c.validateOperator(r)
 	c.validateListeners(r)
+	c.validateWebhooks(r)
 	c.validateStore(r)
 	c.validateProviders(r)
 	if r.given("smtp") {
@@ -154,6 +155,17 @@ func (c *Config) validateListeners(r *report) {
 			r.mistake(path, "must be a network such as 10.0.0.0/8, not %q", network)
 		} else if p.Bits() == 0 {
 			r.mistake(path, "is everybody: any client could then name itself as it likes, and escape its limits")
+		}
+	}
+}
+
+func (c *Config) validateWebhooks(r *report) {
+	for i, network := range c.Webhooks.AllowNetworks {
+		path := "webhooks.allow_networks[" + strconv.Itoa(i) + "]"
+		if p, err := netip.ParsePrefix(network); err != nil {
+			r.mistake(path, "must be a network such as 10.20.0.0/16, not %q", network)
+		} else if p.Bits() == 0 {
+			r.mistake(path, "is everything: name the networks in which webhooks are")
 		}
 	}
 }

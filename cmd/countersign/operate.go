@@ -23,6 +23,7 @@ type meters struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	messages *prometheus.HistogramVec
+	webhooks *prometheus.HistogramVec
 }
 
 func newMeters() *meters {
@@ -37,7 +38,11 @@ func newMeters() *meters {
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"channel", "outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.messages, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.webhooks = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "countersign_webhook_seconds", Help: "Time a CA's webhook took for a call, by outcome: taken, not_sent, refused or unknown.",
+		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
+	}, []string{"outcome"})
+	m.registry.MustRegister(m.requests, m.messages, m.webhooks, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -96,6 +101,27 @@ func (s measuredSender) Send(ctx context.Context, m proofing.Message) (proofing.
 	}
 	s.meters.messages.WithLabelValues(string(m.Channel), outcome).Observe(time.Since(began).Seconds())
 	return receipt, err
+}
+
+// measuredCaller times what webhooks do.
+type measuredCaller struct {
+	proofing.Caller
+	meters *meters
+}
+
+// Call implements proofing.Caller.
+func (c measuredCaller) Call(ctx context.Context, call proofing.Call) error {
+	began := time.Now()
+	err := c.Caller.Call(ctx, call)
+	outcome := "taken"
+	if err != nil {
+		outcome = string(proofing.Unknown)
+		if known, ok := errors.AsType[*proofing.SendError](err); ok {
+			outcome = string(known.Outcome)
+		}
+	}
+	c.meters.webhooks.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
+	return err
 }
 
 // phase is where the life of the process stands.

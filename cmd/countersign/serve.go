@@ -116,6 +116,8 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	defer stop()
 	var background sync.WaitGroup
 	background.Go(func() { a.service.Work(working) })
+	background.Go(func() { a.service.Sequence(working) })
+	background.Go(func() { a.service.Deliver(working) })
 	background.Go(func() { a.watchRing(working) })
 	background.Go(func() { watchCertificates(working, certificateInterval, a.certificates) })
 	s := newServers(a.log, a.config.Listeners.MaxConnections)

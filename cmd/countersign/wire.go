@@ -71,6 +71,7 @@ func (a *app) build(home http.Handler) (err error) {
 		return err
 	}
 	a.service.Sender, a.service.Signer = measuredSender{a.router, a.meters}, acme.NewSigner(a.keys())
+	a.service.Caller = measuredCaller{a.config.caller(), a.meters}
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](a.storage.kv, a.storage.ring, "reply")
 	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil}
@@ -155,6 +156,17 @@ func (a *app) newRouter() (*notify.Router, error) {
 		return nil, fmt.Errorf("message providers: %w", err)
 	}
 	return r, nil
+}
+
+// caller calls webhooks.
+func (c *Config) caller() *notify.Webhook {
+	var allowed []netip.Prefix
+	for _, network := range c.Webhooks.AllowNetworks {
+		if p, err := netip.ParsePrefix(network); err == nil { // validate has read it
+			allowed = append(allowed, p)
+		}
+	}
+	return &notify.Webhook{Client: newEgress(allowed), Body: acme.EventBody(c.apiOrigin())}
 }
 
 // smsHook is where Twilio reports what became of a message.

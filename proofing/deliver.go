@@ -1,0 +1,315 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	hookLease   = 2 * time.Minute  // after this a claim's owner is taken for dead
+	hookRound   = 60 * time.Second // one round of calls; what has not begun by then is left
+	hookTimeout = 15 * time.Second // one call
+	hookBatch   = 64               // events of one round
+	hookSlots   = 8                // calls to one endpoint at once
+	feedSlots   = 16               // feeds that this process works on at once
+)
+
+// Deliver calls webhooks until the context ends, and finishes the calls that it has in hand.
+// Any number of processes may call it: of one feed one process at a time has charge.
+func (s *Service) Deliver(ctx context.Context) {
+	var hands sync.WaitGroup
+	defer hands.Wait()
+	slots := make(chan struct{}, feedSlots)
+	for ctx.Err() == nil {
+		err := s.eachDueFeed(ctx, func(f *Feed) {
+			if !s.worker.take(f.ID) {
+				return
+			}
+			select {
+			case slots <- struct{}{}:
+			default: // it stays due
+				s.worker.give(f.ID)
+				return
+			}
+			hands.Go(func() {
+				defer func() { s.worker.give(f.ID); <-slots; s.rouseHooks() }()
+				s.deliverFeed(ctx, f.ID)
+			})
+		})
+		if err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "webhooks cannot be read", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.hooks:
+		case <-time.After(idleInterval):
+		}
+	}
+}
+
+// DeliverOnce makes the calls that are due now and returns how many feeds had any.
+func (s *Service) DeliverOnce(ctx context.Context) (feeds int, err error) {
+	err = s.eachDueFeed(ctx, func(f *Feed) {
+		feeds++
+		s.deliverFeed(ctx, f.ID)
+	})
+	return feeds, err
+}
+
+func (s *Service) eachDueFeed(ctx context.Context, do func(*Feed)) error {
+	q := Query{Index: "due", Below: stamp(s.now().Add(time.Millisecond))}
+	for more := true; more; more = q.After != "" {
+		page, next, err := s.Feeds.List(ctx, q)
+		if err != nil {
+			return fmt.Errorf("list due webhooks: %w", err)
+		}
+		for _, f := range page {
+			do(f)
+		}
+		q.After = next
+	}
+	return nil
+}
+
+// deliverFeed works a feed off until nothing is due.
+func (s *Service) deliverFeed(ctx context.Context, id string) {
+	for again := true; again && ctx.Err() == nil; {
+		var err error
+		if again, err = s.deliverRound(ctx, id); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "webhook round failed", "error", err)
+			return
+		}
+	}
+}
+
+// deliverRound claims a feed, makes one round of calls, and stores what came of
+// them. It says whether there is more to do at once.
+func (s *Service) deliverRound(ctx context.Context, id string) (again bool, err error) {
+	claim := NewToken().Reveal()
+	claimed := false
+	f, err := s.Feeds.Update(ctx, id, func(f *Feed) error {
+		now := s.now()
+		due := f.Hook.due()
+		if claimed = !due.IsZero() && !due.After(now); claimed {
+			f.Hook.Claim, f.Hook.Due = claim, now.Add(hookLease)
+		}
+		return nil
+	})
+	if err != nil || !claimed {
+		return false, ignoreNotFound(err)
+	}
+	ca, err := s.Authority(ctx, f.CA)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	if err != nil || ca.Webhook == nil {
+		_, err = s.Feeds.Update(ctx, id, func(f *Feed) error { f.Hook.On, f.Hook.Claim = false, ""; return nil })
+		return false, err
+	}
+	b, err := s.readBatch(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	s.call(ctx, ca, b)
+	// What was called is stored even if the program was told to stop meanwhile.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	f, err = s.Feeds.Update(ctx, id, func(f *Feed) error {
+		if f.Hook.Claim == claim { // or an operator, or another process, has taken over
+			f.Hook.settle(b, f.Next, s.now())
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	due := f.Hook.due()
+	return !due.IsZero() && !due.After(s.now()), nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// readBatch reads what the next round is about. Events that have expired before
+// they could be told are passed over: the authority's cursor would say the same.
+func (s *Service) readBatch(ctx context.Context, f *Feed) (*batch, error) {
+	h := &f.Hook
+	at := h.At
+	var events []Event
+	var places []Place
+	more, want := false, min(hookBatch, mostLate-len(h.Late))
+	for len(events) < want {
+		page, err := s.Pages.Get(ctx, s.pageID(f.CA, at.Page))
+		if errors.Is(err, ErrNotFound) {
+			if at.Page >= f.Next {
+				break
+			}
+			if at, err = s.oldest(ctx, f.CA); err != nil {
+				return nil, err
+			}
+			s.Log.WarnContext(ctx, "events expired before the webhook took them", "ca", f.CA, "page", at.Page)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read feed: %w", err)
+		}
+		for i := at.Offset; i < len(page.Events); i++ {
+			at = Place{at.Page, i + 1}
+			if i+1 == len(page.Events) {
+				at = Place{Page: at.Page + 1}
+			}
+			events, places = append(events, page.Events[i]), append(places, at)
+			if len(events) == want {
+				more = true
+				break
+			}
+		}
+	}
+	return h.newBatch(events, places, more, s.now()), nil
+}
+
+// call makes a round of calls: for each object one after the other, until one fails. If the
+// first calls show that nobody answers, the others are not made.
+func (s *Service) call(ctx context.Context, ca *Authority, b *batch) {
+	round, cancel := context.WithTimeout(ctx, hookRound)
+	defer cancel()
+	var hands sync.WaitGroup
+	var mu sync.Mutex
+	well, ill := false, false
+	slots := make(chan struct{}, hookSlots)
+	for _, queue := range b.objects {
+		slots <- struct{}{}
+		mu.Lock()
+		hopeless := ill && !well
+		mu.Unlock()
+		if hopeless || round.Err() != nil {
+			<-slots
+			break
+		}
+		hands.Go(func() {
+			defer func() { <-slots }()
+			for _, t := range queue {
+				if round.Err() != nil {
+					return
+				}
+				err := s.callOnce(ctx, ca, t.event)
+				mu.Lock()
+				if t.state, t.err = taskDelivered, err; err != nil {
+					t.state, ill = taskFailed, true
+				} else {
+					well = true
+				}
+				mu.Unlock()
+				if err != nil {
+					return
+				}
+			}
+		})
+	}
+	hands.Wait()
+}
+
+// callOnce makes one call, which is finished even if the program is told to stop.
+func (s *Service) callOnce(ctx context.Context, ca *Authority, e Event) *SendError {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hookTimeout)
+	defer cancel()
+	now := s.now()
+	err := s.Caller.Call(ctx, Call{URL: ca.Webhook.URL, Keys: ca.Webhook.Keys(now), At: now, Event: e})
+	if err == nil {
+		return nil
+	}
+	failed, ok := errors.AsType[*SendError](err)
+	if !ok { // a caller that breaks its contract
+		failed = &SendError{Outcome: Unknown, Reason: "provider_refused", Err: err}
+	}
+	s.Log.InfoContext(ctx, "webhook not taken", "ca", ca.Name, "event", e.ID, "reason", failed.Reason, "error", failed.Err)
+	return failed
+}
+
+// rouseHooks wakes this process's deliveries, if it has any.
+func (s *Service) rouseHooks() {
+	select {
+	case s.hooks <- struct{}{}:
+	default:
+	}
+}
+
+// SetHook turns the telling of an authority's webhook on or off. What happened before it is
+// turned on is not told; turning on what is on changes nothing.
+func (s *Service) SetHook(ctx context.Context, ca string, on bool) error {
+	if _, err := s.feed(ctx, ca); err != nil {
+		return err
+	}
+	_, err := s.Feeds.Update(ctx, s.FeedID(ca), func(f *Feed) error {
+		switch {
+		case on && !f.Hook.On:
+			f.Hook = Hook{On: true, At: Place{Page: f.Next}}
+		case !on:
+			f.Hook = Hook{}
+		}
+		return nil
+	})
+	return err
+}
+
+// Replay has a webhook told again. With a time it goes back to the first event that was listed at or
+// after it and tells everything from there; without one it tries the dead events again. It
+// also resumes a webhook that was stopped. It returns how many dead events are tried again.
+func (s *Service) Replay(ctx context.Context, ca string, since time.Time) (revived int, err error) {
+	var back Place
+	if !since.IsZero() {
+		if back, err = s.placeAt(ctx, ca, since); err != nil {
+			return 0, err
+		}
+	}
+	_, err = s.Feeds.Update(ctx, s.FeedID(ca), func(f *Feed) error {
+		revived = 0
+		if !f.Hook.On {
+			return ErrNotFound
+		}
+		now := s.now()
+		f.Hook.wakeNow(now)
+		if since.IsZero() {
+			revived = f.Hook.revive(now)
+		} else if back.before(f.Hook.At) {
+			f.Hook.At, f.Hook.Late = back, nil // they are told again from the feed
+		}
+		return nil
+	})
+	s.rouseHooks()
+	return revived, err
+}
+
+// placeAt is the place of the first page that was made at or after a time. Times of
+// pages never go back, so it is found by halving.
+func (s *Service) placeAt(ctx context.Context, ca string, since time.Time) (Place, error) {
+	first, err := s.oldest(ctx, ca)
+	if err != nil {
+		return Place{}, err
+	}
+	f, err := s.feed(ctx, ca)
+	if err != nil {
+		return Place{}, err
+	}
+	low, high := first.Page, f.Next
+	for low < high {
+		middle := low + (high-low)/2
+		p, err := s.Pages.Get(ctx, s.pageID(ca, middle))
+		switch {
+		case errors.Is(err, ErrNotFound), err == nil && p.At.Before(since):
+			low = middle + 1
+		case err == nil:
+			high = middle
+		default:
+			return Place{}, fmt.Errorf("read feed: %w", err)
+		}
+	}
+	return Place{Page: low}, nil
+}

@@ -1,0 +1,82 @@
+package proofing
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Event is one change of an object, as far as its authority can see it. It says
+// little: whoever hears of it asks for the rest with their own credential.
+type Event struct {
+	// ID is the same whenever and however the event is told: a webhook's webhook-id.
+	ID string `json:"id"`
+	// Object is the id of the case that has changed.
+	Object string `json:"object"`
+	// Sequence numbers the events of one object: 1, 2, 3 …
+	Sequence   int64     `json:"seq"`
+	At         time.Time `json:"at"`
+	Change     Change    `json:"change"`
+	Profile    string    `json:"profile"`
+	ExternalID string    `json:"external_id,omitempty"` // the authority's own reference
+	// What the authority sees after the change.
+	Status    Status `json:"status"`
+	Challenge string `json:"challenge"` // status of the challenge (RFC 8555 8)
+	Frozen    bool   `json:"frozen,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+}
+
+// Change is what an event tells of.
+type Change string
+
+// The changes, the weightiest first: an event that tells of several is called for the first of them.
+const (
+	ChangeCreated   Change = "created"
+	ChangeStatus    Change = "status"
+	ChangeFrozen    Change = "frozen"
+	ChangeRestored  Change = "restored"
+	ChangeChallenge Change = "challenge"
+)
+
+// view is what an authority can see change of a case.
+type view struct {
+	status    Status
+	frozen    bool
+	challenge string
+	reason    string
+}
+
+func (c *Case) view() view {
+	return view{c.Status, c.Frozen != nil, c.ChallengeStatus(), c.Reason}
+}
+
+// change names the difference between two views; empty if there is none.
+func (v view) change(before view) Change {
+	switch {
+	case v.status != before.status || v.reason != before.reason:
+		return ChangeStatus
+	case v.frozen && !before.frozen:
+		return ChangeFrozen
+	case !v.frozen && before.frozen:
+		return ChangeRestored
+	case v.challenge != before.challenge:
+		return ChangeChallenge
+	}
+	return ""
+}
+
+// tell puts an event into the outbox.
+func (c *Case) tell(change Change, now time.Time) {
+	v := c.view()
+	c.Told++
+	c.Outbox.Events = append(c.Outbox.Events, Event{
+		ID: fmt.Sprintf("evt_%s_%d", c.ID, c.Told), Object: c.ID, Sequence: c.Told, At: now, Change: change,
+		Profile: c.Profile, ExternalID: c.ExternalID,
+		Status: v.status, Challenge: v.challenge, Frozen: v.frozen, Reason: v.reason,
+	})
+}
+
+// told takes events out of the outbox that are listed in the feed.
+func (o *Outbox) told(ids map[string]bool) {
+	o.Events = slices.DeleteFunc(o.Events, func(e Event) bool { return ids[e.ID] })
+}
