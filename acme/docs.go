@@ -71,7 +71,7 @@ func styleOf(page string) string {
 // Operations are a tag's operations, in the order of the document.
 func (d *openapi) Operations(tag string) []operation {
 	var list []operation
-	for _, p := range d.Paths {
+	for _, p := range slices.Concat(d.Paths, d.callsBack()) {
 		for _, m := range []struct {
 			method string
 			op     *operation
@@ -83,6 +83,14 @@ func (d *openapi) Operations(tag string) []operation {
 				list = append(list, op)
 			}
 		}
+	}
+	return list
+}
+
+// callsBack are the requests that we make, under the words that stand for their URL.
+func (d *openapi) callsBack() (list ordered[pathItem]) {
+	for _, w := range d.Webhooks {
+		list = append(list, named[pathItem]{Name: "your webhook", Value: w.Value})
 	}
 	return list
 }

@@ -17,6 +17,7 @@ type openapi struct {
 	}
 	Tags       []struct{ Name, Description string }
 	Paths      ordered[pathItem]
+	Webhooks   ordered[pathItem]
 	Components struct {
 		Parameters ordered[parameter]
 		Headers    ordered[parameter]

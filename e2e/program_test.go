@@ -204,6 +204,7 @@ providers: {email: smtp, sms: twilio}
 smtp: {host: 127.0.0.1, port: %s, tls: none, from: proof@example.org}
 twilio: {account_sid: %s, auth_token: "env:TWILIO_TOKEN", from: "+15005550006", base_url: %s, status_callbacks: true}
 sms: {countries: [GB, US], prices: {default: "0.05"}}
+webhooks: {allow_networks: [127.0.0.0/8]}
 log: {level: debug}
 limits: {cooldown: 5s, address_hour: 1000, address_day: 1000, client_hour: 10000, prefix_hour: 1000}
 profiles:

@@ -26,7 +26,7 @@ func (*Lease) ExpiresAt() time.Time { return time.Time{} }
 
 const (
 	beatInterval  = 2 * time.Second
-	leasePatience = 10 * time.Second // without a beat, until the holder is taken for dead
+	leasePatience = 6 * time.Second // without a beat, until the holder is taken for dead
 )
 
 // tenure is what one process knows of a lease. Whether a holder lives is judged by its
