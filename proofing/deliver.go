@@ -117,14 +117,20 @@ func (s *Service) deliverRound(ctx context.Context, id string) (again bool, err 
 	// What was called is stored even if the program was told to stop meanwhile.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
+	var died int64
 	f, err = s.Feeds.Update(ctx, id, func(f *Feed) error {
+		before := f.Hook.Buried()
 		if f.Hook.Claim == claim { // or an operator, or another process, has taken over
 			f.Hook.settle(b, f.Next, s.now())
 		}
+		died = f.Hook.Buried() - before
 		return nil
 	})
 	if err != nil {
 		return false, err
+	}
+	if died > 0 {
+		s.Log.ErrorContext(ctx, "webhook did not take events in time; they are dead until they are replayed", "ca", f.CA, "events", died)
 	}
 	due := f.Hook.due()
 	return !due.IsZero() && !due.After(s.now()), nil

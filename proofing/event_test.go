@@ -86,6 +86,21 @@ func TestAnAuthorityIsToldOfWhatItCanSee(t *testing.T) {
 	}
 }
 
+func TestHowLateEachEventIsListedIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	var lags []time.Duration
+	w.Lag = func(lag time.Duration) { lags = append(lags, lag) }
+	w.open("email")
+	w.pass(3 * time.Second)
+	w.openMany("key-", 1)
+	w.sequenceAll()
+	w.sequenceAll()
+	slices.Sort(lags)
+	if want := []time.Duration{0, 0, 3 * time.Second}; !slices.Equal(lags, want) {
+		t.Errorf("lags of %v, want %v", lags, want)
+	}
+}
+
 func TestWhatAnAuthorityCannotSeeIsNotTold(t *testing.T) {
 	w := newWorld(t)
 	c := w.open("client")

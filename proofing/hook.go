@@ -47,6 +47,9 @@ const (
 	mostDead     = 150
 )
 
+// Buried counts the dead events, those that are not listed too.
+func (h *Hook) Buried() int64 { return int64(len(h.Dead)) + h.Lost }
+
 func (h *Hook) due() time.Time {
 	if !h.On || !h.Stopped.IsZero() {
 		return time.Time{}

@@ -1,9 +1,11 @@
 package proofing_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -208,6 +210,8 @@ func TestOneObjectThatIsRefusedHoldsUpNoOther(t *testing.T) {
 
 func TestAnEventThatIsRefusedForDaysIsDeadAndCanBeReplayed(t *testing.T) {
 	w := newWorld(t)
+	var log bytes.Buffer
+	w.Log = slog.New(slog.NewJSONHandler(&log, nil))
 	w.setHook()
 	c := w.open("email")
 	w.hook.failWith(func(e proofing.Event) error {
@@ -224,6 +228,9 @@ func TestAnEventThatIsRefusedForDaysIsDeadAndCanBeReplayed(t *testing.T) {
 	}
 	if h := w.hookState(); len(h.Late) != 0 || len(h.Dead) != 1 || h.Dead[0].Event.Object != c.ID || h.Dead[0].Reason != "unreachable" {
 		t.Fatalf("after 80 hours: late %d, dead %+v", len(h.Late), h.Dead)
+	}
+	if n := strings.Count(log.String(), `"ERROR"`); n != 1 || !strings.Contains(log.String(), `"events":1`) {
+		t.Errorf("an operator reads %d errors of one dead event:\n%s", n, log.String())
 	}
 	w.hook.failWith(nil)
 	if n, err := w.Replay(t.Context(), w.ca.Name, time.Time{}); n != 1 || err != nil {

@@ -169,6 +169,11 @@ func (s *Service) extend(ctx context.Context, l *line, ca string, events []Event
 			return fmt.Errorf("make page: %w", err)
 		}
 		s.changes.tell(feedTopic(ca))
+		if s.Lag != nil {
+			for _, e := range p.Events {
+				s.Lag(max(0, p.At.Sub(e.At)))
+			}
+		}
 		if err := s.settlePage(ctx, l, p); err != nil {
 			return err
 		}

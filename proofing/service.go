@@ -30,6 +30,8 @@ type Service struct {
 	Policy      Policy
 	Now         func() time.Time
 	Log         *slog.Logger
+	// Lag is told how long each event waited from its change to its place in a feed. Nil: nobody asks.
+	Lag func(time.Duration)
 
 	changes   hub
 	worker    worker

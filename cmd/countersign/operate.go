@@ -24,6 +24,7 @@ type meters struct {
 	requests *prometheus.HistogramVec
 	messages *prometheus.HistogramVec
 	webhooks *prometheus.HistogramVec
+	lag      prometheus.Histogram
 }
 
 func newMeters() *meters {
@@ -42,7 +43,11 @@ func newMeters() *meters {
 		Name: "countersign_webhook_seconds", Help: "Time a CA's webhook took for a call, by outcome: taken, not_sent, refused or unknown.",
 		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
 	}, []string{"outcome"})
-	m.registry.MustRegister(m.requests, m.messages, m.webhooks, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.lag = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "countersign_event_lag_seconds", Help: "Time from a change to its place in the CA's feed of events.",
+		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 120},
+	})
+	m.registry.MustRegister(m.requests, m.messages, m.webhooks, m.lag, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

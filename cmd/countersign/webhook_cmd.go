@@ -159,7 +159,7 @@ type webhookView struct {
 func viewWebhook(ca *proofing.Authority, h proofing.Hook, now time.Time) webhookView {
 	v := webhookView{
 		CA: ca.Name, URL: ca.Webhook.URL, Secrets: len(ca.Webhook.Keys(now)), State: "well",
-		Reason: h.Reason, Tries: h.Tries, Late: len(h.Late), Dead: int64(len(h.Dead)) + h.Lost,
+		Reason: h.Reason, Tries: h.Tries, Late: len(h.Late), Dead: h.Buried(),
 	}
 	switch {
 	case !h.Stopped.IsZero():

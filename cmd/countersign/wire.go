@@ -72,6 +72,7 @@ func (a *app) build(home http.Handler) (err error) {
 	}
 	a.service.Sender, a.service.Signer = measuredSender{a.router, a.meters}, acme.NewSigner(a.keys())
 	a.service.Caller = measuredCaller{a.config.caller(), a.meters}
+	a.service.Lag = func(lag time.Duration) { a.meters.lag.Observe(lag.Seconds()) }
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](a.storage.kv, a.storage.ring, "reply")
 	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil}
