@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -36,6 +37,7 @@ type Config struct {
 	Assurance AssuranceConfig `yaml:"assurance"`
 	Limits    LimitsConfig    `yaml:"limits"`
 	Log       LogConfig       `yaml:"log"`
+	Telemetry TelemetryConfig `yaml:"telemetry"`
 	// Profiles says, by name, what each kind of certificate demands of the person
 	// behind a request. A CA asks for a profile by its name, so a
 	// name stays as it is: letters a-z, digits and hyphens.
@@ -278,6 +280,25 @@ type LogConfig struct {
 	Format string `yaml:"format"`
 }
 
+// TelemetryConfig is who is told where the time of requests goes. Figures need none of
+// it: Prometheus asks the operators' listener for them.
+type TelemetryConfig struct {
+	// OTLPEndpoint is the OpenTelemetry collector that takes traces by OTLP over HTTP:
+	// "https://collector.example:4318"; /v1/traces is added. Nothing is traced, and nothing is
+	// spent on it, unless it is set. Traces name routes and outcomes, and nobody.
+	OTLPEndpoint string `yaml:"otlp_endpoint"`
+	// Authorization is what the collector wants in that header.
+	Authorization proofing.Secret `yaml:"authorization"`
+	// SampleOneIn is how many requests there are for one that is followed; 1 follows all.
+	SampleOneIn int `yaml:"sample_one_in"`
+}
+
+func (c TelemetryConfig) on() bool { return c.OTLPEndpoint != "" }
+
+func (c TelemetryConfig) tracesURL() string {
+	return strings.TrimSuffix(c.OTLPEndpoint, "/") + "/v1/traces"
+}
+
 // ProfileConfig is what one kind of certificate demands.
 type ProfileConfig struct {
 	// Title is what people read: "Client certificate".
@@ -346,7 +367,8 @@ func defaultConfig() Config {
 			AttemptsPerCase: l.AttemptsPerCase, CodesPerAttempt: l.CodesPerAttempt, FailuresInRow: l.FailuresInRow,
 			FreezeLifetime: 24 * time.Hour,
 		},
-		Log: LogConfig{Level: "info", Format: "json"},
+		Log:       LogConfig{Level: "info", Format: "json"},
+		Telemetry: TelemetryConfig{SampleOneIn: 100},
 	}
 }
 

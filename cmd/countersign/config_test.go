@@ -361,7 +361,7 @@ func TestTheExampleShowsEverySetting(t *testing.T) {
 		text = strings.NewReplacer("/etc/countersign/"+name+".pem", files.CertFile, "/etc/countersign/"+name+".key", files.KeyFile).Replace(text)
 	}
 	text = strings.NewReplacer("http://localhost:8080", "https://proof.example.org", "http://127.0.0.1:8081", "https://ca.proof.example.org", "email: mailbox", "email: smtp",
-		"sms: mailbox", "sms: twilio", "file:/etc/countersign/dkim.pem", "env:KEY", "file:/etc/countersign/twilio", "env:TOKEN").Replace(text)
+		"sms: mailbox", "sms: twilio", "file:/etc/countersign/dkim.pem", "env:KEY", "file:/etc/countersign/twilio", "env:TOKEN", "file:/etc/countersign/collector", "env:TOKEN").Replace(text)
 	c, r := readConfig("c.yaml", []byte(text), []string{"SMTP_PASSWORD=a", "KEY=b", "TOKEN=c", "REDIS_PASSWORD=d", "SENTINEL_PASSWORD=e"}, readSecrets)
 	for _, f := range r.findings {
 		if !f.Warning {

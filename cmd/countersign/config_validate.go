@@ -21,6 +21,7 @@ func (c *Config) validate(r *report) {
 	c.validateOperator(r)
 	c.validateListeners(r)
 	c.validateWebhooks(r)
+	c.validateTelemetry(r)
 	c.validateStore(r)
 	c.validateProviders(r)
 	if r.given("smtp") {
@@ -167,6 +168,31 @@ func (c *Config) validateWebhooks(r *report) {
 		} else if p.Bits() == 0 {
 			r.mistake(path, "is everything: name the networks in which webhooks are")
 		}
+	}
+}
+
+func (c *Config) validateTelemetry(r *report) {
+	const path = "telemetry.otlp_endpoint"
+	if n := c.Telemetry.SampleOneIn; n < 1 && !faulty(r, "telemetry.sample_one_in") {
+		r.mistake("telemetry.sample_one_in", "must be at least 1, which follows every request, not %d", n)
+	}
+	if !c.Telemetry.on() || faulty(r, path) {
+		return
+	}
+	u, err := url.Parse(c.Telemetry.OTLPEndpoint)
+	switch {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		r.mistake(path, "must be the URL of a collector, such as https://collector.example:4318")
+	case u.User != nil:
+		r.mistake(path, "must not hold a credential: write it into telemetry.authorization")
+	case u.RawQuery != "" || u.Fragment != "":
+		r.mistake(path, "must have no query and no fragment")
+	case strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/v1/traces"):
+		r.mistake(path, "must end before /v1/traces, which is added")
+	case u.Scheme == "http" && c.Telemetry.Authorization != "" && !isLoopback(u.Hostname()):
+		r.mistake(path, "must be https: telemetry.authorization would be sent in plain")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		r.warning(path, "sends traces in plain: they name routes, times and outcomes")
 	}
 }
 

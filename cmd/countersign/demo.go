@@ -71,7 +71,11 @@ func (d demoCommand) Run(g *globals) (err error) {
 		return err
 	}
 	defer l.Close()
-	demo, err := newDemo(g, dir, l)
+	c, err := readDemoConfig(dir, l)
+	if err != nil {
+		return err
+	}
+	demo, err := newDemo(g, c)
 	if err != nil {
 		return err
 	}
@@ -128,18 +132,24 @@ type demo struct {
 	call *templates.DemoCall
 }
 
-func newDemo(g *globals, dir string, l net.Listener) (*demo, error) {
+// readDemoConfig is the configuration of a demo with its store in a folder.
+func readDemoConfig(dir string, l net.Listener) (*Config, error) {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		return nil, err
 	}
-	d := &demo{origin: "http://localhost:" + port}
-	text := fmt.Sprintf("origin: %q\nstore: {path: %q, key_ring: %q}\n%s", d.origin, filepath.Join(dir, "countersign.db"), filepath.Join(dir, "countersign.keys"), demoConfig)
+	origin := "http://localhost:" + port
+	text := fmt.Sprintf("origin: %q\nstore: {path: %q, key_ring: %q}\n%s", origin, filepath.Join(dir, "countersign.db"), filepath.Join(dir, "countersign.keys"), demoConfig)
 	c, report := readConfig("demo", []byte(text), nil, readSecrets)
 	if report.failed() {
 		return nil, configError{report}
 	}
-	c.Listeners.CAs = strings.TrimPrefix(d.origin, "http://")
+	c.Listeners.CAs = strings.TrimPrefix(origin, "http://")
+	return c, nil
+}
+
+func newDemo(g *globals, c *Config) (_ *demo, err error) {
+	d := &demo{origin: c.Origin}
 	d.app, err = newApp(g.ctx, c, newLog(g.stderr, c.Log), g.now, http.HandlerFunc(d.home))
 	if err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ var livesIn = map[string][]string{
 	"github.com/redis/go-redis/v9":        {"store"},
 	"github.com/twilio/twilio-go":         {"notify"},
 	"github.com/wneessen/go-mail":         {"notify"},
+	"go.opentelemetry.io/otel":            {"cmd/countersign"},
 	"go.yaml.in/yaml":                     {"acme", "cmd/countersign"},
 	"golang.org/x/net/idna":               {"challenges"},
 	"golang.org/x/net/netutil":            {"cmd/countersign"},

@@ -65,12 +65,16 @@ func (m *meters) measure(listener string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began, seen := time.Now(), &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r)
-		route := r.Pattern
-		if route == "" || route == "/" {
-			route = "none"
-		}
-		m.requests.WithLabelValues(listener, route, strconv.Itoa(seen.status/100)+"xx").Observe(time.Since(began).Seconds())
+		m.requests.WithLabelValues(listener, routeOf(r), strconv.Itoa(seen.status/100)+"xx").Observe(time.Since(began).Seconds())
 	})
+}
+
+// routeOf is the pattern that served a request, or "none".
+func routeOf(r *http.Request) string {
+	if r.Pattern == "" || r.Pattern == "/" {
+		return "none"
+	}
+	return r.Pattern
 }
 
 // statusWriter remembers the status that was sent.
@@ -87,6 +91,14 @@ func (w *statusWriter) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach what is beneath.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// outcomeOf is what is known of a message or call that failed.
+func outcomeOf(err error) string {
+	if known, ok := errors.AsType[*proofing.SendError](err); ok {
+		return string(known.Outcome)
+	}
+	return string(proofing.Unknown)
+}
+
 // measuredSender times what providers do.
 type measuredSender struct {
 	proofing.Sender
@@ -99,10 +111,7 @@ func (s measuredSender) Send(ctx context.Context, m proofing.Message) (proofing.
 	receipt, err := s.Sender.Send(ctx, m)
 	outcome := "accepted"
 	if err != nil {
-		outcome = string(proofing.Unknown)
-		if known, ok := errors.AsType[*proofing.SendError](err); ok {
-			outcome = string(known.Outcome)
-		}
+		outcome = outcomeOf(err)
 	}
 	s.meters.messages.WithLabelValues(string(m.Channel), outcome).Observe(time.Since(began).Seconds())
 	return receipt, err
@@ -120,10 +129,7 @@ func (c measuredCaller) Call(ctx context.Context, call proofing.Call) error {
 	err := c.Caller.Call(ctx, call)
 	outcome := "taken"
 	if err != nil {
-		outcome = string(proofing.Unknown)
-		if known, ok := errors.AsType[*proofing.SendError](err); ok {
-			outcome = string(known.Outcome)
-		}
+		outcome = outcomeOf(err)
 	}
 	c.meters.webhooks.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
 	return err

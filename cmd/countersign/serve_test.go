@@ -38,10 +38,17 @@ func (s *syncBuffer) String() string {
 // app is the program over the desk's configuration, with the real clock.
 func (d *desk) app(log io.Writer) *app {
 	d.t.Helper()
+	return d.appWith(log, func(*Config) {})
+}
+
+// appWith is the same with a configuration that was changed.
+func (d *desk) appWith(log io.Writer, change func(*Config)) *app {
+	d.t.Helper()
 	c, _, err := loadConfig(d.config, nil, readSecrets)
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	change(c)
 	a, err := newApp(d.t.Context(), c, newLog(log, c.Log), time.Now, nil)
 	if err != nil {
 		d.t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 )
@@ -18,11 +19,21 @@ func (versionCommand) Run(g *globals) error {
 	return err
 }
 
-func describe(info *debug.BuildInfo) string {
-	version := info.Main.Version
-	if version == "" {
-		version = "(unknown version)"
+// programVersion is the version of this program alone.
+func programVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
 	}
+	return versionOf(info)
+}
+
+func versionOf(info *debug.BuildInfo) string {
+	return cmp.Or(info.Main.Version, "(unknown version)")
+}
+
+func describe(info *debug.BuildInfo) string {
+	version := versionOf(info)
 	of := make(map[string]string)
 	for _, s := range info.Settings {
 		of[s.Key] = s.Value

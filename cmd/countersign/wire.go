@@ -39,6 +39,7 @@ type app struct {
 	meters     *meters
 	phase      phase
 	supervisor supervisor
+	tracing    *tracing // nil unless it is configured
 	// certificates are those that the listeners show.
 	certificates []*shownCertificate
 	bar          func(*http.Request) *templates.DemoBar // nil outside the demo
@@ -67,14 +68,21 @@ func (a *app) build(home http.Handler) (err error) {
 	if a.router, err = a.newRouter(); err != nil {
 		return err
 	}
-	if a.service, err = a.storage.service(a.config, a.now, a.log); err != nil {
+	if a.tracing, err = newTracing(a.config.Telemetry, a.log); err != nil {
 		return err
 	}
-	a.service.Sender, a.service.Signer = measuredSender{a.router, a.meters}, acme.NewSigner(a.keys())
-	a.service.Caller = measuredCaller{a.config.caller(), a.meters}
+	a.log = slog.New(a.tracing.handler(a.log.Handler()))
+	traced := *a.storage
+	traced.kv = a.tracing.kv(a.storage.kv, a.config.Store.Kind)
+	if a.service, err = traced.service(a.config, a.now, a.log); err != nil {
+		return err
+	}
+	a.service.Sender = a.tracing.sender(measuredSender{a.router, a.meters})
+	a.service.Caller = a.tracing.caller(measuredCaller{a.config.caller(), a.meters})
+	a.service.Signer = acme.NewSigner(a.keys())
 	a.service.Lag = func(lag time.Duration) { a.meters.lag.Observe(lag.Seconds()) }
 	a.service.Start()
-	a.replies = store.NewTable[acme.Reply](a.storage.kv, a.storage.ring, "reply")
+	a.replies = store.NewTable[acme.Reply](traced.kv, a.storage.ring, "reply")
 	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil}
 	if a.mailbox != nil {
 		o.Mailbox = mailboxPath
@@ -112,7 +120,7 @@ func (a *app) showMailbox(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) close() error {
-	var errs []error
+	errs := []error{a.tracing.close()}
 	if a.router != nil {
 		errs = append(errs, a.router.Close())
 	}
@@ -195,14 +203,14 @@ func (a *app) people() http.Handler {
 			mux.Handle(smsHook, hook)
 		}
 	}
-	return a.clientAddress(a.meters.measure("people", mux))
+	return a.clientAddress(a.tracing.requests(listenPeople, a.meters.measure(listenPeople, mux)))
 }
 
 // authorities is the handler of the listener for CAs.
 func (a *app) authorities() http.Handler {
-	return a.clientAddress(a.meters.measure("cas", acme.New(acme.Options{
+	return a.clientAddress(a.tracing.requests(listenCAs, a.meters.measure(listenCAs, acme.New(acme.Options{
 		Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: a.keys(), Log: a.log,
-	})))
+	}))))
 }
 
 // apiOrigin is where CAs reach us: what the configuration says, or the public
