@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,7 +37,7 @@ func (g *globals) administer(makeIt bool, work func(a *admin) error) (err error)
 	if s.made {
 		g.say("made the store %s and its key ring %s: keep a copy of the key ring in a safe place, nobody can read the store without it", config.Store.place(), config.Store.KeyRing)
 	}
-	service, err := s.service(config, g.now, slog.New(slog.NewTextHandler(g.stderr, nil)))
+	service, err := s.service(config, g.now, newLog(g.stderr, LogConfig{Level: "info", Format: "text"}))
 	if err != nil {
 		return err
 	}
