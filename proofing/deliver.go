@@ -9,12 +9,13 @@ import (
 )
 
 const (
-	hookLease   = 2 * time.Minute  // after this a claim's owner is taken for dead
-	hookRound   = 60 * time.Second // one round of calls; what has not begun by then is left
+	hookRound   = 30 * time.Second // one round of calls; what has not begun by then is left
 	hookTimeout = 15 * time.Second // one call
-	hookBatch   = 64               // events of one round
-	hookSlots   = 8                // calls to one endpoint at once
-	feedSlots   = 16               // feeds that this process works on at once
+	// After this a claim's owner is taken for dead. Reading has as long as claiming.
+	hookLease = 2*claimTimeout + hookRound + hookTimeout + storeTimeout + ClockSkew
+	hookBatch = 64 // events of one round
+	hookSlots = 8  // calls to one endpoint at once
+	feedSlots = 16 // feeds that this process works on at once
 )
 
 // Deliver calls webhooks until the context ends, and finishes the calls that it has in hand.
@@ -89,44 +90,37 @@ func (s *Service) deliverFeed(ctx context.Context, id string) {
 // them. It says whether there is more to do at once.
 func (s *Service) deliverRound(ctx context.Context, id string) (again bool, err error) {
 	claim := NewToken().Reveal()
-	claimed := false
-	f, err := s.Feeds.Update(ctx, id, func(f *Feed) error {
-		now := s.now()
-		due := f.Hook.due()
-		if claimed = !due.IsZero() && !due.After(now); claimed {
-			f.Hook.Claim, f.Hook.Due = claim, now.Add(hookLease)
-		}
-		return nil
-	})
-	if err != nil || !claimed {
-		return false, ignoreNotFound(err)
-	}
-	ca, err := s.Authority(ctx, f.CA)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	f, err := s.claimFeed(ctx, id, claim)
+	if err != nil || f == nil {
 		return false, err
 	}
-	if err != nil || ca.Webhook == nil {
-		_, err = s.Feeds.Update(ctx, id, func(f *Feed) error { f.Hook.On, f.Hook.Claim = false, ""; return nil })
-		return false, err
-	}
-	b, err := s.readBatch(ctx, f)
-	if err != nil {
-		return false, err
-	}
-	s.call(ctx, ca, b)
-	// What was called is stored even if the program was told to stop meanwhile.
+	b, failed := s.callRound(ctx, f)
+	// What came of it is stored even if the program was told to stop meanwhile. If nothing
+	// came of it the claim is given back, or it would stand in the way until its lease is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	var died int64
-	f, err = s.Feeds.Update(ctx, id, func(f *Feed) error {
-		before := f.Hook.Buried()
-		if f.Hook.Claim == claim { // or an operator, or another process, has taken over
-			f.Hook.settle(b, f.Next, s.now())
-		}
-		died = f.Hook.Buried() - before
-		return nil
+	err = insist(ctx, func() error {
+		f, err = s.Feeds.Update(ctx, id, func(f *Feed) error {
+			died = 0
+			if f.Hook.Claim != claim { // an operator, or another process, has taken over
+				return nil
+			}
+			before := f.Hook.Buried()
+			switch now := s.now(); {
+			case b != nil:
+				f.Hook.settle(b, f.Next, now)
+			case failed == nil: // there is no webhook any more
+				f.Hook.On, f.Hook.Claim = false, ""
+			default:
+				f.Hook.Claim, f.Hook.Due = "", now.Add(backoff(0)).Truncate(time.Millisecond)
+			}
+			died = f.Hook.Buried() - before
+			return nil
+		})
+		return err
 	})
-	if err != nil {
+	if err = errors.Join(failed, err); err != nil {
 		return false, err
 	}
 	if died > 0 {
@@ -134,6 +128,45 @@ func (s *Service) deliverRound(ctx context.Context, id string) (again bool, err 
 	}
 	due := f.Hook.due()
 	return !due.IsZero() && !due.After(s.now()), nil
+}
+
+// claimFeed makes a feed that is due this call's to work on; nil if there is nothing to do. A claim whose
+// answer is lost may have been made, so it is tried again and known by its mark.
+func (s *Service) claimFeed(ctx context.Context, id, claim string) (claimed *Feed, err error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	err = insist(ctx, func() error {
+		mine := false
+		f, err := s.Feeds.Update(ctx, id, func(f *Feed) error {
+			now := s.now()
+			due := f.Hook.due()
+			if mine = f.Hook.Claim == claim; !mine && !due.IsZero() && !due.After(now) {
+				mine, f.Hook.Claim, f.Hook.Due = true, claim, now.Add(hookLease)
+			}
+			return nil
+		})
+		if err == nil && mine {
+			claimed = f
+		}
+		return err
+	})
+	return claimed, ignoreNotFound(err)
+}
+
+// callRound reads what is to be told and tells it; nil and no error if the authority has no webhook any more.
+func (s *Service) callRound(ctx context.Context, f *Feed) (*batch, error) {
+	reading, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	ca, err := s.Authority(reading, f.CA)
+	if err != nil || ca.Webhook == nil {
+		return nil, ignoreNotFound(err)
+	}
+	b, err := s.readBatch(reading, f)
+	if err != nil {
+		return nil, err
+	}
+	s.call(ctx, ca, b)
+	return b, nil
 }
 
 func ignoreNotFound(err error) error {

@@ -21,6 +21,8 @@ type faulty struct {
 	calls atomic.Int64
 	n     int64
 	after bool
+	// dies has every later call fail too, with what nobody tries again.
+	dies bool
 	// A listing scans every bucket: its scans in a row count as one call.
 	listing atomic.Bool
 }
@@ -29,41 +31,49 @@ func (f *faulty) fails(scan bool) bool {
 	if f.listing.Swap(scan) && scan {
 		return false
 	}
-	return f.calls.Add(1) == f.n
+	calls := f.calls.Add(1)
+	return calls == f.n || f.dies && calls > f.n
 }
 
 var errFault = fmt.Errorf("planned fault: %w", proofing.ErrUnavailable)
 
+func (f *faulty) fault() error {
+	if f.dies {
+		return errors.New("planned death")
+	}
+	return errFault
+}
+
 func (f *faulty) Get(ctx context.Context, bucket, name string) (store.Item, error) {
 	if f.fails(false) {
-		return store.Item{}, errFault
+		return store.Item{}, f.fault()
 	}
 	return f.KV.Get(ctx, bucket, name)
 }
 
 func (f *faulty) Scan(ctx context.Context, bucket, prefix, after string, limit int) ([]store.Item, error) {
 	if f.fails(true) {
-		return nil, errFault
+		return nil, f.fault()
 	}
 	return f.KV.Scan(ctx, bucket, prefix, after, limit)
 }
 
 func (f *faulty) Apply(ctx context.Context, bucket string, ops []store.Op) error {
 	if f.fails(false) {
-		if f.after {
+		if f.after && f.calls.Load() == f.n {
 			_ = f.KV.Apply(ctx, bucket, ops)
 		}
-		return errFault
+		return f.fault()
 	}
 	return f.KV.Apply(ctx, bucket, ops)
 }
 
 func (f *faulty) Add(ctx context.Context, bucket, name string, delta int64, ttl time.Duration) (int64, time.Time, error) {
 	if f.fails(false) {
-		if f.after {
+		if f.after && f.calls.Load() == f.n {
 			_, _, _ = f.KV.Add(ctx, bucket, name, delta, ttl)
 		}
-		return 0, time.Time{}, errFault
+		return 0, time.Time{}, f.fault()
 	}
 	return f.KV.Add(ctx, bucket, name, delta, ttl)
 }

@@ -407,8 +407,34 @@ func TestTwoProcessesShareTheCallsAndKeepTheOrder(t *testing.T) {
 	}
 }
 
-// TestADeliveryMayDieAnywhere fails every call of the store in turn while a webhook is
-// told, and lets another process go on when the claim has run out.
+// TestAStoreThatIsAwayForAMomentHoldsUpNoWebhook fails every call of the store in turn while a
+// webhook is told.
+func TestAStoreThatIsAwayForAMomentHoldsUpNoWebhook(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for n := int64(1); ; n++ {
+			w := newWorld(t)
+			w.setHook()
+			want := w.openMany("key-", 3)
+			w.sequenceAll()
+			f := &faulty{KV: w.kv, after: after, n: n}
+			_, _ = w.process(f).DeliverOnce(t.Context())
+			w.pass(2 * time.Second) // and not until somebody is taken for dead
+			w.deliverAll()
+			if len(w.hook.taken) != want {
+				t.Errorf("call %d, after %v: %d events told, want %d, each once", n, after, len(w.hook.taken), want)
+			}
+			if checkOrder(t, w.hook.taken); t.Failed() {
+				t.FailNow()
+			}
+			if f.calls.Load() < n {
+				break
+			}
+		}
+	}
+}
+
+// TestADeliveryMayDieAnywhere ends a process at every call of the store in turn while a webhook is
+// told, and lets another go on when the claim has run out.
 func TestADeliveryMayDieAnywhere(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		failed := 0
@@ -417,7 +443,7 @@ func TestADeliveryMayDieAnywhere(t *testing.T) {
 			w.setHook()
 			want := w.openMany("key-", 3)
 			w.sequenceAll()
-			f := &faulty{KV: w.kv, after: after, n: n}
+			f := &faulty{KV: w.kv, after: after, n: n, dies: true}
 			dying := w.process(f)
 			_, _ = dying.DeliverOnce(t.Context())
 			reached := f.calls.Load() >= n
