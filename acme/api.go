@@ -77,7 +77,7 @@ func (a *api) refuse(typ, allow string) http.HandlerFunc {
 			p = newProblem(typ, "this URL serves "+allow)
 			p.set("Allow", allow)
 		}
-		a.send(w, r, nil, time.Now(), p.answer(), nil)
+		a.send(&call{Request: r, w: w}, time.Now(), p.answer(), nil)
 	}
 }
 
@@ -86,6 +86,7 @@ type call struct {
 	*http.Request
 	w    http.ResponseWriter
 	ca   *proofing.Authority
+	by   string // the kind of credential
 	body []byte // of a POST
 }
 
@@ -99,7 +100,7 @@ func (a *api) serve(h handler) http.Handler {
 		began := time.Now()
 		c := &call{Request: r, w: w}
 		ans, err := func() (out answer, err error) {
-			if c.ca, err = a.authenticate(r); err != nil {
+			if c.ca, c.by, err = a.authenticate(r); err != nil {
 				return out, err
 			}
 			if r.Method == http.MethodPost {
@@ -112,51 +113,29 @@ func (a *api) serve(h handler) http.Handler {
 		if err != nil {
 			ans = problemOf(err, a.Service.Now()).answer()
 		}
-		a.send(w, r, c.ca, began, ans, err)
+		a.send(c, began, ans, err)
 	})
-}
-
-// authenticate finds the authority whose bearer token (RFC 6750 2.1) the request
-// carries. Nothing else in a request says who calls.
-func (a *api) authenticate(r *http.Request) (*proofing.Authority, error) {
-	given := r.Header.Values("Authorization")
-	if len(given) != 1 {
-		p := newProblem(typeCredentialInvalid, "send one Authorization header with a bearer token")
-		p.set("WWW-Authenticate", `Bearer realm="countersign"`)
-		return nil, p
-	}
-	scheme, token, _ := strings.Cut(given[0], " ")
-	refused := newProblem(typeCredentialInvalid, "the bearer token is not valid")
-	refused.set("WWW-Authenticate", `Bearer realm="countersign", error="invalid_token"`)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > 512 {
-		return nil, refused
-	}
-	ca, err := a.Service.AuthorityByToken(r.Context(), proofing.Secret(token))
-	if isNotFound(err) {
-		return nil, refused
-	}
-	return ca, err
 }
 
 // send writes an answer, and the one line that the log has of the request: the
 // route's pattern and never its path, headers or body.
-func (a *api) send(w http.ResponseWriter, r *http.Request, ca *proofing.Authority, began time.Time, ans answer, cause error) {
+func (a *api) send(c *call, began time.Time, ans answer, cause error) {
 	level, attrs := slog.LevelInfo, []slog.Attr{
-		slog.String("route", r.Pattern), slog.Int("status", ans.status), slog.Float64("took_ms", float64(time.Since(began).Microseconds())/1000),
+		slog.String("route", c.Pattern), slog.Int("status", ans.status), slog.Float64("took_ms", float64(time.Since(began).Microseconds())/1000),
 	}
-	if ca != nil {
-		attrs = append(attrs, slog.String("ca", ca.Name))
+	if c.ca != nil {
+		attrs = append(attrs, slog.String("ca", c.ca.Name), slog.String("by", c.by))
 	}
 	if ans.problem != "" {
 		attrs = append(attrs, slog.String("problem", ans.problem))
 	}
-	if ans.status >= 500 && r.Context().Err() == nil { // a caller that has gone away is no fault
+	if ans.status >= 500 && c.Context().Err() == nil { // a caller that has gone away is no fault
 		level = slog.LevelError
 		if ans.status == http.StatusServiceUnavailable {
 			level = slog.LevelWarn
 		}
 		attrs = append(attrs, slog.Any("error", cause))
 	}
-	a.Log.LogAttrs(r.Context(), level, "request", attrs...)
-	ans.write(w)
+	a.Log.LogAttrs(c.Context(), level, "request", attrs...)
+	ans.write(c.w)
 }

@@ -184,7 +184,7 @@ func newWorld(t testing.TB) *world {
 	w.Service = &proofing.Service{
 		Cases: store.NewTable[proofing.Case](w.kv, r, "case"), People: store.NewTable[proofing.Person](w.kv, r, "person"),
 		Addresses: store.NewTable[proofing.Address](w.kv, r, "address"), Accounts: store.NewTable[proofing.Account](w.kv, r, "account"),
-		Authorities: store.NewTable[proofing.Authority](w.kv, r, "authority"), Registry: store.NewTable[proofing.RegistryEntry](w.kv, r, "registry"),
+		Authorities: store.NewTable[proofing.Authority](w.kv, r, "authority"), Pins: store.NewTable[proofing.Pin](w.kv, r, "pin"), Registry: store.NewTable[proofing.RegistryEntry](w.kv, r, "registry"),
 		Feeds: store.NewTable[proofing.Feed](w.kv, r, "feed"), Pages: store.NewTable[proofing.Page](w.kv, r, "page"), Leases: store.NewTable[proofing.Lease](w.kv, r, "lease"),
 		Limiter: store.NewLimiter(w.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: acme.NewSigner(w.keys), Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),

@@ -26,6 +26,8 @@ type Authority struct {
 	Tokens []AuthorityToken `json:"tokens"`
 	// Webhook is where it is told of changes; nil: it asks by itself.
 	Webhook *Webhook `json:"webhook,omitempty"`
+	// Certificates are the client certificates that are pinned to it.
+	Certificates []AuthorityCertificate `json:"certificates,omitempty"`
 	// Daily limits; 0 takes the service's default.
 	DailyMessages    int64     `json:"daily_messages,omitempty"`
 	DailySpendMicros int64     `json:"daily_spend_micros,omitempty"`
@@ -71,6 +73,11 @@ func TokenAuthority(token Secret) (name string, ok bool) {
 		return "", false
 	}
 	return parts[1], true
+}
+
+// HasToken says whether any of the authority's tokens is alive.
+func (a *Authority) HasToken() bool {
+	return slices.ContainsFunc(a.Tokens, func(t AuthorityToken) bool { return t.Revoked.IsZero() })
 }
 
 // Accepts says whether the token is one of the authority's living credentials,

@@ -231,7 +231,11 @@ func TestAStoreThatIsDownGrantsNothing(t *testing.T) {
 		"authorize": func() error { v, err := w.Authorize(ctx, w.ca, ask); _ = v.Allow; return err },
 		"statement": func() error { _, err := w.Statement(ctx, w.ca, c.ID); return err },
 		"work":      func() error { _, err := w.WorkOnce(ctx); return err },
-		"token":     func() error { _, err := w.AuthorityByToken(ctx, "csca.alpha.x.y"); return err },
+		"certificate": func() error {
+			_, err := w.AuthorityByCertificate(ctx, w.shown(proofing.PinOf(nil)))
+			return err
+		},
+		"token": func() error { _, err := w.AuthorityByToken(ctx, "csca.alpha.x.y"); return err },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, proofing.ErrUnavailable) {

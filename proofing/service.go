@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type Service struct {
 	Addresses   Table[Address]
 	Accounts    Table[Account]
 	Authorities Table[Authority]
+	Pins        Table[Pin]
 	Registry    Table[RegistryEntry]
 	Feeds       Table[Feed]
 	Pages       Table[Page]
@@ -34,6 +36,7 @@ type Service struct {
 	Lag func(time.Duration)
 
 	changes   hub
+	pins      sync.Map // names of authorities, by the pins that were good last
 	worker    worker
 	sequencer sequencer
 	process   string        // names this process among others; made by Start, as are the channels

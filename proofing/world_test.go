@@ -140,7 +140,7 @@ func (w *world) overRing(kv store.KV, ring *store.Ring) {
 	w.Service = &proofing.Service{
 		Cases: store.NewTable[proofing.Case](kv, ring, "case"), People: store.NewTable[proofing.Person](kv, ring, "person"),
 		Addresses: store.NewTable[proofing.Address](kv, ring, "address"), Accounts: store.NewTable[proofing.Account](kv, ring, "account"),
-		Authorities: store.NewTable[proofing.Authority](kv, ring, "authority"), Registry: store.NewTable[proofing.RegistryEntry](kv, ring, "registry"),
+		Authorities: store.NewTable[proofing.Authority](kv, ring, "authority"), Pins: store.NewTable[proofing.Pin](kv, ring, "pin"), Registry: store.NewTable[proofing.RegistryEntry](kv, ring, "registry"),
 		Feeds: store.NewTable[proofing.Feed](kv, ring, "feed"), Pages: store.NewTable[proofing.Page](kv, ring, "page"),
 		Leases: store.NewTable[proofing.Lease](kv, ring, "lease"), Caller: w.hook,
 		Limiter: store.NewLimiter(kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),

@@ -170,7 +170,7 @@ func TestTokensComeAndGo(t *testing.T) {
 
 	third, _ := d.run(exitOK, "ca", "token", "example")
 	_, said = d.run(exitOK, "ca", "revoke", "example")
-	contains(t, said, "none of its tokens is accepted", "its cases and its registry stay", "cannot be undone")
+	contains(t, said, "none of its tokens and certificates is accepted", "its cases and its registry stay", "cannot be undone")
 	accepted(proofing.Secret(strings.TrimSpace(third)), false)
 	for _, args := range [][]string{{"ca", "token", "example"}, {"ca", "revoke", "example"}, {"registry", "add", "example", "dns", "a.example", "--email", "a@example.org"}} {
 		_, said = d.run(exitUsage, args...)

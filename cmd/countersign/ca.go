@@ -17,6 +17,7 @@ type caCommand struct {
 	Add    caAddCommand    `cmd:"" help:"Register a CA and print its bearer token, once."`
 	List   caListCommand   `cmd:"" help:"List the CAs."`
 	Token  caTokenCommand  `cmd:"" help:"Give a CA one more token, or revoke one."`
+	Cert   caCertCommand   `cmd:"" help:"Manage the client certificates of a CA."`
 	Revoke caRevokeCommand `cmd:"" help:"End a CA's access for good."`
 }
 
@@ -122,6 +123,7 @@ type caView struct {
 	CAAIdentities []string      `json:"caa_identities,omitempty"`
 	Profiles      []string      `json:"profiles"`
 	Tokens        []caTokenView `json:"tokens"`
+	Certificates  []caCertView  `json:"certificates,omitempty"`
 	DailyMessages int64         `json:"daily_messages,omitempty"`
 	DailySpend    string        `json:"daily_spend,omitempty"`
 }
@@ -136,7 +138,7 @@ func viewCA(ca *proofing.Authority) caView {
 	v := caView{
 		Name: ca.Name, Title: ca.Title, Created: ca.Created, Revoked: ca.Revoked, Directories: ca.Directories,
 		NewAccounts: ca.NewAccounts, CAAIdentities: ca.CAAIdentities, Profiles: ca.Profiles,
-		Tokens: []caTokenView{}, DailyMessages: ca.DailyMessages,
+		Tokens: []caTokenView{}, Certificates: viewCertificates(ca), DailyMessages: ca.DailyMessages,
 	}
 	if ca.DailySpendMicros > 0 {
 		v.DailySpend = Money(ca.DailySpendMicros).String()
@@ -157,11 +159,15 @@ func (v caView) row() []string {
 			tokens += " " + t.ID
 		}
 	}
+	certificates := ""
+	if n := len(v.Certificates); n > 0 {
+		certificates = strconv.Itoa(n)
+	}
 	budget := v.DailySpend
 	if v.DailyMessages > 0 {
 		budget = strings.TrimSpace(budget + " " + strconv.FormatInt(v.DailyMessages, 10) + " messages")
 	}
-	return []string{v.Name, v.Title, status, orDash(strings.TrimSpace(tokens)), strings.Join(v.Profiles, " "), orDash(budget), strings.Join(v.Directories, " ")}
+	return []string{v.Name, v.Title, status, orDash(strings.TrimSpace(tokens)), orDash(certificates), strings.Join(v.Profiles, " "), orDash(budget), strings.Join(v.Directories, " ")}
 }
 
 func (c *caListCommand) Run(g *globals) error {
@@ -175,7 +181,7 @@ func (c *caListCommand) Run(g *globals) error {
 		for _, ca := range all {
 			views = append(views, viewCA(ca))
 		}
-		return list(g, c.JSON, views, []string{"NAME", "TITLE", "STATUS", "TOKENS", "PROFILES", "OWN BUDGET", "DIRECTORIES"}, caView.row)
+		return list(g, c.JSON, views, []string{"NAME", "TITLE", "STATUS", "TOKENS", "CERTIFICATES", "PROFILES", "OWN BUDGET", "DIRECTORIES"}, caView.row)
 	})
 }
 
@@ -207,7 +213,7 @@ func (c *caTokenCommand) Run(g *globals) error {
 
 func (c *caTokenCommand) revoke(a *admin) error {
 	left := 0
-	_, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
+	after, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
 		found := false
 		left = 0
 		for i := range ca.Tokens {
@@ -231,7 +237,7 @@ func (c *caTokenCommand) revoke(a *admin) error {
 		return noSuchCA(err, c.Name)
 	}
 	a.say("revoked the token %s of %s; tokens left: %d", c.Revoke, c.Name, left)
-	if left == 0 {
+	if left == 0 && len(after.Certificates) == 0 {
 		a.say("%s cannot call any more until `countersign ca token %s` gives it one", c.Name, c.Name)
 	}
 	return nil
@@ -255,7 +261,7 @@ func (c *caRevokeCommand) Run(g *globals) error {
 		if err != nil {
 			return noSuchCA(err, c.Name)
 		}
-		a.say("revoked the CA %s: none of its tokens is accepted from now on, and no message is sent for it", c.Name)
+		a.say("revoked the CA %s: none of its tokens and certificates is accepted from now on, and no message is sent for it", c.Name)
 		a.say("its cases and its registry stay, for the record; what it was told before, it knows. This cannot be undone")
 		return nil
 	})

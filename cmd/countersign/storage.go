@@ -111,6 +111,7 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		Addresses:   store.NewTable[proofing.Address](s.kv, s.ring, "address"),
 		Accounts:    store.NewTable[proofing.Account](s.kv, s.ring, "account"),
 		Authorities: store.NewTable[proofing.Authority](s.kv, s.ring, "authority"),
+		Pins:        store.NewTable[proofing.Pin](s.kv, s.ring, "pin"),
 		Registry:    store.NewTable[proofing.RegistryEntry](s.kv, s.ring, "registry"),
 		Feeds:       store.NewTable[proofing.Feed](s.kv, s.ring, "feed"),
 		Pages:       store.NewTable[proofing.Page](s.kv, s.ring, "page"),
