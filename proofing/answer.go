@@ -114,7 +114,9 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, attempt string, 
 	if _, _, err := s.Limiter.Add(context.WithoutCancel(ctx), counter, -failures, 0); err != nil {
 		s.Log.WarnContext(ctx, "failure counter not given back", "case", c.ID, "error", err)
 	}
-	return c, c.attempt(attempt), nil
+	passed := c.attempt(attempt)
+	s.answeredText(ctx, c, passed)
+	return c, passed, nil
 }
 
 // tooShort says whether the attempt's code was made for a number of the case's

@@ -36,7 +36,9 @@ type Attempt struct {
 	CodeAt   time.Time `json:"code_at"` // when the code in force was made
 	Expires  time.Time `json:"expires"` // of the code in force
 	NextSend time.Time `json:"next_send"`
-	Delivery Delivery  `json:"delivery"`
+	// Texts is when each of its text messages was counted as unanswered.
+	Texts    []time.Time `json:"texts,omitempty"`
+	Delivery Delivery    `json:"delivery"`
 }
 
 // Delivery is what is known of the message that carries the code in force.

@@ -71,8 +71,18 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 	if err := s.blocked(ctx, c, contact, known, bound); err != nil {
 		return nil, nil, err
 	}
+	on, err := s.held(ctx, c, contact, bound)
+	if err != nil {
+		return nil, nil, err
+	}
 	giveBack, err := s.spendSend(ctx, c, contact, v.Client)
 	if err != nil {
+		return nil, nil, err
+	}
+	uncount, counted, err := s.countText(ctx, c, contact, bound, on)
+	if err != nil {
+		uncount()
+		giveBack()
 		return nil, nil, err
 	}
 	fresh, begun := NewToken().Reveal()[:12], ""
@@ -101,10 +111,12 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 			a.take(opening, now)
 		}
 		s.enqueue(c, a, now)
+		a.Texts = append(a.Texts, counted...)
 		return nil
 	})
 	if err != nil {
 		if !errors.Is(err, ErrUnavailable) { // then nobody knows whether it was stored
+			uncount()
 			giveBack()
 		}
 		return nil, nil, fmt.Errorf("begin %s: %w", method, err)

@@ -1,6 +1,9 @@
 package proofing
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // WorkMessage works on the n-th message of a case, as a worker would.
 func (s *Service) WorkMessage(ctx context.Context, id string, n int) error {
@@ -19,3 +22,21 @@ func NewTenure(id string) *Tenure { return &tenure{id: id} }
 // Hold and Yield are how a process keeps a lease.
 func (s *Service) Hold(ctx context.Context, t *Tenure) (bool, error) { return s.hold(ctx, t) }
 func (s *Service) Yield(ctx context.Context, t *Tenure)              { s.yield(ctx, t) }
+
+// CountText and AnsweredText let a simulation send and answer more text messages than
+// whole cases could be opened for.
+func (s *Service) CountText(ctx context.Context, c *Case, to Contact) ([]time.Time, error) {
+	on, err := s.held(ctx, c, to, false)
+	if err != nil {
+		return nil, err
+	}
+	giveBack, counted, err := s.countText(ctx, c, to, false, on)
+	if err != nil {
+		giveBack()
+	}
+	return counted, err
+}
+
+func (s *Service) AnsweredText(ctx context.Context, c *Case, to Contact, counted []time.Time) {
+	s.answeredText(ctx, c, &Attempt{Contact: to, Texts: counted})
+}

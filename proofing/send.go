@@ -45,8 +45,9 @@ func (s *Service) claimMessage(ctx context.Context, id, message string) (claimed
 	defer cancel()
 	mark := NewToken().Reveal()[:12]
 	err = insist(ctx, func() error {
-		_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
-			claimed = nil
+		var lost []time.Time
+		c, err := s.update(ctx, id, func(c *Case, now time.Time) error {
+			claimed, lost = nil, nil
 			m := c.Outbox.message(message)
 			switch {
 			case m == nil:
@@ -63,6 +64,7 @@ func (s *Service) claimMessage(ctx context.Context, id, message string) (claimed
 				return nil
 			case !m.Expires.IsZero() && !now.Before(m.Expires):
 				c.delivered(m, Delivery{Status: "failed", Reason: "expired", At: now})
+				lost = c.lose(m)
 				c.Outbox.settle(message)
 				return nil
 			}
@@ -72,6 +74,9 @@ func (s *Service) claimMessage(ctx context.Context, id, message string) (claimed
 			claimed = new(*m)
 			return nil
 		})
+		if err == nil {
+			s.lostText(ctx, c, message, lost)
+		}
 		return err
 	})
 	return claimed, err
@@ -98,16 +103,21 @@ func (s *Service) keepOutcome(ctx context.Context, id string, claimed *Outgoing,
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return insist(ctx, func() error {
-		_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
+		var lost []time.Time // when the message was counted, if it certainly never went out
+		c, err := s.update(ctx, id, func(c *Case, now time.Time) error {
+			lost = nil
 			m := c.Outbox.message(claimed.ID)
 			if m == nil || m.State != MessageSending || m.Claim != claimed.Claim {
 				// An answer came before the receipt, this was stored before although its
 				// call failed, or we were taken for dead and the claim is another's.
 				return nil
 			}
-			c.settleSend(m, receipt, sendErr, now)
+			lost = c.settleSend(m, receipt, sendErr, now)
 			return nil
 		})
+		if err == nil {
+			s.lostText(ctx, c, claimed.ID, lost)
+		}
 		return err
 	})
 }
@@ -127,19 +137,20 @@ func (s *Service) send(ctx context.Context, m Message) (Receipt, *SendError) {
 	return Receipt{}, sendErr
 }
 
-// settleSend decides what becomes of a message after a try to send it.
-func (c *Case) settleSend(m *Outgoing, r Receipt, e *SendError, now time.Time) {
+// settleSend decides what becomes of a message after a try to send it. It returns when
+// the message was counted, if that is to be taken back.
+func (c *Case) settleSend(m *Outgoing, r Receipt, e *SendError, now time.Time) (lost []time.Time) {
 	if e == nil {
 		c.delivered(m, Delivery{Status: "accepted", At: now})
 		c.Outbox.settle(m.ID)
-		return
+		return nil
 	}
 	again := e.Outcome == NotSent || e.Outcome == Unknown && !m.Code()
 	due := now.Add(max(e.RetryAfter, backoff(m.Sends))).Truncate(time.Millisecond) // as the index has it
 	if again && (m.Expires.IsZero() || due.Before(m.Expires)) && !(m.Code() && m.Sends >= codeSends) {
 		m.State, m.Due = MessagePending, due
 		c.delivered(m, Delivery{Status: "waiting", Reason: e.Reason, At: now})
-		return
+		return nil
 	}
 	status := "failed"
 	if e.Outcome == Unknown {
@@ -149,7 +160,11 @@ func (c *Case) settleSend(m *Outgoing, r Receipt, e *SendError, now time.Time) {
 	if a := c.attempt(m.Attempt); a != nil && status == "failed" && a.messageID() == m.ID {
 		a.NextSend = now // the person did nothing wrong: no cool-down
 	}
+	if status == "failed" {
+		lost = c.lose(m)
+	}
 	c.Outbox.settle(m.ID)
+	return lost
 }
 
 // backoff is the wait before the next try to send: 1 s, 2 s, 4 s, … 5 min, with up to a

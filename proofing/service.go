@@ -23,6 +23,7 @@ type Service struct {
 	Feeds       Table[Feed]
 	Pages       Table[Page]
 	Leases      Table[Lease]
+	Brakes      Table[Brake] // may be nil where Policy.Brake is off
 	Limiter     Limiter
 	Methods     map[string]Method
 	Sender      Sender
@@ -34,10 +35,15 @@ type Service struct {
 	Log         *slog.Logger
 	// Lag is told how long each event waited from its change to its place in a feed. Nil: nobody asks.
 	Lag func(time.Duration)
+	// Watch, unless nil, hears of every text message that is "counted", "answered",
+	// "refused" or, by a brake that only reports, would be ("would_refuse"), and of every
+	// brake that is set ("braked", "would_brake"), with the country.
+	Watch func(what, country string)
 
 	changes   hub
 	pins      sync.Map // names of authorities, by the pins that were good last
 	worker    worker
+	rates     rates
 	sequencer sequencer
 	process   string        // names this process among others; made by Start, as are the channels
 	wake      chan struct{} // the worker's
@@ -57,6 +63,7 @@ type Policy struct {
 	Profiles      map[string]*Profile
 	Digest        string // of the policy part of the configuration
 	Limits        Limits
+	Brake         BrakePolicy
 	// Price is what one message to a country costs, in millionths of the
 	// budget's currency. Nil means that nothing costs anything.
 	Price func(Contact) int64

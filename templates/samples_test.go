@@ -69,6 +69,8 @@ func samples() map[string]Screen {
 	waiting, stuck, notice := work(nil), work(nil), work(&Panel{Method: "email"})
 	waiting.Waiting, stuck.Stuck = true, true
 	notice.Notice = &Problem{Family: "limit", Code: "client", Until: at.Add(time.Hour), Wait: time.Hour}
+	braked := work(&Panel{Method: "sms"})
+	braked.Notice = &Problem{Family: "limit", Code: "brake", Until: at.Add(time.Hour), Wait: time.Hour, Other: "email", OtherHref: "/c/ref?method=email"}
 	blocked := work(&Panel{Method: "email"})
 	blocked.Notice = &Problem{Family: "error", Code: "blocked"}
 	link := Link{Frame: frame, Request: request, Method: "email", Action: "/m/ref", Shown: "a•••@example.org", Expires: at.Add(time.Hour)}
@@ -101,6 +103,7 @@ func samples() map[string]Screen {
 		"foreign":   work(&Panel{Method: "sms", Again: &Again{Foreign: true, Attempt: "attempt", Shown: "+44 ••• •56", AAL: "1"}, Restricted: &Restricted{Clause: clause, Authenticates: true}}),
 		"again":     work(&Panel{Method: "sms", Again: &Again{Attempt: "attempt", Shown: "+44 ••• •56", AAL: "1"}, Restricted: &Restricted{Clause: clause, Authenticates: true, Alternatives: []string{"fido"}}}),
 		"blocked":   blocked,
+		"braked":    braked,
 		"claimed":   Claimed{frame, request},
 		"confirm":   mode("confirm"), "retype": retry, "passed": passed, "link-over": mode("over"),
 		"disown":      Disown{Frame: frame, Request: request, Action: "/n/ref", Bad: &Problem{Family: "input", Code: "sure"}},

@@ -38,6 +38,8 @@ type Problem struct {
 	Until  time.Time     // trying again makes sense then; zero: not by waiting
 	Wait   time.Duration // until then
 	Tries  int           // left for the code in force, after a wrong one
+	// Other is a method that would do as well, and OtherHref where to use it; empty: none.
+	Other, OtherHref string
 }
 
 // problemAt is a problem and the form field that describes itself by it.

@@ -70,6 +70,11 @@ func (s *Site) viewCase(r *http.Request, c *proofing.Case, wrong mistake, a answ
 		wanted = r.URL.Query().Get("method")
 	}
 	m := w.pick(c, wanted)
+	if p := a.problem; p != nil && p.Code == "brake" {
+		if other := w.instead(m); other != nil {
+			p.Other, p.OtherHref = other.Name(), s.methodLink(r, other.Name())
+		}
+	}
 	page.Waiting, page.Stuck = !c.Started, c.Started && m == nil
 	if c.Started && m != nil {
 		page.Panel = s.viewPanel(r, c, m, w)

@@ -87,6 +87,21 @@ func (w work) pick(c *proofing.Case, wanted string) proofing.Method {
 	return nil
 }
 
+// instead is another method that provides what m would have provided; nil for none.
+func (w work) instead(m proofing.Method) proofing.Method {
+	for _, missing := range w.missing {
+		if m == nil || !w.serves(m, missing) {
+			continue
+		}
+		for _, other := range w.methods {
+			if other.Name() != m.Name() && w.serves(other, missing) {
+				return other
+			}
+		}
+	}
+	return nil
+}
+
 // steps lists what is done and what is to do; now is the method at hand, nil for none.
 func (w work) steps(now proofing.Method, link func(method string) string) []templates.Step {
 	var steps []templates.Step

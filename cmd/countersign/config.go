@@ -214,6 +214,37 @@ type SMSConfig struct {
 	// currency of limits.ca_spend_day. What has no price would never meet that limit, so
 	// with a provider that costs money every country needs one.
 	Prices map[string]Money `yaml:"prices"`
+	Brake  BrakeConfig      `yaml:"brake"`
+}
+
+// BrakeConfig holds text messages back where they go out and no right answer comes: most
+// likely somebody is paid for messages to numbers of their own. `countersign limits brake`
+// shows and lifts brakes. A number that its person has confirmed before is never refused.
+type BrakeConfig struct {
+	// Ranges is for ten thousand numbers that differ in their last four digits, for the
+	// cases of all CAs; Countries for all numbers of a country, for the cases of one CA. Each is
+	// enforce, report (it is judged, kept and logged, and nothing is refused) or off.
+	// Whoever asks for enough codes and answers none of them can bring a brake about, so
+	// let countries report until you know what is usual with you.
+	Ranges    proofing.BrakeMode `yaml:"ranges"`
+	Countries proofing.BrakeMode `yaml:"countries"`
+	// Window is the time over which messages are counted.
+	Window time.Duration `yaml:"window"`
+	// RangeUnanswered and CountryUnanswered are how many messages of a window may
+	// go unanswered, whatever the rate. A range's bound does nothing unless it is below
+	// limits.prefix_hour. A country with much traffic gets half of its usual
+	// window, if that is more.
+	RangeUnanswered   int64 `yaml:"range_unanswered"`
+	CountryUnanswered int64 `yaml:"country_unanswered"`
+	// Times is how many times as many as usual may go unanswered for each that is
+	// answered. What is usual is counted for each CA and country over the last four whole weeks.
+	Times int64 `yaml:"times"`
+	// AssumedPercent is how many messages of a hundred are taken to be answered until
+	// there are 200 messages to know it from.
+	AssumedPercent int64 `yaml:"assumed_percent"`
+	// Hold is how long a brake holds; one that follows within a week holds twice as
+	// long, up to eight times. It is at least the window.
+	Hold time.Duration `yaml:"hold"`
 }
 
 // WebhooksConfig is where the webhooks of CAs may be. `countersign webhook set` gives a CA one.
@@ -353,12 +384,16 @@ type RequireConfig struct {
 
 // defaultConfig is what holds where neither the file nor the environment speaks.
 func defaultConfig() Config {
-	l := proofing.DefaultLimits()
+	l, b := proofing.DefaultLimits(), proofing.DefaultBrake()
 	return Config{
 		Listeners: ListenersConfig{People: "127.0.0.1:8080", CAs: "127.0.0.1:8081", MaxConnections: 4096},
 		Store:     StoreConfig{Kind: storeSQLite, Path: "countersign.db", KeyRing: "countersign.keys", Redis: RedisConfig{Prefix: "cs"}},
 		Providers: ProvidersConfig{Email: providerSMTP, SMS: providerNone},
 		SMTP:      SMTPConfig{TLS: tlsStart},
+		SMS: SMSConfig{Brake: BrakeConfig{
+			Ranges: b.Ranges, Countries: b.Countries, Window: b.Window, RangeUnanswered: b.RangeUnanswered,
+			CountryUnanswered: b.CountryUnanswered, Times: b.Times, AssumedPercent: b.Assumed, Hold: b.Hold,
+		}},
 		Assurance: AssuranceConfig{Framework: proofing.R4},
 		Limits: LimitsConfig{
 			Cooldown: l.Cooldown, AddressHour: l.AddressHour, AddressDay: l.AddressDay, PrefixHour: l.PrefixHour,

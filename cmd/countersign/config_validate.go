@@ -307,6 +307,7 @@ func (c *Config) validateSMS(r *report) {
 			r.mistake(join("sms.prices", code), "must be a code of two capital letters (ISO 3166-1) or %q", defaultPrice)
 		}
 	}
+	c.validateBrake(r)
 	if c.Providers.SMS != providerTwilio {
 		return
 	}
@@ -314,6 +315,32 @@ func (c *Config) validateSMS(r *report) {
 		if c.price(code) == 0 {
 			r.mistake("sms.countries["+strconv.Itoa(i)+"]", "messages to %s have no price: add it to sms.prices, or a default, since a message without one would never meet limits.ca_spend_day", code)
 		}
+	}
+}
+
+func (c *Config) validateBrake(r *report) {
+	b := c.SMS.Brake
+	for _, m := range []struct {
+		path string
+		mode proofing.BrakeMode
+	}{{"sms.brake.ranges", b.Ranges}, {"sms.brake.countries", b.Countries}} {
+		oneOf(r, m.path, string(m.mode), string(proofing.BrakeEnforce), string(proofing.BrakeReport), string(proofing.BrakeOff))
+	}
+	for _, n := range []struct {
+		path               string
+		value, least, most int64
+	}{
+		{"sms.brake.range_unanswered", b.RangeUnanswered, 5, 1_000_000}, {"sms.brake.country_unanswered", b.CountryUnanswered, 20, 1_000_000},
+		{"sms.brake.times", b.Times, 2, 100}, {"sms.brake.assumed_percent", b.AssumedPercent, 20, 90},
+	} {
+		if (n.value < n.least || n.value > n.most) && !faulty(r, n.path) {
+			r.mistake(n.path, "must be %d to %d, not %d", n.least, n.most, n.value)
+		}
+	}
+	within(r, "sms.brake.window", b.Window, 15*time.Minute, day)
+	within(r, "sms.brake.hold", b.Hold, 15*time.Minute, 7*day)
+	if b.Hold < b.Window && !faulty(r, "sms.brake.hold") && !faulty(r, "sms.brake.window") {
+		r.mistake("sms.brake.hold", "must be at least sms.brake.window (%s), not %s: what led to a brake would bring it back at once", formatDuration(b.Window), formatDuration(b.Hold))
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 type limitsCommand struct {
 	Unblock unblockCommand `cmd:"" help:"Let an address be used again after too many wrong answers in a row."`
+	Brake   brakeCommand   `cmd:"" help:"Show and lift what holds text messages back that nobody answers."`
 }
 
 type unblockCommand struct {

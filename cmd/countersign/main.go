@@ -40,7 +40,7 @@ type commands struct {
 	Registry    registryCommand    `cmd:"" help:"Say who may have certificates for which identifiers."`
 	Case        caseCommand        `cmd:"" help:"Look at requests, restore a frozen one, revoke one."`
 	Address     addressCommand     `cmd:"" help:"Take an address from a person who has lost it."`
-	Limits      limitsCommand      `cmd:"" help:"Lift a block."`
+	Limits      limitsCommand      `cmd:"" help:"Lift a block, or a brake on text messages."`
 	Keys        keysCommand        `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
 	Backup      backupCommand      `cmd:"" help:"Copy the store to a new file, while it is in use."`
 	Restore     restoreCommand     `cmd:"" help:"Put a backup in place as the store."`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,7 @@ import (
 )
 
 // meters is what operators can watch. Labels take their values from closed lists
-// alone (routes, classes of status, channels, outcomes), so that nobody outside
+// alone (routes, classes of status, channels, outcomes, configured countries), so that nobody outside
 // can make them many.
 type meters struct {
 	registry *prometheus.Registry
@@ -25,6 +26,7 @@ type meters struct {
 	messages *prometheus.HistogramVec
 	webhooks *prometheus.HistogramVec
 	lag      prometheus.Histogram
+	texts    *prometheus.CounterVec
 }
 
 func newMeters() *meters {
@@ -38,6 +40,9 @@ func newMeters() *meters {
 			Name: "countersign_message_seconds", Help: "Time a provider took for a message, by channel and outcome: accepted, not_sent, refused or unknown.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"channel", "outcome"}),
+		texts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "countersign_sms_codes_total", Help: "Text messages with codes by country and event: counted before they went out, answered rightly, braked or would_brake (a brake was set), refused or would_refuse (by one).",
+		}, []string{"country", "event"}),
 	}
 	m.webhooks = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "countersign_webhook_seconds", Help: "Time a CA's webhook took for a call, by outcome: taken, not_sent, refused or unknown.",
@@ -47,7 +52,7 @@ func newMeters() *meters {
 		Name: "countersign_event_lag_seconds", Help: "Time from a change to its place in the CA's feed of events.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 120},
 	})
-	m.registry.MustRegister(m.requests, m.messages, m.webhooks, m.lag, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.messages, m.webhooks, m.lag, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -75,6 +80,17 @@ func routeOf(r *http.Request) string {
 		return "none"
 	}
 	return r.Pattern
+}
+
+// watchTexts counts what becomes of text messages, by the countries that are configured:
+// a number of any other has none.
+func (m *meters) watchTexts(countries []string) func(what, country string) {
+	return func(what, country string) {
+		if !slices.Contains(countries, country) { // it was, when the case was opened
+			country = "other"
+		}
+		m.texts.WithLabelValues(country, what).Inc()
+	}
 }
 
 // statusWriter remembers the status that was sent.

@@ -45,6 +45,7 @@ func (c *Config) policy() (proofing.Policy, error) {
 			CAMessagesDay: l.CAMessagesDay, CASpendDayMicros: int64(l.CASpendDay),
 			AttemptsPerCase: l.AttemptsPerCase, CodesPerAttempt: l.CodesPerAttempt, FailuresInRow: l.FailuresInRow,
 		},
+		Brake:          c.SMS.Brake.policy(),
 		FreezeLifetime: l.FreezeLifetime,
 		Price: func(to proofing.Contact) int64 {
 			if to.Channel != proofing.ChannelPhone {
@@ -59,6 +60,13 @@ func (c *Config) policy() (proofing.Policy, error) {
 	var err error
 	p.Digest, err = digest(p.OperatorFacts, p.Profiles)
 	return p, err
+}
+
+func (b BrakeConfig) policy() proofing.BrakePolicy {
+	return proofing.BrakePolicy{
+		Ranges: b.Ranges, Countries: b.Countries, Window: b.Window, RangeUnanswered: b.RangeUnanswered,
+		CountryUnanswered: b.CountryUnanswered, Times: b.Times, Assumed: b.AssumedPercent, Hold: b.Hold,
+	}
 }
 
 // price is what one text message to a country costs; 0 if nothing is known.

@@ -116,6 +116,7 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		Feeds:       store.NewTable[proofing.Feed](s.kv, s.ring, "feed"),
 		Pages:       store.NewTable[proofing.Page](s.kv, s.ring, "page"),
 		Leases:      store.NewTable[proofing.Lease](s.kv, s.ring, "lease"),
+		Brakes:      store.NewTable[proofing.Brake](s.kv, s.ring, "brake"),
 		Limiter:     store.NewLimiter(s.kv),
 		Methods:     challenges.Table(challenges.Config{Hasher: hasher, Countries: c.SMS.Countries}),
 		Hasher:      hasher,

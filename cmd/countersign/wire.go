@@ -80,6 +80,7 @@ func (a *app) build(home http.Handler) (err error) {
 	a.service.Caller = a.tracing.caller(measuredCaller{a.config.caller(), a.meters})
 	a.service.Signer = acme.NewSigner(a.keys())
 	a.service.Lag = func(lag time.Duration) { a.meters.lag.Observe(lag.Seconds()) }
+	a.service.Watch = a.meters.watchTexts(a.config.SMS.Countries)
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](traced.kv, a.storage.ring, "reply")
 	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil}
