@@ -20,8 +20,25 @@ var markName = recordName("ring", "mark")
 // it; every later one must open the mark, and hash to what it says. Without this a
 // wrong ring would be found out only by what it cannot read, after it had
 // sealed what the right one cannot. Whoever opens a store claims it before anything else;
-// the error wraps ErrForeignRing, and nothing has been written, if it is another's.
+// the error wraps ErrForeignRing, and nothing has been written, if it is another's. A store that was
+// moved, or is half a copy, is not claimed at all: see InPlace.
 func Claim(ctx context.Context, kv KV, ring *Ring) error {
+	if err := InPlace(ctx, kv); err != nil {
+		return err
+	}
+	return claimRing(ctx, kv, ring)
+}
+
+// Owns finds a store that this ring has claimed, and writes nothing: the error wraps proofing.ErrNotFound
+// if nobody has, and ErrForeignRing if another has.
+func Owns(ctx context.Context, kv KV, ring *Ring) error {
+	if _, err := kv.Get(ctx, markBucket, markName); err != nil {
+		return err
+	}
+	return claimRing(ctx, kv, ring)
+}
+
+func claimRing(ctx context.Context, kv KV, ring *Ring) error {
 	hasher, err := ring.Hasher()
 	if err != nil {
 		return err

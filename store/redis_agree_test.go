@@ -12,24 +12,30 @@ import (
 	"github.com/countersign-id/countersign/store"
 )
 
-// TestBothBackEndsAgree makes the same random calls on both, and wants the same
-// answers. A failure names its seed, which alone decides the calls.
 func TestBothBackEndsAgree(t *testing.T) {
-	server := startRedis(t, durableArgs...)
-	seeds := []uint64{1, 2, 3, 4, 5, 6, 7, rand.Uint64(), rand.Uint64(), rand.Uint64()}
+	t.Parallel()
+	agree(t, startRedis(t, durableArgs...).options(), 1, 2, 3, 4, 5, 6, 7, rand.Uint64(), rand.Uint64(), rand.Uint64())
+}
+
+// agree makes the same random calls on both back ends, and wants the same
+// answers. A failure names its seed, which alone decides the calls.
+func agree(t *testing.T, o store.RedisOptions, seeds ...uint64) {
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
+			o := o
+			o.Prefix = fmt.Sprint("t", prefixes.Add(1))
 			p := pair{
 				T: t, Rand: rand.New(rand.NewPCG(seed, 0)),
-				kvs:  [2]store.KV{openNew(t), openRedis(t, server.options())},
+				kvs:  [2]store.KV{openNew(t), openRedis(t, o)},
 				seen: map[string][][2]uint64{},
 			}
 			for p.step = range 400 {
 				p.call()
 			}
-			if p.conflicts == 0 || p.changes == 0 || p.found == 0 {
-				t.Errorf("%d changes, %d conflicts, %d items found: the calls test nothing", p.changes, p.conflicts, p.found)
+			p.soon()
+			if p.conflicts == 0 || p.changes == 0 || p.found == 0 || p.counted == 0 {
+				t.Errorf("%d changes, %d conflicts, %d items and %d counters found: the calls test nothing", p.changes, p.conflicts, p.found, p.counted)
 			}
 		})
 	}
@@ -39,10 +45,11 @@ func TestBothBackEndsAgree(t *testing.T) {
 type pair struct {
 	*testing.T
 	*rand.Rand
-	kvs                       [2]store.KV
-	seen                      map[string][][2]uint64 // the versions of a name, as each back end gave them
-	step                      int
-	changes, conflicts, found int
+	kvs                [2]store.KV
+	seen               map[string][][2]uint64 // the versions of a name, as each back end gave them
+	step               int
+	changes, conflicts int
+	found, counted     int
 }
 
 // The names sort between one another, and some are the beginnings of others.
@@ -144,6 +151,9 @@ func (p *pair) add() {
 	if p.errs(what, errs) {
 		return
 	}
+	if totals[0] > 0 {
+		p.counted++
+	}
 	// The windows began a moment apart.
 	if totals[0] != totals[1] || expires[0].IsZero() != expires[1].IsZero() || expires[0].Sub(expires[1]).Abs() > time.Minute {
 		p.Fatalf("step %d: %s: SQLite %d until %v, Redis %d until %v", p.step, what, totals[0], expires[0], totals[1], expires[1])
@@ -187,4 +197,38 @@ func (p *pair) apply() {
 		return
 	}
 	p.changes++
+}
+
+// soon lets values and counters of a moment's life run out, and wants both back ends to
+// have them before and neither to have them after. What is put in their place is new to both.
+func (p *pair) soon() {
+	p.Helper()
+	const life = 1500 * time.Millisecond
+	expires := time.Now().Add(life)
+	for _, kv := range p.kvs {
+		if err := kv.Apply(p.Context(), "07", []store.Op{{Name: "soon", If: store.Any, Value: []byte("v"), Expires: expires}}); err != nil {
+			p.Fatal(err)
+		}
+		if total, _, err := kv.Add(p.Context(), "07", "soon", 5, life); err != nil || total != 5 {
+			p.Fatalf("a counter: %d, %v", total, err)
+		}
+	}
+	p.get("07", "soon")
+	if n := len(p.seen["07soon"]); n != 1 {
+		p.Fatalf("%d of the values that expire soon are there", n)
+	}
+	time.Sleep(life + 200*time.Millisecond)
+	p.get("07", "soon")
+	if n := len(p.seen["07soon"]); n != 1 {
+		p.Fatal("what has expired is still there")
+	}
+	for i, kv := range p.kvs {
+		if total, _, err := kv.Add(p.Context(), "07", "soon", 1, time.Hour); err != nil || total != 1 {
+			p.Fatalf("a counter after its window: %d, %v", total, err)
+		}
+		stale := store.Op{Name: "soon", If: store.Match, Version: p.seen["07soon"][0][i], Value: []byte("w")}
+		if err := kv.Apply(p.Context(), "07", []store.Op{stale}); !errors.Is(err, store.ErrConflict) {
+			p.Fatalf("a change of what has expired: %v", err)
+		}
+	}
 }

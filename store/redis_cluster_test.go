@@ -38,6 +38,8 @@ func TestRedisClusterKeepsTheContract(t *testing.T) {
 			return openRedis(t, o)
 		})
 	})
+	t.Run("it agrees with the embedded store", func(t *testing.T) { agree(t, o, 11, 12, 13) })
+	t.Run("a store is moved there and back", func(t *testing.T) { thereAndBack(t, o, 11, 12) })
 	t.Run("a master whose settings forget is found", func(t *testing.T) {
 		client := nodes[2].client()
 		defer client.Close()

@@ -118,6 +118,23 @@ end
 return {sum, expires}
 `)
 
+// KEYS: counters. ARGV: for each its total and its expiry in ms (0: none).
+var setCountersScript = newScript(`
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+for i = 1, #KEYS do
+  local total, expires = ARGV[i * 2 - 1], ARGV[i * 2]
+  if expires == '0' then
+    redis.call('SET', KEYS[i], total .. ' 0')
+  elseif tonumber(expires) <= now then
+    redis.call('DEL', KEYS[i])
+  else
+    redis.call('SET', KEYS[i], total .. ' ' .. expires, 'PXAT', string.format('%.0f', tonumber(expires) - 1))
+  end
+end
+return 1
+`)
+
 // KEYS: n, x. ARGV: what precedes a name in a value's key, and the most names. It
 // forgets names whose values have expired and returns how many it looked at. It
 // stays a little behind the clock, so that Redis has surely let the values go.

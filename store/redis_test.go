@@ -217,7 +217,7 @@ func TestRedisForgetsTheNamesOfWhatExpired(t *testing.T) {
 }
 
 var granted = strings.Fields("on >s3cret ~cs:* +eval +evalsha +get +mget +set +del +exists +getrange +zadd +zrem" +
-	" +zrangebylex +zrangebyscore +time +wait +ping +config|get")
+	" +zrangebylex +zrangebyscore +time +wait +ping +info +scan +config|get")
 
 // TestRedisAsAnACLUser grants what decision 8 lists, and no more.
 func TestRedisAsAnACLUser(t *testing.T) {
@@ -249,5 +249,12 @@ func everything(t *testing.T, r *store.Redis) {
 	}
 	if _, _, err := r.Add(ctx, "07", "n", 1, time.Minute); err != nil {
 		t.Error(err)
+	}
+	if servers, err := r.Servers(ctx); err != nil || len(servers) < 1 || servers[0].Err != nil || !strings.HasPrefix(servers[0].Version, "Redis 7") && !strings.Contains(servers[0].Version, " 8") && !strings.HasPrefix(servers[0].Version, "Valkey") {
+		t.Errorf("%v, %v", servers, err)
+	}
+	seen := 0
+	if err := r.EachCounter(ctx, func(_ string, some []store.Counter) error { seen += len(some); return nil }); err != nil || seen == 0 {
+		t.Errorf("%d counters, %v", seen, err)
 	}
 }

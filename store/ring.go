@@ -108,6 +108,16 @@ func (r *Ring) Create(path string) error {
 	return nil
 }
 
+// Same says whether the other ring has the same keys.
+func (r *Ring) Same(other *Ring) bool {
+	other.mu.RLock()
+	keys := other.ringKeys
+	other.mu.RUnlock()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.ringKeys.same(keys)
+}
+
 // replace changes the file and then the ring: nothing is ever sealed under
 // a key that a crash could lose. A file that somebody else has changed since it
 // was read is left alone, or the keys that it gained would be lost. The caller

@@ -145,3 +145,26 @@ func leaveWAL(ctx context.Context, path string) (err error) {
 	}
 	return nil
 }
+
+// Unused returns an error that wraps ErrInUse if any process, this one too, has the store
+// in the file open. A file that is no store of ours is left as it is (ErrNotStore).
+func Unused(ctx context.Context, path string) error {
+	err := identify(ctx, path)
+	if err == nil {
+		err = leaveWAL(ctx, path)
+	}
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", path, err)
+	}
+	return nil
+}
+
+func identify(ctx context.Context, path string) (err error) {
+	db, err := openFile(path, "ro", time.Second)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = fileVersion(ctx, db, len(migrations))
+	return err
+}

@@ -177,7 +177,7 @@ func (w *writer) runAll(batch []*write) error {
 // writeTx is what a write can do, inside the open transaction. Its errors,
 // ErrConflict apart, condemn the transaction.
 type writeTx struct {
-	version, put, drop, total, setTotal *sql.Stmt
+	version, put, drop, total, setTotal, dropTotal *sql.Stmt
 }
 
 func (tx *writeTx) prepare(ctx context.Context, conn *sql.Conn) (err error) {
@@ -194,6 +194,7 @@ func (tx *writeTx) prepare(ctx context.Context, conn *sql.Conn) (err error) {
 			WHERE bucket = ? AND name = ? AND (expires IS NULL OR expires > ?)`},
 		{&tx.setTotal, `INSERT INTO counter (bucket, name, total, expires) VALUES (?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET total = excluded.total, expires = excluded.expires`},
+		{&tx.dropTotal, `DELETE FROM counter WHERE bucket = ? AND name = ?`},
 	} {
 		if *p.to, err = conn.PrepareContext(ctx, p.sql); err != nil {
 			return err
@@ -206,7 +207,7 @@ func (tx *writeTx) prepare(ctx context.Context, conn *sql.Conn) (err error) {
 // left open would keep the file open and locked.
 func (tx *writeTx) close() error {
 	var errs []error
-	for _, stmt := range []*sql.Stmt{tx.version, tx.put, tx.drop, tx.total, tx.setTotal} {
+	for _, stmt := range []*sql.Stmt{tx.version, tx.put, tx.drop, tx.total, tx.setTotal, tx.dropTotal} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}

@@ -70,7 +70,7 @@ type ListenersConfig struct {
 	// it is the origin, or, when that is this machine, the listener's address.
 	CAsOrigin string `yaml:"cas_origin"`
 	// Operators serves /healthz (the process lives), /readyz (it can serve: "starting",
-	// "stopping" and "store_down" are 503) and /metrics (Prometheus). It has no
+	// "stopping", "store_down" and "store_may_forget" are 503) and /metrics (Prometheus). It has no
 	// credentials: let only operators reach it. Nothing listens unless it is set.
 	Operators    string            `yaml:"operators"`
 	OperatorsTLS ListenerTLSConfig `yaml:"operators_tls"`

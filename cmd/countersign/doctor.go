@@ -47,7 +47,9 @@ func (doctorCommand) Run(g *globals) error {
 		fmt.Fprintf(g.stdout, "%s  %-13s %s\n", mark, u.part, u.detail)
 	}
 	tell(checkup{part: "config", detail: g.configFile})
-	tell(checkStore(ctx, c, g.now))
+	for _, u := range checkStore(ctx, c, g.now) {
+		tell(u)
+	}
 	for _, u := range checkProviders(ctx, c, g.now) {
 		tell(u)
 	}
@@ -62,43 +64,73 @@ func (doctorCommand) Run(g *globals) error {
 	return nil
 }
 
-// checkStore writes and reads a counter of its own, which expires at once.
-func checkStore(ctx context.Context, c *Config, now func() time.Time) checkup {
+// checkStore opens the store, and asks the servers behind it how they are set.
+func checkStore(ctx context.Context, c *Config, now func() time.Time) []checkup {
 	u := checkup{part: "store", detail: c.Store.place() + " opens, writes and reads; so does its key ring " + c.Store.KeyRing}
 	if c.Store.Kind == storeSQLite && notThere(c.Store.Path) {
 		u.err, u.warn = fmt.Errorf("%s is not there yet; `countersign ca add` or `countersign serve` makes it", c.Store.Path), true
-		return u
+		return []checkup{u}
 	}
 	s, err := openStore(ctx, c.Store, false, now)
 	if errors.Is(err, errNothingStored) {
 		u.err, u.warn = fmt.Errorf("%s answers, and holds nothing yet; `countersign ca add` or `countersign serve` begins it", c.Store.place()), true
-		return u
+		return []checkup{u}
 	}
 	if err != nil {
 		u.err = err
-		return u
+		return []checkup{u}
 	}
 	defer s.Close()
-	if _, _, err := store.NewLimiter(s.kv).Add(ctx, "doctor", 1, time.Second); err != nil {
-		u.err = fmt.Errorf("write: %w", err)
-		return u
+	u.err = useStore(ctx, c, s, now)
+	if s.shared == nil {
+		return []checkup{u}
 	}
-	if shared, ok := s.kv.(*store.Redis); ok {
-		there, err := shared.Clock(ctx)
+	return append([]checkup{u}, checkServers(ctx, c.Store.Redis, s.shared)...)
+}
+
+// useStore writes and reads a counter of its own, which expires at once, and reads a record.
+func useStore(ctx context.Context, c *Config, s *storage, now func() time.Time) error {
+	if _, _, err := store.NewLimiter(s.kv).Add(ctx, "doctor", 1, time.Second); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	if s.shared != nil {
+		there, err := s.shared.Clock(ctx)
 		if err == nil {
 			err = checkClock(now(), there, "the store").err
 		}
 		if err != nil {
-			u.err = fmt.Errorf("its clock: %w", err)
-			return u
+			return fmt.Errorf("its clock: %w", err)
 		}
 	}
 	service, err := s.service(c, now, nil)
 	if err == nil {
 		_, _, err = service.Authorities.List(ctx, proofing.Query{Index: "all", Limit: 1})
 	}
-	u.err = err
-	return u
+	return err
+}
+
+// checkServers says of each master what it promises, beside what the configuration wants of it.
+func checkServers(ctx context.Context, c RedisConfig, shared *store.Redis) []checkup {
+	servers, err := shared.Servers(ctx)
+	if err != nil {
+		return []checkup{{part: "redis", err: err}}
+	}
+	var all []checkup
+	for _, s := range servers {
+		u := checkup{part: "redis", detail: s.String()}
+		switch {
+		case s.Err != nil: // it was opened, so less is accepted
+			u.err, u.warn = errors.New(s.String()), c.AcceptLessDurable
+		case s.Replicas < c.Replicas:
+			u.err = fmt.Errorf("%s has %d replicas, and store.redis.replicas wants %d to have each change: nothing can be written", s.Addr, s.Replicas, c.Replicas)
+		case s.Replicas > 0 && c.Replicas == 0:
+			u.err, u.warn = fmt.Errorf("%s has %d replicas, and store.redis.replicas is 0: what was acknowledged is lost if one takes over that has not got it", s.Addr, s.Replicas), true
+		case s.Replicas > 0 && s.MinReplicas == 0:
+			u.err, u.warn = fmt.Errorf("%s has %d replicas, and its min-replicas-to-write is 0: cut off from them it goes on acknowledging what will be lost", s.Addr, s.Replicas), true
+		}
+		all = append(all, u)
+	}
+	return all
 }
 
 // checkProviders asks every provider of messages as far as its authentication, and

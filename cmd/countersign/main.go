@@ -44,6 +44,7 @@ type commands struct {
 	Keys        keysCommand        `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
 	Backup      backupCommand      `cmd:"" help:"Copy the store to a new file, while it is in use."`
 	Restore     restoreCommand     `cmd:"" help:"Put a backup in place as the store."`
+	Store       storeCommand       `cmd:"" help:"Move the store between a file and Redis."`
 	Assess      assessCommand      `cmd:"" help:"Say what levels a JSON document of evidence earns."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }

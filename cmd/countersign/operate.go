@@ -64,6 +64,18 @@ func (m *meters) watchExpiry(c *shownCertificate) {
 	}, func() float64 { return float64(c.shown.Load().Leaf.NotAfter.Unix()) }))
 }
 
+// watchDurability shows whether the store keeps what it acknowledges.
+func (m *meters) watchDurability(why func() *string) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "countersign_store_durable", Help: "1 while every master of the store is set to keep what it acknowledges, as far as it was asked; else 0.",
+	}, func() float64 {
+		if w := why(); w != nil && *w != "" {
+			return 0
+		}
+		return 1
+	}))
+}
+
 // measure times the requests of a listener. The route is the pattern that served
 // it, which the muxes leave in the request; what none served is "none".
 func (m *meters) measure(listener string, next http.Handler) http.Handler {
@@ -184,6 +196,10 @@ func (a *app) operators() http.Handler {
 			if err := a.storeAnswers(r.Context()); err != nil {
 				a.log.WarnContext(r.Context(), "not ready", "error", err)
 				sayStatus(w, http.StatusServiceUnavailable, "store_down")
+				return
+			}
+			if a.mayForget() { // the log has said why
+				sayStatus(w, http.StatusServiceUnavailable, "store_may_forget")
 				return
 			}
 			sayStatus(w, http.StatusOK, "ready")

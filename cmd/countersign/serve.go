@@ -119,6 +119,7 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	background.Go(func() { a.service.Sequence(working) })
 	background.Go(func() { a.service.Deliver(working) })
 	background.Go(func() { a.watchRing(working) })
+	background.Go(func() { a.watchDurability(working, durabilityInterval) })
 	background.Go(func() { watchCertificates(working, certificateInterval, a.certificates) })
 	s := newServers(a.log, a.config.Listeners.MaxConnections)
 	for i, e := range endpoints {
@@ -130,6 +131,8 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	case <-ctx.Done():
 		a.log.Info("stopping")
 	case err = <-s.failed:
+	case err = <-a.storage.lost():
+		err = a.config.Store.unfit(err)
 	}
 	a.phase.Store(stopping)
 	a.tellSupervisor(sayStopping)

@@ -19,6 +19,10 @@ type storage struct {
 	kv   store.KV
 	ring *store.Ring
 	made bool // the store was not there before
+
+	// What a store has that several machines share; nil for a file.
+	shared *store.Redis
+	note   *note
 }
 
 // openStore opens the store that the configuration names. A server and any
@@ -50,13 +54,9 @@ func openStore(ctx context.Context, c StoreConfig, makeIt bool, now func() time.
 	return &storage{kv: kv, ring: ring, made: missing}, nil
 }
 
-// claim ties the store to its key ring, and refuses another's.
+// claim ties the store to its key ring, and refuses another's. It refuses a store that was moved, too.
 func claim(ctx context.Context, c StoreConfig, kv store.KV, ring *store.Ring) error {
-	err := store.Claim(ctx, kv, ring)
-	if errors.Is(err, store.ErrForeignRing) {
-		return usageError{fmt.Errorf("%s is not the key ring of the store %s: put the right copy there; nothing was written (%w)", c.KeyRing, c.place(), err)}
-	}
-	return err
+	return c.unfit(store.Claim(ctx, kv, ring))
 }
 
 // openRing loads the keys. New ones are made only for a new store: what is
@@ -92,7 +92,13 @@ func notThere(path string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
-func (s *storage) Close() error { return s.kv.Close() }
+// Close lets go of the store.
+func (s *storage) Close() error {
+	if s.note != nil {
+		s.note.leave()
+	}
+	return s.kv.Close()
+}
 
 // service makes the service over the store. Who serves people adds a Sender and
 // a Signer; the verbs of the commands need neither.

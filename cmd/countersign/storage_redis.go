@@ -53,10 +53,16 @@ func openRedis(ctx context.Context, c StoreConfig, makeIt bool, now func() time.
 	if err != nil {
 		return nil, err
 	}
-	if err := claim(ctx, c, kv, ring); err != nil {
+	presence, err := store.Enter(ctx, kv, processName())
+	if err != nil {
+		return nil, c.unfit(err)
+	}
+	note := keepNote(presence)
+	if err := claim(ctx, c, presence, ring); err != nil {
+		note.leave()
 		return nil, err
 	}
-	return &storage{kv: kv, ring: ring, made: empty}, nil
+	return &storage{kv: presence, ring: ring, made: empty, shared: kv, note: note}, nil
 }
 
 func (c RedisConfig) options() (store.RedisOptions, error) {

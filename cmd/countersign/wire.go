@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/countersign-id/countersign/acme"
@@ -39,6 +40,8 @@ type app struct {
 	phase      phase
 	supervisor supervisor
 	tracing    *tracing // nil unless it is configured
+	// forgets says why the store may forget what it acknowledges; "": it keeps it.
+	forgets atomic.Pointer[string]
 	// certificates are those that the listeners show.
 	certificates []*shownCertificate
 	bar          func(*http.Request) *templates.DemoBar // nil outside the demo

@@ -94,13 +94,17 @@ var callParts = []Part{
 }
 
 // everyMethod calls each method but Close and returns the errors.
-func everyMethod(ctx context.Context, kv store.KV) map[string]error {
+func everyMethod(ctx context.Context, t T, kv store.KV) map[string]error {
+	m := movable(t, kv)
+	_, countersErr := m.Counters(ctx, "07", []string{"n"})
 	_, getErr := kv.Get(ctx, "07", "a")
 	_, scanErr := kv.Scan(ctx, "07", "", "", 1)
 	_, _, addErr := kv.Add(ctx, "07", "n", 1, 0)
 	return map[string]error{
-		"get": getErr, "scan": scanErr, "add": addErr,
-		"apply": kv.Apply(ctx, "07", []store.Op{put("a", "2")}),
+		"get": getErr, "scan": scanErr, "add": addErr, "counters": countersErr,
+		"each counter": m.EachCounter(ctx, func(string, []store.Counter) error { return nil }),
+		"set counters": m.SetCounters(ctx, "07", []store.Counter{{Name: "n", Total: 9}}),
+		"apply":        kv.Apply(ctx, "07", []store.Op{put("a", "2")}),
 	}
 }
 
@@ -110,7 +114,7 @@ func checkContext(t T, kv store.KV) {
 	gone := errors.New("the caller has gone")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(gone)
-	for method, err := range everyMethod(ctx, kv) {
+	for method, err := range everyMethod(ctx, t, kv) {
 		if !errors.Is(err, proofing.ErrUnavailable) || !errors.Is(err, gone) {
 			t.Errorf("%s: got %v, want ErrUnavailable and the context's cause", method, err)
 		}
@@ -126,7 +130,7 @@ func checkClosed(t T, kv store.KV) {
 	if err := kv.Close(); err != nil {
 		t.Fatalf("close: %v", err)
 	}
-	for method, err := range everyMethod(t.Context(), kv) {
+	for method, err := range everyMethod(t.Context(), t, kv) {
 		if !errors.Is(err, proofing.ErrUnavailable) {
 			t.Errorf("%s: got %v, want ErrUnavailable", method, err)
 		}

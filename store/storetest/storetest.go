@@ -33,7 +33,7 @@ type Part struct {
 // Parts returns all of the contract that a back end can show without being opened again.
 func Parts() []Part {
 	var parts []Part
-	for _, some := range [][]Part{applyParts, scanParts, expiryParts, counterParts, callParts, tableParts} {
+	for _, some := range [][]Part{applyParts, scanParts, expiryParts, counterParts, moveParts, callParts, tableParts} {
 		parts = append(parts, some...)
 	}
 	return parts
