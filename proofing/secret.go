@@ -1,7 +1,6 @@
 package proofing
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 )
@@ -39,6 +38,3 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String()))
 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// MarshalJSON writes the text itself: see the type's comment.
-func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(string(s)) }

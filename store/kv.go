@@ -113,6 +113,7 @@ type Op struct {
 	Name    string
 	If      Condition
 	Version uint64 // for Match
+	New     uint64 // of what is put: at random, so that none comes twice; zero leaves that to the back end
 	Delete  bool
 	Value   []byte
 	Expires time.Time // zero: never
@@ -164,7 +165,9 @@ func checkOps(bucket string, ops []Op) error {
 			return fmt.Errorf("%w: a version without Match, or Match without one, for %q", ErrInvalid, op.Name)
 		case len(op.Value) > MaxValue:
 			return fmt.Errorf("%w: a value of %d bytes for %q", ErrInvalid, len(op.Value), op.Name)
-		case op.Delete && (len(op.Value) > 0 || !op.Expires.IsZero()):
+		case op.New > 1<<63-1:
+			return fmt.Errorf("%w: a version beyond 63 bits for %q", ErrInvalid, op.Name)
+		case op.Delete && (len(op.Value) > 0 || !op.Expires.IsZero() || op.New != 0):
 			return fmt.Errorf("%w: a deletion of %q with a value", ErrInvalid, op.Name)
 		}
 		seen[op.Name] = true

@@ -279,7 +279,7 @@ func redisOp(op Op) (condition string, value []byte, expires string) {
 		return condition, nil, ""
 	}
 	value = make([]byte, headLen, headLen+len(op.Value))
-	binary.BigEndian.PutUint64(value, uint64(newVersion()))
+	binary.BigEndian.PutUint64(value, op.newVersion())
 	if !op.Expires.IsZero() {
 		ms := op.Expires.UnixMilli()
 		binary.BigEndian.PutUint64(value[8:], uint64(ms))

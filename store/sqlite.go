@@ -243,6 +243,14 @@ func (s *SQLite) Add(ctx context.Context, bucket, name string, delta int64, ttl 
 // touches, and would have to outlive what it counts.
 func newVersion() int64 { return 1 + rand.Int64N(1<<63-1) }
 
+// newVersion is the version of what the operation puts.
+func (op Op) newVersion() uint64 {
+	if op.New != 0 {
+		return op.New
+	}
+	return uint64(newVersion())
+}
+
 func toMillis(t time.Time) sql.NullInt64 {
 	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
 }

@@ -240,7 +240,7 @@ func (tx *writeTx) change(bucket string, op Op, now int64) error {
 	if value == nil {
 		value = []byte{} // nil would be NULL
 	}
-	_, err := tx.put.Exec(bucket, []byte(op.Name), value, newVersion(), expires)
+	_, err := tx.put.Exec(bucket, []byte(op.Name), value, int64(op.newVersion()), expires)
 	return err
 }
 

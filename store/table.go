@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"time"
 
@@ -18,14 +20,17 @@ type Table[T any, P interface {
 	*T
 	proofing.Record
 }] struct {
-	kv   KV
-	ring *Ring
-	kind string
+	kv     KV
+	ring   *Ring
+	kind   string
+	recent recent[T]
+	detach detacher
 }
 
 // NewTable returns the table of one kind of record. The kind is part of every name that the
 // table stores and of what is sealed; it is 1 to 32 of a-z, 0-9, "-" and "_", and
-// NewTable panics at anything else.
+// NewTable panics at anything else. So it does at a record that is not plain data: what JSON
+// cannot bring back as it was has no place in one.
 func NewTable[T any, P interface {
 	*T
 	proofing.Record
@@ -33,7 +38,11 @@ func NewTable[T any, P interface {
 	if !isWord(kind) {
 		panic(fmt.Sprintf("store: a table of kind %q", kind))
 	}
-	return &Table[T, P]{kv, ring, kind}
+	detach, err := detacherOf(reflect.TypeFor[T]())
+	if err != nil {
+		panic(fmt.Sprintf("store: a table of kind %q: %v", kind, err))
+	}
+	return &Table[T, P]{kv: kv, ring: ring, kind: kind, detach: detach}
 }
 
 // recordForm is the form of record that this program writes and the newest that it reads.
@@ -46,16 +55,18 @@ const recordForm = 0
 // stored is a record as it is sealed. It carries the names of its index entries,
 // so that they can be found again when the program's idea of them has changed:
 // the next update of the record then puts them right.
-type stored struct {
-	Form    int             `json:"f,omitempty"`
-	Entries []string        `json:"e,omitempty"`
-	Record  json.RawMessage `json:"r"`
+type stored[T any] struct {
+	Form    int      `json:"f,omitempty"`
+	Entries []string `json:"e,omitempty"`
+	Record  *T       `json:"r"`
 }
 
-// loaded is a record as it was read.
+// loaded is a record as it was read. Nothing in it but its value may be changed.
 type loaded[T any] struct {
-	stored
 	value   *T
+	entries []string
+	sealed  []byte // as the store has it
+	plain   []byte // and opened
 	version uint64
 	expires time.Time
 }
@@ -66,7 +77,8 @@ func (t *Table[T, P]) Create(ctx context.Context, id string, v *T) error {
 	if !ok {
 		return fmt.Errorf("%w: %q is not an id", ErrInvalid, id)
 	}
-	ops, err := t.change(bucket, recordName(t.kind, id), id, nil, v)
+	name := recordName(t.kind, id)
+	ops, after, err := t.change(bucket, name, id, nil, v)
 	if err != nil {
 		return err
 	}
@@ -74,6 +86,9 @@ func (t *Table[T, P]) Create(ctx context.Context, id string, v *T) error {
 	if errors.Is(err, ErrConflict) {
 		// Only the id and unique values carry a condition.
 		return fmt.Errorf("store: create %s: %w", t.kind, proofing.ErrExists)
+	}
+	if err == nil {
+		t.remember(name, after)
 	}
 	return err
 }
@@ -92,31 +107,53 @@ func (t *Table[T, P]) Get(ctx context.Context, id string) (*T, error) {
 }
 
 // Update implements proofing.Table. An edit that changes nothing writes nothing.
+//
+// It is first tried on the record as this process last saw it: the comparison of versions shows whether it is
+// still that one, and mostly it is, which saves reading it again. Whatever comes of that but a change
+// that was made, an error of the edit too, may be for want of news, and the record is read.
 func (t *Table[T, P]) Update(ctx context.Context, id string, edit func(*T) error) (*T, error) {
 	bucket, name, err := t.place(id)
 	if err != nil {
 		return nil, err
 	}
 	var after *T
+	try := func(before *loaded[T], again bool) (made bool, err error) {
+		if err := edit(before.value); err != nil {
+			return false, err
+		}
+		after = before.value
+		ops, changed, err := t.change(bucket, name, id, before, after)
+		if err != nil || len(ops) == 0 {
+			return false, err
+		}
+		if again { // look for the cause before trying in vain
+			if err := t.claimable(ctx, bucket, ops); err != nil {
+				return false, err
+			}
+		}
+		if err := t.kv.Apply(ctx, bucket, ops); err != nil {
+			t.recent.forget(name)
+			return false, err
+		}
+		t.remember(name, changed)
+		return true, nil
+	}
+	if known := t.recent.get(name); known != nil {
+		made, err := try(t.copyOf(known), false)
+		if made {
+			return after, nil
+		}
+		if errors.Is(err, proofing.ErrUnavailable) {
+			return nil, err // it may have been made
+		}
+	}
 	err = t.retry(ctx, func(again bool) error {
 		before, err := t.load(ctx, bucket, name)
 		if err != nil {
 			return err
 		}
-		if err := edit(before.value); err != nil {
-			return err
-		}
-		after = before.value
-		ops, err := t.change(bucket, name, id, before, after)
-		if err != nil || len(ops) == 0 {
-			return err
-		}
-		if again { // look for the cause before trying in vain
-			if err := t.claimable(ctx, bucket, ops); err != nil {
-				return err
-			}
-		}
-		return t.kv.Apply(ctx, bucket, ops)
+		_, err = try(before, again)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -136,9 +173,10 @@ func (t *Table[T, P]) Delete(ctx context.Context, id string) error {
 			return err
 		}
 		ops := []Op{{Name: name, If: Match, Version: l.version, Delete: true}}
-		for _, entry := range l.Entries {
+		for _, entry := range l.entries {
 			ops = append(ops, Op{Name: entry, If: Any, Delete: true})
 		}
+		t.recent.forget(name)
 		return t.kv.Apply(ctx, bucket, ops)
 	})
 }
@@ -170,7 +208,7 @@ func (t *Table[T, P]) listed(ctx context.Context, bucket, entry, id string) (*T,
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(l.Entries, entry) {
+	if !slices.Contains(l.entries, entry) {
 		return nil, fmt.Errorf("store: find %s: %w", t.kind, proofing.ErrNotFound)
 	}
 	return l.value, nil
@@ -189,48 +227,63 @@ func (t *Table[T, P]) load(ctx context.Context, bucket, name string) (*loaded[T]
 	if err != nil {
 		return nil, err
 	}
+	if known := t.recent.get(name); known != nil && known.version == item.Version && bytes.Equal(known.sealed, item.Value) {
+		return t.copyOf(known), nil
+	}
 	plain, err := t.ring.open(bucket, name, item.Value)
 	if err != nil {
 		return nil, err
 	}
-	l := &loaded[T]{value: new(T), version: item.Version, expires: item.Expires}
-	if err := json.Unmarshal(plain, &l.stored); err != nil {
+	var s stored[T]
+	err = json.Unmarshal(plain, &s)
+	if s.Form > recordForm { // who asks again may meet a process that knows it
+		return nil, unavailable("read "+t.kind, fmt.Errorf("written by a newer version of countersign (form %d, this one knows %d): run no older version beside it", s.Form, recordForm))
+	}
+	if err == nil && s.Record == nil {
+		err = errors.New("there is no record in it")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("store: read %s: %w", t.kind, err)
 	}
-	if l.Form > recordForm { // who asks again may meet a process that knows it
-		return nil, unavailable("read "+t.kind, fmt.Errorf("written by a newer version of countersign (form %d, this one knows %d): run no older version beside it", l.Form, recordForm))
-	}
-	if err := json.Unmarshal(l.Record, l.value); err != nil {
-		return nil, fmt.Errorf("store: read %s: %w", t.kind, err)
-	}
+	l := &loaded[T]{value: s.Record, entries: s.Entries, sealed: item.Value, plain: plain, version: item.Version, expires: item.Expires}
+	t.remember(name, l)
 	return l, nil
 }
 
-// change lists the operations that put v where before was (nil: nothing); none
-// if nothing changes.
-func (t *Table[T, P]) change(bucket, name, id string, before *loaded[T], v *T) ([]Op, error) {
+// remember keeps a copy of what is stored under a name now.
+func (t *Table[T, P]) remember(name string, l *loaded[T]) { t.recent.put(name, t.copyOf(l)) }
+
+// copyOf is a record whose value may be changed.
+func (t *Table[T, P]) copyOf(l *loaded[T]) *loaded[T] {
+	c, v := *l, *l.value
+	if t.detach != nil {
+		t.detach(reflect.ValueOf(&v).Elem())
+	}
+	c.value = &v
+	return &c
+}
+
+// change lists the operations that put v where before was (nil: nothing), and what is stored
+// then; none if nothing changes.
+func (t *Table[T, P]) change(bucket, name, id string, before *loaded[T], v *T) ([]Op, *loaded[T], error) {
 	entries, err := entriesOf(t.kind, id, P(v).Indexes())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	record, err := json.Marshal(v)
+	plain, err := json.Marshal(stored[T]{recordForm, entries, v})
 	if err != nil {
-		return nil, fmt.Errorf("store: write %s: %w", t.kind, err)
+		return nil, nil, fmt.Errorf("store: write %s: %w", t.kind, err)
 	}
-	put := Op{Name: name, If: Absent, Expires: P(v).ExpiresAt()}
+	put := Op{Name: name, If: Absent, New: uint64(newVersion()), Expires: P(v).ExpiresAt()}
 	var old []string
 	moved := false // the expiry is, and every entry's with it
 	if before != nil {
-		old = before.Entries
+		old = before.entries
 		moved = toMillis(before.expires) != toMillis(put.Expires)
-		if !moved && slices.Equal(old, entries) && string(before.Record) == string(record) {
-			return nil, nil
+		if !moved && bytes.Equal(before.plain, plain) {
+			return nil, nil, nil
 		}
 		put.If, put.Version = Match, before.version
-	}
-	plain, err := json.Marshal(stored{recordForm, entries, record})
-	if err != nil {
-		return nil, fmt.Errorf("store: write %s: %w", t.kind, err)
 	}
 	put.Value = t.ring.seal(bucket, name, plain)
 	ops := []Op{put}
@@ -245,7 +298,7 @@ func (t *Table[T, P]) change(bucket, name, id string, before *loaded[T], v *T) (
 			ops = append(ops, Op{Name: entry, If: Any, Delete: true})
 		}
 	}
-	return ops, nil
+	return ops, &loaded[T]{value: v, entries: entries, sealed: put.Value, plain: plain, version: put.New, expires: put.Expires}, nil
 }
 
 // claimable returns proofing.ErrExists if another record holds a unique value that the

@@ -1,0 +1,68 @@
+package store
+
+import "sync"
+
+// recent remembers the records that this process has last read or written, opened and decoded. A
+// record is read again from the store all the same, and what is remembered
+// counts only if it is what is there, byte for byte: what is saved is opening and decoding it,
+// and, for a change, the reading itself (Table.Update).
+//
+// It is two maps: when the young one is full, it becomes the old one, and what
+// of that nobody has asked for since is forgotten.
+type recent[T any] struct {
+	mu         sync.Mutex
+	young, old map[string]*loaded[T]
+	size       int // bytes in young
+}
+
+// The most that a generation holds, in bytes as stored and in records. Opened and decoded they take about
+// twice as much again.
+const (
+	recentBytes = 8 << 20
+	recentMost  = 8192
+)
+
+// get returns what is remembered; it must not be changed.
+func (r *recent[T]) get(name string) *loaded[T] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.young[name]; l != nil {
+		return l
+	}
+	l := r.old[name]
+	if l != nil {
+		r.add(name, l)
+	}
+	return l
+}
+
+func (r *recent[T]) put(name string, l *loaded[T]) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.add(name, l)
+}
+
+func (r *recent[T]) add(name string, l *loaded[T]) {
+	if r.young == nil {
+		r.young = map[string]*loaded[T]{}
+	}
+	if was := r.young[name]; was != nil {
+		r.size -= len(was.sealed)
+	}
+	r.young[name] = l
+	r.size += len(l.sealed)
+	if r.size > recentBytes || len(r.young) > recentMost {
+		r.old, r.young, r.size = r.young, nil, 0
+	}
+}
+
+// forget drops what may not be what is stored.
+func (r *recent[T]) forget(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if was := r.young[name]; was != nil {
+		r.size -= len(was.sealed)
+		delete(r.young, name)
+	}
+	delete(r.old, name)
+}
