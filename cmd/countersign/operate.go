@@ -26,6 +26,7 @@ type meters struct {
 	messages *prometheus.HistogramVec
 	webhooks *prometheus.HistogramVec
 	lag      prometheus.Histogram
+	durable  prometheus.Gauge
 	texts    *prometheus.CounterVec
 }
 
@@ -52,7 +53,11 @@ func newMeters() *meters {
 		Name: "countersign_event_lag_seconds", Help: "Time from a change to its place in the CA's feed of events.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 120},
 	})
-	m.registry.MustRegister(m.requests, m.messages, m.webhooks, m.lag, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.durable = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "countersign_store_durable", Help: "1 while every master of the store is set to keep what it acknowledges, as far as it was asked; else 0. A file always is.",
+	})
+	m.durable.Set(1)
+	m.registry.MustRegister(m.requests, m.messages, m.webhooks, m.lag, m.durable, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -62,18 +67,6 @@ func (m *meters) watchExpiry(c *shownCertificate) {
 		Name: "countersign_certificate_expiry_timestamp_seconds", Help: "When the certificate that a listener shows ends, in Unix time.",
 		ConstLabels: prometheus.Labels{"listener": c.listener},
 	}, func() float64 { return float64(c.shown.Load().Leaf.NotAfter.Unix()) }))
-}
-
-// watchDurability shows whether the store keeps what it acknowledges.
-func (m *meters) watchDurability(why func() *string) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "countersign_store_durable", Help: "1 while every master of the store is set to keep what it acknowledges, as far as it was asked; else 0.",
-	}, func() float64 {
-		if w := why(); w != nil && *w != "" {
-			return 0
-		}
-		return 1
-	}))
 }
 
 // measure times the requests of a listener. The route is the pattern that served

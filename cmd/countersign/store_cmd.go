@@ -208,7 +208,7 @@ func (m *move) explain(err error) error {
 	case errors.Is(err, proofing.ErrNotFound):
 		return usagef("there is no store at %s", m.from.whole())
 	case errors.Is(err, proofing.ErrUnavailable):
-		return fmt.Errorf("%w: run this again, it goes on where it was; until then neither store is served", err)
+		return fmt.Errorf("%w: run this again: it goes on where it was, and a store that it has marked is not served until then", err)
 	}
 	return err
 }

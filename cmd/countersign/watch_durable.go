@@ -16,7 +16,6 @@ func (a *app) watchDurability(ctx context.Context, interval time.Duration) {
 	if a.storage.shared == nil {
 		return
 	}
-	a.meters.watchDurability(a.forgets.Load)
 	for tick := time.NewTicker(interval); ; {
 		a.checkDurability(ctx)
 		select {
@@ -39,6 +38,10 @@ func (a *app) checkDurability(ctx context.Context) {
 			why = s.String()
 			break
 		}
+	}
+	a.meters.durable.Set(1)
+	if why != "" {
+		a.meters.durable.Set(0)
 	}
 	before := a.forgets.Swap(&why)
 	switch {
