@@ -124,10 +124,10 @@ func cut(name string) string {
 	return strings.ToValidUTF8(name[:maxNameTold], "") + "…"
 }
 
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 // join adds a name to a JSON pointer (RFC 6901).
-func join(at, name string) string {
-	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(cut(name))
-}
+func join(at, name string) string { return at + "/" + pointerEscapes.Replace(cut(name)) }
 
 // fragment is a JSON pointer as a URI fragment (RFC 6901 6), which is how RFC 9457 3
 // points at the place of a mistake.

@@ -14,6 +14,17 @@ import (
 	"time"
 )
 
+// benchStores and benchOperations name the rows of the table in docs/performance.md.
+var benchStores = []struct{ name, fsync string }{{"redis", "always"}, {"embedded", ""}, {"redis-everysec", "everysec"}}
+
+var benchOperations = []struct {
+	name string
+	run  func(*bench, time.Duration) outcome
+}{{"echo", (*bench).echo}, {"open+begin", (*bench).openAndBegin}, {"status", (*bench).status}, {"answer", (*bench).answer}}
+
+// benchRow begins a row of that table.
+func benchRow(store, operation string) string { return "| " + store + " | " + operation + " | " }
+
 // BenchmarkService prints what docs/performance.md holds: how fast the program answers, as a
 // part of how fast the same program echoes JSON in the same seconds, with what
 // each operation costs in processor time. Run it by `make bench`.
@@ -21,7 +32,7 @@ import (
 // The server, its Redis and this generator share one machine; so do others, whose processor
 // time is measured too: a round with more of it than strangers may have is run again.
 func BenchmarkService(b *testing.B) {
-	for _, s := range []struct{ name, fsync string }{{"redis", "always"}, {"embedded", ""}, {"redis-everysec", "everysec"}} {
+	for _, s := range benchStores {
 		b.Run(s.name, func(b *testing.B) {
 			for range b.N {
 				benchService(b, s.name, s.fsync)
@@ -50,21 +61,17 @@ func benchService(b *testing.B, name, fsync string) {
 	rounds, lasts := int(benchSetting("BENCH_ROUNDS", 5)), time.Duration(benchSetting("BENCH_SECONDS", 2)*float64(time.Second))
 	strangers, callers := benchSetting("BENCH_FOREIGN", 0.15), int(benchSetting("BENCH_CALLERS", 256))
 	x := startBench(b, name, fsync, callers)
-	ops := []struct {
-		name string
-		run  func(time.Duration) outcome
-	}{{"echo", x.echo}, {"open+begin", x.openAndBegin}, {"status", x.status}, {"answer", x.answer}}
-	for _, op := range ops { // what is met first costs more
-		op.run(lasts / 4)
+	for _, op := range benchOperations { // what is met first costs more
+		op.run(x, lasts/4)
 		x.drain()
 	}
 	figures := map[string][]figure{}
 	for round := range rounds {
 		x.cases = nil
-		for _, op := range ops {
+		for _, op := range benchOperations {
 			before := x.usage()
 			profiled := x.profile(name+"-"+op.name, round, lasts)
-			o := op.run(lasts)
+			o := op.run(x, lasts)
 			f := figure{outcome: o, usage: x.usage().since(before)}
 			if o.bad+o.refused > 0 {
 				b.Errorf("%s: %d bad and %d refused: %s", op.name, o.bad, o.refused, o.first)
@@ -84,13 +91,16 @@ func benchService(b *testing.B, name, fsync string) {
 			figures[op.name] = append(figures[op.name], f)
 		}
 	}
-	for _, op := range ops {
-		var ratios, rates, app, redis []float64
+	for _, op := range benchOperations {
+		var ratios, rates, app, redis, foreign []float64
+		var late []time.Duration
 		for i, f := range figures[op.name] {
 			ratios = append(ratios, f.rate()/figures["echo"][i].rate())
 			rates, app, redis = append(rates, f.rate()), append(app, f.per(f.app)), append(redis, f.per(f.redis))
+			late, foreign = append(late, f.at(.99)), append(foreign, f.foreign/f.took.Seconds())
 		}
-		fmt.Printf("%-9s %-11s %.3f of the echo  %8.0f/s  app %6.1f us  redis %5.1f us\n", name, op.name, median(ratios), median(rates), median(app), median(redis))
+		fmt.Printf("%s%.3f | %.0f | %.0f | %.0f | %.1f | %.2f |\n", benchRow(name, op.name), median(ratios), median(rates), median(app), median(redis),
+			float64(median(late).Microseconds())/1000, median(foreign))
 		b.ReportMetric(median(ratios), op.name+"/echo")
 	}
 }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/store"
+)
+
+// trips counts the calls of a back end. Each is one round trip on Redis.
+type trips struct {
+	store.KV
+	reads, changes, counts atomic.Int64
+}
+
+func (k *trips) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+	k.reads.Add(1)
+	return k.KV.Get(ctx, bucket, name)
+}
+
+func (k *trips) Scan(ctx context.Context, bucket, prefix, after string, limit int) ([]store.Item, error) {
+	k.reads.Add(1)
+	return k.KV.Scan(ctx, bucket, prefix, after, limit)
+}
+
+func (k *trips) Apply(ctx context.Context, bucket string, ops []store.Op) error {
+	k.changes.Add(1)
+	return k.KV.Apply(ctx, bucket, ops)
+}
+
+func (k *trips) Add(ctx context.Context, bucket, name string, delta int64, ttl time.Duration) (int64, time.Time, error) {
+	k.counts.Add(1)
+	return k.KV.Add(ctx, bucket, name, delta, ttl)
+}
+
+// TestRoundTripsAreWhatThePageSays counts the calls of the store that each request makes before it is
+// answered, and holds docs/performance.md to them.
+func TestRoundTripsAreWhatThePageSays(t *testing.T) {
+	page, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(t)
+	token := d.addCA("bench")
+	c, _, err := loadConfig(d.config, nil, readSecrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := prepareApp(c, newLog(io.Discard, c.Log), time.Now)
+	if a.storage, err = openStore(t.Context(), c.Store, true, time.Now); err != nil {
+		t.Fatal(err)
+	}
+	kv := &trips{KV: a.storage.kv}
+	a.storage.kv = kv
+	if err := a.build(nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.close() })
+	post := &postbox{}
+	a.service.Sender = post
+	people, cas := a.people(), a.authorities()
+	ask := func(flow string, h http.Handler, r *http.Request, want int) string {
+		t.Helper()
+		kv.reads.Store(0)
+		kv.changes.Store(0)
+		kv.counts.Store(0)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Fatalf("%s: %d %s", flow, w.Code, w.Body)
+		}
+		row := fmt.Sprintf("| %s | %d | %d | %d |", flow, kv.reads.Load(), kv.changes.Load(), kv.counts.Load())
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/performance.md lacks the row\n%s", row)
+		}
+		return w.Body.String()
+	}
+	call := func(method, path, body string) *http.Request {
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/json")
+		return r
+	}
+	x, err := opened([]byte(ask("open", cas, call("POST", "/v1/preauthorizations", openBody(1)), http.StatusCreated)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask("status", cas, call("GET", "/v1/preauthorizations/"+x.id, ""), http.StatusOK)
+	form := func(verb, body string) *http.Request {
+		r := httptest.NewRequest("POST", c.Origin+"/c/"+x.ref+verb, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.AddCookie(&http.Cookie{Name: "countersign", Value: x.cookie})
+		return r
+	}
+	ask("begin", people, form("/begin", "method=email&address="), http.StatusSeeOther)
+	if _, err := a.service.WorkOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	post.ServeHTTP(w, nil)
+	f := strings.Fields(w.Body.String())
+	if len(f) != 3 {
+		t.Fatalf("codes: %q", w.Body)
+	}
+	ask("answer", people, form("/answer", "attempt="+f[1]+"&code="+f[2]), http.StatusSeeOther)
+}
+
+func TestThePageHasTheRowsThatTheBenchPrints(t *testing.T) {
+	page, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, s := range benchStores {
+		for _, op := range benchOperations {
+			if rows++; !strings.Contains(string(page), "\n"+benchRow(s.name, op.name)) {
+				t.Errorf("docs/performance.md has no row for %s on %s", op.name, s.name)
+			}
+		}
+	}
+	_, table, _ := strings.Cut(string(page), "| store | operation |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	if n := strings.Count(table, "\n| ") - 1; n != rows {
+		t.Errorf("the table has %d rows and the bench prints %d", n, rows)
+	}
+}
