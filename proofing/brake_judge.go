@@ -193,7 +193,7 @@ func (r *rates) put(key string, u usual, now time.Time) {
 // weeks. This week is no part of it, so that what is going on does not excuse itself.
 func (s *Service) usual(ctx context.Context, ca, country string) (usual, error) {
 	key, now := ca+"."+country, s.now()
-	if u, ok := s.rates.get(key, now); ok {
+	if u, ok := s.local().rates.get(key, now); ok {
 		return u, nil
 	}
 	var looks []spend
@@ -212,7 +212,7 @@ func (s *Service) usual(ctx context.Context, ca, country string) (usual, error) 
 		sent, answered = sent+totals[i], answered+totals[i+1]
 	}
 	u := usualOf(sent, answered, int64(weeks*week/time.Hour), s.Policy.Brake.Assumed)
-	s.rates.put(key, u, now)
+	s.local().rates.put(key, u, now)
 	return u, nil
 }
 

@@ -26,17 +26,17 @@ func (s *Service) Deliver(ctx context.Context) {
 	slots := make(chan struct{}, feedSlots)
 	for ctx.Err() == nil {
 		err := s.eachDueFeed(ctx, func(f *Feed) {
-			if !s.worker.take(f.ID) {
+			if !s.local().worker.take(f.ID) {
 				return
 			}
 			select {
 			case slots <- struct{}{}:
 			default: // it stays due
-				s.worker.give(f.ID)
+				s.local().worker.give(f.ID)
 				return
 			}
 			hands.Go(func() {
-				defer func() { s.worker.give(f.ID); <-slots; s.rouseHooks() }()
+				defer func() { s.local().worker.give(f.ID); <-slots; s.rouseHooks() }()
 				s.deliverFeed(ctx, f.ID)
 			})
 		})
@@ -45,7 +45,7 @@ func (s *Service) Deliver(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-s.hooks:
+		case <-s.local().hooks:
 		case <-time.After(idleInterval):
 		}
 	}
@@ -275,7 +275,7 @@ func (s *Service) callOnce(ctx context.Context, ca *Authority, e Event) *SendErr
 // rouseHooks wakes this process's deliveries, if it has any.
 func (s *Service) rouseHooks() {
 	select {
-	case s.hooks <- struct{}{}:
+	case s.local().hooks <- struct{}{}:
 	default:
 	}
 }

@@ -118,24 +118,24 @@ func (s *Service) Events(ctx context.Context, ca *Authority, after string, limit
 	defer over.Stop()
 	topic := feedTopic(ca.Name)
 	for {
-		listed := s.changes.listen(topic)
+		listed := s.local().changes.listen(topic)
 		events, at, err = s.read(ctx, ca.Name, at, limit)
 		if err != nil || len(events) > 0 || wait <= 0 {
-			s.changes.drop(topic, listed)
+			s.local().changes.drop(topic, listed)
 			return events, at.Cursor(), err
 		}
 		select {
 		case <-listed:
 			continue
 		case <-time.After(pollInterval): // another process may have listed some
-		case <-s.stopping:
+		case <-s.local().stopping:
 			wait = 0
 		case <-over.C:
 			wait = 0
 		case <-ctx.Done():
 			wait = 0
 		}
-		s.changes.drop(topic, listed)
+		s.local().changes.drop(topic, listed)
 		if wait == 0 {
 			return nil, at.Cursor(), nil
 		}

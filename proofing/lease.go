@@ -48,15 +48,15 @@ func (s *Service) hold(ctx context.Context, t *tenure) (bool, error) {
 	if t.term != 0 && now.Sub(t.beaten) < beatInterval && !now.Before(t.beaten) {
 		return true, nil
 	}
-	l := &Lease{ID: t.id, Holder: s.process, Term: 1, Beat: 1}
+	l := &Lease{ID: t.id, Holder: s.local().id, Term: 1, Beat: 1}
 	err := s.Leases.Create(ctx, l.ID, l)
 	if errors.Is(err, ErrExists) {
 		l, err = s.Leases.Update(ctx, t.id, func(l *Lease) error {
 			switch {
-			case l.Holder == s.process && l.Term == t.term:
+			case l.Holder == s.local().id && l.Term == t.term:
 				l.Beat++
 			case l.Holder == "", t.seen == *l && now.Sub(t.since) >= leasePatience:
-				l.Holder, l.Term, l.Beat = s.process, l.Term+1, 1
+				l.Holder, l.Term, l.Beat = s.local().id, l.Term+1, 1
 			default:
 				if t.seen != *l {
 					t.seen, t.since = *l, now
@@ -83,7 +83,7 @@ func (s *Service) yield(ctx context.Context, t *tenure) {
 		return
 	}
 	_, err := s.Leases.Update(ctx, t.id, func(l *Lease) error {
-		if l.Holder == s.process && l.Term == t.term {
+		if l.Holder == s.local().id && l.Term == t.term {
 			l.Holder = ""
 		}
 		return nil

@@ -68,7 +68,7 @@ func (s *Service) AuthorityByCertificate(ctx context.Context, c ShownCertificate
 		return nil, ErrNotFound
 	}
 	// Where a pin led before saves a read. As with the name in a token, it proves nothing.
-	if name, ok := s.pins.Load(c.Pin); ok {
+	if name, ok := s.local().pins.Load(c.Pin); ok {
 		a, err := s.Authority(ctx, name.(string))
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, err
@@ -76,7 +76,7 @@ func (s *Service) AuthorityByCertificate(ctx context.Context, c ShownCertificate
 		if err == nil && a.HasPinned(c.Pin) {
 			return a, nil
 		}
-		s.pins.Delete(c.Pin)
+		s.local().pins.Delete(c.Pin)
 	}
 	name, err := s.PinnedTo(ctx, c.Pin)
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Service) AuthorityByCertificate(ctx context.Context, c ShownCertificate
 	if !a.HasPinned(c.Pin) {
 		return nil, ErrNotFound
 	}
-	s.pins.Store(c.Pin, name)
+	s.local().pins.Store(c.Pin, name)
 	return a, nil
 }
 

@@ -68,7 +68,7 @@ func (s *Service) Sequence(ctx context.Context) {
 				term, all = t.term, time.Time{}
 				clear(lines)
 			}
-			buckets := s.sequencer.take()
+			buckets := s.local().sequencer.take()
 			if time.Since(all) >= sequenceAll {
 				buckets, all = allBuckets(), time.Now()
 			}
@@ -93,7 +93,7 @@ func (s *Service) restUntilMarked(ctx context.Context, pause time.Duration) {
 	if pause < sequenceAll {
 		select {
 		case <-ctx.Done():
-		case <-s.marked:
+		case <-s.local().marked:
 		case <-time.After(sequenceAll - pause):
 		}
 	}
@@ -168,7 +168,7 @@ func (s *Service) extend(ctx context.Context, l *line, ca string, events []Event
 		if err != nil {
 			return fmt.Errorf("make page: %w", err)
 		}
-		s.changes.tell(feedTopic(ca))
+		s.local().changes.tell(feedTopic(ca))
 		if s.Lag != nil {
 			for _, e := range p.Events {
 				s.Lag(max(0, p.At.Sub(e.At)))
@@ -276,9 +276,9 @@ func (s *Service) feed(ctx context.Context, ca string) (*Feed, error) {
 
 // mark tells the sequencer that a bucket has something for it.
 func (s *Service) mark(bucket string) {
-	s.sequencer.mark(bucket)
+	s.local().sequencer.mark(bucket)
 	select {
-	case s.marked <- struct{}{}:
+	case s.local().marked <- struct{}{}:
 	default:
 	}
 }

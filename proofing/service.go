@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,17 +40,7 @@ type Service struct {
 	// brake that is set ("braked", "would_brake"), with the country.
 	Watch func(what, country string)
 
-	changes   hub
-	pins      sync.Map // names of authorities, by the pins that were good last
-	worker    worker
-	rates     rates
-	sequencer sequencer
-	process   string        // names this process among others; made by Start, as are the channels
-	wake      chan struct{} // the worker's
-	owing     chan debt     // what is handed to the worker
-	marked    chan struct{} // the sequencer's
-	hooks     chan struct{} // the deliveries'
-	stopping  chan struct{} // closed by Stop
+	process atomic.Pointer[process] // see local
 }
 
 // Policy is what the operator's configuration decides. It can ask for more
@@ -213,21 +203,21 @@ func (s *Service) Wait(ctx context.Context, ca *Authority, id string, most time.
 	first, err := s.Get(ctx, ca, id)
 	for err == nil {
 		// Listen before looking, so that no change falls between the two.
-		changed := s.changes.listen(id)
+		changed := s.local().changes.listen(id)
 		var c *Case
 		if c, err = s.Get(ctx, ca, id); err != nil || c.Status != CaseOpen && c.Status != CaseReview || c.Outward() != first.Outward() {
-			s.changes.drop(id, changed)
+			s.local().changes.drop(id, changed)
 			return c, err
 		}
 		select {
 		case <-changed:
 		case <-time.After(pollInterval): // another process may have changed it
-			s.changes.drop(id, changed)
-		case <-s.stopping:
-			s.changes.drop(id, changed)
+			s.local().changes.drop(id, changed)
+		case <-s.local().stopping:
+			s.local().changes.drop(id, changed)
 			return c, nil
 		case <-over.Done():
-			s.changes.drop(id, changed)
+			s.local().changes.drop(id, changed)
 			return c, nil
 		}
 	}
@@ -457,7 +447,7 @@ func (s *Service) retention(c *Case) time.Duration {
 
 // changed tells whoever works off a case, or waits for it, that it is stored anew.
 func (s *Service) changed(c *Case) {
-	s.changes.tell(c.ID)
+	s.local().changes.tell(c.ID)
 	s.rouse()
 	if len(c.Outbox.Events) > 0 {
 		s.mark(c.ID[:2])
@@ -467,7 +457,7 @@ func (s *Service) changed(c *Case) {
 // rouse wakes this process's worker, if it has one.
 func (s *Service) rouse() {
 	select {
-	case s.wake <- struct{}{}:
+	case s.local().wake <- struct{}{}:
 	default: // it is awake already
 	}
 }

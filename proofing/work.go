@@ -126,19 +126,6 @@ func (w *worker) missed() []string {
 	return buckets
 }
 
-// Start makes the service ready to be woken by its own changes. It is called
-// once, before any other method.
-func (s *Service) Start() {
-	s.process = NewToken().Reveal()
-	s.wake, s.marked, s.hooks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-	s.stopping = make(chan struct{})
-	s.owing = make(chan debt, laneLength)
-}
-
-// Stop lets everybody go who waits for a change, so that the program can end. It
-// is called once.
-func (s *Service) Stop() { close(s.stopping) }
-
 // Work works off what records owe the world: it sends messages, applies effects
 // and ends what has run out. When the context ends it takes up nothing more, and
 // returns when what it had in hand is done. Any number of processes may work at once.
@@ -146,7 +133,7 @@ func (s *Service) Stop() { close(s.stopping) }
 // What this process itself has made due is handed over as it is stored. What others have, what
 // has waited for its time, and what found no room is found by looking through the index.
 func (s *Service) Work(ctx context.Context) {
-	if s.wake == nil {
+	if s.local().wake == nil {
 		panic("proofing: Work before Start")
 	}
 	var hands sync.WaitGroup
@@ -157,10 +144,10 @@ func (s *Service) Work(ctx context.Context) {
 		var err error
 		select {
 		case <-ctx.Done():
-		case d := <-s.owing:
+		case d := <-s.local().owing:
 			s.takeUp(ctx, &hands, d, func() {})
-		case <-s.wake:
-			err = s.dispatch(ctx, &hands, s.worker.missed(), func() {})
+		case <-s.local().wake:
+			err = s.dispatch(ctx, &hands, s.local().worker.missed(), func() {})
 		case <-idle.C:
 			began := time.Now()
 			err = s.dispatch(ctx, &hands, allBuckets(), func() {})
@@ -249,9 +236,9 @@ func (s *Service) handOver(c *Case) {
 	}
 	d.fresh = true
 	select {
-	case s.owing <- d:
+	case s.local().owing <- d:
 	default: // there is no worker here, or it has no time
-		s.worker.miss(c.ID[:2])
+		s.local().worker.miss(c.ID[:2])
 	}
 }
 
@@ -268,21 +255,21 @@ func (s *Service) takeUp(ctx context.Context, hands *sync.WaitGroup, d debt, wor
 	}
 	put := func(id, lane string, slots int, job func() error) {
 		// A case that is in hand may have been read before this became due.
-		if !s.worker.takeOr(id, d.fresh) {
+		if !s.local().worker.takeOr(id, d.fresh) {
 			return
 		}
 		done := func() {
 			if ctx.Err() == nil { // else it stays due
 				tell(job())
 			}
-			if s.worker.give(id) {
-				s.worker.miss(d.id[:2])
+			if s.local().worker.give(id) {
+				s.local().worker.miss(d.id[:2])
 			}
 			s.rouse()
 		}
-		if !s.worker.do(hands, lane, slots, done) {
-			s.worker.give(id)
-			s.worker.miss(d.id[:2])
+		if !s.local().worker.do(hands, lane, slots, done) {
+			s.local().worker.give(id)
+			s.local().worker.miss(d.id[:2])
 		}
 	}
 	if d.itself {

@@ -8,8 +8,10 @@ import (
 )
 
 // newLog writes to w as the configuration has it. Every handler of the program is made here.
-func newLog(w io.Writer, c LogConfig) *slog.Logger {
-	var level slog.Level
+func newLog(w io.Writer, c LogConfig) *slog.Logger { return newLogAt(w, c, new(slog.LevelVar)) }
+
+// newLogAt is a log whose level can be changed while it is used.
+func newLogAt(w io.Writer, c LogConfig, level *slog.LevelVar) *slog.Logger {
 	_ = level.UnmarshalText([]byte(c.Level)) // validate has read it
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: redact}
 	if c.Format == "text" {

@@ -27,6 +27,8 @@ type meters struct {
 	webhooks *prometheus.HistogramVec
 	lag      prometheus.Histogram
 	durable  prometheus.Gauge
+	reload   *prometheus.CounterVec
+	loaded   prometheus.Gauge
 	texts    *prometheus.CounterVec
 }
 
@@ -57,7 +59,13 @@ func newMeters() *meters {
 		Name: "countersign_store_durable", Help: "1 while every master of the store is set to keep what it acknowledges, as far as it was asked; else 0. A file always is.",
 	})
 	m.durable.Set(1)
-	m.registry.MustRegister(m.requests, m.messages, m.webhooks, m.lag, m.durable, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.reload = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "countersign_config_reloads_total", Help: "How often the configuration was read again, by result: taken or refused.",
+	}, []string{"result"})
+	m.loaded = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "countersign_config_loaded_timestamp_seconds", Help: "When the configuration in force was read, in Unix time.",
+	})
+	m.registry.MustRegister(m.requests, m.messages, m.webhooks, m.lag, m.durable, m.reload, m.loaded, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -67,6 +75,17 @@ func (m *meters) watchExpiry(c *shownCertificate) {
 		Name: "countersign_certificate_expiry_timestamp_seconds", Help: "When the certificate that a listener shows ends, in Unix time.",
 		ConstLabels: prometheus.Labels{"listener": c.listener},
 	}, func() float64 { return float64(c.shown.Load().Leaf.NotAfter.Unix()) }))
+}
+
+// reloaded counts a try to read the configuration; the first one is that of the start.
+func (m *meters) reloaded(err error, now time.Time) {
+	result := "taken"
+	if err != nil {
+		result = "refused"
+	} else {
+		m.loaded.Set(float64(now.Unix()))
+	}
+	m.reload.WithLabelValues(result).Inc()
 }
 
 // measure times the requests of a listener. The route is the pattern that served

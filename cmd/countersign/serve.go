@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -14,13 +17,20 @@ type serveCommand struct{}
 // Run implements the subcommand. The operators' listener comes first and goes last, so that
 // somebody can ask what the rest waits for.
 func (serveCommand) Run(g *globals) (err error) {
-	c, report, err := loadConfig(g.configFile, g.environ, readSecrets)
+	c, found, err := loadConfig(g.configFile, g.environ, readSecrets)
 	if err != nil {
 		return err
 	}
-	log := newLog(g.stderr, c.Log)
-	report.warn(log)
+	level := new(slog.LevelVar)
+	log := newLogAt(g.stderr, c.Log, level)
+	found.warn(log)
 	a := prepareApp(c, log, g.now)
+	a.reloads = &reloads{asked: make(chan os.Signal, 1), level: level, read: func() (*Config, *report, error) {
+		return loadConfig(g.configFile, g.environ, readSecrets)
+	}}
+	signal.Notify(a.reloads.asked, syscall.SIGHUP)
+	defer signal.Stop(a.reloads.asked)
+	a.meters.reloaded(nil, g.now())
 	endpoints, err := a.endpoints()
 	if err != nil {
 		return err
@@ -46,7 +56,7 @@ func (serveCommand) Run(g *globals) (err error) {
 		log.Info("the mailbox shows what nobody delivers", "mailbox", c.Origin+mailboxPath)
 	}
 	people, cas := endpoints[listenPeople], endpoints[listenCAs]
-	people.handler, cas.handler = a.people(), a.authorities()
+	people.handler, cas.handler = &a.reloads.people, &a.reloads.cas
 	err = a.serve(ctx, []endpoint{people, cas})
 	return errors.Join(err, a.close())
 }
@@ -115,31 +125,42 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var background sync.WaitGroup
-	background.Go(func() { a.service.Work(working) })
-	background.Go(func() { a.service.Sequence(working) })
-	background.Go(func() { a.service.Deliver(working) })
+	crew := a.newCrew(working)
 	background.Go(func() { a.watchRing(working) })
 	background.Go(func() { a.watchDurability(working, durabilityInterval) })
 	background.Go(func() { watchCertificates(working, certificateInterval, a.certificates) })
+	a.reloads.show(a)
 	s := newServers(a.log, a.config.Listeners.MaxConnections)
 	for i, e := range endpoints {
 		s.start(e, listeners[i])
 	}
 	a.phase.Store(serving)
 	a.tellSupervisor(sayReady)
-	select {
-	case <-ctx.Done():
-		a.log.Info("stopping")
-	case err = <-s.failed:
-	case err = <-a.storage.lost():
-		err = a.config.Store.unfit(err)
+	now := a
+	for on := true; on; {
+		on = false
+		select {
+		case <-ctx.Done():
+			a.log.Info("stopping")
+		case err = <-s.failed:
+		case err = <-a.storage.lost():
+			err = a.config.Store.unfit(err)
+		case <-a.reloads.signal():
+			on = true
+			if next := now.reload(a.reloads); next != nil {
+				crew = crew.relieve(next, working, &background)
+				now = next
+			}
+		}
 	}
 	a.phase.Store(stopping)
 	a.tellSupervisor(sayStopping)
 	a.service.Stop() // CAs that wait get their answer now
 	err = errors.Join(err, s.stop())
 	stop()
+	crew.wait()
 	background.Wait()
+	a.router = now.router // which close closes
 	return err
 }
 

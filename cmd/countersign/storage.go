@@ -100,6 +100,11 @@ func (s *storage) Close() error {
 	return s.kv.Close()
 }
 
+// methods are the challenges that people can be given.
+func (c *Config) methods(hasher proofing.Hasher) map[string]proofing.Method {
+	return challenges.Table(challenges.Config{Hasher: hasher, Countries: c.SMS.Countries})
+}
+
 // service makes the service over the store. Who serves people adds a Sender and
 // a Signer; the verbs of the commands need neither.
 func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*proofing.Service, error) {
@@ -124,7 +129,7 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		Leases:      store.NewTable[proofing.Lease](s.kv, s.ring, "lease"),
 		Brakes:      store.NewTable[proofing.Brake](s.kv, s.ring, "brake"),
 		Limiter:     store.NewLimiter(s.kv),
-		Methods:     challenges.Table(challenges.Config{Hasher: hasher, Countries: c.SMS.Countries}),
+		Methods:     c.methods(hasher),
 		Hasher:      hasher,
 		Policy:      policy,
 		Now:         now,

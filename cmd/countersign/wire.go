@@ -42,6 +42,7 @@ type app struct {
 	tracing    *tracing // nil unless it is configured
 	// forgets says why the store may forget what it acknowledges; "": it keeps it.
 	forgets atomic.Pointer[string]
+	reloads *reloads // nil where the configuration is not read again
 	// certificates are those that the listeners show.
 	certificates []*shownCertificate
 	bar          func(*http.Request) *templates.DemoBar // nil outside the demo
@@ -79,13 +80,37 @@ func (a *app) build(home http.Handler) (err error) {
 	if a.service, err = traced.service(a.config, a.now, a.log); err != nil {
 		return err
 	}
-	a.service.Sender = a.tracing.sender(measuredSender{a.router, a.meters})
-	a.service.Caller = a.tracing.caller(measuredCaller{a.config.caller(), a.meters})
+	a.service.Sender, a.service.Caller = a.sender(), a.caller()
 	a.service.Signer = acme.NewSigner(a.keys())
 	a.service.Lag = func(lag time.Duration) { a.meters.lag.Observe(lag.Seconds()) }
 	a.service.Watch = a.meters.watchTexts(a.config.SMS.Countries)
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](traced.kv, a.storage.ring, "reply")
+	return a.buildSite(home)
+}
+
+// under is the same program, over the same store, with what another configuration decides of
+// pages, policy and ways out.
+func (a *app) under(c *Config) (next *app, err error) {
+	next = &app{
+		config: c, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
+	}
+	if next.router, err = next.newRouter(); err != nil {
+		return nil, err
+	}
+	policy, err := c.policy()
+	if err != nil {
+		return nil, errors.Join(err, next.router.Close())
+	}
+	next.service = a.service.With(policy, c.methods(a.service.Hasher), next.sender(), next.caller())
+	next.service.Watch = a.meters.watchTexts(c.SMS.Countries)
+	if err := next.buildSite(nil); err != nil {
+		return nil, errors.Join(err, next.router.Close())
+	}
+	return next, nil
+}
+
+func (a *app) buildSite(home http.Handler) (err error) {
 	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil}
 	if a.mailbox != nil {
 		o.Mailbox = mailboxPath
@@ -97,6 +122,12 @@ func (a *app) build(home http.Handler) (err error) {
 		a.site.Handle("GET "+mailboxPath, http.HandlerFunc(a.showMailbox))
 	}
 	return nil
+}
+
+func (a *app) sender() proofing.Sender { return a.tracing.sender(measuredSender{a.router, a.meters}) }
+
+func (a *app) caller() proofing.Caller {
+	return a.tracing.caller(measuredCaller{a.config.caller(), a.meters})
 }
 
 // mailboxPath is where messages can be read that nobody delivers.

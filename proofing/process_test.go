@@ -1,0 +1,57 @@
+package proofing_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+func TestAServiceUnderAnotherPolicyHasAllThatTheFirstHad(t *testing.T) {
+	w := newWorld(t)
+	w.Lag, w.Watch = func(time.Duration) {}, func(string, string) {}
+	policy := w.Policy
+	policy.Digest = "another"
+	next := w.With(policy, w.Methods, w.Sender, w.Caller)
+	before, after := reflect.ValueOf(w.Service).Elem(), reflect.ValueOf(next).Elem()
+	for i := range before.NumField() {
+		f := before.Type().Field(i)
+		if !f.IsExported() || f.Name == "Policy" {
+			continue
+		}
+		if before.Field(i).IsZero() {
+			t.Errorf("%s is not set in this test", f.Name)
+		}
+		if after.Field(i).IsZero() {
+			t.Errorf("%s is lost", f.Name)
+		}
+	}
+	if next.Policy.Digest != "another" || w.Policy.Digest == "another" {
+		t.Errorf("policies %q and %q", w.Policy.Digest, next.Policy.Digest)
+	}
+}
+
+// TestWhoWaitsUnderTheOldPolicyHearsOfTheNew has a CA wait at a service that is replaced meanwhile.
+func TestWhoWaitsUnderTheOldPolicyHearsOfTheNew(t *testing.T) {
+	w := newWorld(t)
+	c := w.open("email")
+	next := w.With(w.Policy, w.Methods, w.Sender, w.Caller)
+	seen := make(chan *proofing.Case, 1)
+	go func() {
+		got, _ := w.Wait(t.Context(), w.ca, c.ID, time.Minute)
+		seen <- got
+	}()
+	time.Sleep(20 * time.Millisecond)
+	if _, err := next.Deactivate(t.Context(), w.ca, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-seen:
+		if got == nil || got.Status != proofing.CaseWithdrawn {
+			t.Errorf("the CA reads %+v", got)
+		}
+	case <-time.After(700 * time.Millisecond): // and not by looking once in a second
+		t.Error("the CA still waits")
+	}
+}
