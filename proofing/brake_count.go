@@ -2,11 +2,9 @@ package proofing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -106,13 +104,13 @@ func (s *Service) countText(ctx context.Context, c *Case, contact Contact, bound
 	}
 	totals, err := s.addAll(ctx, counts)
 	if err != nil {
-		return giveBack, nil, fmt.Errorf("count text message: %w", err)
+		return func() {}, nil, fmt.Errorf("count text message: %w", err)
 	}
 	for i, of := range s.brakings(c.CA, contact) { // whose counts come first, in the same order
 		if on[of.scope] {
 			continue
 		}
-		b, err := s.judge(ctx, of, of.shard(c.ID), totals[i], at)
+		b, err := s.judge(ctx, of, of.shard(c.ID), totals[i].total, at)
 		if err == nil && b != nil && !bound {
 			err = s.refuse(ctx, b, of)
 		}
@@ -205,16 +203,4 @@ func (c *Case) lose(m *Outgoing) []time.Time {
 	lost := []time.Time{a.Texts[last]}
 	a.Texts = a.Texts[:last]
 	return lost
-}
-
-// addAll makes additions to different counters at once, and so in about the time of
-// one. What was added when another fails stays: it counts too much.
-func (s *Service) addAll(ctx context.Context, counts []spend) ([]int64, error) {
-	totals, errs := make([]int64, len(counts)), make([]error, len(counts))
-	var all sync.WaitGroup
-	for i, sp := range counts {
-		all.Go(func() { totals[i], _, errs[i] = s.Limiter.Add(ctx, sp.key, sp.n, sp.window) })
-	}
-	all.Wait()
-	return totals, errors.Join(errs...)
 }

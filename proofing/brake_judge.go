@@ -11,10 +11,13 @@ import (
 
 // held refuses a text message that an enforced brake stands against, before anything is
 // spent on it, and returns where brakes are on anyway: there nothing need be judged. It costs
-// a read for each place.
+// a read for each place, in the time of one.
 func (s *Service) held(ctx context.Context, c *Case, contact Contact, bound bool) (on map[BrakeScope]bool, err error) {
-	for _, of := range s.brakings(c.CA, contact) {
-		b, err := s.Brakes.Get(ctx, s.brakeID(of))
+	places := s.brakings(c.CA, contact)
+	brakes, errs := make([]*Brake, len(places)), make([]error, len(places))
+	together(len(places), func(i int) { brakes[i], errs[i] = s.Brakes.Get(ctx, s.brakeID(places[i])) })
+	for i, of := range places {
+		b, err := brakes[i], errs[i]
 		if errors.Is(err, ErrNotFound) || err == nil && !b.Holds(s.now()) {
 			continue
 		}
@@ -111,11 +114,11 @@ func (s *Service) sum(ctx context.Context, of braking, what string, window int64
 		}
 	}
 	totals, err := s.addAll(ctx, looks)
-	for _, n := range totals {
-		total += n
-	}
 	if err != nil {
 		return 0, fmt.Errorf("look at %s text messages: %w", what, err)
+	}
+	for _, c := range totals {
+		total += c.total
 	}
 	return total, nil
 }
@@ -209,7 +212,7 @@ func (s *Service) usual(ctx context.Context, ca, country string) (usual, error) 
 	}
 	var sent, answered int64
 	for i := 0; i < len(totals); i += 2 {
-		sent, answered = sent+totals[i], answered+totals[i+1]
+		sent, answered = sent+totals[i].total, answered+totals[i+1].total
 	}
 	u := usualOf(sent, answered, int64(weeks*week/time.Hour), s.Policy.Brake.Assumed)
 	s.local().rates.put(key, u, now)
@@ -242,7 +245,7 @@ func (s *Service) LiftBrake(ctx context.Context, id string) (*Brake, error) {
 		return nil, fmt.Errorf("lift brake: %w", err)
 	}
 	for i := range counts {
-		counts[i].n = -totals[i]
+		counts[i].n, counts[i].window = -totals[i].total, 3*s.Policy.Brake.Window
 	}
 	if _, err := s.addAll(ctx, counts); err != nil {
 		return nil, fmt.Errorf("lift brake: %w", err)

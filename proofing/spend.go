@@ -5,24 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
-// spendSend counts one message against every limit that it falls under, the
-// narrowest first. When one is met, what was spent on the others is given back, so that
-// a person who asks too often does not use up the authority's day. So it is by
-// giveBack, for whoever sends nothing after all.
+// spendSend counts one message against every limit that it falls under: first the person's, all at
+// once, and then those that many share, all at once. When one is met, or cannot be
+// counted, what was spent on the others is given back, so that a person who asks too often
+// does not use up the authority's day; nor for a moment: of what is shared a client
+// never holds more than its own limit. So it is by giveBack, for whoever sends nothing after all.
 func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, client string) (giveBack func(), err error) {
 	l := s.Policy.Limits
 	address := s.Hasher.Hex("limit address", string(contact.Channel), contact.counted())
 	day := s.now().Format("2006-01-02")
-	spends := []spend{
+	own := []spend{
 		{"address", "address.hour." + address, 1, l.AddressHour, time.Hour},
 		{"address", "address.day." + address, 1, l.AddressDay, 24 * time.Hour},
 		{"client", "client.hour." + s.clientKey(client), 1, l.ClientHour, time.Hour},
 	}
+	var shared []spend
 	if contact.Prefix != "" {
-		spends = append(spends, spend{"prefix", "prefix.hour." + s.Hasher.Hex("limit prefix", contact.Prefix.Reveal()), 1, l.PrefixHour, time.Hour})
+		shared = append(shared, spend{"prefix", "prefix.hour." + s.Hasher.Hex("limit prefix", contact.Prefix.Reveal()), 1, l.PrefixHour, time.Hour})
 	}
 	messages, money := l.CAMessagesDay, l.CASpendDayMicros
 	ca, err := s.Authority(ctx, c.CA)
@@ -35,11 +38,18 @@ func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, clien
 	if ca.DailySpendMicros > 0 {
 		money = ca.DailySpendMicros
 	}
-	spends = append(spends, spend{"ca_messages", "ca.messages." + c.CA + "." + day, 1, messages, 48 * time.Hour})
+	shared = append(shared, spend{"ca_messages", "ca.messages." + c.CA + "." + day, 1, messages, 48 * time.Hour})
 	if price := s.price(contact); price > 0 {
-		spends = append(spends, spend{"ca_spend", "ca.spend." + c.CA + "." + day, price, money, 48 * time.Hour})
+		shared = append(shared, spend{"ca_spend", "ca.spend." + c.CA + "." + day, price, money, 48 * time.Hour})
 	}
-	return func() { s.giveBack(ctx, spends) }, s.spendAll(ctx, spends)
+	if err := s.spendAll(ctx, own); err != nil {
+		return nil, err
+	}
+	if err := s.spendAll(ctx, shared); err != nil {
+		s.giveBack(ctx, own)
+		return nil, err
+	}
+	return func() { s.giveBack(ctx, slices.Concat(own, shared)) }, nil
 }
 
 // spend is one count against one limit.
@@ -65,20 +75,23 @@ func (s *Service) clientKey(client string) string {
 	return s.Hasher.Hex("limit client", client)
 }
 
+// spendAll makes all of the spends, or none: when limits are met or counts fail, the first of the
+// list is told, and what the others added is given back.
 func (s *Service) spendAll(ctx context.Context, spends []spend) error {
+	counts := s.addEach(ctx, spends)
 	for i, sp := range spends {
-		total, resets, err := s.Limiter.Add(ctx, sp.key, sp.n, sp.window)
-		if err != nil {
-			return fmt.Errorf("count %s: %w", sp.limit, err)
-		}
-		if total <= sp.most {
+		c := counts[i]
+		if c.err == nil && c.total <= sp.most {
 			continue
 		}
-		s.giveBack(ctx, spends[:i+1])
-		if sp.limit == "ca_messages" || sp.limit == "ca_spend" {
-			resets = s.now().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		s.giveBack(ctx, added(spends, counts))
+		if c.err != nil {
+			return fmt.Errorf("count %s: %w", sp.limit, c.err)
 		}
-		return &LimitError{Limit: sp.limit, Until: resets}
+		if sp.limit == "ca_messages" || sp.limit == "ca_spend" {
+			c.resets = s.now().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		}
+		return &LimitError{Limit: sp.limit, Until: c.resets}
 	}
 	return nil
 }
@@ -86,9 +99,11 @@ func (s *Service) spendAll(ctx context.Context, spends []spend) error {
 // giveBack undoes spends, also for a caller who has left. What fails to be given
 // back is counted too much, which is safe.
 func (s *Service) giveBack(ctx context.Context, spends []spend) {
-	for _, sp := range spends {
-		_, _, _ = s.Limiter.Add(context.WithoutCancel(ctx), sp.key, -sp.n, sp.window)
+	back := slices.Clone(spends)
+	for i := range back {
+		back[i].n = -back[i].n
 	}
+	s.addEach(context.WithoutCancel(ctx), back)
 }
 
 func (s *Service) price(c Contact) int64 {
