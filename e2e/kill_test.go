@@ -20,15 +20,35 @@ type acknowledged struct {
 	granted map[string]bool   // those that the person's page showed as done
 }
 
-// TestKillLosesNothing kills the real process again and again while CAs and people are
-// at work, and then looks whether everything that was acknowledged is there. A code
-// goes out at most once under one Message-ID, and every notice at least once under one.
-func TestKillLosesNothing(t *testing.T) {
-	kills := 25
+// kills is how often a test kills.
+func kills(few, many int) int {
 	if os.Getenv("SOAK") != "" {
-		kills = 400
+		return many
 	}
+	return few
+}
+
+// TestKillLosesNothing kills the real process again and again while CAs and people are
+// at work.
+func TestKillLosesNothing(t *testing.T) {
+	t.Parallel()
 	p := newProgram(t)
+	n := kills(25, 400)
+	p.hold(n/2, func() {
+		for range n {
+			time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
+			end(p.cmd, syscall.SIGKILL)
+			p.run()
+		}
+	})
+}
+
+// hold lets CAs and people work while something is done to the service, and then looks
+// whether everything that was acknowledged is there. No code works twice, a code
+// goes out at most once under one Message-ID, and every notice at least once under one.
+func (p *program) hold(least int, disturb func()) {
+	t := p.t
+	t.Helper()
 	acks := &acknowledged{opened: map[string]string{}, granted: map[string]bool{}}
 	stop := make(chan struct{})
 	var people sync.WaitGroup
@@ -44,18 +64,14 @@ func TestKillLosesNothing(t *testing.T) {
 			}
 		})
 	}
-	for range kills {
-		time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
-		end(p.cmd, syscall.SIGKILL)
-		p.run()
-	}
+	disturb()
 	time.Sleep(2 * time.Second)
 	close(stop)
 	people.Wait()
-	if len(acks.granted) < kills/2 {
-		t.Errorf("only %d grants over %d kills: too little to have looked", len(acks.granted), kills)
+	if len(acks.granted) < least {
+		t.Errorf("only %d grants: too little to have looked", len(acks.granted))
 	}
-	t.Logf("%d kills: %d opened, %d granted", kills, len(acks.opened), len(acks.granted))
+	t.Logf("%d opened, %d granted", len(acks.opened), len(acks.granted))
 	for id, email := range acks.opened {
 		status, answer := p.call("GET", "/v1/preauthorizations/"+id, nil)
 		if status != http.StatusOK {
@@ -64,10 +80,15 @@ func TestKillLosesNothing(t *testing.T) {
 		if acks.granted[id] && answer["status"] != "valid" {
 			t.Errorf("an acknowledged grant is %v", answer["status"])
 		}
+		if assessment, granted := answer["assessment"].(map[string]any); granted {
+			if events := assessment["events"].([]any); len(events) != 1 {
+				t.Errorf("%s was proved by %d events: a code worked twice", id, len(events))
+			}
+		}
 	}
 	// A notice whose sender was killed is taken up when its claim runs out.
 	for id := range acks.granted {
-		await(t, "the notice of a grant", 90*time.Second, func() bool {
+		await(t, "the notice of a grant", 150*time.Second, func() bool {
 			_, notices := p.mailsOf(acks.opened[id])
 			return len(notices) > 0
 		})
@@ -127,6 +148,7 @@ func (p *program) live(acks *acknowledged, name string, stop chan struct{}) {
 	acks.opened[id] = email
 	acks.Unlock()
 	h := p.person(answer["case_url"].(string))
+	attempt, code := "", ""
 	for again() {
 		status, page, err := h.get(h.page)
 		switch {
@@ -136,11 +158,15 @@ func (p *program) live(acks *acknowledged, name string, stop chan struct{}) {
 			acks.Lock()
 			acks.granted[id] = true
 			acks.Unlock()
+			if status, page, err := h.submit(h.page+"/answer", url.Values{"attempt": {attempt}, "code": {code}}); err == nil && status == http.StatusOK {
+				p.t.Errorf("a code was taken a second time: %s", visible(page))
+			}
 			return
 		}
 		if found := attemptField.FindStringSubmatch(page); found != nil {
 			if mails := codeMails(p.mails(email)); len(mails) > 0 {
-				_, _, _ = h.submit(h.page+"/answer", url.Values{"attempt": {found[1]}, "code": {emailCode.FindString(mails[len(mails)-1].body)}})
+				attempt, code = found[1], emailCode.FindString(mails[len(mails)-1].body)
+				_, _, _ = h.submit(h.page+"/answer", url.Values{"attempt": {attempt}, "code": {code}})
 				continue
 			}
 			_, _, _ = h.submit(h.page+"/resend", url.Values{"attempt": {found[1]}})

@@ -158,16 +158,21 @@ func answers(url string) func() bool {
 // program is a running service with its mail server, its double of Twilio and one
 // CA that may call it.
 type program struct {
-	t      testing.TB
-	dir    string
-	people string // base URL of the pages
-	api    string // base URL for CAs
-	token  string
-	smtp   string // where MailHog takes mail
-	mail   string // base URL of MailHog's own API
-	hog    *exec.Cmd
-	twilio *twiliotest.Server
-	cmd    *exec.Cmd
+	t         testing.TB
+	dir       string
+	people    string // base URL of the pages
+	api       string // base URL for CAs
+	token     string
+	smtp      string // where MailHog takes mail
+	mail      string // base URL of MailHog's own API
+	hog       *exec.Cmd
+	twilio    *twiliotest.Server
+	cmd       *exec.Cmd
+	others    []*exec.Cmd // further processes of the same service
+	operators []string    // where each process tells how it is: base URLs
+	// Lines that a test may spoil; nil where nobody asked for them.
+	mailLine, textLine  *line
+	peopleLine, apiLine *line // share the work among several processes
 }
 
 const (
@@ -184,6 +189,18 @@ func newProgram(t testing.TB) *program {
 // newProgramOver is newProgram with the store that the settings name.
 func newProgramOver(t testing.TB, store func(dir string) string) *program {
 	t.Helper()
+	return newService(t, layout{store: store})
+}
+
+// layout says how a service is put together.
+type layout struct {
+	store     func(dir string) string
+	processes int  // 0: one
+	lines     bool // between us and those who deliver
+}
+
+func newService(t testing.TB, l layout) *program {
+	t.Helper()
 	p := &program{t: t, dir: t.TempDir()}
 	p.smtp, p.mail = free(t), "http://"+free(t)
 	p.startMailHog()
@@ -193,12 +210,39 @@ func newProgramOver(t testing.TB, store func(dir string) string) *program {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	people, cas := free(t), free(t)
-	p.people, p.api = "http://localhost:"+port(t, people), "http://"+cas
+	smtp := p.smtp
+	if l.lines {
+		p.mailLine, p.textLine = newLine(t, smtp), newLine(t, strings.TrimPrefix(twilioURL, "http://"))
+		smtp, twilioURL = p.mailLine.addr, "http://"+p.textLine.addr
+	}
+	var people, cas []string
+	for range max(l.processes, 1) {
+		people, cas, p.operators = append(people, free(t)), append(cas, free(t)), append(p.operators, "http://"+free(t))
+	}
+	p.people, p.api = "http://localhost:"+port(t, people[0]), "http://"+cas[0]
+	if l.processes > 1 {
+		p.peopleLine, p.apiLine = newLine(t, people...), newLine(t, cas...)
+		p.people, p.api = "http://localhost:"+port(t, p.peopleLine.addr), "http://"+p.apiLine.addr
+	}
+	for n := range people {
+		p.configure(n, fmt.Sprintf("{people: %s, cas: %s, cas_origin: %q, operators: %s}", people[n], cas[n], p.api, strings.TrimPrefix(p.operators[n], "http://")),
+			l.store(p.dir), smtp, twilioURL)
+	}
+	p.token = secret("a CA's token", p.addCA("example"))
+	p.run()
+	for n := range p.operators[1:] {
+		p.others = append(p.others, p.process(n+1))
+	}
+	return p
+}
+
+// configure writes the configuration of the n-th process.
+func (p *program) configure(n int, listeners, store, smtp, twilioURL string) {
+	p.t.Helper()
 	config := fmt.Sprintf(`
 origin: %s
 operator: {name: Example Operator, contact: help@example.org}
-listeners: {people: %s, cas: %s}
+listeners: %s
 store: {%s, key_ring: %s}
 providers: {email: smtp, sms: twilio}
 smtp: {host: 127.0.0.1, port: %s, tls: none, from: proof@example.org}
@@ -226,13 +270,17 @@ profiles:
     identifiers: [email]
     methods: [email]
     require: {confirmed_addresses: [email]}
-`, p.people, people, cas, store(p.dir), filepath.Join(p.dir, "c.keys"), port(t, p.smtp), accountSID, twilioURL)
-	if err := os.WriteFile(filepath.Join(p.dir, "c.yaml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
+`, p.people, listeners, store, filepath.Join(p.dir, "c.keys"), port(p.t, smtp), accountSID, twilioURL)
+	if err := os.WriteFile(p.file(n), []byte(config), 0o600); err != nil {
+		p.t.Fatal(err)
 	}
-	p.token = secret("a CA's token", p.addCA("example"))
-	p.run()
-	return p
+}
+
+func (p *program) file(n int) string {
+	if n == 0 {
+		return filepath.Join(p.dir, "c.yaml")
+	}
+	return filepath.Join(p.dir, fmt.Sprintf("c%d.yaml", n))
 }
 
 func (p *program) startMailHog() {
@@ -286,9 +334,22 @@ func (p *program) attempt(args ...string) (string, error) {
 // run starts the service.
 func (p *program) run() {
 	p.t.Helper()
-	p.cmd = start(p.t, p.env(), binary, "--config", filepath.Join(p.dir, "c.yaml"), "serve")
-	await(p.t, "the service", 20*time.Second, answers(p.people+"/"))
-	await(p.t, "the API", 20*time.Second, answers(p.api+"/openapi.yaml"))
+	p.cmd = p.process(0)
+}
+
+// process starts the n-th process of the service and waits until it serves.
+func (p *program) process(n int) *exec.Cmd {
+	p.t.Helper()
+	cmd := start(p.t, p.env(), binary, "--config", p.file(n), "serve")
+	await(p.t, "the service", 30*time.Second, func() bool {
+		r, err := http.Get(p.operators[n] + "/readyz")
+		if err != nil {
+			return false
+		}
+		r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
+	return cmd
 }
 
 // call is one request of the CA; it returns the status and the decoded answer.

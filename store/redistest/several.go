@@ -130,6 +130,19 @@ func (w *Watched) Master() *Server {
 	return nil
 }
 
+// AwaitReplaced waits until another is master.
+func (w *Watched) AwaitReplaced(was *Server) {
+	w.t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if now := w.Master(); now != nil && now != was {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("nobody took the place of %s", was.Addr)
+		}
+	}
+}
+
 // AwaitWhole waits until one is master, all others follow it, and every sentinel knows them.
 func (w *Watched) AwaitWhole() {
 	w.t.Helper()
