@@ -1,0 +1,259 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/store/redistest"
+)
+
+// figure is one of the figures that the service tells its operators.
+func (p *program) figure(name string) float64 {
+	p.t.Helper()
+	resp, err := http.Get(p.operators[0] + "/metrics")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if text, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			value, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return value
+		}
+	}
+	p.t.Fatalf("there is no figure %s", name)
+	return 0
+}
+
+// TestNothingIsLostOnABadLineToRedis spoils the line to the store in every way while CAs
+// and people work.
+func TestNothingIsLostOnABadLineToRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Durable()...)
+	toRedis := newLine(t, server.Addr)
+	p := newService(t, layout{store: onRedis([]*redistest.Server{{Addr: toRedis.addr}}, "")})
+	p.hold(5, func() {
+		for range kills(1, 20) {
+			spoilAll(toRedis)
+		}
+	})
+	if toRedis.cutSoFar() < 20 {
+		t.Errorf("only %d connections were cut", toRedis.cutSoFar())
+	}
+}
+
+// spoilAll goes through the faults of a line, with a good line between them.
+func spoilAll(l *line) {
+	for _, f := range []fault{
+		{latency: 30 * time.Millisecond},
+		{cutUp: 700}, {cutUp: 1900}, {cutDown: 5}, {cutDown: 300},
+		{refused: true}, {deaf: true}, {frozen: true},
+	} {
+		l.spoil(f)
+		if f.refused {
+			l.cutAll()
+		}
+		time.Sleep(1500 * time.Millisecond)
+		if f.frozen || f.deaf {
+			time.Sleep(2500 * time.Millisecond)
+		}
+		l.spoil(fault{})
+		time.Sleep(700 * time.Millisecond)
+	}
+	l.cutAll()
+	time.Sleep(500 * time.Millisecond)
+}
+
+// TestAFrozenRedisIsRefusedEarly freezes the store under load: CAs and people are told 503
+// and when to come again, first within the store's patience and then at once; what
+// the process holds does not grow; and it recovers by itself.
+func TestAFrozenRedisIsRefusedEarly(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Durable()...)
+	toRedis := newLine(t, server.Addr)
+	p := newService(t, layout{store: onRedis([]*redistest.Server{{Addr: toRedis.addr}}, "")})
+	before := p.preauthorize("address", "before", "before@example.org")
+	h := p.person(before["case_url"].(string))
+	if _, _, err := h.get(h.page); err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	toRedis.spoil(fault{frozen: true})
+	frozen := time.Now()
+	stop := make(chan struct{})
+	var mu sync.Mutex
+	var early, late []time.Duration // how long a no took, in the first seconds and after
+	var load sync.WaitGroup
+	for n := range 50 {
+		load.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(20 * time.Millisecond):
+				}
+				began := time.Now()
+				req, err := http.NewRequest("GET", p.api+"/v1/preauthorizations/"+before["id"].(string), nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n%2 == 0 {
+					req, _ = http.NewRequest("GET", h.page, nil)
+				}
+				req.Header.Set("Authorization", "Bearer "+p.token)
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Errorf("no answer: %v", err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body) // or the connection could not be used again
+				resp.Body.Close()
+				if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+					t.Errorf("%s: %d, Retry-After %q; want 503 and a time", req.URL.Path, resp.StatusCode, resp.Header.Get("Retry-After"))
+				}
+				mu.Lock()
+				if began.Sub(frozen) < 5*time.Second {
+					early = append(early, time.Since(began))
+				} else {
+					late = append(late, time.Since(began))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	time.Sleep(7 * time.Second)
+	goroutines, heap := p.figure("go_goroutines"), p.figure("go_memstats_heap_inuse_bytes")
+	time.Sleep(time.Duration(kills(8, 120)) * time.Second)
+	laterGoroutines, laterHeap := p.figure("go_goroutines"), p.figure("go_memstats_heap_inuse_bytes")
+	close(stop)
+	load.Wait()
+	if most := slices.Max(early); most > 4*time.Second {
+		t.Errorf("the longest wait for a first no was %s", most)
+	}
+	slices.Sort(late)
+	if len(late) < 1000 || late[len(late)*9/10] > 250*time.Millisecond || late[len(late)-1] > 5*time.Second {
+		t.Errorf("of %d later answers nine of ten came within %s, all within %s", len(late), late[len(late)*9/10], late[len(late)-1])
+	}
+	if laterGoroutines > goroutines+50 || laterHeap > heap*2+8<<20 {
+		t.Errorf("goroutines went from %.0f to %.0f, memory in use from %.1f to %.1f MB", goroutines, laterGoroutines, heap/(1<<20), laterHeap/(1<<20))
+	}
+	t.Logf("no within %s at first, then %s (median of %d); goroutines %.0f and %.0f, memory %.1f and %.1f MB", slices.Max(early), late[len(late)/2], len(late),
+		goroutines, laterGoroutines, heap/(1<<20), laterHeap/(1<<20))
+	toRedis.spoil(fault{})
+	await(t, "the service to recover", 10*time.Second, func() bool {
+		// A change, since a process that was cut off for long first renews its note in the store.
+		status, _, err := p.try("POST", "/v1/preauthorizations", request("address", "after", "after@example.org"))
+		return err == nil && status == http.StatusCreated
+	})
+	h.prove("email", "before@example.org")
+	_, done := p.call("GET", "/v1/preauthorizations/"+before["id"].(string)+"?wait=10", nil)
+	wantStatus(t, done, "valid")
+}
+
+// TestNothingIsLostOnABadLineToTheMailServer breaks conversations with a real mail server at
+// each point, before the mail and after it, while people work.
+func TestNothingIsLostOnABadLineToTheMailServer(t *testing.T) {
+	t.Parallel()
+	p := newService(t, layout{lines: true, store: func(dir string) string { return "path: " + dir + "/c.db" }})
+	p.hold(5, func() {
+		for range kills(1, 20) {
+			for _, f := range []fault{
+				{latency: 100 * time.Millisecond},
+				{cutAt: "DATA\r\n"}, {cutAt: "DATA\r\n", cutAfter: true},
+				{cutUp: 400}, {cutAt: "\r\n.\r\n", cutAfter: true}, {cutDown: 100},
+				{refused: true}, {deaf: true}, {frozen: true},
+			} {
+				p.mailLine.spoil(f)
+				if f.refused || f.cutAt != "" {
+					p.mailLine.cutAll()
+				}
+				time.Sleep(1500 * time.Millisecond)
+				p.mailLine.spoil(fault{})
+				time.Sleep(500 * time.Millisecond)
+			}
+			p.mailLine.cutAll() // also those that the deaf line has left waiting
+		}
+		time.Sleep(8 * time.Second) // who got no code may ask for another
+	})
+	if p.mailLine.cutSoFar() < 5 {
+		t.Errorf("only %d conversations were cut", p.mailLine.cutSoFar())
+	}
+}
+
+// TestAProviderThatHangsIsGivenUp freezes the line to Twilio under many text messages:
+// mail goes on, what the process holds does not grow, a code of unknown fate is not sent
+// again by itself, and when the line is back so is the service.
+func TestAProviderThatHangsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	p := newService(t, layout{lines: true, store: func(dir string) string { return "path: " + dir + "/c.db" }})
+	p.textLine.spoil(fault{frozen: true})
+	const many = 60
+	people := make([]*person, many)
+	for n := range people {
+		a := p.preauthorize("client", fmt.Sprint("hang ", n), fmt.Sprintf("hang%d@example.org", n))
+		people[n] = p.person(a["case_url"].(string))
+		// In many ranges, or the brake would hold them back.
+		if _, err := people[n].begin("sms", fmt.Sprintf("+4474001%d%04d", n%10, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	goroutines := p.figure("go_goroutines")
+	a := p.preauthorize("address", "beside", "beside@example.org")
+	p.person(a["case_url"].(string)).prove("email", "beside@example.org")
+	await(t, "the first to be told that nobody knows", 45*time.Second, func() bool {
+		for _, h := range people {
+			if _, page, _ := h.get(h.page + "?method=sms"); strings.Contains(page, `class="delivery unknown"`) {
+				return true
+			}
+		}
+		return false
+	})
+	if later := p.figure("go_goroutines"); later > goroutines+50 {
+		t.Errorf("goroutines went from %.0f to %.0f", goroutines, later)
+	}
+	p.textLine.spoil(fault{})
+	await(t, "every message to be sent, or to be known as unknown", 60*time.Second, func() bool {
+		for _, h := range people {
+			_, page, _ := h.get(h.page + "?method=sms")
+			if !strings.Contains(page, `class="delivery accepted"`) && !strings.Contains(page, `class="delivery unknown"`) {
+				return false
+			}
+		}
+		return true
+	})
+	unknown := 0
+	for n, h := range people {
+		_, page, _ := h.get(h.page + "?method=sms")
+		if !strings.Contains(page, `class="delivery unknown"`) {
+			continue
+		}
+		unknown++
+		if status, page, err := h.submit(h.page+"/resend", url.Values{"attempt": {attemptField.FindStringSubmatch(page)[1]}}); unknown == 1 && (err != nil || status != http.StatusOK) {
+			t.Errorf("%d asks for another: %d %v %s", n, status, err, visible(page))
+		}
+	}
+	if unknown == 0 || unknown == many {
+		t.Errorf("%d of %d codes are unknown: the fault was not what it should be", unknown, many)
+	}
+	time.Sleep(2 * time.Second)
+	seen := map[string]int{} // each message names itself to Twilio
+	for _, m := range p.twilio.Messages() {
+		if seen[m.StatusCallback]++; seen[m.StatusCallback] > 1 {
+			t.Errorf("a code message went out %d times", seen[m.StatusCallback])
+		}
+	}
+	t.Logf("%d of %d unknown, %d messages at Twilio", unknown, many, len(seen))
+}
