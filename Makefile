@@ -41,7 +41,7 @@ unit: $(BIN)/MailHog redis
 
 # The real program, driven from outside: a browser, a mail server, a double of Twilio.
 e2e: build tools
-	go -C e2e test -count=1 -timeout $(TIMEOUT) ./...
+	go -C e2e test -count=1 -timeout $(TIMEOUT) -parallel 8 ./...
 
 race: $(BIN)/MailHog redis
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
@@ -54,10 +54,12 @@ fuzz:
 	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; done
 
-# Long runs: the crash tests with hundreds of kills.
-soak: redis
+# Long runs, which end by themselves: hundreds of kills of processes and masters, spoilt lines
+# to Redis and to providers, paused processes, hostile webhooks.
+FAULTS := Kill|OneRedis|BadLine|RefusedEarly|GivenUp|FencedOff|KeepsNobodyBack
+soak: $(BIN)/MailHog redis
 	SOAK=1 go test -count=1 -timeout 2h -run 'Kill|Crash|Every' ./store/... ./proofing/...
-	SOAK=1 go -C e2e test -count=1 -timeout 2h -run 'Kill' ./...
+	SOAK=1 go -C e2e test -count=1 -timeout 2h -parallel 8 -v -run '$(FAULTS)' ./...
 
 # The figures of docs/performance.md: the whole program against an echo of JSON, on Redis and on the
 # embedded store. It takes less than eight minutes and wants the machine for itself.
