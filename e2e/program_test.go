@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/countersign-id/countersign/notify/twiliotest"
+	"github.com/countersign-id/countersign/store/redistest"
 )
 
 // binary is the program, built once.
@@ -100,15 +100,11 @@ func (logWriter) Write(p []byte) (int, error) {
 	return spoken.logged.Write(p)
 }
 
-// free is a loopback address that nobody listens on.
+// free is a loopback address that nobody listens on, and that no connection of another
+// test is given before somebody does.
 func free(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", redistest.FreePorts(t, 1))
 }
 
 // start runs a process until the test ends.
