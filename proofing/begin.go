@@ -198,7 +198,7 @@ func (s *Service) enqueue(c *Case, a *Attempt, now time.Time) {
 	c.Outbox.settle(a.messageID())
 	a.Message.ID = c.ID + "." + NewToken().Reveal()[:12]
 	c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
-		Message: *a.Message, Attempt: a.ID, State: MessagePending, Due: now, Expires: a.Expires,
+		Message: *a.Message, Attempt: a.ID, State: MessagePending, Since: now, Due: now, Expires: a.Expires,
 	})
 	a.Sends++
 	a.NextSend = now.Add(s.Policy.Limits.Cooldown << min(a.Sends-1, 4))

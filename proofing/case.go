@@ -101,6 +101,9 @@ func (c *Case) Indexes() []Index {
 	if c.Applicant.ID != "" && !c.Status.Over() {
 		ix = append(ix, Index{Name: "applicant", Value: c.Applicant.ID})
 	}
+	if at := c.trouble(); !at.IsZero() {
+		ix = append(ix, Index{Name: "trouble", Value: newestFirst(at)})
+	}
 	if due, ok := c.nextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}

@@ -21,6 +21,7 @@ type Outgoing struct {
 	// Attempt is the attempt whose code the message carries; empty for a notification.
 	Attempt string        `json:"attempt,omitempty"`
 	State   OutgoingState `json:"state"`
+	Since   time.Time     `json:"since,omitzero"`   // when it was put here
 	Due     time.Time     `json:"due"`              // when to send, or when a claim is given up
 	Expires time.Time     `json:"expires,omitzero"` // sending it later makes no sense
 	Sends   int           `json:"sends"`            // tries to send so far

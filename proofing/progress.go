@@ -83,7 +83,7 @@ func (s *Service) notify(c *Case, kind string, now time.Time) {
 				ID: c.ID + "." + NewToken().Reveal()[:12], Kind: kind, Channel: k.Channel, To: k.Address,
 				Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx,
 			},
-			State: MessagePending, Due: now, Expires: now.Add(72 * time.Hour),
+			State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour),
 		})
 	}
 }

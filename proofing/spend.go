@@ -15,32 +15,9 @@ import (
 // does not use up the authority's day; nor for a moment: of what is shared a client
 // never holds more than its own limit. So it is by giveBack, for whoever sends nothing after all.
 func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, client string) (giveBack func(), err error) {
-	l := s.Policy.Limits
-	address := s.Hasher.Hex("limit address", string(contact.Channel), contact.counted())
-	day := s.now().Format("2006-01-02")
-	own := []spend{
-		{"address", "address.hour." + address, 1, l.AddressHour, time.Hour},
-		{"address", "address.day." + address, 1, l.AddressDay, 24 * time.Hour},
-		{"client", "client.hour." + s.clientKey(client), 1, l.ClientHour, time.Hour},
-	}
-	var shared []spend
-	if contact.Prefix != "" {
-		shared = append(shared, spend{"prefix", "prefix.hour." + s.Hasher.Hex("limit prefix", contact.Prefix.Reveal()), 1, l.PrefixHour, time.Hour})
-	}
-	messages, money := l.CAMessagesDay, l.CASpendDayMicros
-	ca, err := s.Authority(ctx, c.CA)
+	own, shared, err := s.sendSpends(ctx, c, contact, client)
 	if err != nil {
 		return nil, err
-	}
-	if ca.DailyMessages > 0 {
-		messages = ca.DailyMessages
-	}
-	if ca.DailySpendMicros > 0 {
-		money = ca.DailySpendMicros
-	}
-	shared = append(shared, spend{"ca_messages", "ca.messages." + c.CA + "." + day, 1, messages, 48 * time.Hour})
-	if price := s.price(contact); price > 0 {
-		shared = append(shared, spend{"ca_spend", "ca.spend." + c.CA + "." + day, price, money, 48 * time.Hour})
 	}
 	if err := s.spendAll(ctx, own); err != nil {
 		return nil, err
@@ -51,6 +28,48 @@ func (s *Service) spendSend(ctx context.Context, c *Case, contact Contact, clien
 	}
 	return func() { s.giveBack(ctx, slices.Concat(own, shared)) }, nil
 }
+
+// sendSpends are the counts of one message, each with its limit: the person's own, and those that many share.
+func (s *Service) sendSpends(ctx context.Context, c *Case, contact Contact, client string) (own, shared []spend, err error) {
+	l := s.Policy.Limits
+	address := s.Hasher.Hex("limit address", string(contact.Channel), contact.counted())
+	own = []spend{
+		{"address", "address.hour." + address, 1, l.AddressHour, time.Hour},
+		{"address", "address.day." + address, 1, l.AddressDay, 24 * time.Hour},
+		{"client", "client.hour." + s.clientKey(client), 1, l.ClientHour, time.Hour},
+	}
+	if contact.Prefix != "" {
+		shared = append(shared, spend{"prefix", "prefix.hour." + s.Hasher.Hex("limit prefix", contact.Prefix.Reveal()), 1, l.PrefixHour, time.Hour})
+	}
+	ca, err := s.Authority(ctx, c.CA)
+	if err != nil {
+		return nil, nil, err
+	}
+	messages, money := s.budget(ca)
+	shared = append(shared, spend{"ca_messages", messagesKey(c.CA, s.day()), 1, messages, 48 * time.Hour})
+	if price := s.price(contact); price > 0 {
+		shared = append(shared, spend{"ca_spend", moneyKey(c.CA, s.day()), price, money, 48 * time.Hour})
+	}
+	return own, shared, nil
+}
+
+// budget is what an authority may use in a day: its own, or the service's default.
+func (s *Service) budget(ca *Authority) (messages, micros int64) {
+	messages, micros = s.Policy.Limits.CAMessagesDay, s.Policy.Limits.CASpendDayMicros
+	if ca.DailyMessages > 0 {
+		messages = ca.DailyMessages
+	}
+	if ca.DailySpendMicros > 0 {
+		micros = ca.DailySpendMicros
+	}
+	return messages, micros
+}
+
+// day is the present day, in UTC, as the counters of a day's budget are called.
+func (s *Service) day() string { return s.now().Format("2006-01-02") }
+
+func messagesKey(ca, day string) string { return "ca.messages." + ca + "." + day }
+func moneyKey(ca, day string) string    { return "ca.spend." + ca + "." + day }
 
 // spend is one count against one limit.
 type spend struct {

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -124,6 +125,7 @@ func samples() map[string]Screen {
 			{"email", "a@example.org", "Your code", at, "Open https://proof.example.org/m/ref now, not https://evil.example/ or <b>"}}},
 		"mailbox-empty": Mailbox{Frame: frame},
 	}
+	maps.Copy(all, deskSamples())
 	recorded := outcome("granted", "")
 	recorded.KeyKind, recorded.Fingerprint = "none", ""
 	recorded.Levels, recorded.Restricted, recorded.Later = []Level{{Name: "IAL"}, {Name: "AAL"}, {Name: "FAL"}}, false, 1

@@ -19,6 +19,8 @@ type Frame struct {
 	Demo    bool // the program runs as its own demo
 }
 
+func (Frame) layout() string { return "layout" }
+
 // Request is what every page of a case says of it, so that people can tell
 // whether it is theirs.
 type Request struct {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io"
+	"slices"
 	"sync"
 	texttemplate "text/template"
 )
@@ -20,7 +21,8 @@ var files embed.FS
 
 // Screen is the data of one page: one of the structs of this package.
 type Screen interface {
-	page() string // the name of its file in pages/
+	page() string   // the name of its file in pages/
+	layout() string // what is around it: "layout" for people, "desk" for operators
 }
 
 // Page draws a page in a language. It draws to memory first, so that a fault
@@ -31,7 +33,7 @@ func Page(w io.Writer, lang string, s Screen) error {
 		return fmt.Errorf("templates: there is no page %q", s.page())
 	}
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout", s); err != nil {
+	if err := t.ExecuteTemplate(&b, s.layout(), s); err != nil {
 		return fmt.Errorf("templates: draw page %s: %w", s.page(), err)
 	}
 	_, err := w.Write(b.Bytes())
@@ -52,9 +54,9 @@ var drawn = sync.OnceValue(func() sets {
 	s := sets{map[string]map[string]*htmltemplate.Template{}, map[string]*htmltemplate.Template{}, map[string]*texttemplate.Template{}}
 	for _, lang := range Languages() {
 		funcs := words{lang, catalogs()[lang]}.funcs()
-		layout := htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/parts.html"))
+		layout := htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/desk.html", "pages/parts.html"))
 		s.pages[lang] = map[string]*htmltemplate.Template{}
-		for _, name := range pageNames {
+		for _, name := range slices.Concat(pageNames, deskPages) {
 			t := htmltemplate.Must(htmltemplate.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))
 			s.pages[lang][name] = t.Option("missingkey=error")
 		}

@@ -86,7 +86,8 @@ func TestEveryPageHasASample(t *testing.T) {
 	for _, s := range samples() {
 		have[s.page()] = true
 	}
-	for _, name := range pageNames {
+	every := slices.Concat(pageNames, deskPages)
+	for _, name := range every {
 		if !have[name] {
 			t.Errorf("no sample of page %s", name)
 		}
@@ -97,7 +98,7 @@ func TestEveryPageHasASample(t *testing.T) {
 	}
 	for _, f := range drawnFiles {
 		name := strings.TrimSuffix(f.Name(), ".html")
-		if name != "layout" && name != "parts" && !slices.Contains(pageNames, name) {
+		if name != "layout" && name != "desk" && name != "parts" && !slices.Contains(every, name) {
 			t.Errorf("pages/%s is no page", f.Name())
 		}
 	}

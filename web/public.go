@@ -16,7 +16,7 @@ func (s *Site) routes(home http.Handler) {
 		home = s.Serve(s.home)
 	}
 	s.mux.Handle("GET /{$}", home)
-	s.mux.Handle("GET /static/{file}", s.serveStatic())
+	s.mux.Handle("GET /static/{file}", serveStatic(func(w http.ResponseWriter, r *http.Request) { s.fault(w, r, proofing.ErrNotFound) }))
 
 	s.mux.Handle("GET /c/{ref}", s.look(s.showCase))
 	s.mux.Handle("POST /c/{ref}/begin", s.act(s.begin))

@@ -159,6 +159,13 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // head sets what every response carries. Nothing inline runs or styles, nothing
 // foreign loads, nobody frames a page, and no link tells where it was followed.
 func (s *Site) head(h http.Header) {
+	head(h)
+	if s.secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+func head(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -166,9 +173,6 @@ func (s *Site) head(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "otp-credentials=(self), camera=(), microphone=(), geolocation=(), payment=()")
 	h.Set("Cache-Control", "no-store")
-	if s.secure {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
-	}
 }
 
 // Render sends a page: drawn to memory first, so that a fault in it is still a whole answer.
@@ -227,7 +231,8 @@ type asset struct {
 	etag string
 }
 
-func (s *Site) serveStatic() http.HandlerFunc {
+// serveStatic serves the files of static/, and none for what is not there.
+func serveStatic(none http.HandlerFunc) http.HandlerFunc {
 	assets := map[string]asset{}
 	names, err := fs.Glob(static, "static/*")
 	for _, name := range names {
@@ -244,7 +249,7 @@ func (s *Site) serveStatic() http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a, ok := assets[r.PathValue("file")]
 		if !ok {
-			s.fault(w, r, proofing.ErrNotFound)
+			none(w, r)
 			return
 		}
 		w.Header().Set("Cache-Control", "no-cache")

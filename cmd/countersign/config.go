@@ -70,10 +70,14 @@ type ListenersConfig struct {
 	// it is the origin, or, when that is this machine, the listener's address.
 	CAsOrigin string `yaml:"cas_origin"`
 	// Operators serves /healthz (the process lives), /readyz (it can serve: "starting",
-	// "stopping", "store_down" and "store_may_forget" are 503) and /metrics (Prometheus). It has no
+	// "stopping", "store_down" and "store_may_forget" are 503), /metrics (Prometheus) and
+	// pages that show what needs somebody. It has no
 	// credentials: let only operators reach it. Nothing listens unless it is set.
 	Operators    string            `yaml:"operators"`
 	OperatorsTLS ListenerTLSConfig `yaml:"operators_tls"`
+	// OperatorsNames are the host names under which operators open the pages there, besides
+	// addresses and this machine: under any other, somebody else's page could read them.
+	OperatorsNames []string `yaml:"operators_names"`
 	// TrustedProxies are the networks ("10.0.0.0/8") of the proxies whose
 	// X-Forwarded-For is believed. Without one, limits for a client count
 	// whoever connects: behind a proxy that would be everybody at once.

@@ -30,6 +30,7 @@ type meters struct {
 	reload   *prometheus.CounterVec
 	loaded   prometheus.Gauge
 	texts    *prometheus.CounterVec
+	outcomes outcomes
 }
 
 func newMeters() *meters {
@@ -153,6 +154,7 @@ func (s measuredSender) Send(ctx context.Context, m proofing.Message) (proofing.
 	if err != nil {
 		outcome = outcomeOf(err)
 	}
+	s.meters.outcomes.add(m.Channel, outcome, err, time.Now())
 	s.meters.messages.WithLabelValues(string(m.Channel), outcome).Observe(time.Since(began).Seconds())
 	return receipt, err
 }
@@ -192,7 +194,7 @@ const (
 const readyTimeout = 3 * time.Second
 
 // operators is the handler of the listener for operators: whether the process
-// lives, whether it can serve, and figures.
+// lives, whether it can serve, figures, and pages.
 func (a *app) operators() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -218,6 +220,13 @@ func (a *app) operators() http.Handler {
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.meters.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if a.phase.Load() == starting { // there is no store to look into yet
+			sayWaiting(w, a.phase.waitsFor.Load())
+			return
+		}
+		a.pages.ServeHTTP(w, r)
+	})
 	return mux
 }
 

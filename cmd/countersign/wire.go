@@ -36,6 +36,7 @@ type app struct {
 	router     *notify.Router
 	mailbox    *notify.Mailbox // nil unless a channel is delivered to it
 	site       *web.Site
+	pages      *web.Operators // on the listener for operators; made by build
 	meters     *meters
 	phase      phase
 	supervisor supervisor
@@ -118,6 +119,9 @@ func (a *app) buildSite(home http.Handler) (err error) {
 	if a.site, err = web.New(o); err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
+	a.pages = web.NewOperators(web.OperatorsOptions{
+		Service: a.service, Names: a.config.Listeners.OperatorsNames, Version: programVersion(), Started: a.now(), Outcomes: a.meters.outcomes.list, Log: a.log,
+	})
 	if a.mailbox != nil { // only where the origin is this machine: validate sees to it
 		a.site.Handle("GET "+mailboxPath, http.HandlerFunc(a.showMailbox))
 	}

@@ -1,0 +1,43 @@
+package templates
+
+import "time"
+
+// deskSamples are the pages for operators.
+func deskSamples() map[string]Screen {
+	frame := func(here string) Desk {
+		d := Desk{Operator: "Example Operations", Self: "/", Now: at}
+		for _, name := range []string{"overview", "messages", "spend", "brakes"} {
+			d.Nav = append(d.Nav, DeskLink{Name: name, Href: "/" + name, Here: name == here})
+		}
+		return d
+	}
+	spent := []DeskSpent{
+		{"example", "<b>Example</b> CA", "spent", "5000", "5000", "0", "12.40", "100.00", "87.60"},
+		{"other", "Other CA", "near", "4100", "5000", "900", "0.00", "100.00", "100.00"},
+		{"third", "Third CA", "fine", "0", "5000", "5000", "0.00", "100.00", "100.00"},
+		{"gone", "Gone CA", "revoked", "0", "5000", "5000", "0.00", "100.00", "100.00"},
+	}
+	holds := DeskBrake{ID: "0a1b", Scope: "range", Place: "+44740012••••", State: "holds", Unanswered: 21, Usual: 60, Refused: 2, At: at, Until: at.Add(time.Hour)}
+	reports := DeskBrake{ID: "0a1c", Scope: "country", Place: "GB", CA: "example", State: "reports", Unanswered: 240, Answered: 30, Usual: 71, Known: true, At: at, Until: at.Add(time.Hour)}
+	lifted := holds
+	lifted.State = "lifted"
+	waits := DeskMessage{Case: "0a1b2c", Href: "/case?id=0a1b2c", CA: "example", Kind: "email_code", Shown: "a•••@example.org", State: "pending", Reason: "unreachable",
+		At: at.Add(-5 * time.Minute), Age: 5 * time.Minute, Tries: 2, Next: at.Add(time.Minute), Bad: true}
+	failed := DeskMessage{Case: "0a1b2d", Href: "/case?id=0a1b2d", CA: "example", Kind: "sms_code", Shown: "+44 ••• •56", State: "failed", Reason: "number_invalid", At: at, Tries: 1}
+	return map[string]Screen{
+		"desk-fine": DeskOverview{Desk: frame("overview"), Waiting: "0", Brakes: "0", Version: "v1", Started: at},
+		"desk-wrong": DeskOverview{Desk: frame("overview"), Waiting: "50+", Brakes: "2", CAs: spent, Version: "v1", Started: at, Findings: []DeskFinding{
+			{"waiting", "", "50+", "/messages", true}, {"failed", "", "3", "/messages", true}, {"brake", "+44740012••••", "", "/brakes", true},
+			{"brake_report", "GB", "", "/brakes", false}, {"spent", "<b>Example</b> CA", "", "/spend", true}, {"near", "Other CA", "", "/spend", false}}},
+		"desk-spend": DeskSpend{Desk: frame("spend"), CAs: spent, Next: "/spend?after=x"},
+		"desk-messages": DeskMessages{Desk: frame("messages"), Waiting: []DeskMessage{waits}, Next: "/messages?after=x", Troubled: []DeskMessage{failed}, More: true, Started: at,
+			Outcomes: []DeskOutcome{{"email", "accepted", 12, at, ""}, {"phone", "refused", 2, at, "number_invalid"}}},
+		"desk-case": DeskCase{Desk: frame(""), ID: "0a1b2c", CA: "example", Profile: "server", IdentifierType: "dns", Identifier: "www.example.com", Status: "open",
+			Created: at, Expires: at.Add(48 * time.Hour), Messages: []DeskMessage{waits}, Brakes: []DeskBrake{holds},
+			Why:    []DeskWhy{{Code: "brake", Method: "sms", Shown: "+44 ••• •56", Bad: true}, {Code: "waiting", Method: "email", Shown: "a•••@example.org", Reason: "unreachable", N: 2, At: at, Bad: true}},
+			Limits: []DeskLimits{{"a•••@example.org", []DeskCount{{"address_hour", "5", "5", true, at.Add(time.Hour)}, {"failures", "0", "100", false, time.Time{}}}}}},
+		"desk-brakes":      DeskBrakes{Desk: frame("brakes"), Brakes: []DeskBrake{holds, reports, lifted}, More: true, Ranges: "enforce", Countries: "report"},
+		"desk-fault":       DeskFault{Desk: frame(""), Code: "not_found"},
+		"desk-unavailable": DeskFault{Desk: frame(""), Code: "unavailable"},
+	}
+}

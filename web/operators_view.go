@@ -1,0 +1,413 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
+)
+
+const (
+	longWait    = 2 * time.Minute // a message that has waited for longer needs somebody
+	lately      = 24 * time.Hour  // how far back failures are shown
+	brakesSince = 7 * 24 * time.Hour
+)
+
+func (p *Operators) overview(r *http.Request) (templates.Screen, error) {
+	page := templates.DeskOverview{Desk: p.desk(r, "overview"), Version: p.Version, Started: p.Started}
+	ctx, now := r.Context(), page.Now
+	find := func(code, subject, n, path string, bad bool) {
+		page.Findings = append(page.Findings, templates.DeskFinding{Code: code, Subject: subject, N: n, Href: path + page.Lang, Bad: bad})
+	}
+	waiting, more, err := p.Service.Waiting(ctx, "", viewRows)
+	if err != nil {
+		return nil, err
+	}
+	all, long := 0, 0
+	for _, c := range waiting {
+		for _, m := range c.Outbox.Messages {
+			all++
+			if !m.Since.IsZero() && now.Sub(m.Since) > longWait {
+				long++
+			}
+		}
+	}
+	page.Waiting = atLeast(all, more != "")
+	if long > 0 {
+		find("waiting", "", atLeast(long, more != ""), "/messages", true)
+	}
+	failed, err := p.Service.Troubled(ctx, now.Add(-time.Hour), viewRows)
+	if err != nil {
+		return nil, err
+	}
+	if len(failed) > 0 {
+		find("failed", "", atLeast(len(failed), len(failed) == viewRows), "/messages", true)
+	}
+	brakes, err := p.viewBrakes(r, now)
+	if err != nil {
+		return nil, err
+	}
+	on := 0
+	for _, b := range brakes {
+		if b.State == "holds" {
+			on++
+			find("brake", b.Place, "", "/brakes", true)
+		}
+	}
+	for _, b := range brakes {
+		if b.State == "reports" {
+			on++
+			find("brake_report", b.Place, "", "/brakes", false)
+		}
+	}
+	page.Brakes = atLeast(on, on == viewRows)
+	spent, _, err := p.spentToday(r, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, ca := range spent {
+		switch ca.State {
+		case "spent":
+			find("spent", ca.Title, "", "/spend", true)
+		case "near":
+			find("near", ca.Title, "", "/spend", false)
+		}
+	}
+	page.CAs = spent[:min(len(spent), 5)]
+	slices.SortStableFunc(page.Findings, func(a, b templates.DeskFinding) int {
+		return cmp.Compare(rank(a.Bad), rank(b.Bad))
+	})
+	return page, nil
+}
+
+func rank(bad bool) int {
+	if bad {
+		return 0
+	}
+	return 1
+}
+
+// atLeast is a number, or that there are at least as many.
+func atLeast(n int, more bool) string {
+	if more {
+		return strconv.Itoa(n) + "+"
+	}
+	return strconv.Itoa(n)
+}
+
+func (p *Operators) spend(r *http.Request) (templates.Screen, error) {
+	page := templates.DeskSpend{Desk: p.desk(r, "spend")}
+	all, next, err := p.spentToday(r, r.URL.Query().Get("after"))
+	if page.CAs = all; next != "" {
+		page.Next = with("/spend"+page.Lang, "after", url.QueryEscape(next))
+	}
+	return page, err
+}
+
+// spentToday is what authorities have used, those first that need somebody.
+func (p *Operators) spentToday(r *http.Request, after string) (all []templates.DeskSpent, next string, err error) {
+	cas, next, err := p.Service.Authorities.List(r.Context(), proofing.Query{Index: "all", Below: "~", After: after, Limit: viewRows})
+	if err != nil {
+		return nil, "", err
+	}
+	used := map[string]int64{}
+	for _, ca := range cas {
+		s, err := p.Service.Spending(r.Context(), ca)
+		if err != nil {
+			return nil, "", err
+		}
+		used[ca.Name] = s.Messages
+		v := templates.DeskSpent{
+			CA: ca.Name, Title: cmp.Or(ca.Title, ca.Name), State: "fine",
+			Messages: number(s.Messages), MostMessages: number(s.MostMessages), LeftOver: number(max(s.MostMessages-s.Messages, 0)),
+			Money: money(s.Micros), MostMoney: money(s.MostMicros), LeftMoney: money(max(s.MostMicros-s.Micros, 0)),
+		}
+		switch {
+		case !ca.Revoked.IsZero():
+			v.State = "revoked"
+		case s.Messages >= s.MostMessages || s.Micros >= s.MostMicros:
+			v.State = "spent"
+		case 5*s.Messages > 4*s.MostMessages || 5*s.Micros > 4*s.MostMicros:
+			v.State = "near"
+		}
+		all = append(all, v)
+	}
+	order := []string{"spent", "near", "fine", "revoked"}
+	slices.SortStableFunc(all, func(a, b templates.DeskSpent) int {
+		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)), cmp.Compare(used[b.CA], used[a.CA]), cmp.Compare(a.CA, b.CA))
+	})
+	return all, next, nil
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+// money is an amount in millionths, as people write it.
+func money(micros int64) string {
+	return fmt.Sprintf("%d.%02d", micros/1_000_000, micros%1_000_000/10_000)
+}
+
+func (p *Operators) messages(r *http.Request) (templates.Screen, error) {
+	page := templates.DeskMessages{Desk: p.desk(r, "messages"), Started: p.Started}
+	waiting, next, err := p.Service.Waiting(r.Context(), r.URL.Query().Get("after"), viewRows)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range waiting {
+		page.Waiting = append(page.Waiting, p.viewOutbox(c, page.Desk)...)
+	}
+	slices.SortStableFunc(page.Waiting, func(a, b templates.DeskMessage) int { return a.At.Compare(b.At) })
+	if next != "" {
+		page.Next = with("/messages"+page.Lang, "after", url.QueryEscape(next))
+	}
+	troubled, err := p.Service.Troubled(r.Context(), page.Now.Add(-lately), viewRows)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range troubled {
+		for _, a := range slices.Backward(c.Attempts) {
+			if a.Delivery.Trouble() && page.Now.Sub(a.Delivery.At) < lately {
+				page.Troubled = append(page.Troubled, templates.DeskMessage{
+					Case: c.ID, Href: caseHref(c.ID, page.Desk), CA: c.CA, Kind: a.Method + "_code", Shown: a.Contact.Shown,
+					State: a.Delivery.Status, Reason: a.Delivery.Reason, At: a.Delivery.At, Age: page.Now.Sub(a.Delivery.At), Tries: a.Sends,
+				})
+			}
+		}
+	}
+	page.More = len(troubled) == viewRows
+	for _, o := range p.Outcomes() {
+		page.Outcomes = append(page.Outcomes, templates.DeskOutcome{Channel: string(o.Channel), Outcome: o.Outcome, N: o.N, Last: o.Last, Reason: o.Reason})
+	}
+	return page, nil
+}
+
+func caseHref(id string, d templates.Desk) string { return with("/case"+d.Lang, "id", id) }
+
+// viewOutbox is what a case has to send.
+func (p *Operators) viewOutbox(c *proofing.Case, d templates.Desk) []templates.DeskMessage {
+	var all []templates.DeskMessage
+	for _, m := range c.Outbox.Messages {
+		v := templates.DeskMessage{
+			Case: c.ID, Href: caseHref(c.ID, d), CA: c.CA, Kind: m.Kind, Shown: p.masked(m.Channel, m.To), State: string(m.State), At: m.Since, Tries: m.Sends,
+		}
+		if !m.Since.IsZero() {
+			v.Age = d.Now.Sub(m.Since)
+			v.Bad = v.Age > longWait
+		}
+		if m.State == proofing.MessagePending && m.Sends > 0 {
+			v.Next = m.Due
+		}
+		if i := slices.IndexFunc(c.Attempts, func(a proofing.Attempt) bool { return a.ID == m.Attempt }); i >= 0 {
+			v.Reason = c.Attempts[i].Delivery.Reason
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// masked is an address as pages show it.
+func (p *Operators) masked(ch proofing.Channel, address proofing.Secret) string {
+	for _, m := range p.Service.Methods {
+		if m.Channel() != ch {
+			continue
+		}
+		if contact, err := m.Check(address.Reveal()); err == nil {
+			return contact.Shown
+		}
+	}
+	return "•••"
+}
+
+func (p *Operators) brakes(r *http.Request) (templates.Screen, error) {
+	page := templates.DeskBrakes{Desk: p.desk(r, "brakes"), Ranges: string(p.Service.Policy.Brake.Ranges), Countries: string(p.Service.Policy.Brake.Countries)}
+	var err error
+	page.Brakes, err = p.viewBrakes(r, page.Now.Add(-brakesSince))
+	page.More = len(page.Brakes) == viewRows
+	return page, err
+}
+
+func (p *Operators) viewBrakes(r *http.Request, since time.Time) ([]templates.DeskBrake, error) {
+	if p.Service.Brakes == nil {
+		return nil, nil
+	}
+	brakes, err := p.Service.BrakesSince(r.Context(), since, viewRows)
+	var all []templates.DeskBrake
+	for _, b := range brakes {
+		v, err := p.viewBrake(r, b)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, err
+}
+
+func (p *Operators) viewBrake(r *http.Request, b *proofing.Brake) (templates.DeskBrake, error) {
+	refused, err := p.Service.Refused(r.Context(), b)
+	v := templates.DeskBrake{
+		ID: b.ID, Scope: string(b.Scope), Place: b.Shown(), CA: b.CA, State: "over", Unanswered: b.Unanswered, Answered: b.Answered,
+		Usual: b.Usual, Known: b.Known, Refused: refused, At: b.At, Until: b.Until,
+	}
+	mode := p.Service.Policy.Brake.Ranges
+	if b.Scope == proofing.BrakeCountry {
+		mode = p.Service.Policy.Brake.Countries
+	}
+	switch {
+	case !b.Lifted.IsZero():
+		v.State = "lifted"
+	case b.Holds(p.Service.Now()) && mode == proofing.BrakeEnforce:
+		v.State = "holds"
+	case b.Holds(p.Service.Now()):
+		v.State = "reports"
+	}
+	return v, err
+}
+
+// oneCase answers why somebody got no code.
+func (p *Operators) oneCase(r *http.Request) (templates.Screen, error) {
+	id := strings.TrimSpace(r.URL.Query().Get("id"))
+	if _, ok := proofing.IDBucket(id); !ok {
+		return nil, proofing.ErrNotFound
+	}
+	c, err := p.Service.Cases.Get(r.Context(), id)
+	if err == nil { // with what time has done to it since it was stored
+		c, err = p.Service.Get(r.Context(), &proofing.Authority{Name: c.CA}, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := p.desk(r, "")
+	d.Self = "/case"
+	page := templates.DeskCase{
+		Desk: d, ID: c.ID, CA: c.CA, Profile: c.Profile, IdentifierType: c.Identifier.Type, Identifier: c.Identifier.Value,
+		Status: string(c.Status), Frozen: c.Frozen != nil, Created: c.Created, Expires: c.Expires, Messages: p.viewOutbox(c, d),
+	}
+	if c.Identifier.Type == proofing.IdentifierEmail {
+		page.Identifier = ""
+	}
+	full := map[proofing.Channel]string{} // by what no code goes to a channel now
+	for _, contact := range contactsOf(c) {
+		limits, blocked, err := p.viewLimits(r, c, contact)
+		if err != nil {
+			return nil, err
+		}
+		page.Limits = append(page.Limits, limits)
+		brakes, err := p.Service.BrakesOn(r.Context(), c, contact)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range brakes {
+			v, err := p.viewBrake(r, b)
+			if err != nil {
+				return nil, err
+			}
+			if page.Brakes = append(page.Brakes, v); v.State == "holds" && blocked == "" {
+				blocked = "brake"
+			}
+		}
+		full[contact.Channel] = blocked
+	}
+	page.Why = p.why(c, full)
+	return page, nil
+}
+
+// contactsOf are the addresses that a case sends to: those of its newest attempts, or
+// those that the authority gave.
+func contactsOf(c *proofing.Case) []proofing.Contact {
+	var all []proofing.Contact
+	add := func(k proofing.Contact) {
+		if !slices.ContainsFunc(all, func(have proofing.Contact) bool { return have.Channel == k.Channel }) {
+			all = append(all, k)
+		}
+	}
+	for _, a := range slices.Backward(c.Attempts) {
+		add(a.Contact)
+	}
+	for _, k := range c.Contacts {
+		add(k)
+	}
+	return all
+}
+
+// viewLimits is how far the limits at an address are used, and the code of the reason if
+// one of them lets nothing more out.
+func (p *Operators) viewLimits(r *http.Request, c *proofing.Case, contact proofing.Contact) (v templates.DeskLimits, full string, err error) {
+	counts, err := p.Service.Counts(r.Context(), c, contact)
+	v.Shown = contact.Shown
+	for _, n := range counts {
+		row := templates.DeskCount{Limit: n.Limit, Used: number(n.Used), Most: number(n.Most), Full: n.Used >= n.Most, Until: n.Until}
+		switch n.Limit {
+		case "address":
+			row.Limit = "address_hour"
+			if n.Window > time.Hour {
+				row.Limit = "address_day"
+			}
+		case "ca_spend":
+			row.Used, row.Most = money(n.Used), money(n.Most)
+		}
+		switch {
+		case row.Full && n.Limit == "failures":
+			full = "blocked"
+		case row.Full && full == "":
+			full = "limit"
+		}
+		v.Counts = append(v.Counts, row)
+	}
+	return v, full, err
+}
+
+// why is what stands in the way of codes, or became of them: the request as a
+// whole, and then each attempt, the newest first.
+func (p *Operators) why(c *proofing.Case, full map[proofing.Channel]string) []templates.DeskWhy {
+	var all []templates.DeskWhy
+	switch {
+	case c.Status.Over():
+		all = append(all, templates.DeskWhy{Code: "over", Status: string(c.Status), At: c.Changed})
+	case c.Frozen != nil:
+		all = append(all, templates.DeskWhy{Code: "frozen", At: c.Frozen.At, Bad: true})
+	case c.Status == proofing.CaseGranted:
+		all = append(all, templates.DeskWhy{Code: "over", Status: string(c.Status), At: c.Changed})
+	case c.Status == proofing.CaseReview:
+		all = append(all, templates.DeskWhy{Code: "review", At: c.Changed})
+	case !c.Started:
+		all = append(all, templates.DeskWhy{Code: "not_started", Bad: true})
+	case len(c.Attempts) == 0:
+		all = append(all, templates.DeskWhy{Code: "nothing"})
+	}
+	now, seen := p.Service.Now(), map[proofing.Channel]bool{}
+	for _, a := range slices.Backward(c.Attempts) {
+		v := templates.DeskWhy{Method: a.Method, Shown: a.Contact.Shown, Code: a.Delivery.Status, At: a.Delivery.At}
+		ch := a.Contact.Channel
+		if code := full[ch]; code != "" && !seen[ch] && c.Status == proofing.CaseOpen {
+			all = append(all, templates.DeskWhy{Method: a.Method, Shown: a.Contact.Shown, Code: code, Bad: true})
+		}
+		seen[ch] = true
+		switch {
+		case a.Status == proofing.AttemptPassed:
+			v.Code, v.At = "passed", time.Time{}
+		case a.Delivery.Trouble():
+			v.Reason, v.Bad = a.Delivery.Reason, true
+		case a.Status == proofing.AttemptOver:
+			v.Code = "replaced"
+		case a.Tries <= 0 || a.State == nil:
+			v.Code = "spent"
+		case !now.Before(a.Expires):
+			v.Code, v.At = "expired", a.Expires
+		case v.Code == "waiting":
+			v.Reason = a.Delivery.Reason
+			for _, m := range c.Outbox.Messages {
+				if m.Attempt == a.ID {
+					v.N, v.Bad = m.Sends, m.Sends > 0
+				}
+			}
+		}
+		all = append(all, v)
+	}
+	return all
+}
