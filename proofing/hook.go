@@ -47,6 +47,27 @@ const (
 	mostDead     = 150
 )
 
+// HookState is how an authority's webhook is, in one word.
+type HookState string
+
+// The states of webhooks.
+const (
+	HookWell    HookState = "well"
+	HookFailing HookState = "failing" // it takes nothing
+	HookStopped HookState = "stopped" // it asked for no more calls
+)
+
+// State is how the webhook is, and since when it is not well.
+func (h *Hook) State() (HookState, time.Time) {
+	switch {
+	case !h.Stopped.IsZero():
+		return HookStopped, h.Stopped
+	case !h.Failing.IsZero():
+		return HookFailing, h.Failing
+	}
+	return HookWell, time.Time{}
+}
+
 // Buried counts the dead events, those that are not listed too.
 func (h *Hook) Buried() int64 { return int64(len(h.Dead)) + h.Lost }
 

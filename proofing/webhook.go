@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -100,4 +101,14 @@ func (s *Service) Ping(ctx context.Context, ca *Authority) error {
 		URL: ca.Webhook.URL, Keys: ca.Webhook.Keys(now), At: now,
 		Event: Event{ID: "evt_" + NewToken().Reveal(), At: now, Change: ChangePing},
 	})
+}
+
+// Shown is where the webhook is as far as people may read it: path and query of a URL may be a
+// secret of the authority's.
+func (h *Webhook) Shown() string {
+	u, err := url.Parse(h.URL)
+	if err != nil {
+		return "-"
+	}
+	return u.Scheme + "://" + u.Host
 }

@@ -6,7 +6,7 @@ import "time"
 func deskSamples() map[string]Screen {
 	frame := func(here string) Desk {
 		d := Desk{Operator: "Example Operations", Self: "/", Now: at}
-		for _, name := range []string{"overview", "messages", "spend", "brakes"} {
+		for _, name := range []string{"overview", "messages", "spend", "brakes", "webhooks"} {
 			d.Nav = append(d.Nav, DeskLink{Name: name, Href: "/" + name, Here: name == here})
 		}
 		return d
@@ -36,7 +36,11 @@ func deskSamples() map[string]Screen {
 			Created: at, Expires: at.Add(48 * time.Hour), Messages: []DeskMessage{waits}, Brakes: []DeskBrake{holds},
 			Why:    []DeskWhy{{Code: "brake", Method: "sms", Shown: "+44 ••• •56", Bad: true}, {Code: "waiting", Method: "email", Shown: "a•••@example.org", Reason: "unreachable", N: 2, At: at, Bad: true}},
 			Limits: []DeskLimits{{"a•••@example.org", []DeskCount{{"address_hour", "5", "5", true, at.Add(time.Hour)}, {"failures", "0", "100", false, time.Time{}}}}}},
-		"desk-brakes":      DeskBrakes{Desk: frame("brakes"), Brakes: []DeskBrake{holds, reports, lifted}, More: true, Ranges: "enforce", Countries: "report"},
+		"desk-brakes": DeskBrakes{Desk: frame("brakes"), Brakes: []DeskBrake{holds, reports, lifted}, More: true, Ranges: "enforce", Countries: "report"},
+		"desk-webhooks": DeskWebhooks{Desk: frame("webhooks"), Next: "/webhooks?after=x", Hooks: []DeskWebhook{
+			{CA: "example", Title: "<b>Example</b> CA", At: "https://ca.example", State: "failing", Since: at.Add(-time.Hour), Reason: "unreachable", Tries: 9, Again: at.Add(time.Minute), Dead: 3},
+			{CA: "other", Title: "Other CA", At: "https://other.example", State: "stopped", Since: at, Reason: "gone"},
+			{CA: "third", Title: "Third CA", At: "https://third.example", State: "well", Late: 2}}},
 		"desk-fault":       DeskFault{Desk: frame(""), Code: "not_found"},
 		"desk-unavailable": DeskFault{Desk: frame(""), Code: "unavailable"},
 	}

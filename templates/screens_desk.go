@@ -7,7 +7,7 @@ import "time"
 
 // deskPages are the files in pages/ that are pages for operators. One more takes its name
 // here, its struct, its file and a line in web/operators.go.
-var deskPages = []string{"deskoverview", "deskspend", "deskmessages", "deskcase", "deskbrakes", "deskfault"}
+var deskPages = []string{"deskoverview", "deskspend", "deskmessages", "deskcase", "deskbrakes", "deskwebhooks", "deskfault"}
 
 // Desk is what every page for operators carries.
 type Desk struct {
@@ -162,6 +162,26 @@ type DeskBrake struct {
 	At, Until  time.Time
 }
 
+// DeskWebhooks is how the webhooks of authorities are.
+type DeskWebhooks struct {
+	Desk
+	Hooks []DeskWebhook
+	Next  string // where the following ones are; empty: nowhere
+}
+
+// DeskWebhook is one authority's webhook.
+type DeskWebhook struct {
+	CA, Title string
+	At        string // where it leads, without what may be secret
+	State     string // "well", "failing" or "stopped"
+	Since     time.Time
+	Reason    string
+	Tries     int
+	Again     time.Time // when it is tried again; zero: not by itself
+	Late      int
+	Dead      int64
+}
+
 // DeskFault is a page that says no.
 type DeskFault struct {
 	Desk
@@ -173,4 +193,5 @@ func (DeskSpend) page() string    { return "deskspend" }
 func (DeskMessages) page() string { return "deskmessages" }
 func (DeskCase) page() string     { return "deskcase" }
 func (DeskBrakes) page() string   { return "deskbrakes" }
+func (DeskWebhooks) page() string { return "deskwebhooks" }
 func (DeskFault) page() string    { return "deskfault" }

@@ -63,7 +63,7 @@ func NewOperators(o OperatorsOptions) *Operators {
 // operatorPages are the pages that the bar of each leads to, in its order. Each has its view
 // in routes.
 var operatorPages = []struct{ name, path string }{
-	{"overview", "/"}, {"messages", "/messages"}, {"spend", "/spend"}, {"brakes", "/brakes"},
+	{"overview", "/"}, {"messages", "/messages"}, {"spend", "/spend"}, {"brakes", "/brakes"}, {"webhooks", "/webhooks"},
 }
 
 func (p *Operators) routes() {
@@ -71,6 +71,7 @@ func (p *Operators) routes() {
 	p.mux.HandleFunc("GET /messages", p.serve((*Operators).messages))
 	p.mux.HandleFunc("GET /spend", p.serve((*Operators).spend))
 	p.mux.HandleFunc("GET /brakes", p.serve((*Operators).brakes))
+	p.mux.HandleFunc("GET /webhooks", p.serve((*Operators).webhooks))
 	p.mux.HandleFunc("GET /case", p.serve((*Operators).oneCase))
 	p.mux.HandleFunc("GET /static/{file}", serveStatic(func(w http.ResponseWriter, r *http.Request) { p.fault(w, r, proofing.ErrNotFound) }))
 	p.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

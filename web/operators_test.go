@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -92,6 +94,46 @@ func TestOperatorsSeeWhatHasWaitedForLong(t *testing.T) {
 	says(t, p, "/", "Messages that have waited for more than two minutes: 1.")
 	if body := says(t, p, "/messages", c.ID, "code by e-mail"); strings.Contains(body, "a.person") {
 		t.Error("a whole address is shown")
+	}
+}
+
+// deaf is a webhook that fails as it is told to.
+type deaf struct{ err *proofing.SendError }
+
+func (d deaf) Call(context.Context, proofing.Call) error { return d.err }
+
+func TestOperatorsSeeWebhooksThatTakeNothing(t *testing.T) {
+	h := newHouse(t)
+	p := h.operators()
+	says(t, p, "/webhooks", "No certificate authority has a webhook")
+	ctx := t.Context()
+	_, err := h.svc.Authorities.Update(ctx, h.svc.AuthorityID("example"), func(ca *proofing.Authority) error {
+		ca.Webhook = &proofing.Webhook{URL: "https://ca.example/hook/of-a-secret-path?token=secret"}
+		ca.Webhook.NewSecret(h.at, 0)
+		return nil
+	})
+	if err == nil {
+		err = h.svc.SetHook(ctx, "example", true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, p, "/webhooks", "It takes what it is told.", "https://ca.example")
+	says(t, p, "/", "Nothing needs you")
+	h.svc.Caller = deaf{&proofing.SendError{Outcome: proofing.NotSent, Reason: "unreachable", Err: errors.New("refused")}}
+	h.open("server", "dns", "www.example.com")
+	if err := h.svc.SequenceOnce(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.svc.DeliverOnce(ctx); err != nil {
+		t.Fatal(err)
+	}
+	says(t, p, "/", "The webhook of Example CA takes nothing.")
+	body := says(t, p, "/webhooks", "It takes nothing.", "It cannot be reached.", "countersign webhook test example")
+	for _, secret := range []string{"of-a-secret-path", "token=secret", "whsec_"} {
+		if strings.Contains(body, secret) {
+			t.Errorf("the page shows %q", secret)
+		}
 	}
 }
 

@@ -81,6 +81,18 @@ func (p *Operators) overview(r *http.Request) (templates.Screen, error) {
 		}
 	}
 	page.CAs = spent[:min(len(spent), 5)]
+	hooks, _, err := p.viewWebhooks(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range hooks {
+		if h.State != string(proofing.HookWell) {
+			find("webhook_"+h.State, h.Title, "", "/webhooks", h.State == string(proofing.HookFailing))
+		}
+		if h.Dead > 0 {
+			find("webhook_dead", h.Title, number(h.Dead), "/webhooks", true)
+		}
+	}
 	slices.SortStableFunc(page.Findings, func(a, b templates.DeskFinding) int {
 		return cmp.Compare(rank(a.Bad), rank(b.Bad))
 	})

@@ -123,6 +123,7 @@ func newHouse(t *testing.T) *house {
 	h.svc = &proofing.Service{
 		Cases: store.NewTable[proofing.Case](h.kv, ring, "case"), People: store.NewTable[proofing.Person](h.kv, ring, "person"),
 		Addresses: store.NewTable[proofing.Address](h.kv, ring, "address"), Accounts: store.NewTable[proofing.Account](h.kv, ring, "account"),
+		Feeds: store.NewTable[proofing.Feed](h.kv, ring, "feed"), Pages: store.NewTable[proofing.Page](h.kv, ring, "page"), Leases: store.NewTable[proofing.Lease](h.kv, ring, "lease"),
 		Authorities: store.NewTable[proofing.Authority](h.kv, ring, "authority"), Registry: store.NewTable[proofing.RegistryEntry](h.kv, ring, "registry"),
 		Limiter: store.NewLimiter(h.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"FR", "GB"}}),
 		Sender: h.sent, Hasher: hasher, Now: h.now, Log: slog.New(slog.DiscardHandler),

@@ -225,7 +225,7 @@ func (a *app) operators() http.Handler {
 			sayWaiting(w, a.phase.waitsFor.Load())
 			return
 		}
-		a.pages.ServeHTTP(w, r)
+		a.reloads.operatorsPages(a).ServeHTTP(w, r)
 	})
 	return mux
 }

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"sync/atomic"
+
+	"github.com/countersign-id/countersign/web"
 )
 
 // reloads is how the configuration is read again while the service runs: on SIGHUP, as a whole, or
@@ -19,6 +21,17 @@ type reloads struct {
 	read        func() (*Config, *report, error)
 	level       *slog.LevelVar
 	people, cas shownHandler
+	operators   atomic.Pointer[web.Operators]
+}
+
+// operatorsPages are those of the configuration in force; an app that reads none again has its own.
+func (r *reloads) operatorsPages(a *app) *web.Operators {
+	if r != nil {
+		if shown := r.operators.Load(); shown != nil {
+			return shown
+		}
+	}
+	return a.pages
 }
 
 // signal tells when somebody asks; never where nothing can be read again.
@@ -37,6 +50,7 @@ func (r *reloads) show(a *app) {
 	people, cas := a.people(), a.authorities()
 	r.people.shown.Store(&people)
 	r.cas.shown.Store(&cas)
+	r.operators.Store(a.pages)
 }
 
 // shownHandler is the handler of now.

@@ -121,6 +121,9 @@ func TestRequestsAreAnsweredByTheConfigurationOfNow(t *testing.T) {
 	if _, page := probe(t, &r.people, "/"); !strings.Contains(page, "help.example/after") {
 		t.Errorf("people read %s", page)
 	}
+	if r.operatorsPages(a) != next.pages {
+		t.Error("operators look at the configuration before")
+	}
 	if next.service == a.service || a.service.Policy.Contact == next.service.Policy.Contact {
 		t.Error("the service before was changed under its callers")
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -144,47 +143,36 @@ type webhookListCommand struct {
 
 // webhookView is how one webhook is.
 type webhookView struct {
-	CA      string    `json:"ca"`
-	URL     string    `json:"url"`
-	Secrets int       `json:"secrets"`        // that sign now
-	State   string    `json:"state"`          // well, failing, stopped
-	Since   time.Time `json:"since,omitzero"` // of the state, if it is not well
-	Reason  string    `json:"reason,omitempty"`
-	Tries   int       `json:"tries,omitempty"`
-	Next    time.Time `json:"next_try,omitzero"`
-	Late    int       `json:"late"`
-	Dead    int64     `json:"dead"`
+	CA      string             `json:"ca"`
+	URL     string             `json:"url"`
+	Shown   string             `json:"-"`
+	Secrets int                `json:"secrets"` // that sign now
+	State   proofing.HookState `json:"state"`
+	Since   time.Time          `json:"since,omitzero"` // of the state, if it is not well
+	Reason  string             `json:"reason,omitempty"`
+	Tries   int                `json:"tries,omitempty"`
+	Next    time.Time          `json:"next_try,omitzero"`
+	Late    int                `json:"late"`
+	Dead    int64              `json:"dead"`
 }
 
 func viewWebhook(ca *proofing.Authority, h proofing.Hook, now time.Time) webhookView {
 	v := webhookView{
-		CA: ca.Name, URL: ca.Webhook.URL, Secrets: len(ca.Webhook.Keys(now)), State: "well",
+		CA: ca.Name, URL: ca.Webhook.URL, Shown: ca.Webhook.Shown(), Secrets: len(ca.Webhook.Keys(now)),
 		Reason: h.Reason, Tries: h.Tries, Late: len(h.Late), Dead: h.Buried(),
 	}
-	switch {
-	case !h.Stopped.IsZero():
-		v.State, v.Since = "stopped", h.Stopped
-	case !h.Failing.IsZero():
-		v.State, v.Since, v.Next = "failing", h.Failing, h.Due
+	if v.State, v.Since = h.State(); v.State == proofing.HookFailing {
+		v.Next = h.Due
 	}
 	return v
 }
 
 func (v webhookView) row() []string {
-	state := v.State
+	state := string(v.State)
 	if !v.Since.IsZero() {
 		state += " since " + when(v.Since)
 	}
-	return []string{v.CA, state, orDash(v.Reason), strconv.Itoa(v.Late), strconv.FormatInt(v.Dead, 10), when(v.Next), strconv.Itoa(v.Secrets), hostOf(v.URL)}
-}
-
-// hostOf is the part of a webhook's URL that a terminal may show: a path or query of it may be a secret of the CA's.
-func hostOf(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return "-"
-	}
-	return u.Scheme + "://" + u.Host
+	return []string{v.CA, state, orDash(v.Reason), strconv.Itoa(v.Late), strconv.FormatInt(v.Dead, 10), when(v.Next), strconv.Itoa(v.Secrets), v.Shown}
 }
 
 func (c *webhookListCommand) Run(g *globals) error {
@@ -312,7 +300,7 @@ func (c *webhookTestCommand) Run(g *globals) error {
 		began := time.Now()
 		if err := a.service.Ping(ctx, ca); err != nil {
 			if failed, ok := errors.AsType[*proofing.SendError](err); ok {
-				return usagef("the webhook of %s at %s did not take the call: %s%s", c.Name, hostOf(ca.Webhook.URL), failed.Err, hookAdvice(failed.Reason))
+				return usagef("the webhook of %s at %s did not take the call: %s%s", c.Name, ca.Webhook.Shown(), failed.Err, hookAdvice(failed.Reason))
 			}
 			return err
 		}

@@ -30,6 +30,7 @@ type app struct {
 	config     *Config
 	log        *slog.Logger
 	now        func() time.Time
+	started    time.Time
 	storage    *storage
 	service    *proofing.Service
 	replies    proofing.Table[acme.Reply]
@@ -51,7 +52,7 @@ type app struct {
 
 // prepareApp is the program before its store is open.
 func prepareApp(c *Config, log *slog.Logger, now func() time.Time) *app {
-	return &app{config: c, log: log, now: now, meters: newMeters()}
+	return &app{started: now(), config: c, log: log, now: now, meters: newMeters()}
 }
 
 // newApp puts the program together. home replaces the home page unless it is
@@ -94,7 +95,7 @@ func (a *app) build(home http.Handler) (err error) {
 // pages, policy and ways out.
 func (a *app) under(c *Config) (next *app, err error) {
 	next = &app{
-		config: c, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
+		started: a.started, config: c, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
 	}
 	if next.router, err = next.newRouter(); err != nil {
 		return nil, err
@@ -120,7 +121,7 @@ func (a *app) buildSite(home http.Handler) (err error) {
 		return fmt.Errorf("pages: %w", err)
 	}
 	a.pages = web.NewOperators(web.OperatorsOptions{
-		Service: a.service, Names: a.config.Listeners.OperatorsNames, Version: programVersion(), Started: a.now(), Outcomes: a.meters.outcomes.list, Log: a.log,
+		Service: a.service, Names: a.config.Listeners.OperatorsNames, Version: programVersion(), Started: a.started, Outcomes: a.meters.outcomes.list, Log: a.log,
 	})
 	if a.mailbox != nil { // only where the origin is this machine: validate sees to it
 		a.site.Handle("GET "+mailboxPath, http.HandlerFunc(a.showMailbox))
