@@ -90,6 +90,7 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"one listener for both", whole + "listeners: {people: \"127.0.0.1:1\", cas: \"127.0.0.1:1\"}\n", "listeners.cas: must differ from listeners.people"},
 		{"an origin for CAs in the clear", whole + "listeners: {cas_origin: http://api.example.org}\n", "c.yaml:9: listeners.cas_origin: must be https"},
 		{"an origin for CAs with a path", whole + "listeners: {cas_origin: https://api.example.org/v1}\n", "c.yaml:9: listeners.cas_origin: must be a scheme and a host"},
+		{"a name with a port", whole + "listeners: {operators_names: [\"desk.example.org:8082\"]}\n", "listeners.operators_names[0]: must be a host name alone"},
 		{"a proxy that is no network", whole + "listeners: {trusted_proxies: [10.0.0.1]}\n", "listeners.trusted_proxies[0]: must be a network"},
 		{"one file for both", whole + "store: {path: a, key_ring: a}\n", "store.key_ring: must be a file of its own"},
 		{"an empty path", whole + "store: {path: ''}\n", "store.path: is missing"},

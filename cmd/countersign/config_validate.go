@@ -116,6 +116,8 @@ func isAddress(s string) bool {
 	return err == nil && a.Name == "" && a.Address == s
 }
 
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+
 func (c *Config) validateListeners(r *report) {
 	for _, l := range c.listeners() {
 		if _, port, err := net.SplitHostPort(l.address); err != nil || !isPort(port) {
@@ -149,6 +151,11 @@ func (c *Config) validateListeners(r *report) {
 	}
 	if o := c.Listeners.Operators; o != "" && (o == c.Listeners.People || o == c.Listeners.CAs) {
 		r.mistake("listeners.operators", "must differ from the other listeners: figures are not for everybody")
+	}
+	for i, name := range c.Listeners.OperatorsNames {
+		if !hostName.MatchString(name) {
+			r.mistake("listeners.operators_names["+strconv.Itoa(i)+"]", "must be a host name alone, such as desk.example.org, not %q", name)
+		}
 	}
 	for i, network := range c.Listeners.TrustedProxies {
 		path := "listeners.trusted_proxies[" + strconv.Itoa(i) + "]"
