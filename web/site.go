@@ -55,6 +55,7 @@ type Site struct {
 	secure  bool // the origin is https
 	mux     *http.ServeMux
 	guarded http.Handler // mux behind the cross-origin protection
+	busy    busyPages
 }
 
 // New returns the pages of a service. The service's public origin must be https, or

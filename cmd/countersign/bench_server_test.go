@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-id/countersign/acme"
 	"github.com/countersign-id/countersign/proofing"
 )
 
@@ -140,5 +141,5 @@ func (a *app) echo() http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		_, _ = w.Write(body)
 	})
-	return a.clientAddress(a.meters.measure("echo", mux))
+	return a.clientAddress(a.meters.measure("echo", a.newGate("echo", a.config.Listeners.MaxRequests).admit(mux, acme.Busy)))
 }

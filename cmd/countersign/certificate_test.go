@@ -42,6 +42,7 @@ func TestMistakesInAListenersCertificate(t *testing.T) {
 		{"an origin for CAs in the clear", withTLS(good, "  trusted_proxies: [10.0.0.0/8]\n  cas_origin: http://localhost:1\n  cas_tls: {cert_file: "+good.CertFile+", key_file: "+good.KeyFile+"}\n"), "listeners.cas_origin: must be https, since its listener speaks TLS"},
 		{"a certificate for another host", withTLS(good, ""), "warning: listeners.people_tls.cert_file: the certificate is not for proof.example.org"},
 		{"plain HTTP for other machines", whole + "listeners: {people: \"0.0.0.0:8080\"}\n", "c.yaml:9: warning: listeners.people: speaks plain HTTP to other machines: give it a certificate (listeners.people_tls), or name the TLS proxy"},
+		{"too few requests", whole + "listeners: {max_requests: 0}\n", "listeners.max_requests: must be from 16 to 1048576, not 0"},
 		{"too few connections", whole + "listeners: {max_connections: 1}\n", "listeners.max_connections: must be at least 16, not 1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -85,6 +85,10 @@ type ListenersConfig struct {
 	// MaxConnections bounds the connections of each listener. Further ones wait until
 	// one ends, so that files and memory are left for the store and for mail.
 	MaxConnections int `yaml:"max_connections"`
+	// MaxRequests bounds the requests of each listener that are in hand at one time. Further
+	// ones are answered 503 with Retry-After: 1 at once, so that those before them are not
+	// late. CAs that wait for a change (?wait=) are not among them: of those there are half as many as MaxConnections.
+	MaxRequests int `yaml:"max_requests"`
 }
 
 // ListenerTLSConfig is the certificate that a listener shows. Both files are read again
@@ -390,7 +394,7 @@ type RequireConfig struct {
 func defaultConfig() Config {
 	l, b := proofing.DefaultLimits(), proofing.DefaultBrake()
 	return Config{
-		Listeners: ListenersConfig{People: "127.0.0.1:8080", CAs: "127.0.0.1:8081", MaxConnections: 4096},
+		Listeners: ListenersConfig{People: "127.0.0.1:8080", CAs: "127.0.0.1:8081", MaxConnections: 4096, MaxRequests: 512},
 		Store:     StoreConfig{Kind: storeSQLite, Path: "countersign.db", KeyRing: "countersign.keys", Redis: RedisConfig{Prefix: "cs"}},
 		Providers: ProvidersConfig{Email: providerSMTP, SMS: providerNone},
 		SMTP:      SMTPConfig{TLS: tlsStart},

@@ -146,6 +146,9 @@ func (c *Config) validateListeners(r *report) {
 	if n := c.Listeners.MaxConnections; n < 16 && !faulty(r, "listeners.max_connections") {
 		r.mistake("listeners.max_connections", "must be at least 16, not %d: a browser or a proxy takes several", n)
 	}
+	if n := c.Listeners.MaxRequests; (n < 16 || n > 1<<20) && !faulty(r, "listeners.max_requests") {
+		r.mistake("listeners.max_requests", "must be from 16 to %d, not %d: more are refused as soon as so many are in hand", 1<<20, n)
+	}
 	if c.Listeners.People == c.Listeners.CAs && !faulty(r, "listeners.people") {
 		r.mistake("listeners.cas", "must differ from listeners.people: what CAs may call is not for everybody")
 	}

@@ -31,6 +31,7 @@ type meters struct {
 	loaded   prometheus.Gauge
 	texts    *prometheus.CounterVec
 	outcomes outcomes
+	refused  *prometheus.CounterVec
 }
 
 func newMeters() *meters {
@@ -66,7 +67,10 @@ func newMeters() *meters {
 	m.loaded = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "countersign_config_loaded_timestamp_seconds", Help: "When the configuration in force was read, in Unix time.",
 	})
-	m.registry.MustRegister(m.requests, m.messages, m.webhooks, m.lag, m.durable, m.reload, m.loaded, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "countersign_refused_requests_total", Help: "Requests that were answered 503 at once because too many were in hand, by listener.",
+	}, []string{"listener"})
+	m.registry.MustRegister(m.requests, m.refused, m.messages, m.webhooks, m.lag, m.durable, m.reload, m.loaded, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

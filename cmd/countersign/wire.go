@@ -44,7 +44,8 @@ type app struct {
 	tracing    *tracing // nil unless it is configured
 	// forgets says why the store may forget what it acknowledges; "": it keeps it.
 	forgets atomic.Pointer[string]
-	reloads *reloads // nil where the configuration is not read again
+	reloads *reloads         // nil where the configuration is not read again
+	gates   map[string]*gate // by listener
 	// certificates are those that the listeners show.
 	certificates []*shownCertificate
 	bar          func(*http.Request) *templates.DemoBar // nil outside the demo
@@ -70,6 +71,7 @@ func newApp(ctx context.Context, c *Config, log *slog.Logger, now func() time.Ti
 }
 
 func (a *app) build(home http.Handler) (err error) {
+	a.gates = a.newGates()
 	if a.router, err = a.newRouter(); err != nil {
 		return err
 	}
@@ -96,6 +98,7 @@ func (a *app) build(home http.Handler) (err error) {
 func (a *app) under(c *Config) (next *app, err error) {
 	next = &app{
 		started: a.started, config: c, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
+		gates: a.gates,
 	}
 	if next.router, err = next.newRouter(); err != nil {
 		return nil, err
@@ -242,14 +245,15 @@ func (a *app) people() http.Handler {
 			mux.Handle(smsHook, hook)
 		}
 	}
-	return a.clientAddress(a.tracing.requests(listenPeople, a.meters.measure(listenPeople, mux)))
+	return a.clientAddress(a.tracing.requests(listenPeople, a.meters.measure(listenPeople, a.gates[listenPeople].admit(mux, a.site.Busy))))
 }
 
 // authorities is the handler of the listener for CAs.
 func (a *app) authorities() http.Handler {
-	return a.clientAddress(a.tracing.requests(listenCAs, a.meters.measure(listenCAs, acme.New(acme.Options{
+	api := acme.New(acme.Options{
 		Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: a.keys(), Log: a.log,
-	}))))
+	})
+	return a.clientAddress(a.tracing.requests(listenCAs, a.meters.measure(listenCAs, a.gates[listenCAs].admit(api, acme.Busy))))
 }
 
 // apiOrigin is where CAs reach us: what the configuration says, or the public

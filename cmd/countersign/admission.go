@@ -1,0 +1,77 @@
+package main
+
+import (
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// gate bounds the requests of one listener that are in hand. What comes when it is full is told so
+// at once, before anything of it is read or counted: a queue would answer everybody late, and most
+// of them when they have gone.
+type gate struct {
+	listener string
+	requests chan struct{}
+	// waits are for requests that are slow on purpose (?wait=), which would fill the other; nil where there are none.
+	waits   chan struct{}
+	refused prometheus.Counter
+	log     *slog.Logger
+	said    atomic.Int64 // when the log was last told, in Unix seconds
+}
+
+// gates are those of the listeners. They stay when the configuration is read again: what was let
+// in before is still in hand.
+func (a *app) newGates() map[string]*gate {
+	l := a.config.Listeners
+	people, cas := a.newGate(listenPeople, l.MaxRequests), a.newGate(listenCAs, l.MaxRequests)
+	// Each has a connection to itself, mostly. The other half is for who does not wait.
+	cas.waits = make(chan struct{}, max(l.MaxConnections/2, 1))
+	return map[string]*gate{listenPeople: people, listenCAs: cas}
+}
+
+func (a *app) newGate(listener string, most int) *gate {
+	return &gate{listener: listener, requests: make(chan struct{}, most), refused: a.meters.refused.WithLabelValues(listener), log: a.log}
+}
+
+// admit lets requests through while there is room. For others busy says no.
+func (g *gate) admit(next http.Handler, busy http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		room := g.requests
+		if g.waits != nil && asksToWait(r) {
+			room = g.waits
+		}
+		select {
+		case room <- struct{}{}:
+		default:
+			g.refuse(r, cap(room))
+			busy(w, r)
+			return
+		}
+		defer func() { <-room }() // also when the handler panics
+		next.ServeHTTP(w, r)
+	})
+}
+
+// asksToWait says whether a request may take long because its caller wants it to.
+func asksToWait(r *http.Request) bool {
+	if r.URL.RawQuery == "" || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	wait := r.URL.Query().Get("wait")
+	return wait != "" && wait != "0"
+}
+
+// sayBusyEvery is how often the log repeats that requests are refused: a line for each would be more
+// work for who has too much.
+const sayBusyEvery = time.Minute
+
+func (g *gate) refuse(r *http.Request, most int) {
+	g.refused.Inc()
+	now, said := time.Now().Unix(), g.said.Load()
+	if now-said >= int64(sayBusyEvery/time.Second) && g.said.CompareAndSwap(said, now) {
+		g.log.WarnContext(r.Context(), "too many requests at once; more are refused", "listener", g.listener, "in_hand", most)
+	}
+}
