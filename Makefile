@@ -64,7 +64,7 @@ soak: $(BIN)/MailHog redis
 # The figures of docs/performance.md: the whole program against an echo of JSON, on Redis and on the
 # embedded store. It takes less than eight minutes and wants the machine for itself.
 bench: redis
-	go test -run '^$$' -bench 'BenchmarkService' -benchtime 1x -timeout 8m ./cmd/countersign
+	go test -run '^$$' -bench 'BenchmarkService|BenchmarkCommits' -benchtime 1x -timeout 6m ./cmd/countersign
 
 # Benchmarks of parts, each by itself.
 benchmarks: redis

@@ -195,7 +195,8 @@ func closedLoop(n int, most time.Duration, turn func(caller int, count *outcome)
 }
 
 // openLoop sends rate requests a second over the wires, whatever becomes of those before. A
-// request that had to wait for its wire counts from when it should have begun.
+// request that had to wait for its wire counts from when it should have begun. What is still
+// to be sent when the time is over is not.
 func openLoop(wires []*wire, rate float64, lasts time.Duration, want int, next func() []byte) outcome {
 	var all sync.WaitGroup
 	var t tally
@@ -206,7 +207,7 @@ func openLoop(wires []*wire, rate float64, lasts time.Duration, want int, next f
 		all.Go(func() {
 			o := outcome{}
 			due := began.Add(gap * time.Duration(i) / time.Duration(len(wires)))
-			for ; due.Sub(began) < lasts; due = due.Add(gap) {
+			for ; due.Sub(began) < lasts && time.Since(began) < lasts; due = due.Add(gap) {
 				time.Sleep(time.Until(due))
 				request := next()
 				if request == nil {

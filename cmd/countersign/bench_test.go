@@ -30,7 +30,7 @@ func benchRow(store, operation string) string { return "| " + store + " | " + op
 // each operation costs in processor time. Run it by `make bench`.
 //
 // The server, its Redis and this generator share one machine; so do others, whose processor
-// time is measured too: a round with more of it than strangers may have is run again.
+// time is measured too: a round with more of it than strangers may have is marked.
 func BenchmarkService(b *testing.B) {
 	for _, s := range benchStores {
 		b.Run(s.name, func(b *testing.B) {
@@ -57,8 +57,13 @@ type figure struct {
 
 func (f figure) per(seconds float64) float64 { return seconds * 1e6 / float64(max(f.good, 1)) }
 
+// benchLength is how many rounds there are and how long an operation takes in each.
+func benchLength() (rounds int, lasts time.Duration) {
+	return int(benchSetting("BENCH_ROUNDS", 3)), time.Duration(benchSetting("BENCH_SECONDS", 2) * float64(time.Second))
+}
+
 func benchService(b *testing.B, name, fsync string) {
-	rounds, lasts := int(benchSetting("BENCH_ROUNDS", 5)), time.Duration(benchSetting("BENCH_SECONDS", 2)*float64(time.Second))
+	rounds, lasts := benchLength()
 	strangers, callers := benchSetting("BENCH_FOREIGN", 0.15), int(benchSetting("BENCH_CALLERS", 256))
 	x := startBench(b, name, fsync, callers)
 	for _, op := range benchOperations { // what is met first costs more
@@ -66,6 +71,7 @@ func benchService(b *testing.B, name, fsync string) {
 		x.drain()
 	}
 	figures := map[string][]figure{}
+	var loads []map[string]load
 	for round := range rounds {
 		x.cases = nil
 		for _, op := range benchOperations {
@@ -90,6 +96,9 @@ func benchService(b *testing.B, name, fsync string) {
 			<-profiled
 			figures[op.name] = append(figures[op.name], f)
 		}
+		if slices.Contains(benchLoaded, name) {
+			loads = append(loads, x.loads(lasts, figures["status"][round].rate()))
+		}
 	}
 	for _, op := range benchOperations {
 		var ratios, rates, app, redis, foreign []float64
@@ -102,6 +111,9 @@ func benchService(b *testing.B, name, fsync string) {
 		fmt.Printf("%s%.3f | %.0f | %.0f | %.0f | %.1f | %.2f |\n", benchRow(name, op.name), median(ratios), median(rates), median(app), median(redis),
 			float64(median(late).Microseconds())/1000, median(foreign))
 		b.ReportMetric(median(ratios), op.name+"/echo")
+	}
+	if len(loads) > 0 {
+		printLoads(name, loads)
 	}
 }
 

@@ -152,17 +152,29 @@ func TestThePageHasTheRowsThatTheBenchPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := 0
+	var operations, loads []string
 	for _, s := range benchStores {
 		for _, op := range benchOperations {
-			if rows++; !strings.Contains(string(page), "\n"+benchRow(s.name, op.name)) {
-				t.Errorf("docs/performance.md has no row for %s on %s", op.name, s.name)
-			}
+			operations = append(operations, benchRow(s.name, op.name))
 		}
 	}
-	_, table, _ := strings.Cut(string(page), "| store | operation |")
-	table, _, _ = strings.Cut(table, "\n\n")
-	if n := strings.Count(table, "\n| ") - 1; n != rows {
-		t.Errorf("the table has %d rows and the bench prints %d", n, rows)
+	for _, s := range benchLoaded {
+		for _, load := range benchLoads {
+			loads = append(loads, benchRow(s, load))
+		}
+	}
+	for head, rows := range map[string][]string{
+		"| store | operation |": operations, "| store | load |": loads, "| store | commits |": {benchRow("embedded", benchCommits)},
+	} {
+		_, table, _ := strings.Cut(string(page), head)
+		table, _, _ = strings.Cut(table, "\n\n")
+		for _, row := range rows {
+			if !strings.Contains(table, "\n"+row) {
+				t.Errorf("the table %q of docs/performance.md has no row %q", head, row)
+			}
+		}
+		if n := strings.Count(table, "\n| ") - 1; n != len(rows) {
+			t.Errorf("the table %q has %d rows and the bench prints %d", head, n, len(rows))
+		}
 	}
 }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// benchLoads name the rows of the second table in docs/performance.md: a CA that opens cases as fast as
+// answers come, which is the peak; requests that come on their own time, at half of what the peak was in the same
+// round; and at four times that, over more connections than may have a request in hand.
+var benchLoads = []string{"open, peak", "open, half", "status, half", "open, four times"}
+
+// benchLoaded are the stores that these are measured on.
+var benchLoaded = []string{"redis", "embedded"}
+
+// benchCommits names the row of the third.
+const benchCommits = "64 callers"
+
+// crowd is how many connections four times the peak comes over: twice as many as
+// listeners.max_requests lets have something in hand.
+const crowd = 1024
+
+// load is one of those loads in one round.
+type load struct {
+	outcome
+	ofPeak, foreign float64
+}
+
+// loads measures all of them; status is how fast it was in this round.
+func (x *bench) loads(lasts time.Duration, status float64) map[string]load {
+	var turn atomic.Int64
+	turn.Store(int64(x.n))
+	open := func() []byte { return x.openRequest(int(turn.Add(1))) }
+	var mu sync.Mutex
+	x.cases = nil // those of before are granted by now, and their first status signs and stores a statement
+	look := func() []byte { return x.statusRequest(x.cases[rand.IntN(len(x.cases))]) }
+	all := map[string]load{}
+	measure := func(name string, peak float64, run func() outcome) float64 {
+		before := x.usage()
+		o := run()
+		if o.bad > 0 || o.good == 0 {
+			x.b.Errorf("%s: %d good and %d bad: %s", name, o.good, o.bad, o.first)
+		}
+		l := load{outcome: o, foreign: x.usage().since(before).foreign / o.took.Seconds()}
+		if peak == 0 {
+			peak = o.rate()
+		}
+		l.ofPeak = o.rate() / peak
+		all[name] = l
+		x.drain()
+		return o.rate()
+	}
+	wires := x.to("cas", crowd)
+	peak := measure("open, peak", 0, func() outcome {
+		return closedLoop(x.callers, lasts, func(caller int, o *outcome) bool {
+			began := time.Now()
+			r, err := wires[caller].ask(open())
+			o.count(r, err, 201, time.Since(began))
+			if c, err := opened(r.body); err == nil {
+				mu.Lock()
+				x.cases = append(x.cases, c)
+				mu.Unlock()
+			}
+			return err == nil
+		})
+	})
+	measure("open, half", peak, func() outcome { return openLoop(wires[:x.callers], peak/2, lasts, 201, open) })
+	measure("status, half", status, func() outcome { return openLoop(wires[:x.callers], status/2, lasts, 200, look) })
+	measure("open, four times", peak, func() outcome { return openLoop(wires, 4*peak, lasts, 201, open) })
+	x.n = int(turn.Load())
+	return all
+}
+
+// printLoads prints the rows, medians of the rounds.
+func printLoads(store string, rounds []map[string]load) {
+	for _, name := range benchLoads {
+		var asked, good, ofPeak, refused, late, foreign []float64
+		for _, r := range rounds {
+			l := r[name]
+			asked, good, ofPeak = append(asked, float64(l.asked)/l.took.Seconds()), append(good, l.rate()), append(ofPeak, l.ofPeak)
+			refused, late, foreign = append(refused, float64(l.refused)/l.took.Seconds()), append(late, float64(l.at(.99).Microseconds())/1000), append(foreign, l.foreign)
+		}
+		fmt.Printf("%s%.0f | %.0f | %.2f | %.0f | %.1f | %.2f |\n", benchRow(store, name), median(asked), median(good), median(ofPeak), median(refused), median(late), median(foreign))
+	}
+}
