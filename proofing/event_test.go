@@ -374,6 +374,8 @@ func TestTheLoopsTellWithinTwoSeconds(t *testing.T) {
 		loops.Go(func() { s.Sequence(ctx) })
 		loops.Go(func() { s.Deliver(ctx) })
 	}
+	defer loops.Wait()
+	defer cancel()
 	time.Sleep(200 * time.Millisecond)
 	w.setHook()
 	for n := range 5 {
@@ -389,8 +391,6 @@ func TestTheLoopsTellWithinTwoSeconds(t *testing.T) {
 			}
 		}
 	}
-	cancel()
-	loops.Wait()
 }
 
 // TestAnySequenceOfChangesIsTold holds what was told against what is there, after random work.

@@ -33,6 +33,17 @@ func workOnce(t testing.TB, s *proofing.Service) {
 	}
 }
 
+// within is what comes out of a channel, which must not take for ever.
+func within[T any](t testing.TB, what string, c <-chan T) (got T) {
+	t.Helper()
+	select {
+	case got = <-c:
+	case <-time.After(30 * time.Second):
+		t.Fatalf("%s: nothing came of it", what)
+	}
+	return got
+}
+
 // held is a provider that is at work on a message until it is let go.
 type held struct {
 	sending chan proofing.Message
@@ -54,14 +65,14 @@ func TestAClockThatIsAMinuteOffTakesNoLivingClaim(t *testing.T) {
 			c := w.begin("email", 0, "email", "")
 			worked := make(chan struct{})
 			go func() { defer close(worked); workOnce(t, w.Service) }()
-			<-hold.sending
+			within(t, "the claim", hold.sending)
 			w.pass(50 * time.Second) // the provider's 30 and the store's 20
 			workOnce(t, other)
 			if m := w.reload(c).Outbox.Messages; len(m) != 1 || m[0].State != proofing.MessageSending {
 				t.Errorf("a code whose sender is at work was given up: %+v", m)
 			}
 			hold.let <- nil
-			<-worked
+			within(t, "the work", worked)
 			if d := w.reload(c).Attempts[0].Delivery; d.Status != "accepted" {
 				t.Errorf("the page learns %+v", d)
 			}
@@ -91,7 +102,7 @@ func TestANoticeIsNotSentTwiceBecauseClocksDiffer(t *testing.T) {
 		t.Errorf("%d notices went out beside one that is being sent", n)
 	}
 	hold.let <- nil
-	<-worked
+	within(t, "the work", worked)
 }
 
 // TestWhoWasTakenForDeadSettlesNothing lets a sender wake up after another has
@@ -109,17 +120,17 @@ func TestWhoWasTakenForDeadSettlesNothing(t *testing.T) {
 	}
 	worked := make(chan struct{}, 2)
 	go func() { workOnce(t, w.Service); worked <- struct{}{} }()
-	<-late.sending
+	within(t, "the first claim", late.sending)
 	w.pass(3 * time.Minute) // it is stopped for so long
 	go func() { workOnce(t, other); worked <- struct{}{} }()
-	<-second.sending
+	within(t, "the second claim", second.sending)
 	late.let <- &proofing.SendError{Outcome: proofing.NotSent, Reason: "unreachable", Err: errors.New("planned")}
-	<-worked
+	within(t, "the work", worked)
 	if m := w.reload(c).Outbox.Messages; len(m) != 1 || m[0].State != proofing.MessageSending {
 		t.Errorf("the one that was late has settled the other's claim: %+v", m)
 	}
 	second.let <- nil
-	<-worked
+	within(t, "the work", worked)
 	if m := w.reload(c).Outbox.Messages; len(m) != 0 {
 		t.Errorf("the notice is still owed: %+v", m)
 	}
