@@ -71,12 +71,18 @@ func (a *api) agree(r *http.Request, ca *proofing.Authority, pin string) error {
 		return nil
 	}
 	name, err := a.Service.PinnedTo(r.Context(), pin)
-	switch {
-	case isNotFound(err):
+	if isNotFound(err) {
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return err
-	case name != ca.Name:
+	}
+	// The record of the authority has the last word: a pin that is not in it opens nothing, and stands in nobody's way.
+	owner, err := a.Service.Authority(r.Context(), name)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	if err == nil && owner.Name != ca.Name && owner.HasPinned(pin) {
 		return refusedToken("the bearer token and the client certificate are of different certificate authorities")
 	}
 	return nil

@@ -98,7 +98,8 @@ type task struct {
 type taskState int
 
 const (
-	taskWaiting   taskState = iota // not tried
+	taskWaiting   taskState = iota // not tried, for want of time or behind one that failed
+	taskHeld                       // not to be tried yet: it is behind a late one of its object
 	taskDelivered                  // taken by the endpoint
 	taskFailed                     // tried in vain
 )
@@ -118,6 +119,7 @@ func (h *Hook) newBatch(fresh []Event, places []Place, more bool, now time.Time)
 	add := func(t *task) {
 		b.tasks = append(b.tasks, t)
 		if held[t.event.Object] {
+			t.state = taskHeld
 			return
 		}
 		if queues[t.event.Object] == nil {
@@ -160,6 +162,30 @@ func (b *batch) freshFailed() bool {
 	return slices.ContainsFunc(b.tasks, func(t *task) bool { return t.late < 0 && t.state == taskFailed })
 }
 
+// untouched says whether there were events that were not late before, and none of them was
+// tried: the late ones took all of the round.
+func (b *batch) untouched() bool {
+	fresh := false
+	for _, t := range b.tasks {
+		if t.late < 0 && t.state != taskWaiting {
+			return false
+		}
+		fresh = fresh || t.late < 0
+	}
+	return fresh
+}
+
+// reached is how many tasks of the batch were come to: what is behind the last of them was not
+// tried for want of time alone, and stays in the feed.
+func (b *batch) reached() int {
+	for i := len(b.tasks); i > 0; i-- {
+		if b.tasks[i-1].state != taskWaiting {
+			return i
+		}
+	}
+	return 0
+}
+
 // settle stores what came of a batch.
 func (h *Hook) settle(b *batch, next int64, now time.Time) {
 	h.Claim = ""
@@ -170,7 +196,7 @@ func (h *Hook) settle(b *batch, next int64, now time.Time) {
 			return
 		}
 	}
-	if delivered == 0 && b.freshFailed() {
+	if delivered == 0 && failed > 0 && (b.freshFailed() || b.untouched()) {
 		h.down(b, err, now)
 		return
 	}
@@ -181,7 +207,7 @@ func (h *Hook) settle(b *batch, next int64, now time.Time) {
 		h.Reason = err.Reason
 	}
 	h.Late = h.stillLate(b, now)
-	for _, t := range b.tasks {
+	for _, t := range b.tasks[:b.reached()] {
 		if t.late >= 0 {
 			continue
 		}

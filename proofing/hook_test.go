@@ -271,6 +271,49 @@ func TestAnEndpointThatIsDownForDaysDoesNotFillTheStore(t *testing.T) {
 	}
 }
 
+// TestAnEndpointThatDiesWithManyLateIsSeen has many objects late when the endpoint goes away: their
+// calls come first and use up a round, so that nothing new is tried.
+func TestAnEndpointThatDiesWithManyLateIsSeen(t *testing.T) {
+	w := newWorld(t)
+	w.setHook()
+	refused := map[string]bool{}
+	w.hook.failWith(func(e proofing.Event) error {
+		if refused[e.Object] {
+			return away(e)
+		}
+		return nil
+	})
+	for n := range 12 {
+		r := request("email")
+		r.Applicant.Thumbprint = fmt.Sprint("late-", n)
+		c, _, err := w.Open(t.Context(), w.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused[c.ID] = true
+	}
+	w.openMany("well-", 3)
+	w.deliverAll()
+	if h := w.hookState(); len(h.Late) != 12 {
+		t.Fatalf("%d are late, want 12", len(h.Late))
+	}
+	w.hook.failWith(away)
+	w.openMany("new-", 40)
+	w.pass(time.Minute)
+	w.deliverAll()
+	h := w.hookState()
+	if state, _ := h.State(); state != proofing.HookFailing || len(h.Late) != 12 {
+		t.Errorf("an endpoint that takes nothing is %s, with %d late", state, len(h.Late))
+	}
+	w.hook.failWith(nil)
+	w.pass(10 * time.Minute)
+	w.deliverAll()
+	checkOrder(t, w.hook.taken)
+	if h := w.hookState(); len(h.Late) != 0 {
+		t.Errorf("%d are late though everything is taken", len(h.Late))
+	}
+}
+
 func TestTheListOfTheDeadHasAnEnd(t *testing.T) {
 	w := newWorld(t)
 	w.setHook()

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -55,8 +56,12 @@ func (g *gate) admit(next http.Handler, busy http.HandlerFunc) http.Handler {
 	})
 }
 
-// asksToWait says whether a request may take long because its caller wants it to.
+// asksToWait says whether a request may take long because its caller wants it to. Of the paths on which nobody
+// waits none counts so, whatever is asked of it.
 func asksToWait(r *http.Request) bool {
+	if r.URL.Path != "/v1/events" && !strings.HasPrefix(r.URL.Path, "/v1/preauthorizations/") {
+		return false
+	}
 	if r.URL.RawQuery == "" || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}

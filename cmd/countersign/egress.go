@@ -25,6 +25,8 @@ var forbidden = prefixes(
 	"fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
 )
 
+var globalUnicast = netip.MustParsePrefix("2000::/3") // RFC 4291 2.4, as IANA gives it out
+
 func prefixes(list ...string) (out []netip.Prefix) {
 	for _, p := range list {
 		out = append(out, netip.MustParsePrefix(p))
@@ -46,7 +48,8 @@ func mayReach(ip netip.Addr, allowed []netip.Prefix) bool {
 			return false
 		}
 	}
-	return ip.IsGlobalUnicast()
+	// Of IPv6 nothing else is in use: what is not there may be IPv4 in a form that somebody's network translates.
+	return ip.IsGlobalUnicast() && (ip.Is4() || globalUnicast.Contains(ip))
 }
 
 const (

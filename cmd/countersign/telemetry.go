@@ -63,7 +63,7 @@ func newTracing(c TelemetryConfig, log *slog.Logger) (*tracing, error) {
 	share := sdktrace.TraceIDRatioBased(1 / float64(c.SampleOneIn))
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithResource(about),
-		// Who calls us does not decide how much we record.
+		// Whether a caller records its trace is nothing to us: its id alone decides, as the ids of all do.
 		sdktrace.WithSampler(sdktrace.ParentBased(share, sdktrace.WithRemoteParentSampled(share), sdktrace.WithRemoteParentNotSampled(share))),
 		sdktrace.WithBatcher(&sayingExporter{SpanExporter: exporter, log: log}, sdktrace.WithMaxQueueSize(spansWaiting), sdktrace.WithExportTimeout(exportTimeout)),
 	)
@@ -112,6 +112,8 @@ func (t *tracing) requests(listener string, next http.Handler) http.Handler {
 		ctx := r.Context()
 		if listener == listenCAs {
 			ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+			// Its ids are numbers; what else it says of the trace is text, and would be passed on.
+			ctx = trace.ContextWithRemoteSpanContext(ctx, trace.SpanContextFromContext(ctx).WithTraceState(trace.TraceState{}))
 		}
 		method := knownMethod(r.Method)
 		ctx, span := t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(

@@ -184,6 +184,7 @@ func TestACANamesTheTraceOfItsRequestAndABrowserDoesNot(t *testing.T) {
 	for _, h := range []http.Handler{a.authorities(), a.people()} {
 		r := httptest.NewRequest("BREW", "/secret-path", nil)
 		r.Header.Set("Traceparent", parent)
+		r.Header.Set("Tracestate", "vendor=text-of-the-caller")
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	if err := a.close(); err != nil {
@@ -191,6 +192,9 @@ func TestACANamesTheTraceOfItsRequestAndABrowserDoesNot(t *testing.T) {
 	}
 	if len(c.spans) != 2 {
 		t.Fatalf("%d spans, want 2", len(c.spans))
+	}
+	if bytes.Contains(c.raw.Bytes(), []byte("text-of-the-caller")) {
+		t.Error("the collector is told what a caller wrote")
 	}
 	for i, same := range []bool{true, false} {
 		s := c.spans[i]
