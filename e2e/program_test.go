@@ -193,6 +193,7 @@ type layout struct {
 	store     func(dir string) string
 	processes int  // 0: one
 	lines     bool // between us and those who deliver
+	drain     time.Duration
 }
 
 func newService(t testing.TB, l layout) *program {
@@ -221,7 +222,7 @@ func newService(t testing.TB, l layout) *program {
 		p.people, p.api = "http://localhost:"+port(t, p.peopleLine.addr), "http://"+p.apiLine.addr
 	}
 	for n := range people {
-		p.configure(n, fmt.Sprintf("{people: %s, cas: %s, cas_origin: %q, operators: %s}", people[n], cas[n], p.api, strings.TrimPrefix(p.operators[n], "http://")),
+		p.configure(n, fmt.Sprintf("{people: %s, cas: %s, cas_origin: %q, operators: %s, drain: %s}", people[n], cas[n], p.api, strings.TrimPrefix(p.operators[n], "http://"), l.drain),
 			l.store(p.dir), smtp, twilioURL)
 	}
 	p.token = secret("a CA's token", p.addCA("example"))

@@ -131,9 +131,10 @@ func (s *Service) deliverRound(ctx context.Context, id string) (again bool, err 
 }
 
 // claimFeed makes a feed that is due this call's to work on; nil if there is nothing to do. A claim whose
-// answer is lost may have been made, so it is tried again and known by its mark.
+// answer is lost may have been made, so it is tried again and known by its mark; also when the program is told
+// to stop meanwhile, or it would stand until its lease is over.
 func (s *Service) claimFeed(ctx context.Context, id, claim string) (claimed *Feed, err error) {
-	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	defer cancel()
 	err = insist(ctx, func() error {
 		mine := false

@@ -44,6 +44,9 @@ var errHeld = errors.New("held by another process")
 
 // hold takes or keeps the lease, and says whether it is ours now.
 func (s *Service) hold(ctx context.Context, t *tenure) (bool, error) {
+	// Whoever is told to stop meanwhile has to know what it holds, to give it back.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
+	defer cancel()
 	now := s.Now()
 	if t.term != 0 && now.Sub(t.beaten) < beatInterval && !now.Before(t.beaten) {
 		return true, nil

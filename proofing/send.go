@@ -30,8 +30,8 @@ func (s *Service) workMessage(ctx context.Context, id, message string) error {
 	if err != nil || claimed == nil {
 		return err
 	}
-	// From here on the program may be told to stop: what was claimed is still sent,
-	// because a code that is cut off is lost, and its outcome is stored.
+	// What was claimed is sent even if the program is told to stop, because a code that is cut
+	// off is lost, and its outcome is stored.
 	ctx = context.WithoutCancel(ctx)
 	receipt, sendErr := s.send(ctx, claimed.Message)
 	return s.keepOutcome(ctx, id, claimed, receipt, sendErr)
@@ -40,8 +40,10 @@ func (s *Service) workMessage(ctx context.Context, id, message string) error {
 // claimMessage makes a message that is due this call's to send; nil if there is nothing
 // to send. A claim whose answer is lost may have been made, and would then stand in
 // everybody's way until its lease is over. So it is tried again, and known by its mark.
+//
+// A program that is told to stop meanwhile makes the claim sure and sends: one that is given up halfway may stand.
 func (s *Service) claimMessage(ctx context.Context, id, message string) (claimed *Outgoing, err error) {
-	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	defer cancel()
 	mark := NewToken().Reveal()[:12]
 	err = insist(ctx, func() error {

@@ -89,6 +89,10 @@ type ListenersConfig struct {
 	// ones are answered 503 with Retry-After: 1 at once, so that those before them are not
 	// late. CAs that wait for a change (?wait=) are not among them: of those there are half as many as MaxConnections.
 	MaxRequests int `yaml:"max_requests"`
+	// Drain is how long everything is still served after the program was told to stop, while
+	// /readyz says 503 already: a load balancer needs that long to notice. It is a little more than
+	// twice the balancer's interval, 30s at most, and 0s where nobody asks /readyz.
+	Drain time.Duration `yaml:"drain"`
 }
 
 // ListenerTLSConfig is the certificate that a listener shows. Both files are read again

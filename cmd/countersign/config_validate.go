@@ -149,6 +149,7 @@ func (c *Config) validateListeners(r *report) {
 	if n := c.Listeners.MaxRequests; (n < 16 || n > 1<<20) && !faulty(r, "listeners.max_requests") {
 		r.mistake("listeners.max_requests", "must be from 16 to %d, not %d: more are refused as soon as so many are in hand", 1<<20, n)
 	}
+	within(r, "listeners.drain", c.Listeners.Drain, 0, mostDrain)
 	if c.Listeners.People == c.Listeners.CAs && !faulty(r, "listeners.people") {
 		r.mistake("listeners.cas", "must differ from listeners.people: what CAs may call is not for everybody")
 	}

@@ -124,9 +124,7 @@ func TestTheComposedServicesAreConfined(t *testing.T) {
 	}
 }
 
-// longestStop is how long stopping may take: requests, then a message in hand (30 s) and what
-// came of it (20 s), as proofing/send.go has them.
-const longestStop = stopTimeout + 50*time.Second
+const longestStop = mostDrain + stopMost
 
 func isNumber(s string) bool {
 	_, err := strconv.Atoi(s)

@@ -17,13 +17,18 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // who says it twice means now
-	code := run(ctx, os.Args[1:], &globals{
+	ctx, stop := context.WithCancel(context.Background())
+	told := make(chan os.Signal, 2)
+	signal.Notify(told, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-told
+		stop()
+		again := <-told // who says it twice means now
+		os.Exit(exitSignal + int(again.(syscall.Signal)))
+	}()
+	os.Exit(run(ctx, os.Args[1:], &globals{
 		environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now,
-	})
-	stop()
-	os.Exit(code)
+	}))
 }
 
 // commands is the command tree; what is parsed into it is run by its Run method.
@@ -59,13 +64,18 @@ type globals struct {
 	stdout     io.Writer
 	stderr     io.Writer
 	now        func() time.Time
+	// exit ends the process at once, and stopMost bounds a stop besides listeners.drain. Nil: os.Exit,
+	// and the constant of that name.
+	exit     func(code int)
+	stopMost time.Duration
 }
 
 // The exit codes.
 const (
 	exitOK      = 0
 	exitFailure = 1
-	exitUsage   = 2 // the call or the input is wrong: trying again changes nothing
+	exitUsage   = 2   // the call or the input is wrong: trying again changes nothing
+	exitSignal  = 128 // and the number of the signal that ended it at once, as shells count
 )
 
 // usageError is a mistake in what somebody typed or wrote.

@@ -36,6 +36,9 @@ func (serveCommand) Run(g *globals) (err error) {
 		return err
 	}
 	a.supervisor = newSupervisor(g.environ)
+	ended := make(chan struct{})
+	defer close(ended)
+	a.stopBegins = func() { go g.endLate(ended, c.Listeners.Drain, log) }
 	ctx, fail := context.WithCancelCause(g.ctx)
 	defer fail(nil)
 	if operators, ok := endpoints[listenOperators]; ok {
@@ -59,6 +62,32 @@ func (serveCommand) Run(g *globals) (err error) {
 	people.handler, cas.handler = &a.reloads.people, &a.reloads.cas
 	err = a.serve(ctx, []endpoint{people, cas})
 	return errors.Join(err, a.close())
+}
+
+// The bounds of a stop. The time to kill us must be longer than all of them together:
+// TimeoutStopSec in contrib/systemd, stop_grace_period in docker-compose.yml.
+const (
+	mostDrain = 30 * time.Second
+	// stopMost is for requests (stopTimeout), then a message in hand (claiming it 10 s, sending it 30 s,
+	// storing what came of it 20 s: proofing/send.go), then the store, the collector of telemetry and the operators.
+	stopMost = stopTimeout + 60*time.Second + 10*time.Second
+)
+
+// endLate ends the process where it stands if a stop takes longer than its parts may. What was
+// acknowledged stays, as after kill -9.
+func (g *globals) endLate(ended <-chan struct{}, drain time.Duration, log *slog.Logger) {
+	most, exit := drain+stopMost, os.Exit
+	if g.exit != nil {
+		most, exit = drain+g.stopMost, g.exit
+	}
+	late := time.NewTimer(most)
+	defer late.Stop()
+	select {
+	case <-ended:
+	case <-late.C:
+		log.Error("stopping takes too long; ended with work in hand", "after", most.String())
+		exit(exitFailure)
+	}
 }
 
 // failure is why the context was ended, unless somebody asked for it.
@@ -114,8 +143,8 @@ const (
 )
 
 // serve listens at every endpoint, works off the outbox, and stops when ctx
-// ends: it takes no new requests, finishes those that it accepted, and then the
-// messages that it has in hand.
+// ends: it says that it is not ready and serves on for as long as listeners.drain says, takes no
+// new requests, finishes those that it accepted, and then the messages that it has in hand.
 func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	listeners, err := listen(endpoints)
 	if err != nil {
@@ -154,7 +183,16 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 		}
 	}
 	a.phase.Store(stopping)
+	if a.stopBegins != nil {
+		a.stopBegins()
+	}
 	a.tellSupervisor(sayStopping)
+	if err == nil && a.config.Listeners.Drain > 0 {
+		select {
+		case <-time.After(a.config.Listeners.Drain):
+		case err = <-s.failed:
+		}
+	}
 	a.service.Stop() // CAs that wait get their answer now
 	err = errors.Join(err, s.stop())
 	stop()

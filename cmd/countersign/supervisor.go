@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"time"
 )
 
 // supervisor is whoever started us and wants to know how we are: systemd, or what speaks
@@ -20,6 +21,8 @@ const (
 	sayStopping = "STOPPING=1"
 )
 
+const tellTimeout = time.Second
+
 // tell sends one word. A socket that begins with @ has no file; net knows that form too.
 func (s supervisor) tell(word string) error {
 	if s.socket == "" {
@@ -30,6 +33,7 @@ func (s supervisor) tell(word string) error {
 		return fmt.Errorf("tell the supervisor %s: %w", word, err)
 	}
 	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(tellTimeout)) // one that does not read holds up nothing
 	if _, err := conn.Write([]byte(word)); err != nil {
 		return fmt.Errorf("tell the supervisor %s: %w", word, err)
 	}

@@ -43,9 +43,10 @@ type app struct {
 	supervisor supervisor
 	tracing    *tracing // nil unless it is configured
 	// forgets says why the store may forget what it acknowledges; "": it keeps it.
-	forgets atomic.Pointer[string]
-	reloads *reloads         // nil where the configuration is not read again
-	gates   map[string]*gate // by listener
+	forgets    atomic.Pointer[string]
+	stopBegins func()           // unless nil, is called when serve begins to stop
+	reloads    *reloads         // nil where the configuration is not read again
+	gates      map[string]*gate // by listener
 	// certificates are those that the listeners show.
 	certificates []*shownCertificate
 	bar          func(*http.Request) *templates.DemoBar // nil outside the demo
