@@ -78,6 +78,8 @@ func TestProfilesThatNobodyCanSatisfyAreRefusedWithTheReason(t *testing.T) {
 		{"an address of another kind", byEmail + "require: {confirmed_addresses: [postal]}", []string{`require.confirmed_addresses[0]: must be email or phone, not "postal"`}},
 		{"a method that is not offered", byEmail + "require: {all_methods: [email, sms]}", []string{"require.all_methods[1]: sms is required but not offered"}},
 		{"security questions", "identifiers: [dns]\nmethods: [email, security-questions]\nrequire: {all_methods: [email]}", []string{`methods[1]: "security-questions" is refused: SP 800-63A-4 2.5.1 bars knowledge-based verification`}},
+		{"knowledge-based verification", "identifiers: [dns]\nmethods: [email, kbv, knowledge, red_herring_questions]\nrequire: {all_methods: [email]}", []string{
+			`methods[1]: "kbv" is refused: SP 800-63A-4 2.5.1 bars knowledge-based verification`, `methods[2]: "knowledge" is refused`, `methods[3]: "red_herring_questions" is refused`}},
 		{"kba as a requirement", byEmail + "require: {all_methods: [KBA]}", []string{`require.all_methods[0]: "KBA" is refused: SP 800-63A-4 2.5.1`}},
 		{"oidc", "identifiers: [dns]\nmethods: [oidc]\nrequire: {aal: 1}", []string{"methods[0]: oidc is not served by this version, which has email and sms"}},
 		{"fido", "identifiers: [dns]\nmethods: [fido]\nrequire: {aal: 2}", []string{"methods[0]: fido is not served by this version"}},
