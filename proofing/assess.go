@@ -67,10 +67,16 @@ const (
 	FlagPhishingResistant  = "phishing_resistant"
 	FlagSyncable           = "syncable"
 	FlagAttested           = "attested"
+	FlagDeviceBoundClaimed = "device_bound:claimed"
+	FlagNonExportable      = "non_exportable"
+	FlagCloneSuspected     = "clone_suspected"
 	FlagLineTypeUnverified = "line_type:unverified"
 	FlagVoIP               = "voip"
 	FlagCapped             = "capped"
 )
+
+var flagOrder = []string{FlagEmailConfirmed, FlagPhoneConfirmed, FlagRestricted, FlagPhishingResistant, FlagSyncable, FlagAttested,
+	FlagDeviceBoundClaimed, FlagNonExportable, FlagCloneSuspected, FlagLineTypeUnverified, FlagVoIP, FlagCapped}
 
 // Assess labels a record of evidence as of now. It is the one place where levels
 // come from: pure, and the same for a live case and for a document on the
@@ -92,6 +98,10 @@ func Assess(framework Framework, operator OperatorFacts, now time.Time, evidence
 // verdict is what an event earns, and what is needed to weigh it against others.
 type verdict struct {
 	EventAssessment
+	// What the levels rest on, or why there are none; Reasons has what is said of
+	// the event as a whole, until finish puts all of it there.
+	aalReasons, ialReasons, falReasons []Reason
+
 	ialBasis string
 	at       time.Time // of the event
 	aalAt    time.Time // of the authentication: at, unless the rule knows better
@@ -100,11 +110,9 @@ type verdict struct {
 // judge applies the rule of the event's kind, and then what binds all kinds.
 func judge(framework Framework, operator OperatorFacts, now time.Time, e Evidence) verdict {
 	common := framework.rules()
-	v := verdict{}
-	if apply, ok := e.Kind.facts().rules[framework]; ok {
-		v = apply(operator, e)
-	} else {
-		v.because(common.unknownKind)
+	v := reject(common.unknownKind)
+	if k := e.Kind.facts(); k.rules[framework] != nil && k.stated(e) {
+		v = k.rules[framework](operator, e)
 	}
 	v.at = e.At.UTC()
 	if v.aalAt.IsZero() {
@@ -114,9 +122,7 @@ func judge(framework Framework, operator OperatorFacts, now time.Time, e Evidenc
 		v.capAAL(2, common.unvalidatedVerifier)
 	}
 	v.expire(common, now)
-	if v.Flags == nil {
-		v.Flags = []string{}
-	}
+	v.finish()
 	return v
 }
 
@@ -125,9 +131,32 @@ func accept(flags ...string) verdict {
 	return verdict{EventAssessment: EventAssessment{Accepted: true, Flags: flags}}
 }
 
+// reject is a verdict on an event that may not count at all.
+func reject(why Reason) verdict {
+	return verdict{EventAssessment: EventAssessment{Reasons: []Reason{why}}}
+}
+
+// because gives reasons for what is said of the event as a whole, and the others
+// for one of its levels.
 func (v *verdict) because(reasons ...Reason) { v.Reasons = append(v.Reasons, reasons...) }
+func (v *verdict) onAAL(reasons ...Reason)   { v.aalReasons = append(v.aalReasons, reasons...) }
+func (v *verdict) onIAL(reasons ...Reason)   { v.ialReasons = append(v.ialReasons, reasons...) }
+func (v *verdict) onFAL(reasons ...Reason)   { v.falReasons = append(v.falReasons, reasons...) }
 
 func (v *verdict) flag(flags ...string) { v.Flags = append(v.Flags, flags...) }
+
+// finish puts flags and reasons into their order, each once.
+func (v *verdict) finish() {
+	given := v.Flags
+	v.Flags = slices.DeleteFunc(slices.Clone(flagOrder), func(f string) bool { return !slices.Contains(given, f) })
+	all := slices.Concat(v.Reasons, v.aalReasons, v.ialReasons, v.falReasons)
+	v.Reasons = []Reason{}
+	for _, r := range all {
+		if !slices.Contains(v.Reasons, r) {
+			v.Reasons = append(v.Reasons, r)
+		}
+	}
+}
 
 func (v *verdict) has(flag string) bool { return slices.Contains(v.Flags, flag) }
 
@@ -136,7 +165,16 @@ func (v *verdict) capAAL(limit int, why Reason) {
 	if v.AAL != nil && *v.AAL > limit {
 		v.AAL = new(limit)
 		v.flag(FlagCapped)
-		v.because(why)
+		v.onAAL(why)
+	}
+}
+
+// capIAL lowers an IAL that is above a limit, and says so.
+func (v *verdict) capIAL(limit int, why Reason) {
+	if v.IAL != nil && *v.IAL > limit {
+		v.IAL = new(limit)
+		v.flag(FlagCapped)
+		v.onIAL(why)
 	}
 }
 
@@ -148,7 +186,7 @@ func (v *verdict) expire(common *revision, now time.Time) {
 	limit := common.reauthentication[*v.AAL]
 	if !v.aalAt.Add(limit.after).After(now) {
 		v.AAL = nil
-		v.because(limit.due)
+		v.onAAL(limit.due)
 	}
 }
 

@@ -60,11 +60,10 @@ func readOperator(in *object) OperatorFacts {
 }
 
 // readEvidence reads one event. Which members it may have follows from its kind,
-// so that those of an unserved kind are not judged.
+// so that those of an unknown kind are not judged.
 func readEvidence(doc *document, n node, now time.Time) Evidence {
-	o, ok := n.value.(*object)
+	o, ok := asObject(doc, n)
 	if !ok {
-		doc.mistake(n.offset, n.path, "must be an object, not %s", typeName(n.value))
 		return Evidence{}
 	}
 	e := Evidence{At: o.timeUntil("at", now, "now")}
@@ -75,12 +74,21 @@ func readEvidence(doc *document, n node, now time.Time) Evidence {
 	e.Kind = EvidenceKind(name)
 	facts := e.Kind.facts()
 	if facts.read == nil {
-		doc.mistake(n.offset, n.path, "%s is not served by this version, which serves %s", quote(name), enumerate(servedKinds()))
+		doc.mistake(n.offset, n.path, "%s is not one of %s", quote(name), enumerate(knownKinds()))
 		return e
 	}
 	facts.read(o, &e)
 	o.unknown()
 	return e
+}
+
+// asObject is the object that an item of a list must be.
+func asObject(doc *document, n node) (*object, bool) {
+	o, ok := n.value.(*object)
+	if !ok {
+		doc.mistake(n.offset, n.path, "must be an object, not %s", typeName(n.value))
+	}
+	return o, ok
 }
 
 // readEmail reads what is special to e-mail events.
@@ -94,6 +102,11 @@ var e164 = regexp.MustCompile(`^\+[1-9][0-9]{1,14}$`)
 func readPhone(o *object, e *Evidence) {
 	e.Number = o.matching("number", e164.MatchString, "a telephone number as in E.164: + and at most 15 digits, the first not 0")
 	e.LineType = oneOf(o, "line_type", []LineType{LineMobile, LineLandline, LineVoIP, LineUnknown})
+	readBoundAt(o, e)
+}
+
+// readBoundAt reads when the authenticator was bound, which may be left out.
+func readBoundAt(o *object, e *Evidence) {
 	if o.has("bound_at") {
 		e.BoundAt = o.timeUntil("bound_at", e.At, "at")
 	}

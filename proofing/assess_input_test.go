@@ -28,6 +28,7 @@ func TestDecodeAssessInputTellsEveryMistakeInOrder(t *testing.T) {
 	document := func(old, new string) string { return strings.Replace(assessDoc(emailEvent), old, new, 1) }
 	const (
 		noTime   = " is not a time as in RFC 3339"
+		noKind   = " is not one of email_code, email_link, sms_code, voice_code, oidc, webauthn, proofing_record"
 		noEmail  = "evidence[0].address: must be an e-mail address"
 		noNumber = "evidence[0].number: must be a telephone number as in E.164: + and at most 15 digits, the first not 0"
 	)
@@ -73,9 +74,9 @@ func TestDecodeAssessInputTellsEveryMistakeInOrder(t *testing.T) {
 
 		{"an event that is a string", assessDoc(`"email_code"`), []string{"evidence[0]: must be an object, not a string"}},
 		{"an empty event", assessDoc(emailEvent + ", {}"), []string{"evidence[1].at: missing", "evidence[1].kind: missing"}},
-		{"a kind not served", assessDoc(`{"kind": "oidc", "at": "2026-11-24T09:00:00Z", "issuer": null}`), []string{
-			`evidence[0].kind: "oidc" is not served by this version, which serves email_code, email_link, sms_code, voice_code`, "evidence[0].at: must not be after now"}},
-		{"a kind in capitals", email("email_code", "EMAIL_CODE"), []string{`evidence[0].kind: "EMAIL_CODE" is not served by this version, which serves email_code, email_link, sms_code, voice_code`}},
+		{"an unknown kind", assessDoc(`{"kind": "totp", "at": "2026-11-24T09:00:00Z", "issuer": null}`), []string{
+			`evidence[0].kind: "totp"` + noKind, "evidence[0].at: must not be after now"}},
+		{"a kind in capitals", email("email_code", "EMAIL_CODE"), []string{`evidence[0].kind: "EMAIL_CODE"` + noKind}},
 		{"kind null", email(`"email_code"`, "null"), []string{"evidence[0].kind: must be a string, not null"}},
 		{"after now", email("09:00:00Z", "10:00:00.000000001Z"), []string{"evidence[0].at: must not be after now"}},
 		{"a day that does not exist", email("11-23", "02-30"), []string{`evidence[0].at: "2026-02-30T09:00:00Z"` + noTime}},
@@ -177,7 +178,7 @@ func FuzzDecodeAssessInput(f *testing.F) {
 		}
 		f.Add([]byte(v.Input))
 	}
-	for _, seed := range []string{"", "{}", "[]", "null", assessDoc(smsEvent) + "x", assessDoc(`{"kind": "oidc"}`), `{"now": 1e999, "now": "\ud800"}`,
+	for _, seed := range []string{"", "{}", "[]", "null", assessDoc(smsEvent) + "x", assessDoc(`{"kind": "oidc"}`), assessDoc(oidcEvent), assessDoc(webAuthnEvent), assessDoc(proofingEvent), `{"now": 1e999, "now": "\ud800"}`,
 		strings.Repeat(`{"a":[`, 20) + strings.Repeat("]}", 20), strings.Replace(assessDoc(smsEvent), "2026-11-22T09", "0000-01-01T00", 1)} {
 		f.Add([]byte(seed))
 	}
@@ -195,8 +196,11 @@ func FuzzDecodeAssessInput(f *testing.F) {
 		if _, err := json.Marshal(a); err != nil {
 			t.Errorf("the label cannot be printed: %v", err)
 		}
-		if levelOrZero(a.AAL) > 1 || len(a.Events) != len(in.Evidence) {
-			t.Errorf("AAL%d of %d events", levelOrZero(a.AAL), len(a.Events))
+		if levelOrZero(a.AAL) > 3 || levelOrZero(a.IAL) > 3 || levelOrZero(a.FAL) > 2 || len(a.Events) != len(in.Evidence) {
+			t.Errorf("AAL%d, IAL%d, FAL%d of %d events", levelOrZero(a.AAL), levelOrZero(a.IAL), levelOrZero(a.FAL), len(a.Events))
+		}
+		for _, e := range in.Evidence {
+			wantExplained(t, in.Framework, in.Operator, in.Now, e)
 		}
 	})
 }

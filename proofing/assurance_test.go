@@ -24,7 +24,8 @@ func TestTheTablesOfAssuranceAreWhatTheRulesSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	drawn := string(text)
-	for name, draw := range map[string]func(*testing.T) string{"records": drawRecords, "evidence": drawEvidence, "clauses": drawClauses} {
+	for name, draw := range map[string]func(*testing.T) string{"records": drawRecords, "codes": drawCodes, "logins": drawRows(loginRows),
+		"authenticators": drawRows(keyRows), "proofing": drawRows(recordRows), "clauses": drawClauses} {
 		drawn = between(t, drawn, name, draw(t))
 	}
 	if *update {
@@ -55,8 +56,8 @@ type circumstance struct {
 	holds func(Evidence, OperatorFacts) bool
 }
 
-// circumstances are those of the kinds that confirm an address of each channel. That
-// they cover everything, and that each gives one verdict, is tested and not assumed.
+// circumstances are those of the kinds that confirm an address of each channel: the
+// codes and links. That they cover everything, and that each gives one verdict, is tested and not assumed.
 var circumstances = map[Channel][]circumstance{
 	ChannelEmail: {{"always", func(Evidence, OperatorFacts) bool { return true }}},
 	ChannelPhone: {
@@ -90,14 +91,23 @@ func everyEvent(k kind, each func(Evidence, OperatorFacts)) {
 // outcome is what the events of a kind earn under one circumstance.
 type outcome struct {
 	words    string
-	verdicts []EventAssessment // in the order of Frameworks
+	verdicts []verdict // in the order of Frameworks
+}
+
+// verdictsOn judges one event in every framework.
+func verdictsOn(o OperatorFacts, now time.Time, e Evidence) (verdicts []verdict) {
+	for _, f := range Frameworks() {
+		verdicts = append(verdicts, judge(f, o, now, e))
+	}
+	return verdicts
 }
 
 // outcomesOf judges every event of a kind, and fails unless each belongs to
 // one circumstance and all events of a circumstance earn the same.
 func outcomesOf(t *testing.T, k kind) []outcome {
 	t.Helper()
-	if facts := reflect.TypeFor[Evidence]().NumField() + reflect.TypeFor[OperatorFacts]().NumField(); facts != 7+3 {
+	// Three facts are of other kinds, each of which has rows of its own.
+	if facts := reflect.TypeFor[Evidence]().NumField() + reflect.TypeFor[OperatorFacts]().NumField(); facts != 7+3+3 {
 		t.Fatal("there are new facts: let everyEvent go through them, and say here how many there are")
 	}
 	listed, ok := circumstances[k.confirms]
@@ -118,9 +128,9 @@ func outcomesOf(t *testing.T, k kind) []outcome {
 		if at < 0 {
 			t.Fatalf("%s: %+v belongs to no circumstance", k.name, e)
 		}
-		var verdicts []EventAssessment
-		for _, f := range Frameworks() {
-			verdicts = append(verdicts, Assess(f, o, e.At, []Evidence{e}).Events[0])
+		verdicts := verdictsOn(o, e.At, e)
+		for i := range verdicts {
+			verdicts[i].at, verdicts[i].aalAt = time.Time{}, time.Time{}
 		}
 		if had := &outcomes[at]; had.verdicts == nil {
 			*had = outcome{listed[at].words, verdicts}
@@ -131,14 +141,17 @@ func outcomesOf(t *testing.T, k kind) []outcome {
 	return outcomes
 }
 
-// drawEvidence is a table for all kinds that earn the same under the same circumstances.
-func drawEvidence(t *testing.T) string {
+// drawCodes is a table for all kinds of codes that earn the same under the same circumstances.
+func drawCodes(t *testing.T) string {
 	type group struct {
 		names    []string
 		outcomes []outcome
 	}
 	var groups []group
 	for _, k := range kinds {
+		if k.confirms == "" {
+			continue
+		}
 		o := outcomesOf(t, k)
 		i := slices.IndexFunc(groups, func(g group) bool { return reflect.DeepEqual(g.outcomes, o) })
 		if i < 0 {
@@ -152,18 +165,40 @@ func drawEvidence(t *testing.T) string {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "**%s**\n\n| when | framework | AAL | IAL | FAL | flags |\n|---|---|---|---|---|---|\n", strings.Join(g.names, ", "))
-		for _, o := range g.outcomes {
-			words := o.words
-			for _, same := range alike(o.verdicts) {
-				v := o.verdicts[same[0]]
-				fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", words, titles(same), cell(v.AAL, v.Reasons, "SP 800-63B"), cell(v.IAL, v.Reasons, "SP 800-63A"),
-					cell(v.FAL, v.Reasons, "SP 800-63C"), flags(v))
-				words = ""
-			}
-		}
+		fmt.Fprintf(&b, "**%s**\n\n", strings.Join(g.names, ", "))
+		drawTable(&b, g.outcomes)
 	}
 	return b.String()
+}
+
+// drawRows is a table of what a list of events earn.
+func drawRows(rows []labelRow) func(*testing.T) string {
+	return func(*testing.T) string {
+		var outcomes []outcome
+		for _, r := range rows {
+			outcomes = append(outcomes, outcome{r.words, verdictsOn(r.operator, assessNow, r.event)})
+		}
+		var b strings.Builder
+		drawTable(&b, outcomes)
+		return b.String()
+	}
+}
+
+// drawTable has a line for each outcome and each group of frameworks that agree on it.
+func drawTable(b *strings.Builder, outcomes []outcome) {
+	fmt.Fprintln(b, "| when | framework | AAL | IAL | FAL | flags |\n|---|---|---|---|---|---|")
+	for _, o := range outcomes {
+		words := o.words
+		for _, same := range alike(o.verdicts) {
+			v := o.verdicts[same[0]]
+			if v.Accepted {
+				fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", words, titles(same), cell(v.AAL, v.aalReasons), cell(v.IAL, v.ialReasons), cell(v.FAL, v.falReasons), flags(v))
+			} else {
+				fmt.Fprintf(b, "| %s | %s | not accepted%s | – | – | – |\n", words, titles(same), cited(v.Reasons))
+			}
+			words = ""
+		}
+	}
 }
 
 // alike groups the places of frameworks in which something is the same.
@@ -187,34 +222,46 @@ func titles(places []int) string {
 	return strings.Join(names, ", ")
 }
 
-// cell is a level with the clauses of the volume that speaks of it.
-func cell(level *int, reasons []Reason, volume string) string {
-	value := "none"
-	if level != nil {
-		value = "**" + strconv.Itoa(*level) + "**"
+// cell is a level with the clauses behind it.
+func cell(level *int, reasons []Reason) string {
+	if level == nil {
+		return "none" + cited(reasons)
 	}
-	book, clauses := "", []string{}
+	return "**" + strconv.Itoa(*level) + "**" + cited(reasons)
+}
+
+// cited is the clauses of reasons, each once, with the name of a volume where it begins.
+func cited(reasons []Reason) string {
+	var clauses []string
 	for _, r := range reasons {
-		name, clause, _ := strings.Cut(short(r.Clause), " ")
-		if strings.HasPrefix(r.Clause, volume) {
-			book, clauses = name, append(clauses, clause)
+		if clause := short(r.Clause); !slices.Contains(clauses, clause) {
+			clauses = append(clauses, clause)
 		}
 	}
-	return value + " (" + book + " " + strings.Join(clauses, ", ") + ")"
+	if clauses == nil {
+		return ""
+	}
+	var list []string
+	volume := ""
+	for _, clause := range clauses {
+		list = append(list, strings.TrimPrefix(clause, volume+" "))
+		volume, _, _ = strings.Cut(clause, " ")
+	}
+	return " (" + strings.Join(list, ", ") + ")"
 }
 
 // short drops what every clause begins with: "63B 5.1.3.3", "63B-4 3.1.3.3".
 func short(clause string) string { return strings.TrimPrefix(clause, "SP 800-") }
 
-func flags(v EventAssessment) string {
-	if !v.Accepted {
-		return "not accepted"
-	}
+// flags is the flags of an event with the clauses that are of no level.
+func flags(v verdict) string {
 	var names []string
 	for _, f := range v.Flags {
 		names = append(names, "`"+f+"`")
 	}
-	return strings.Join(names, " ")
+	ofLevels := slices.Concat(v.aalReasons, v.ialReasons, v.falReasons)
+	own := slices.DeleteFunc(slices.Clone(v.Reasons), func(r Reason) bool { return slices.Contains(ofLevels, r) })
+	return strings.Join(names, " ") + cited(own)
 }
 
 // drawRecords says what a framework makes of any record, whatever is in it.
@@ -246,9 +293,8 @@ func drawRecords(t *testing.T) string {
 	return b.String()
 }
 
-// drawClauses lists every reason that served evidence can get, in the words of the label.
-func drawClauses(t *testing.T) string {
-	var reasons []Reason
+// reasonsInTables are the reasons that are behind the tables, in their order.
+func reasonsInTables(t *testing.T) (reasons []Reason) {
 	add := func(more ...Reason) {
 		for _, r := range more {
 			if !slices.Contains(reasons, r) {
@@ -258,19 +304,59 @@ func drawClauses(t *testing.T) string {
 	}
 	for place, f := range frameworks {
 		for _, k := range kinds {
+			if k.confirms == "" {
+				continue
+			}
 			for _, o := range outcomesOf(t, k) {
 				add(o.verdicts[place].Reasons...)
 			}
+		}
+		for _, row := range slices.Concat(loginRows, keyRows, recordRows) {
+			add(judge(f.name, row.operator, assessNow, row.event).Reasons...)
 		}
 		add(f.rules.ialReason, f.rules.noAAL, f.rules.noFAL, f.rules.unvalidatedVerifier)
 		for aal := 1; aal <= 3; aal++ {
 			add(f.rules.reauthentication[aal].due)
 		}
 	}
+	return reasons
+}
+
+// drawClauses lists every reason that evidence can get, in the words of the label.
+func drawClauses(t *testing.T) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "| clause | what the label says |\n|---|---|")
-	for _, r := range reasons {
+	for _, r := range reasonsInTables(t) {
 		fmt.Fprintf(&b, "| %s | %s |\n", r.Clause, r.Text)
 	}
 	return b.String()
+}
+
+// A reason that no row of the tables shows would be in a label and in no page.
+func TestTheTablesShowEveryReasonOfTheRules(t *testing.T) {
+	shown := reasonsInTables(t)
+	for _, rules := range []any{r3OIDC, r4OIDC, r3WebAuthn, r3Sup1WebAuthn, r4WebAuthn, r3Proofing, r4Proofing} {
+		for _, r := range reasonsIn(reflect.ValueOf(rules)) {
+			if r != (Reason{}) && !slices.Contains(shown, r) {
+				t.Errorf("in no table: %s: %s", r.Clause, r.Text)
+			}
+		}
+	}
+}
+
+// reasonsIn finds the reasons in a structure of rules.
+func reasonsIn(v reflect.Value) (reasons []Reason) {
+	switch {
+	case v.Type() == reflect.TypeFor[Reason]():
+		return []Reason{{v.Field(0).String(), v.Field(1).String()}}
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			reasons = append(reasons, reasonsIn(v.Field(i))...)
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			reasons = append(reasons, reasonsIn(v.Index(i))...)
+		}
+	}
+	return reasons
 }

@@ -91,7 +91,7 @@ func served(t *testing.T, apply rule) EvidenceKind {
 	for _, f := range Frameworks() {
 		rules[f] = apply
 	}
-	kinds = append(slices.Clone(kinds), kind{name: "of_this_test", rules: rules})
+	kinds = append(slices.Clone(kinds), kind{name: "of_this_test", stated: always, rules: rules})
 	return "of_this_test"
 }
 
@@ -161,7 +161,7 @@ func TestEveryKindHasARuleInEveryFramework(t *testing.T) {
 				t.Errorf("%s has no rule in %s", k.name, f)
 			}
 		}
-		if k.read == nil || k.method == "" {
+		if k.read == nil || k.method == "" || k.amr == nil || k.stated == nil {
 			t.Errorf("%s is incomplete", k.name)
 		}
 	}

@@ -19,6 +19,11 @@ type Evidence struct {
 	Address  Secret   `json:"address,omitempty"`   // of an e-mail event
 	Number   Secret   `json:"number,omitempty"`    // of an SMS or voice event, E.164
 	LineType LineType `json:"line_type,omitempty"` // of Number
+
+	// What is special to the kind of that name; nil in all others.
+	OIDC     *OIDCFacts     `json:"oidc,omitempty"`
+	WebAuthn *WebAuthnFacts `json:"webauthn,omitempty"`
+	Proofing *ProofingFacts `json:"proofing,omitempty"`
 }
 
 // maxEvidence is the most events that one case takes: more than anybody needs, and
@@ -31,18 +36,23 @@ type EvidenceKind string
 
 // The kinds of evidence.
 const (
-	EmailCode EvidenceKind = "email_code"
-	EmailLink EvidenceKind = "email_link"
-	SMSCode   EvidenceKind = "sms_code"
-	VoiceCode EvidenceKind = "voice_code"
+	EmailCode      EvidenceKind = "email_code"
+	EmailLink      EvidenceKind = "email_link"
+	SMSCode        EvidenceKind = "sms_code"
+	VoiceCode      EvidenceKind = "voice_code"
+	OIDCLogin      EvidenceKind = "oidc"
+	WebAuthnUse    EvidenceKind = "webauthn"
+	ProofingRecord EvidenceKind = "proofing_record"
 )
 
 // kind is all that the program knows of a kind of evidence.
 type kind struct {
 	name     EvidenceKind
-	method   string   // the method that leaves such events
-	confirms Channel  // the kind of address that such an event confirms; empty: none
-	amr      []string // the method in the words of RFC 8176
+	method   string                  // the method that leaves such events
+	confirms Channel                 // the kind of address that such an event confirms; empty: none
+	amr      func(Evidence) []string // the method in the words of RFC 8176
+	// stated says whether an event has the facts that the rules read.
+	stated func(Evidence) bool
 	// read takes the kind's own members out of a document for Assess.
 	read func(*object, *Evidence)
 	// rules says what an event earns, in each framework.
@@ -53,17 +63,30 @@ type kind struct {
 // all kinds: the cap of an unvalidated verifier, and age.
 type rule func(OperatorFacts, Evidence) verdict
 
-// kinds is every kind of evidence. A new one is a line here and a file with what
-// the line names.
+// kinds is every kind of evidence. A new one is an entry here and a file with what
+// the entry names.
 var kinds = []kind{
-	{EmailCode, "email", ChannelEmail, nil, readEmail, map[Framework]rule{R3: r3Email, R3Sup1: r3Email, R4: r4Email}},
-	{EmailLink, "email", ChannelEmail, nil, readEmail, map[Framework]rule{R3: r3Email, R3Sup1: r3Email, R4: r4Email}},
-	{SMSCode, "sms", ChannelPhone, []string{"sms", "otp"}, readPhone, map[Framework]rule{R3: r3Phone, R3Sup1: r3Phone, R4: r4Phone}},
-	{VoiceCode, "voice", ChannelPhone, []string{"tel", "otp"}, readPhone, map[Framework]rule{R3: r3Phone, R3Sup1: r3Phone, R4: r4Phone}},
+	{EmailCode, "email", ChannelEmail, words(), always, readEmail, map[Framework]rule{R3: r3Email, R3Sup1: r3Email, R4: r4Email}},
+	{EmailLink, "email", ChannelEmail, words(), always, readEmail, map[Framework]rule{R3: r3Email, R3Sup1: r3Email, R4: r4Email}},
+	{SMSCode, "sms", ChannelPhone, words("sms", "otp"), always, readPhone, map[Framework]rule{R3: r3Phone, R3Sup1: r3Phone, R4: r4Phone}},
+	{VoiceCode, "voice", ChannelPhone, words("tel", "otp"), always, readPhone, map[Framework]rule{R3: r3Phone, R3Sup1: r3Phone, R4: r4Phone}},
+	{OIDCLogin, "oidc", "", amrOfOIDC, func(e Evidence) bool { return e.OIDC != nil }, readOIDC,
+		map[Framework]rule{R3: r3OIDC.judge, R3Sup1: r3OIDC.judge, R4: r4OIDC.judge}},
+	{WebAuthnUse, "fido", "", amrOfWebAuthn, func(e Evidence) bool { return e.WebAuthn != nil }, readWebAuthn,
+		map[Framework]rule{R3: r3WebAuthn.judge, R3Sup1: r3Sup1WebAuthn.judge, R4: r4WebAuthn.judge}},
+	{ProofingRecord, "representative", "", words(), func(e Evidence) bool { return e.Proofing != nil }, readProofing,
+		map[Framework]rule{R3: r3Proofing.judge, R3Sup1: r3Proofing.judge, R4: r4Proofing.judge}},
+}
+
+func always(Evidence) bool { return true }
+
+// words are the same values of amr for every event.
+func words(values ...string) func(Evidence) []string {
+	return func(Evidence) []string { return slices.Clone(values) }
 }
 
 // facts is what is known of the kind; the zero kind for one that this version
-// does not serve.
+// does not know.
 func (k EvidenceKind) facts() kind {
 	for _, known := range kinds {
 		if known.name == k {
@@ -73,8 +96,8 @@ func (k EvidenceKind) facts() kind {
 	return kind{}
 }
 
-// servedKinds lists the names of all kinds that this version has rules for.
-func servedKinds() []EvidenceKind {
+// knownKinds lists the names of all kinds.
+func knownKinds() []EvidenceKind {
 	var names []EvidenceKind
 	for _, k := range kinds {
 		names = append(names, k.name)
@@ -96,9 +119,14 @@ func (e Evidence) AddressOrNumber() Secret {
 // Method is the name of the method that left the event.
 func (e Evidence) Method() string { return e.Kind.facts().method }
 
-// AMR names the method in the words of RFC 8176. E-mail has none: it confirms an
-// address and authenticates nobody.
-func (e Evidence) AMR() []string { return slices.Clone(e.Kind.facts().amr) }
+// AMR names the method in the words of RFC 8176. E-mail and proofing have none: they
+// authenticate nobody.
+func (e Evidence) AMR() []string {
+	if k := e.Kind.facts(); k.stated != nil && k.stated(e) {
+		return k.amr(e)
+	}
+	return nil
+}
 
 // bound says whether the authenticator was bound to the person before this
 // event, without which nothing authenticates (SP 800-63B 6.1; SP 800-63B-4 4.1).

@@ -92,8 +92,8 @@ type reauthentication struct {
 }
 
 // OperatorFacts are what the operator attests of the installation. Each is
-// false until attested, and false never gives a higher level than true, except
-// for RequireAttestation, which asks for more.
+// false until attested, and lets an event reach a higher level, except for
+// RequireAttestation, which asks for more. A higher level may lapse sooner.
 type OperatorFacts struct {
 	VerifierFIPS140Validated bool `json:"verifier_fips140_validated"`
 	AcceptUnverifiedLineType bool `json:"accept_unverified_line_type"`

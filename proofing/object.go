@@ -1,9 +1,11 @@
 package proofing
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -53,7 +55,7 @@ func (o *object) has(name string) bool {
 }
 
 // take reads a member that must be there and of the type.
-func take[T string | bool | *object | []node](o *object, name string) (value T, n node, ok bool) {
+func take[T string | bool | json.Number | *object | []node](o *object, name string) (value T, n node, ok bool) {
 	i := slices.IndexFunc(o.members, func(m member) bool { return m.name == name })
 	if i < 0 {
 		o.doc.mistake(o.end, o.join(name), "missing")
@@ -76,6 +78,35 @@ func (o *object) flag(name string) bool {
 	return value
 }
 
+// bool reads a bool that must be there.
+func (o *object) bool(name string) bool {
+	value, _, _ := take[bool](o, name)
+	return value
+}
+
+// text reads a string that must be there and say something.
+func (o *object) text(name string) string {
+	text, n, ok := take[string](o, name)
+	if ok && strings.TrimSpace(text) == "" {
+		o.doc.mistake(n.offset, n.path, "must not be empty")
+	}
+	return text
+}
+
+// whole reads a whole number within limits.
+func (o *object) whole(name string, least, most int64) int64 {
+	number, n, ok := take[json.Number](o, name)
+	if !ok {
+		return least
+	}
+	value, err := strconv.ParseInt(number.String(), 10, 64)
+	if err != nil || value < least || value > most {
+		o.doc.mistake(n.offset, n.path, "must be a whole number from %d to %d", least, most)
+		return least
+	}
+	return value
+}
+
 // matching reads a string of a certain shape. Its text is not repeated in a mistake.
 func (o *object) matching(name string, fits func(string) bool, shape string) Secret {
 	text, n, ok := take[string](o, name)
@@ -92,6 +123,40 @@ func oneOf[T ~string](o *object, name string, words []T) T {
 		o.doc.mistake(n.offset, n.path, "%s is not one of %s", quote(text), enumerate(words))
 	}
 	return T(text)
+}
+
+// words reads a list of strings.
+func (o *object) words(name string) []string {
+	list, _, ok := take[[]node](o, name)
+	if !ok {
+		return nil
+	}
+	words := make([]string, 0, len(list))
+	for _, n := range list {
+		text, ok := n.value.(string)
+		if !ok {
+			o.doc.mistake(n.offset, n.path, "must be a string, not %s", typeName(n.value))
+		}
+		words = append(words, text)
+	}
+	return words
+}
+
+// someOf reads a list of words that are all of a closed list.
+func someOf[T ~string](o *object, name string, words []T) []T {
+	list, _, _ := take[[]node](o, name)
+	some := make([]T, 0, len(list))
+	for _, n := range list {
+		switch text, ok := n.value.(string); {
+		case !ok:
+			o.doc.mistake(n.offset, n.path, "must be a string, not %s", typeName(n.value))
+		case !slices.Contains(words, T(text)):
+			o.doc.mistake(n.offset, n.path, "%s is not one of %s", quote(text), enumerate(words))
+		default:
+			some = append(some, T(text))
+		}
+	}
+	return some
 }
 
 // enumerate lists words with commas.
