@@ -110,7 +110,7 @@ func (s *Service) deliverRound(ctx context.Context, id string) (again bool, err 
 			switch now := s.now(); {
 			case b != nil:
 				f.Hook.settle(b, f.Next, now)
-			case failed == nil: // there is no webhook any more
+			case failed == nil: // there is no such webhook any more
 				f.Hook.On, f.Hook.Claim = false, ""
 			default:
 				f.Hook.Claim, f.Hook.Due = "", now.Add(backoff(0)).Truncate(time.Millisecond)
@@ -154,12 +154,12 @@ func (s *Service) claimFeed(ctx context.Context, id, claim string) (claimed *Fee
 	return claimed, ignoreNotFound(err)
 }
 
-// callRound reads what is to be told and tells it; nil and no error if the authority has no webhook any more.
+// callRound reads what is to be told and tells it; nil and no error if the authority has no webhook any more that the feed tells.
 func (s *Service) callRound(ctx context.Context, f *Feed) (*batch, error) {
 	reading, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
 	ca, err := s.Authority(reading, f.CA)
-	if err != nil || ca.Webhook == nil {
+	if err != nil || !f.Hook.tells(ca.Webhook) {
 		return nil, ignoreNotFound(err)
 	}
 	b, err := s.readBatch(reading, f)
@@ -281,21 +281,26 @@ func (s *Service) rouseHooks() {
 	}
 }
 
-// SetHook turns the telling of an authority's webhook on or off. What happened before it is
-// turned on is not told; turning on what is on changes nothing.
-func (s *Service) SetHook(ctx context.Context, ca string, on bool) error {
+// SetHook turns the telling of an authority's webhook of that id on or off. What happened before it is
+// turned on is not told. Turning on what is on has it called at once, also if it was stopped, and takes the feed from a
+// delivery that has it in hand: what that one heard, it heard from where the webhook was before. Turning off
+// leaves another webhook alone that was set meanwhile.
+func (s *Service) SetHook(ctx context.Context, ca, id string, on bool) error {
 	if _, err := s.feed(ctx, ca); err != nil {
 		return err
 	}
 	_, err := s.Feeds.Update(ctx, s.FeedID(ca), func(f *Feed) error {
 		switch {
-		case on && !f.Hook.On:
-			f.Hook = Hook{On: true, At: Place{Page: f.Next}}
-		case !on:
+		case on && f.Hook.On && f.Hook.Of == id:
+			f.Hook.wakeNow(s.now())
+		case on:
+			f.Hook = Hook{On: true, Of: id, At: Place{Page: f.Next}}
+		case f.Hook.Of == id:
 			f.Hook = Hook{}
 		}
 		return nil
 	})
+	s.rouseHooks()
 	return err
 }
 

@@ -8,6 +8,8 @@ import (
 // Hook is how far the webhook of a feed's authority has been told.
 type Hook struct {
 	On bool `json:"on,omitempty"`
+	// Of is the Webhook.ID that it was turned on for: of another webhook it tells nothing.
+	Of string `json:"of,omitempty"`
 	// At is the place before the next event; what lies before it has been taken by
 	// the endpoint, or is late or dead.
 	At Place `json:"at"`
@@ -53,13 +55,19 @@ type HookState string
 // The states of webhooks.
 const (
 	HookWell    HookState = "well"
+	HookOff     HookState = "off"     // it was set, and never turned on: whoever set it broke off
 	HookFailing HookState = "failing" // it takes nothing
 	HookStopped HookState = "stopped" // it asked for no more calls
 )
 
-// State is how the webhook is, and since when it is not well.
-func (h *Hook) State() (HookState, time.Time) {
+// tells says whether the hook tells that webhook of its authority; nil: there is none.
+func (h *Hook) tells(w *Webhook) bool { return w != nil && h.On && h.Of == w.ID }
+
+// State is how an authority's webhook is, and since when it is not well.
+func (h *Hook) State(w *Webhook) (HookState, time.Time) {
 	switch {
+	case !h.tells(w):
+		return HookOff, time.Time{}
 	case !h.Stopped.IsZero():
 		return HookStopped, h.Stopped
 	case !h.Failing.IsZero():

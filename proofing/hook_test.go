@@ -72,7 +72,7 @@ func (w *world) setHook() {
 		w.t.Fatal(err)
 	}
 	w.ca = ca
-	if err := w.SetHook(ctx, ca.Name, true); err != nil {
+	if err := w.SetHook(ctx, ca.Name, "", true); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -302,7 +302,7 @@ func TestAnEndpointThatDiesWithManyLateIsSeen(t *testing.T) {
 	w.pass(time.Minute)
 	w.deliverAll()
 	h := w.hookState()
-	if state, _ := h.State(); state != proofing.HookFailing || len(h.Late) != 12 {
+	if state, _ := h.State(w.ca.Webhook); state != proofing.HookFailing || len(h.Late) != 12 {
 		t.Errorf("an endpoint that takes nothing is %s, with %d late", state, len(h.Late))
 	}
 	w.hook.failWith(nil)

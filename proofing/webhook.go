@@ -11,6 +11,7 @@ import (
 
 // Webhook is where an authority wants to be told, and what we sign with.
 type Webhook struct {
+	ID      string          `json:"id,omitempty"` // of its own; it stays when the webhook moves
 	URL     string          `json:"url"`
 	Secrets []WebhookSecret `json:"secrets"` // the newest first
 }
@@ -101,6 +102,52 @@ func (s *Service) Ping(ctx context.Context, ca *Authority) error {
 		URL: ca.Webhook.URL, Keys: ca.Webhook.Keys(now), At: now,
 		Event: Event{ID: "evt_" + NewToken().Reveal(), At: now, Change: ChangePing},
 	})
+}
+
+// SetWebhook says where an authority is told; SetHook with the id then turns the telling on. One that
+// is told already moves, and keeps its secrets. Any other gets a new secret, which is to be shown before the
+// telling is turned on: a call that breaks off in between may be made again, and gives another. An
+// earlier one that somebody may have been given signs beside it for SecretOverlap.
+func (s *Service) SetWebhook(ctx context.Context, ca, url string) (id string, secret Secret, err error) {
+	f, err := s.feed(ctx, ca)
+	if err != nil {
+		return "", "", err
+	}
+	_, err = s.Authorities.Update(ctx, s.AuthorityID(ca), func(a *Authority) error {
+		secret = ""
+		told := f.Hook.tells(a.Webhook)
+		if a.Webhook == nil {
+			a.Webhook = &Webhook{ID: NewToken().Reveal()[:12]}
+		}
+		a.Webhook.URL = url
+		if !told {
+			secret = a.Webhook.NewSecret(s.now(), SecretOverlap)
+		}
+		id = a.Webhook.ID
+		return nil
+	})
+	return id, secret, err
+}
+
+// RemoveWebhook takes an authority's webhook away. It may be called again after a call that broke off.
+func (s *Service) RemoveWebhook(ctx context.Context, ca string) error {
+	f, err := s.feed(ctx, ca)
+	if err != nil {
+		return err
+	}
+	// The place goes last: without an address nothing is told, whatever the place.
+	id := f.Hook.Of
+	_, err = s.Authorities.Update(ctx, s.AuthorityID(ca), func(a *Authority) error {
+		if a.Webhook != nil {
+			id = a.Webhook.ID
+		}
+		a.Webhook = nil
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.SetHook(ctx, ca, id, false)
 }
 
 // Shown is where the webhook is as far as people may read it: path and query of a URL may be a

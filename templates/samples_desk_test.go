@@ -40,6 +40,7 @@ func deskSamples() map[string]Screen {
 		"desk-webhooks": DeskWebhooks{Desk: frame("webhooks"), Next: "/webhooks?after=x", Hooks: []DeskWebhook{
 			{CA: "example", Title: "<b>Example</b> CA", At: "https://ca.example", State: "failing", Since: at.Add(-time.Hour), Reason: "unreachable", Tries: 9, Again: at.Add(time.Minute), Dead: 3},
 			{CA: "other", Title: "Other CA", At: "https://other.example", State: "stopped", Since: at, Reason: "gone"},
+			{CA: "fourth", Title: "Fourth CA", At: "https://fourth.example", State: "off"},
 			{CA: "third", Title: "Third CA", At: "https://third.example", State: "well", Late: 2}}},
 		"desk-fault":       DeskFault{Desk: frame(""), Code: "not_found"},
 		"desk-unavailable": DeskFault{Desk: frame(""), Code: "unavailable"},

@@ -173,7 +173,7 @@ type DeskWebhooks struct {
 type DeskWebhook struct {
 	CA, Title string
 	At        string // where it leads, without what may be secret
-	State     string // "well", "failing" or "stopped"
+	State     string // "well", "failing", "stopped" or "off"
 	Since     time.Time
 	Reason    string
 	Tries     int

@@ -112,10 +112,12 @@ func TestOperatorsSeeWebhooksThatTakeNothing(t *testing.T) {
 		ca.Webhook.NewSecret(h.at, 0)
 		return nil
 	})
-	if err == nil {
-		err = h.svc.SetHook(ctx, "example", true)
-	}
 	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, p, "/webhooks", "never turned on", "countersign webhook set example")
+	says(t, p, "/", "The webhook of Example CA is not turned on.")
+	if err := h.svc.SetHook(ctx, "example", "", true); err != nil {
 		t.Fatal(err)
 	}
 	says(t, p, "/webhooks", "It takes what it is told.", "https://ca.example")

@@ -87,7 +87,7 @@ func (p *Operators) overview(r *http.Request) (templates.Screen, error) {
 	}
 	for _, h := range hooks {
 		if h.State != string(proofing.HookWell) {
-			find("webhook_"+h.State, h.Title, "", "/webhooks", h.State == string(proofing.HookFailing))
+			find("webhook_"+h.State, h.Title, "", "/webhooks", h.State == string(proofing.HookFailing) || h.State == string(proofing.HookOff))
 		}
 		if h.Dead > 0 {
 			find("webhook_dead", h.Title, number(h.Dead), "/webhooks", true)

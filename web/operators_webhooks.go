@@ -38,7 +38,7 @@ func (p *Operators) viewWebhooks(ctx context.Context, after string) (all []templ
 		if err != nil {
 			return nil, "", err
 		}
-		state, since := f.Hook.State()
+		state, since := f.Hook.State(ca.Webhook)
 		v := templates.DeskWebhook{
 			CA: ca.Name, Title: cmp.Or(ca.Title, ca.Name), At: ca.Webhook.Shown(), State: string(state), Since: since,
 			Reason: f.Hook.Reason, Tries: f.Hook.Tries, Late: len(f.Hook.Late), Dead: f.Hook.Buried(),
@@ -48,7 +48,7 @@ func (p *Operators) viewWebhooks(ctx context.Context, after string) (all []templ
 		}
 		all = append(all, v)
 	}
-	order := []string{"failing", "stopped", "well"}
+	order := []string{"failing", "stopped", "off", "well"}
 	slices.SortStableFunc(all, func(a, b templates.DeskWebhook) int {
 		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)), cmp.Compare(b.Dead, a.Dead), cmp.Compare(a.CA, b.CA))
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -34,28 +35,25 @@ func (c *webhookSetCommand) Run(g *globals) error {
 		if _, err := a.living(c.Name); err != nil {
 			return err
 		}
-		var secret proofing.Secret
-		ca, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
-			if secret = ""; ca.Webhook != nil { // it moves, and keeps its secrets
-				ca.Webhook.URL = c.URL
-				return nil
-			}
-			ca.Webhook = &proofing.Webhook{URL: c.URL}
-			secret = ca.Webhook.NewSecret(a.time(), 0)
-			return nil
-		})
+		id, secret, err := a.service.SetWebhook(a.ctx, c.Name, c.URL)
 		if err != nil {
 			return noSuchCA(err, c.Name)
 		}
-		if err := a.service.SetHook(a.ctx, ca.Name, true); err != nil {
-			return err
+		// Shown before anything is told: a webhook that is on has a secret that somebody was given.
+		if secret != "" {
+			if err := a.showWebhookSecret(secret); err != nil {
+				return err
+			}
+		}
+		if err := a.service.SetHook(a.ctx, c.Name, id, true); err != nil {
+			return fmt.Errorf("%s is told nothing yet; set its webhook again, which prints another secret: %w", c.Name, err)
 		}
 		if secret == "" {
-			a.say("the webhook of %s leads to %s now; its secret stays", ca.Name, c.URL)
+			a.say("the webhook of %s leads to %s now; its secret stays", c.Name, c.URL)
 			return nil
 		}
-		a.say("%s is told of what changes from now on, at %s; try it with `countersign webhook test %s`", ca.Name, c.URL, ca.Name)
-		return a.showWebhookSecret(secret)
+		a.say("%s is told of what changes from now on, at %s; try it with `countersign webhook test %s`", c.Name, c.URL, c.Name)
+		return nil
 	})
 }
 
@@ -121,16 +119,8 @@ func (c *webhookRemoveCommand) Run(g *globals) error {
 		if _, err := a.authority(c.Name); err != nil {
 			return err
 		}
-		// The place goes last: without an address nothing is told, whatever the place.
-		ca, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
-			ca.Webhook = nil
-			return nil
-		})
-		if err != nil {
+		if err := a.service.RemoveWebhook(a.ctx, c.Name); err != nil {
 			return noSuchCA(err, c.Name)
-		}
-		if err := a.service.SetHook(a.ctx, ca.Name, false); err != nil {
-			return err
 		}
 		a.say("%s is told nothing any more; GET /v1/events has what changes, for 30 days", c.Name)
 		return nil
@@ -161,7 +151,7 @@ func viewWebhook(ca *proofing.Authority, h proofing.Hook, now time.Time) webhook
 		CA: ca.Name, URL: ca.Webhook.URL, Shown: ca.Webhook.Shown(), Secrets: len(ca.Webhook.Keys(now)),
 		Reason: h.Reason, Tries: h.Tries, Late: len(h.Late), Dead: h.Buried(),
 	}
-	if v.State, v.Since = h.State(); v.State == proofing.HookFailing {
+	if v.State, v.Since = h.State(ca.Webhook); v.State == proofing.HookFailing {
 		v.Next = h.Due
 	}
 	return v

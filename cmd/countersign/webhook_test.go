@@ -57,6 +57,28 @@ func TestAWebhookIsSetWithASecretThatIsShownOnce(t *testing.T) {
 	}
 }
 
+// TestASettingThatBrokeOffIsSeenAndDoneAgain leaves what a process leaves that died after the first of its two writes.
+func TestASettingThatBrokeOffIsSeenAndDoneAgain(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	var lost proofing.Secret
+	d.service(func(s *proofing.Service) {
+		var err error
+		if _, lost, err = s.SetWebhook(t.Context(), "example", "https://ca.example/hook"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	out, _ := d.run(exitOK, "webhook", "list")
+	contains(t, out, "off")
+	secret, said := d.run(exitOK, "webhook", "set", "example", "https://ca.example/hook")
+	contains(t, said, "told of what changes from now on")
+	if !strings.HasPrefix(secret, "whsec_") || strings.TrimSpace(secret) == lost.Reveal() {
+		t.Errorf("done again it printed %q", secret)
+	}
+	out, _ = d.run(exitOK, "webhook", "list")
+	contains(t, out, "well")
+}
+
 func TestMistakesInAWebhook(t *testing.T) {
 	d := newDesk(t)
 	d.addCA("example")
