@@ -160,8 +160,8 @@ func (s *Service) brake(ctx context.Context, of braking, seen traffic, u usual, 
 	return b, nil
 }
 
-// rates keeps what is usual in each country for an hour, because reading it takes
-// many looks and it changes by the week. It has an entry for each authority and each country
+// rates keeps what was sent and answered in each country for an hour, because reading it takes
+// many looks and it changes by the week. What follows from it is worked out each time, by the policy of now. It has an entry for each authority and each country
 // that is configured. Its zero value is ready.
 type rates struct {
 	mu   sync.Mutex
@@ -169,35 +169,43 @@ type rates struct {
 }
 
 type rate struct {
-	usual
+	past
 	at time.Time
 }
 
+// past is what became of the messages of the last whole weeks.
+type past struct{ sent, answered int64 }
+
 const rateKept = time.Hour
 
-func (r *rates) get(key string, now time.Time) (usual, bool) {
+func (r *rates) get(key string, now time.Time) (past, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known, ok := r.seen[key]
 	age := now.Sub(known.at)
-	return known.usual, ok && age >= 0 && age < rateKept
+	return known.past, ok && age >= 0 && age < rateKept
 }
 
-func (r *rates) put(key string, u usual, now time.Time) {
+func (r *rates) put(key string, p past, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.seen == nil {
 		r.seen = map[string]rate{}
 	}
-	r.seen[key] = rate{u, now}
+	r.seen[key] = rate{p, now}
 }
 
 // usual is what was usual for an authority's messages to a country in the last whole
 // weeks. This week is no part of it, so that what is going on does not excuse itself.
 func (s *Service) usual(ctx context.Context, ca, country string) (usual, error) {
+	p, err := s.past(ctx, ca, country)
+	return usualOf(p.sent, p.answered, int64(weeks*week/time.Hour), s.Policy.Brake.Assumed), err
+}
+
+func (s *Service) past(ctx context.Context, ca, country string) (past, error) {
 	key, now := ca+"."+country, s.now()
-	if u, ok := s.local().rates.get(key, now); ok {
-		return u, nil
+	if p, ok := s.local().rates.get(key, now); ok {
+		return p, nil
 	}
 	var looks []spend
 	for n := range int64(weeks) {
@@ -208,15 +216,14 @@ func (s *Service) usual(ctx context.Context, ca, country string) (usual, error) 
 	}
 	totals, err := s.addAll(ctx, looks)
 	if err != nil {
-		return usual{}, fmt.Errorf("look at the weeks before: %w", err)
+		return past{}, fmt.Errorf("look at the weeks before: %w", err)
 	}
-	var sent, answered int64
+	var p past
 	for i := 0; i < len(totals); i += 2 {
-		sent, answered = sent+totals[i].total, answered+totals[i+1].total
+		p.sent, p.answered = p.sent+totals[i].total, p.answered+totals[i+1].total
 	}
-	u := usualOf(sent, answered, int64(weeks*week/time.Hour), s.Policy.Brake.Assumed)
-	s.local().rates.put(key, u, now)
-	return u, nil
+	s.local().rates.put(key, p, now)
+	return p, nil
 }
 
 // LiftBrake lets a brake go, for an operator who knows better, and forgets what led to

@@ -224,6 +224,32 @@ func TestWhoAnswersSomeCodesMaySendTwiceAsMany(t *testing.T) {
 	}
 }
 
+// TestWhatIsAssumedHoldsAtOnceWhenItIsChanged changes it as a reload does, after it was judged by.
+func TestWhatIsAssumedHoldsAtOnceWhenItIsChanged(t *testing.T) {
+	tr := newTraffic(t, 3)
+	beyond := func(rng int) (n int) {
+		for range 20 {
+			if err := tr.send("alpha", somewhere("GB", rng), time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tr.minute(0, 0)
+		for tr.send("alpha", somewhere("GB", rng), 0) == nil {
+			n++
+		}
+		return n
+	}
+	if n := beyond(5); n != 40 {
+		t.Errorf("while 60 %% are assumed to answer %d go unanswered beside 20, want 40", n)
+	}
+	changed := tr.Policy
+	changed.Brake.Assumed = 40
+	tr.Service = tr.With(changed, tr.Methods, tr.Sender, tr.Caller)
+	if n := beyond(6); n != 90 {
+		t.Errorf("once 40 %% are assumed to answer %d go unanswered beside 20, want 90", n)
+	}
+}
+
 // TestJudgingCostsLittle bounds what a busy country's messages cost on average.
 func TestJudgingCostsLittle(t *testing.T) {
 	tr := newTraffic(t, 5)
