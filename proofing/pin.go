@@ -107,12 +107,18 @@ func (s *Service) pinID(pin string) string { return FixedID(s.Hasher.Sum("pin", 
 // PinCertificate gives an authority a certificate. It may be called again, also after a call
 // that broke off. A key that is another's is an *InputError with the code "pinned" and its name.
 func (s *Service) PinCertificate(ctx context.Context, ca string, c AuthorityCertificate) error {
-	if _, err := s.Authority(ctx, ca); err != nil {
+	tooMany := &InputError{"certificate", "too_many", fmt.Sprintf("an authority has %d certificates at most", maxPins)}
+	a, err := s.Authority(ctx, ca)
+	if err != nil {
 		return err
+	}
+	if !a.HasPinned(c.Pin) && len(a.Certificates) >= maxPins {
+		return tooMany
 	}
 	// The claim comes first: from then on the key is nobody else's.
 	p := &Pin{ID: s.pinID(c.Pin), CA: ca, Created: s.now()}
-	err := s.Pins.Create(ctx, p.ID, p)
+	err = s.Pins.Create(ctx, p.ID, p)
+	claimed := err == nil
 	if errors.Is(err, ErrExists) {
 		var name string
 		if name, err = s.PinnedTo(ctx, c.Pin); err == nil && name != ca {
@@ -126,11 +132,14 @@ func (s *Service) PinCertificate(ctx context.Context, ca string, c AuthorityCert
 	_, err = s.Authorities.Update(ctx, s.AuthorityID(ca), func(a *Authority) error {
 		a.Certificates = slices.DeleteFunc(a.Certificates, func(old AuthorityCertificate) bool { return old.Pin == c.Pin })
 		if len(a.Certificates) >= maxPins {
-			return &InputError{"certificate", "too_many", fmt.Sprintf("an authority has %d certificates at most", maxPins)}
+			return tooMany
 		}
 		a.Certificates = append(a.Certificates, c)
 		return nil
 	})
+	if claimed && errors.Is(err, tooMany) { // another has taken the last place since; the key stays free
+		err = errors.Join(err, ignoreNotFound(s.Pins.Delete(ctx, p.ID)))
+	}
 	return err
 }
 

@@ -74,6 +74,44 @@ func TestPinningMayBreakOffAnywhereAndBeDoneAgain(t *testing.T) {
 	}
 }
 
+// TestACertificateThatIsRefusedLeavesItsKeyFree asks for one too many: at once, and so that another takes the last
+// place while the key is being claimed.
+func TestACertificateThatIsRefusedLeavesItsKeyFree(t *testing.T) {
+	const most = 16
+	key := func(n int) proofing.AuthorityCertificate {
+		return proofing.AuthorityCertificate{Pin: proofing.PinOf(fmt.Append(nil, "key ", n))}
+	}
+	for what, there := range map[string]int{"there is no room": most, "another takes the last place": most - 1} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			pin := func(s *proofing.Service, ca string, n int) error { return s.PinCertificate(t.Context(), ca, key(n)) }
+			for n := range there {
+				if err := pin(w.Service, "alpha", n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			late := w.process(&before{KV: w.kv, n: 1, do: func() {
+				if err := pin(w.Service, "alpha", there); err != nil {
+					t.Error(err)
+				}
+			}})
+			input, ok := errors.AsType[*proofing.InputError](pin(late, "alpha", 99))
+			if !ok || input.Code != "too_many" {
+				t.Errorf("one too many: %+v", input)
+			}
+			if who, err := w.PinnedTo(t.Context(), key(99).Pin); !errors.Is(err, proofing.ErrNotFound) {
+				t.Errorf("the key is %s's: %v", who, err)
+			}
+			if err := pin(w.Service, "beta", 99); err != nil {
+				t.Errorf("another cannot have it: %v", err)
+			}
+			if err := pin(w.Service, "alpha", 0); err != nil {
+				t.Errorf("one that is there cannot be renewed: %v", err)
+			}
+		})
+	}
+}
+
 func TestACertificateHoldsInItsTimeAlone(t *testing.T) {
 	w := newWorld(t)
 	pin := proofing.PinOf([]byte("a key"))
