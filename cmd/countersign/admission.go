@@ -18,6 +18,7 @@ type gate struct {
 	requests chan struct{}
 	// waits are for requests that are slow on purpose (?wait=), which would fill the other; nil where there are none.
 	waits   chan struct{}
+	answer  time.Duration // to take an answer in: who does not read holds a slot no longer
 	refused prometheus.Counter
 	log     *slog.Logger
 	said    atomic.Int64 // when the log was last told, in Unix seconds
@@ -34,7 +35,7 @@ func (a *app) newGates() map[string]*gate {
 }
 
 func (a *app) newGate(listener string, most int) *gate {
-	return &gate{listener: listener, requests: make(chan struct{}, most), refused: a.meters.refused.WithLabelValues(listener), log: a.log}
+	return &gate{listener: listener, requests: make(chan struct{}, most), answer: answerTimeout, refused: a.meters.refused.WithLabelValues(listener), log: a.log}
 }
 
 // admit lets requests through while there is room. For others busy says no.
@@ -52,9 +53,40 @@ func (g *gate) admit(next http.Handler, busy http.HandlerFunc) http.Handler {
 			return
 		}
 		defer func() { <-room }() // also when the handler panics
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(&answering{ResponseWriter: w, most: g.answer}, r)
 	})
 }
+
+// answering gives the client so long to take its answer, from when that begins. A stream of HTTP/2 whose
+// client lets nothing through is ended alone; a connection of HTTP/1 ends with its answer.
+type answering struct {
+	http.ResponseWriter
+	most  time.Duration
+	begun bool
+}
+
+func (w *answering) begin() {
+	if !w.begun {
+		w.begun = true
+		// What has no deadlines, as in a test, has no client that makes us wait.
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.most))
+	}
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *answering) WriteHeader(status int) {
+	w.begin()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *answering) Write(p []byte) (int, error) {
+	w.begin()
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach what is beneath.
+func (w *answering) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // asksToWait says whether a request may take long because its caller wants it to. Of the paths on which nobody
 // waits none counts so, whatever is asked of it.

@@ -53,11 +53,13 @@ func listen(endpoints []endpoint) (listeners []net.Listener, err error) {
 }
 
 // The bounds of a connection. A CA may wait for a minute for its answer, so the
-// time to write is longer than that. A TLS handshake has as long as the header of a request.
+// time to write is longer than that: it runs from the head of the request on, and answerTimeout from the
+// beginning of the answer. Both are of a stream, where there are streams. A TLS handshake has as long as the header of a request.
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 30 * time.Second
 	writeTimeout      = 90 * time.Second
+	answerTimeout     = 20 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
 	stopTimeout       = 20 * time.Second
@@ -67,12 +69,16 @@ const (
 type servers struct {
 	log         *slog.Logger
 	connections int        // the most of each endpoint
+	streams     int        // the most of each connection of HTTP/2
 	failed      chan error // gets the first failure
 	all         []*http.Server
 }
 
-func newServers(log *slog.Logger, connections int) *servers {
-	return &servers{log: log, connections: connections, failed: make(chan error, 1)}
+func newServers(log *slog.Logger, l ListenersConfig) *servers {
+	// No one connection has more than a quarter of what a listener may have in hand. A hundred are
+	// enough for everybody (RFC 9113 6.5.2).
+	streams := max(1, min(100, l.MaxRequests/4))
+	return &servers{log: log, connections: l.MaxConnections, streams: streams, failed: make(chan error, 1)}
 }
 
 // start serves one endpoint at the listener, which it closes in the end.
@@ -80,6 +86,7 @@ func (s *servers) start(e endpoint, l net.Listener) {
 	server := &http.Server{
 		Handler: e.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: s.streams, WriteByteTimeout: answerTimeout},
 		ErrorLog: log.New(connectionLog{s.log, e.name}, "", 0),
 	}
 	if s.connections > 0 {

@@ -22,10 +22,14 @@ type served struct {
 }
 
 // serveTLS serves the desk's program with certificates of the PKI.
-func (d *desk) serveTLS(p *pki) *served {
+func (d *desk) serveTLS(p *pki) *served { return d.serveTLSWith(p, func(*app) {}) }
+
+// serveTLSWith is the same with an app that was changed.
+func (d *desk) serveTLSWith(p *pki, change func(*app)) *served {
 	d.t.Helper()
 	log := &syncBuffer{}
 	a := d.app(log)
+	change(a)
 	a.config.Listeners.PeopleTLS = p.write("people", p.fresh())
 	a.config.Listeners.CAsTLS = p.write("cas", p.fresh())
 	all, err := a.endpoints()

@@ -124,7 +124,7 @@ func (a *app) serveOperators(e endpoint, fail context.CancelCauseFunc) (stop fun
 		return nil, err
 	}
 	e.handler = a.operators()
-	s := newServers(a.log, a.config.Listeners.MaxConnections)
+	s := newServers(a.log, a.config.Listeners)
 	s.start(e, l)
 	ended := make(chan struct{})
 	go func() {
@@ -159,7 +159,7 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	background.Go(func() { a.watchDurability(working, durabilityInterval) })
 	background.Go(func() { watchCertificates(working, certificateInterval, a.certificates) })
 	a.reloads.show(a)
-	s := newServers(a.log, a.config.Listeners.MaxConnections)
+	s := newServers(a.log, a.config.Listeners)
 	for i, e := range endpoints {
 		s.start(e, listeners[i])
 	}
