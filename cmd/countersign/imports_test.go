@@ -19,17 +19,19 @@ const module = "github.com/countersign-id/countersign"
 // mayImport is the table of docs/architecture.md: which of our packages each of
 // our packages may import. A package that is not here may not exist.
 var mayImport = map[string][]string{
-	"proofing":          nil,
-	"templates":         nil,
-	"challenges":        {"proofing"},
-	"notify":            {"proofing", "templates"},
-	"notify/twiliotest": nil,
-	"store":             {"proofing"},
-	"store/redistest":   nil,
-	"store/storetest":   {"proofing", "store"},
-	"acme":              {"proofing"},
-	"web":               {"proofing", "templates"},
-	"cmd/countersign":   {"proofing", "challenges", "notify", "store", "acme", "web", "templates"},
+	"proofing":              nil,
+	"templates":             nil,
+	"challenges":            {"proofing"},
+	"notify":                {"proofing", "templates"},
+	"notify/twiliotest":     nil,
+	"store":                 {"proofing"},
+	"store/redistest":       nil,
+	"store/storetest":       {"proofing", "store"},
+	"acme":                  {"proofing"},
+	"web":                   {"proofing", "templates"},
+	"webauthn":              nil,
+	"webauthn/webauthntest": nil,
+	"cmd/countersign":       {"proofing", "challenges", "notify", "store", "acme", "web", "templates"},
 }
 
 // livesIn says which of our packages may import a library. Libraries that are
@@ -37,6 +39,7 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	"github.com/alecthomas/kong":          {"cmd/countersign"},
 	"github.com/go-jose/go-jose":          {"acme"},
+	"github.com/go-webauthn/webauthn":     {"webauthn"},
 	"github.com/nyaruka/phonenumbers":     {"challenges"},
 	"github.com/prometheus/client_golang": {"cmd/countersign"},
 	"github.com/redis/go-redis/v9":        {"store"},
@@ -121,10 +124,12 @@ func TestAPlantedBreachIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, source := range map[string]string{
-		"proofing imports store":                 `package proofing; import _ "` + module + `/store"`,
-		"challenges imports modernc.org/sqlite":  `package challenges; import _ "modernc.org/sqlite"`,
-		"store imports challenges":               `package store; import _ "` + module + `/challenges"`,
-		"proofing imports golang.org/x/net/idna": `package proofing; import _ "golang.org/x/net/idna"`,
+		"proofing imports store":                               `package proofing; import _ "` + module + `/store"`,
+		"challenges imports modernc.org/sqlite":                `package challenges; import _ "modernc.org/sqlite"`,
+		"store imports challenges":                             `package store; import _ "` + module + `/challenges"`,
+		"proofing imports golang.org/x/net/idna":               `package proofing; import _ "golang.org/x/net/idna"`,
+		"webauthn imports proofing":                            `package webauthn; import _ "` + module + `/proofing"`,
+		"web imports github.com/go-webauthn/webauthn/protocol": `package web; import _ "github.com/go-webauthn/webauthn/protocol"`,
 	} {
 		name, _, _ := strings.Cut(want, " ")
 		planted := filepath.Join(t.TempDir(), "planted.go")
