@@ -130,7 +130,7 @@ func listens(address string) bool {
 // message and a call of a webhook in hand, and looks how the other goes on.
 func TestAStopFinishesWhatIsInHandAndLeavesNothingHeld(t *testing.T) {
 	t.Parallel()
-	const drain = 2 * time.Second
+	const drain = 4 * time.Second
 	p := newService(t, layout{processes: 2, drain: drain, store: onRedis([]*redistest.Server{redistest.Start(t, redistest.Durable()...)}, "")})
 	each := both(p)
 	hook := newSlowHook()
@@ -156,7 +156,7 @@ func TestAStopFinishesWhatIsInHandAndLeavesNothingHeld(t *testing.T) {
 	let := hook.hold()
 	held := each[0].preauthorize("address", "held", "held@example.org")
 	await(t, "a call of the webhook", 10*time.Second, func() bool { return hook.inHand() > 0 })
-	p.twilio.Fail(twiliotest.Failure{Delay: 4 * time.Second})
+	p.twilio.Fail(twiliotest.Failure{Delay: 7 * time.Second})
 	attempt, err := h.begin("sms", phone)
 	if err != nil {
 		t.Fatal(err)

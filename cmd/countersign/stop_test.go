@@ -13,7 +13,8 @@ import (
 )
 
 func TestWhileItDrainsItServesAndIsNotReady(t *testing.T) {
-	const drain = time.Second
+	t.Parallel()
+	const drain = 3 * time.Second
 	a := newDesk(t).appWith(io.Discard, func(c *Config) { c.Listeners.Drain = drain })
 	ctx, stop := context.WithCancel(t.Context())
 	people := localListener(t)
