@@ -8,11 +8,12 @@ import "sync"
 // and, for a change, the reading itself (Table.Update).
 //
 // It is two maps: when the young one is full, it becomes the old one, and what
-// of that nobody has asked for since is forgotten.
+// of that nobody has asked for since is forgotten. It becomes that with time, too (Table.Age).
 type recent[T any] struct {
 	mu         sync.Mutex
 	young, old map[string]*loaded[T]
 	size       int // bytes in young
+	oldSize    int // and in old
 }
 
 // The most that a generation holds, in bytes as stored and in records. Opened and decoded they take about
@@ -52,8 +53,25 @@ func (r *recent[T]) add(name string, l *loaded[T]) {
 	r.young[name] = l
 	r.size += len(l.sealed)
 	if r.size > recentBytes || len(r.young) > recentMost {
-		r.old, r.young, r.size = r.young, nil, 0
+		r.turn()
 	}
+}
+
+func (r *recent[T]) turn() {
+	r.old, r.oldSize = r.young, r.size
+	r.young, r.size = nil, 0
+}
+
+func (r *recent[T]) age() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn()
+}
+
+func (r *recent[T]) bytes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.size + r.oldSize
 }
 
 // forget drops what may not be what is stored.
@@ -64,5 +82,8 @@ func (r *recent[T]) forget(name string) {
 		r.size -= len(was.sealed)
 		delete(r.young, name)
 	}
-	delete(r.old, name)
+	if was := r.old[name]; was != nil {
+		r.oldSize -= len(was.sealed)
+		delete(r.old, name)
+	}
 }

@@ -239,3 +239,56 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		t.Errorf("%d large records are remembered", n)
 	}
 }
+
+func TestWhatNobodyAsksForIsForgottenWithTime(t *testing.T) {
+	ctx := t.Context()
+	table := NewTable[note](openTest(t, testPath(t), Options{}), newTestRing(t), "note")
+	const asked, left = "07a", "07b"
+	for _, id := range []string{asked, left} {
+		wantNil(t, table.Create(ctx, id, &note{Text: "of " + id}))
+	}
+	both := table.Remembered()
+	table.Age()
+	if _, err := table.Get(ctx, asked); err != nil {
+		t.Fatal(err)
+	}
+	table.Age()
+	if table.recent.get(recordName("note", asked)) == nil || table.recent.get(recordName("note", left)) != nil {
+		t.Errorf("of %d bytes %d are remembered, and not what was asked for alone", both, table.Remembered())
+	}
+	table.Age()
+	table.Age()
+	if n := table.Remembered(); both == 0 || n != 0 {
+		t.Errorf("of %d bytes %d are remembered though nobody asks", both, n)
+	}
+	if got, err := table.Get(ctx, left); err != nil || got.Text != "of 07b" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestTheSizeOfWhatIsRememberedIsWhatIsThere(t *testing.T) {
+	r := recent[note]{}
+	random := rand.New(rand.NewPCG(3, 4))
+	for n := range 20000 {
+		name := fmt.Sprint(random.IntN(300))
+		switch random.IntN(500) {
+		case 0:
+			r.age()
+		case 1, 2, 3:
+			r.forget(name)
+		case 4, 5, 6:
+			r.get(name)
+		default:
+			r.put(name, &loaded[note]{sealed: make([]byte, random.IntN(recentBytes/200))})
+		}
+		sum := 0
+		for _, generation := range []map[string]*loaded[note]{r.young, r.old} {
+			for _, l := range generation {
+				sum += len(l.sealed)
+			}
+		}
+		if got := r.bytes(); got != sum {
+			t.Fatalf("step %d: %d bytes, and %d are there", n, got, sum)
+		}
+	}
+}

@@ -253,6 +253,13 @@ func (t *Table[T, P]) load(ctx context.Context, bucket, name string) (*loaded[T]
 // remember keeps a copy of what is stored under a name now.
 func (t *Table[T, P]) remember(name string, l *loaded[T]) { t.recent.put(name, t.copyOf(l)) }
 
+// Age has the table forget what it remembers of records that nobody has asked for since Age was last
+// called. Without it a process that has little to do would remember who its last visitors were for as long as it runs.
+func (t *Table[T, P]) Age() { t.recent.age() }
+
+// Remembered is the size of what the table remembers of records, in bytes as stored.
+func (t *Table[T, P]) Remembered() int { return t.recent.bytes() }
+
 // copyOf is a record whose value may be changed.
 func (t *Table[T, P]) copyOf(l *loaded[T]) *loaded[T] {
 	c, v := *l, *l.value

@@ -74,6 +74,13 @@ func newMeters() *meters {
 	return m
 }
 
+// watchMemory shows how much the process remembers of records.
+func (m *meters) watchMemory(bytes func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "countersign_remembered_bytes", Help: "Size of the records that this process remembers, as stored; in memory they take about three times as much.",
+	}, func() float64 { return float64(bytes()) }))
+}
+
 // watchExpiry shows when the certificate of a listener ends.
 func (m *meters) watchExpiry(c *shownCertificate) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -156,6 +156,7 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	var background sync.WaitGroup
 	crew := a.newCrew(working)
 	background.Go(func() { a.watchRing(working) })
+	background.Go(func() { a.ageMemory(working, rememberInterval) })
 	background.Go(func() { a.watchDurability(working, durabilityInterval) })
 	background.Go(func() { watchCertificates(working, certificateInterval, a.certificates) })
 	a.reloads.show(a)

@@ -91,6 +91,7 @@ func (a *app) build(home http.Handler) (err error) {
 	a.service.Watch = a.meters.watchTexts(a.config.SMS.Countries)
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](traced.kv, a.storage.ring, "reply")
+	a.meters.watchMemory(a.remembered)
 	return a.buildSite(home)
 }
 

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+func TestAnIdleProcessForgetsItsVisitors(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	a := d.app(io.Discard)
+	if n := len(a.rememberers()); n != 12 {
+		t.Errorf("%d tables can forget; each kind of record has one", n)
+	}
+	ca, err := a.service.Authority(t.Context(), "example")
+	if err == nil {
+		_, _, err = a.service.Open(t.Context(), ca, proofing.OpenRequest{Applicant: proofing.Applicant{Kind: proofing.ByNobody}, Identifier: address, Profile: "client"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, text := probe(t, a.operators(), "/metrics"); a.remembered() == 0 || !strings.Contains(text, "countersign_remembered_bytes ") || strings.Contains(text, "countersign_remembered_bytes 0") {
+		t.Errorf("%d bytes are remembered, and the figures do not say so:\n%s", a.remembered(), text)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); a.ageMemory(ctx, time.Millisecond) }()
+	for deadline := time.Now().Add(10 * time.Second); a.remembered() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are still remembered", a.remembered())
+		}
+	}
+	stop()
+	<-ended
+}
