@@ -55,9 +55,12 @@ fuzz:
 	  done; done
 
 # Long runs, which end by themselves: hundreds of kills of processes and masters, spoilt lines
-# to Redis and to providers, paused processes, hostile webhooks.
+# to Redis and to providers, paused processes, hostile webhooks; and first a million cases on Redis and
+# as many on the embedded store, or what 40 minutes let for each (SOAK_CASES, SOAK_MINUTES), over which memory
+# must not grow. That wants 40 GB of disk and 8 of memory.
 FAULTS := Kill|OneRedis|BadLine|RefusedEarly|GivenUp|FencedOff|KeepsNobodyBack
 soak: $(BIN)/MailHog redis
+	SOAK=1 go test -count=1 -timeout 2h -v -run 'MemoryStaysFlat|ALeakIsSeen' ./cmd/countersign
 	SOAK=1 go test -count=1 -timeout 2h -run 'Kill|Crash|Every' ./store/... ./proofing/...
 	SOAK=1 go -C e2e test -count=1 -timeout 2h -parallel 8 -v -run '$(FAULTS)' ./...
 

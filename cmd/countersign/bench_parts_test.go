@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,8 +22,10 @@ import (
 
 // bench is one server with its store, as the generator sees it.
 type bench struct {
-	b       *testing.B
+	b       testing.TB
 	name    string
+	dir     string // of the store
+	config  string
 	token   string
 	server  *exec.Cmd
 	redis   *exec.Cmd          // nil: the embedded store
@@ -51,7 +54,7 @@ profiles:
   client: {title: Client certificates, identifiers: [email], methods: [email], require: {confirmed_addresses: [email]}}
 `
 
-func freeAddress(b *testing.B) string {
+func freeAddress(b testing.TB) string {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,11 +65,17 @@ func freeAddress(b *testing.B) string {
 }
 
 // startBench starts a server on a store of its own: "embedded", or Redis with that appendfsync.
-func startBench(b *testing.B, name, fsync string, callers int) *bench {
+func startBench(b testing.TB, name, fsync string, callers int) *bench {
+	b.Helper()
+	return startServer(b, benchConfig, name, fsync, callers)
+}
+
+// startServer is startBench with a configuration and, for the server, an environment of the caller's.
+func startServer(b testing.TB, text, name, fsync string, callers int, environ ...string) *bench {
 	b.Helper()
 	dir := b.TempDir()
-	x := &bench{b: b, name: name, at: map[string]string{}, wires: map[string][]*wire{}, callers: callers}
-	text := benchConfig + "store:\n  key_ring: " + filepath.Join(dir, "keys") + "\n"
+	x := &bench{b: b, name: name, dir: dir, at: map[string]string{}, wires: map[string][]*wire{}, callers: callers}
+	text += "store:\n  key_ring: " + filepath.Join(dir, "keys") + "\n"
 	if fsync == "" {
 		text += "  path: " + filepath.Join(dir, "store.db") + "\n"
 	} else {
@@ -76,21 +85,17 @@ func startBench(b *testing.B, name, fsync string, callers int) *bench {
 			"--appendonly", "yes", "--appendfsync", fsync, "--maxmemory-policy", "noeviction", "--logfile", filepath.Join(dir, "log"),
 			"--auto-aof-rewrite-percentage", "0"))
 		awaitPort(b, address)
+		x.at["redis"] = address
 		text += fmt.Sprintf("  kind: redis\n  redis: {addresses: ['%s'], accept_less_durable: %t}\n", address, fsync != "always")
 	}
 	config := filepath.Join(dir, "c.yaml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	var out, said bytes.Buffer
-	args := []string{"--config", config, "ca", "add", "bench", "--directory", "https://ca.example/dir", "--profile", "client"}
-	g := &globals{ctx: b.Context(), configFile: config, stdin: strings.NewReader(""), stdout: &out, stderr: &said, now: time.Now}
-	if code := run(b.Context(), args, g); code != exitOK {
-		b.Fatalf("ca add: %s", said.String())
-	}
-	x.token = strings.TrimSpace(out.String())
+	x.config = config
+	x.token = x.command("ca", "add", "bench", "--directory", "https://ca.example/dir", "--profile", "client")
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), benchServer+"="+config)
+	cmd.Env = append(append(os.Environ(), environ...), benchServer+"="+config)
 	for _, l := range []string{"people", "cas", "echo", "control"} {
 		x.at[l] = freeAddress(b)
 		cmd.Env = append(cmd.Env, "BENCH_"+strings.ToUpper(l)+"="+x.at[l])
@@ -102,7 +107,18 @@ func startBench(b *testing.B, name, fsync string, callers int) *bench {
 	return x
 }
 
-func start(b *testing.B, cmd *exec.Cmd) *exec.Cmd {
+// command runs a command of the program beside the server, and returns what it prints.
+func (x *bench) command(args ...string) string {
+	x.b.Helper()
+	var out, said bytes.Buffer
+	g := &globals{ctx: x.b.Context(), configFile: x.config, stdin: strings.NewReader(""), stdout: &out, stderr: &said, now: time.Now}
+	if code := run(x.b.Context(), append([]string{"--config", x.config}, args...), g); code != exitOK {
+		x.b.Fatalf("%s: %s", args, said.String())
+	}
+	return strings.TrimSpace(out.String())
+}
+
+func start(b testing.TB, cmd *exec.Cmd) *exec.Cmd {
 	b.Helper()
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -117,7 +133,7 @@ func start(b *testing.B, cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
-func awaitPort(b *testing.B, address string) {
+func awaitPort(b testing.TB, address string) {
 	b.Helper()
 	for range 1000 {
 		if c, err := net.Dial("tcp", address); err == nil {
@@ -168,6 +184,11 @@ func (x *bench) drain() {
 			x.b.Fatal("the outbox does not drain")
 		}
 	}
+	x.fetchCodes()
+}
+
+func (x *bench) fetchCodes() {
+	x.b.Helper()
 	byID := map[string]*benchCase{}
 	for _, c := range x.cases {
 		byID[c.id] = c
@@ -215,7 +236,11 @@ func (c *benchCase) form(n int, verb, form string) []byte {
 		"\r\nCookie: countersign="+c.cookie+"\r\n", form)
 }
 
-func (c *benchCase) beginRequest(n int) []byte { return c.form(n, "/begin", "method=email&address=") }
+func (c *benchCase) beginRequest(n int) []byte { return c.beginWith(n, "email", "") }
+
+func (c *benchCase) beginWith(n int, method, address string) []byte {
+	return c.form(n, "/begin", "method="+method+"&address="+url.QueryEscape(address))
+}
 
 func (c *benchCase) answerRequest(n int) []byte {
 	return c.form(n, "/answer", "attempt="+c.attempt+"&code="+c.code)
@@ -256,7 +281,7 @@ func (u usage) since(before usage) usage {
 	return usage{app: u.app - before.app, redis: u.redis - before.redis, own: u.own - before.own, foreign: u.foreign - before.foreign}
 }
 
-func cpuOf(b *testing.B, pid int) float64 {
+func cpuOf(b testing.TB, pid int) float64 {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -266,7 +291,7 @@ func cpuOf(b *testing.B, pid int) float64 {
 	return ticks(b, f[11]) + ticks(b, f[12])
 }
 
-func cpuBusy(b *testing.B) float64 {
+func cpuBusy(b testing.TB) float64 {
 	b.Helper()
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -281,7 +306,7 @@ func cpuBusy(b *testing.B) float64 {
 	return sum
 }
 
-func ticks(b *testing.B, text string) float64 {
+func ticks(b testing.TB, text string) float64 {
 	b.Helper()
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil {

@@ -45,11 +45,14 @@ func (p *postbox) Send(_ context.Context, m proofing.Message) (proofing.Receipt,
 	if m.Code == "" {
 		return proofing.Receipt{Provider: "bench"}, nil
 	}
-	_, ref, _ := strings.Cut(m.Link.Reveal(), proofing.MessagePath)
-	parts := strings.Split(ref, ".") // case, attempt, secret
+	id, _, _ := strings.Cut(m.ID, ".")
+	attempt := "-" // a text message has no link, which would name it
+	if _, ref, ok := strings.Cut(m.Link.Reveal(), proofing.MessagePath); ok {
+		attempt = strings.Split(ref, ".")[1] // between case and secret
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintln(&p.codes, parts[0], parts[1], m.Code.Reveal())
+	fmt.Fprintln(&p.codes, id, attempt, m.Code.Reveal())
 	return proofing.Receipt{Provider: "bench"}, nil
 }
 
@@ -75,7 +78,8 @@ func serveBench(path string) error {
 		return err
 	}
 	log := newLog(null, c.Log)
-	a, err := newApp(ctx, c, log, time.Now, nil)
+	clock := &shiftedClock{}
+	a, err := newApp(ctx, c, log, clock.now, nil)
 	if err != nil {
 		return err
 	}
@@ -92,9 +96,10 @@ func serveBench(path string) error {
 		_, _ = fmt.Fprint(w, len(due))
 	})
 	control.Handle("/debug/pprof/", http.DefaultServeMux)
+	a.watchedInside(control, clock)
 	var endpoints []endpoint
 	for _, e := range []endpoint{
-		{name: "people", handler: a.people()}, {name: "cas", handler: a.authorities()},
+		{name: "people", handler: a.people()}, {name: "cas", handler: planted(a.authorities())},
 		{name: "echo", handler: a.echo()}, {name: "control", handler: control},
 	} {
 		e.address = os.Getenv("BENCH_" + strings.ToUpper(e.name))
