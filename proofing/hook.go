@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -112,7 +113,9 @@ const (
 	taskFailed                     // tried in vain
 )
 
-// batch is what one round of calls is about: for each object its events in order.
+// batch is what one round of calls is about: for each object its events in order. Objects
+// with nothing late and those with something take turns. The first calls show whether anybody answers, and
+// objects that the endpoint refuses for good, each time again, must not be all of them.
 type batch struct {
 	tasks   []*task // those from Late first, then those from the feed
 	objects [][]*task
@@ -144,8 +147,25 @@ func (h *Hook) newBatch(fresh []Event, places []Place, more bool, now time.Time)
 	for i, e := range fresh {
 		add(&task{event: e, late: -1, place: places[i]})
 	}
+	var well, ill [][]*task
 	for _, object := range order {
-		b.objects = append(b.objects, queues[object])
+		if queue := queues[object]; queue[0].late < 0 {
+			well = append(well, queue)
+		} else {
+			ill = append(ill, queue)
+		}
+	}
+	if h.Tries > 0 {
+		// Those that were called in vain may be the only ones that are refused.
+		rand.Shuffle(len(well), func(i, j int) { well[i], well[j] = well[j], well[i] })
+	}
+	for i := range max(len(well), len(ill)) {
+		if i < len(well) {
+			b.objects = append(b.objects, well[i])
+		}
+		if i < len(ill) {
+			b.objects = append(b.objects, ill[i])
+		}
 	}
 	return b
 }
@@ -170,19 +190,6 @@ func (b *batch) freshFailed() bool {
 	return slices.ContainsFunc(b.tasks, func(t *task) bool { return t.late < 0 && t.state == taskFailed })
 }
 
-// untouched says whether there were events that were not late before, and none of them was
-// tried: the late ones took all of the round.
-func (b *batch) untouched() bool {
-	fresh := false
-	for _, t := range b.tasks {
-		if t.late < 0 && t.state != taskWaiting {
-			return false
-		}
-		fresh = fresh || t.late < 0
-	}
-	return fresh
-}
-
 // reached is how many tasks of the batch were come to: what is behind the last of them was not
 // tried for want of time alone, and stays in the feed.
 func (b *batch) reached() int {
@@ -204,7 +211,7 @@ func (h *Hook) settle(b *batch, next int64, now time.Time) {
 			return
 		}
 	}
-	if delivered == 0 && failed > 0 && (b.freshFailed() || b.untouched()) {
+	if delivered == 0 && b.freshFailed() {
 		h.down(b, err, now)
 		return
 	}

@@ -323,6 +323,71 @@ func TestAnEndpointThatDiesWithManyLateIsSeen(t *testing.T) {
 	}
 }
 
+// TestManyObjectsThatAreRefusedHoldUpNoOther has more of them than calls are made at once. Where they are the
+// first to be called nothing else is tried, and it is the endpoint that fails. That must not last.
+func TestManyObjectsThatAreRefusedHoldUpNoOther(t *testing.T) {
+	w := newWorld(t)
+	w.setHook()
+	refused := map[string]bool{}
+	w.hook.failWith(func(e proofing.Event) error {
+		if refused[e.Object] {
+			return away(e)
+		}
+		return nil
+	})
+	for n := range 12 {
+		r := request("email")
+		r.Applicant.Thumbprint = fmt.Sprint("refused-", n)
+		c, _, err := w.Open(t.Context(), w.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused[c.ID] = true
+	}
+	others := w.openMany("well-", 20)
+	for range 50 {
+		w.deliverAll()
+		w.pass(7 * time.Minute)
+	}
+	if h := w.hookState(); len(h.Late) != 12 || !h.Failing.IsZero() || len(w.hook.taken) != others {
+		t.Fatalf("%d are late, want 12; %d of %d others are told; the hook is %+v", len(h.Late), len(w.hook.taken), others, h)
+	}
+	// All twelve are due at once.
+	others += w.openMany("more-", 5)
+	w.deliverAll()
+	if h := w.hookState(); len(w.hook.taken) != others || !h.Failing.IsZero() {
+		t.Errorf("%d of %d others are told beside twelve late ones; the hook is %+v", len(w.hook.taken), others, h)
+	}
+}
+
+// TestWhatFollowsALateEventSaysNothingOfTheEndpoint has one object that is refused, and changes again.
+func TestWhatFollowsALateEventSaysNothingOfTheEndpoint(t *testing.T) {
+	w := newWorld(t)
+	w.setHook()
+	c := w.open("email")
+	w.hook.failWith(func(e proofing.Event) error {
+		if e.Object == c.ID {
+			return away(e)
+		}
+		return nil
+	})
+	for range 20 { // until something was taken beside it
+		w.openMany(fmt.Sprint("well-", w.hook.tried()), 5)
+		w.deliverAll()
+		w.pass(7 * time.Minute)
+	}
+	if h := w.hookState(); len(h.Late) != 1 || !h.Failing.IsZero() {
+		t.Fatalf("the hook is %+v", h)
+	}
+	if _, err := w.Deactivate(t.Context(), w.ca, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.deliverAll()
+	if h := w.hookState(); len(h.Late) != 2 || !h.Failing.IsZero() {
+		t.Errorf("the hook is %+v", h)
+	}
+}
+
 func TestTheListOfTheDeadHasAnEnd(t *testing.T) {
 	w := newWorld(t)
 	w.setHook()
