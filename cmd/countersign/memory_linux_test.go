@@ -49,9 +49,10 @@ const soakFree = 10 << 30
 // soak is one run.
 type soak struct {
 	*bench
-	t      *testing.T
-	told   atomic.Int64 // calls of the webhook
-	cursor string       // in the feed
+	t       *testing.T
+	told    atomic.Int64 // calls of the webhook
+	refused atomic.Int64 // requests that were answered 503
+	cursor  string       // in the feed
 }
 
 // plan is how long a run is.
@@ -155,6 +156,11 @@ func (x *soak) run(p plan) (grown []string) {
 	if told := x.told.Load(); told < 2*int64(x.n) { // opened, and then granted or run out
 		x.t.Errorf("the webhook was called %d times for %d cases", told, x.n)
 	}
+	if refused := x.refused.Load(); refused > int64(x.n)/100 {
+		x.t.Errorf("%d requests were refused with 503 for %d cases", refused, x.n)
+	} else if refused > 0 {
+		fmt.Printf("%s: %d requests were refused with 503 and made again\n", x.name, refused)
+	}
 	if x.redis != nil {
 		fmt.Printf("%s: %d bytes of log a case\n", x.name, x.onDisk()/int64(x.n))
 	}
@@ -251,15 +257,18 @@ func (x *soak) drive(cases int) {
 	x.cases = nil
 	x.each("cas", cases, func(w *wire, i int) error {
 		n := from + i
-		r, err := w.ask(post("/v1/preauthorizations", x.caHeaders(n), soakBody(n, "identifier", "{%s}")))
-		if err = x.want(201, r, err, "open"); err != nil || n%soakComes != 0 {
+		r, err := x.ask(w, "open", 201, post("/v1/preauthorizations", x.caHeaders(n), soakBody(n, "identifier", "{%s}")))
+		if err != nil || n%soakComes != 0 {
 			return err
 		}
 		c, err := opened(r.body)
+		if err != nil || c.ref == "" { // the first try had opened it: its person has lost the link
+			return err
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		x.cases, come = append(x.cases, c), append(come, soakCase{c, n})
-		return err
+		return nil
 	})
 	x.confirm(come, "email", func(int) string { return "" })
 	var stay []soakCase
@@ -271,15 +280,15 @@ func (x *soak) drive(cases int) {
 	x.confirm(stay, "sms", soakNumber)
 	x.each("cas", len(stay), func(w *wire, i int) error {
 		c := stay[i]
-		r, err := w.ask(x.statusRequest(c.benchCase))
-		if err = x.want(200, r, err, "status"); err != nil {
+		r, err := x.ask(w, "status", 200, x.statusRequest(c.benchCase))
+		if err != nil {
 			return err
 		}
 		if !strings.Contains(string(r.body), `"valid"`) {
 			return fmt.Errorf("a case whose person has confirmed everything is %s", r.body)
 		}
-		r, err = w.ask(post("/v1/authorize", x.caHeaders(c.n), soakBody(c.n, "identifiers", "[{%s}]")))
-		return x.want(200, r, err, "authorize")
+		_, err = x.ask(w, "authorize", 200, post("/v1/authorize", x.caHeaders(c.n), soakBody(c.n, "identifiers", "[{%s}]")))
+		return err
 	})
 	x.control("/later?by=2h")
 	x.await()
@@ -291,14 +300,14 @@ func (x *soak) confirm(people []soakCase, method string, address func(n int) str
 	x.t.Helper()
 	x.each("people", len(people), func(w *wire, i int) error {
 		c := people[i]
-		r, err := w.ask(c.beginWith(c.n, method, address(c.n)))
-		return x.want(303, r, err, "begin "+method)
+		_, err := x.ask(w, "begin "+method, 303, c.beginWith(c.n, method, address(c.n)))
+		return err
 	})
 	x.await()
 	x.each("people", len(people), func(w *wire, i int) error {
 		c := people[i]
-		r, err := w.ask(c.pageRequest(c.n))
-		if err = x.want(200, r, err, "page"); err != nil {
+		r, err := x.ask(w, "page", 200, c.pageRequest(c.n))
+		if err != nil {
 			return err
 		}
 		if c.attempt, err = attemptOn(r.body); err != nil {
@@ -307,13 +316,12 @@ func (x *soak) confirm(people []soakCase, method string, address func(n int) str
 		if i%soakMistypes == 0 {
 			wrong := *c.benchCase
 			wrong.code = "000000"
-			r, err := w.ask(wrong.answerRequest(c.n))
-			if err = x.want(422, r, err, "a wrong answer"); err != nil {
+			if _, err := x.ask(w, "a wrong answer", 422, wrong.answerRequest(c.n)); err != nil {
 				return err
 			}
 		}
-		r, err = w.ask(c.answerRequest(c.n))
-		return x.want(303, r, err, "answer "+method)
+		_, err = x.ask(w, "answer "+method, 303, c.answerRequest(c.n))
+		return err
 	})
 	x.await()
 }
@@ -327,8 +335,8 @@ func (x *soak) read() {
 	}
 	defer w.close()
 	for range 20 {
-		r, err := w.ask(fmt.Appendf(nil, "GET /v1/events?after=%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", x.cursor, x.token))
-		if err = x.want(200, r, err, "events"); err != nil {
+		r, err := x.ask(w, "events", 200, fmt.Appendf(nil, "GET /v1/events?after=%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", x.cursor, x.token))
+		if err != nil {
 			x.t.Fatal(err)
 		}
 		var page struct{ Next string }
@@ -367,11 +375,24 @@ func (x *soak) each(listener string, n int, do func(w *wire, i int) error) {
 	}
 }
 
-func (x *soak) want(status int, r reply, err error, what string) error {
-	if err != nil || r.status != status {
-		return fmt.Errorf("%s: %d %w %.400s", what, r.status, err, r.body)
+// ask makes a request and reads an answer of that status. A store that is slow for a moment is
+// answered for with 503, and the request made again, as CAs and people do; what
+// comes then may be about what the first one did.
+func (x *soak) ask(w *wire, what string, status int, request []byte) (reply, error) {
+	for try := 0; ; try++ {
+		r, err := w.ask(request)
+		switch {
+		case err == nil && (r.status == status || try > 0 && r.status < 500):
+			return r, nil
+		case err == nil && r.status == 503 && try < 30:
+			x.refused.Add(1)
+			time.Sleep(time.Second)
+		case err != nil:
+			return r, fmt.Errorf("%s: %w", what, err)
+		default:
+			return r, fmt.Errorf("%s: %d %.400s", what, r.status, r.body)
+		}
 	}
-	return nil
 }
 
 func (c soakCase) pageRequest(n int) []byte {
