@@ -212,7 +212,7 @@ func TestStatusesOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := w.Answer(ctx, visit, a.ID, "000000", ""); err == nil {
+	if _, _, err := w.Answer(ctx, visit, a.ID, "000000"); err == nil {
 		t.Fatal("a wrong code was right")
 	}
 	status("after a mistyped code", o, "pending", "processing", "")

@@ -303,7 +303,7 @@ func (w *world) prove(t testing.TB, caseURL, address string) {
 		t.Fatal(err)
 	}
 	w.work(t)
-	if _, _, err := w.Answer(context.Background(), visit, a.ID, w.post.code(c.ID), ""); err != nil {
+	if _, _, err := w.Answer(context.Background(), visit, a.ID, w.post.code(c.ID)); err != nil {
 		t.Fatal(err)
 	}
 	w.work(t)

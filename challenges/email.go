@@ -69,12 +69,12 @@ func (m email) Begin(b proofing.Beginning) (proofing.Opening, error) {
 }
 
 // Judge implements proofing.Method.
-func (m email) Judge(state json.RawMessage, c proofing.Contact, a proofing.Answer) (proofing.Evidence, error) {
+func (m email) Judge(state json.RawMessage, c proofing.Contact, a proofing.Answer) (proofing.Proof, error) {
 	e := proofing.Evidence{Kind: proofing.EmailCode, Address: c.Address}
 	if a.Link != "" {
 		e.Kind = proofing.EmailLink
 	}
-	return e, m.check(state, a, normalBase32)
+	return proofing.Proof{Evidence: e}, m.check(state, a, normalBase32)
 }
 
 // dotAtom is the part of RFC 5322's dot-atom that mail systems agree on: it has

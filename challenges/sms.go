@@ -40,7 +40,7 @@ func (m sms) Begin(b proofing.Beginning) (proofing.Opening, error) {
 }
 
 // Judge implements proofing.Method.
-func (m sms) Judge(state json.RawMessage, c proofing.Contact, a proofing.Answer) (proofing.Evidence, error) {
+func (m sms) Judge(state json.RawMessage, c proofing.Contact, a proofing.Answer) (proofing.Proof, error) {
 	e := proofing.Evidence{Kind: proofing.SMSCode, Number: c.Address, LineType: c.LineType}
-	return e, m.check(state, a, normalDigits)
+	return proofing.Proof{Evidence: e}, m.check(state, a, normalDigits)
 }

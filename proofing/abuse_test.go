@@ -131,7 +131,7 @@ func TestWhatIsDisownedServesNoOtherCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.work()
-	if _, _, err := w.Answer(ctx, visit(cases[0], "b"), a.ID, w.post.last(t, "email_code").Code, ""); err != nil {
+	if _, _, err := w.Answer(ctx, visit(cases[0], "b"), a.ID, w.post.last(t, "email_code").Code); err != nil {
 		t.Fatal(err)
 	}
 	// The worker has not come to it yet.
@@ -162,7 +162,7 @@ func TestNoCaseGrowsUntilItCannotBeDisowned(t *testing.T) {
 			break
 		}
 		w.work()
-		if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, "email_code").Code, ""); err != nil {
+		if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, "email_code").Code); err != nil {
 			break
 		}
 	}
@@ -460,7 +460,7 @@ func TestACodeForAKnownNumberBindsItToNobodyElse(t *testing.T) {
 	w.work()
 	code := w.post.last(t, "sms_code").Code
 	c = w.prove(c, "b", "email", "") // now the case is another person's
-	c, a, err = w.Answer(ctx, visit(c, "b"), a.ID, code, "")
+	c, a, err = w.Answer(ctx, visit(c, "b"), a.ID, code)
 	wantErr(t, "the short code", err, proofing.ErrAttemptOver)
 	if len(c.Evidence) != 1 || a.Status == proofing.AttemptPassed {
 		t.Errorf("a code of %d digits bound a number", len(code))
@@ -489,7 +489,7 @@ func TestOneSpellingsRightAnswerEndsNoOthersRowOfFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		_, _, err = w.Answer(ctx, visit(c, "b"), a.ID, "00000000", "")
+		_, _, err = w.Answer(ctx, visit(c, "b"), a.ID, "00000000")
 		wantErr(t, "a guess", err, proofing.ErrWrongAnswer)
 	}
 	w.prove(open("own"), "b", "email", "victim+own@example.org")

@@ -23,9 +23,14 @@ type Attempt struct {
 	Method  string          `json:"method"`
 	Contact Contact         `json:"contact"`
 	Bound   bool            `json:"bound,omitempty"` // to the person, when it began
+	Enrol   bool            `json:"enrol,omitempty"` // it is about a new authenticator
+	Person  string          `json:"person,omitempty"` // whose it will be, if the case has nobody yet
 	Browser string          `json:"browser"`         // hash of the browser that began it
 	Status  AttemptStatus   `json:"status"`
 	State   json.RawMessage `json:"state,omitempty"` // the method's own; erased at the end
+	// Ask is what the page's script hands to the browser, and Away where the person goes.
+	Ask  json.RawMessage `json:"ask,omitempty"`
+	Away Secret          `json:"away,omitempty"`
 	// Message carries the code in force. It is kept, sealed, so that a resend
 	// sends the same code, and erased when the attempt ends.
 	Message  *Message  `json:"message,omitempty"`
@@ -51,7 +56,7 @@ type Delivery struct {
 }
 
 // erase forgets what an answer could be judged by.
-func (a *Attempt) erase() { a.State, a.Message = nil, nil }
+func (a *Attempt) erase() { a.State, a.Ask, a.Away, a.Message = nil, nil, "", nil }
 
 // attempt returns the attempt with that id.
 func (c *Case) attempt(id string) *Attempt {
@@ -88,14 +93,17 @@ func (c *Case) workable(browser string) error {
 }
 
 // answerable says whether an answer to the attempt may be judged now.
-func (c *Case) answerable(a *Attempt, browser string, byLink bool, now time.Time) error {
+//
+// What came by a link, from a script or from another site counts only in the browser that
+// asked for it; a code may be typed into another.
+func (c *Case) answerable(a *Attempt, browser string, sameBrowser bool, now time.Time) error {
 	if err := c.workable(browser); err != nil {
 		return err
 	}
 	switch {
 	case a == nil || a.Status != AttemptOpen:
 		return ErrAttemptOver
-	case browser == "", byLink && a.Browser != browser:
+	case browser == "", sameBrowser && a.Browser != browser:
 		return ErrOtherBrowser
 	case !now.Before(a.Expires):
 		return ErrAttemptOver
@@ -142,7 +150,7 @@ func (c *Case) replace(a *Attempt) {
 
 // inForce says whether the attempt's code could still be right.
 func (a *Attempt) inForce(now time.Time) bool {
-	return a.State != nil && a.Message != nil && a.Tries > 0 && now.Before(a.Expires)
+	return a.State != nil && a.Tries > 0 && now.Before(a.Expires)
 }
 
 // sendable says whether another message may go out for the attempt now.
@@ -156,10 +164,12 @@ func (a *Attempt) sendable(now time.Time, l Limits) error {
 	return nil
 }
 
-// take puts a new code in force.
+// take puts a new code or challenge in force.
 func (a *Attempt) take(o Opening, now time.Time) {
-	m := o.Message
-	a.State, a.Message, a.Tries = o.State, &m, o.Tries
+	a.State, a.Ask, a.Away, a.Message, a.Tries = o.State, o.Ask, o.Away, nil, o.Tries
+	if o.Message.Kind != "" {
+		a.Message = &o.Message
+	}
 	a.CodeAt, a.Expires = now, now.Add(o.Lifetime)
 	a.Codes++
 }

@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,28 +9,48 @@ import (
 	"time"
 )
 
-// Begin sends a challenge to an address by a method: it opens an attempt, or goes
-// on with the open one of that method if the address is the same. While a
-// code is in force and has tries left, the same code is sent again; otherwise a new one is
-// made, up to CodesPerAttempt.
+// Begin poses a challenge by a method: it sends a code to an address, or asks for an authenticator
+// or an identity. It opens an attempt, or goes on with the open one of that method if
+// the address is the same. While a code or challenge is in force and has tries left, it is the one that is
+// sent or asked again; otherwise a new one is made, up to CodesPerAttempt.
 //
 // Limits are spent before anything is stored, so that a crash counts too much and
 // never too little. Errors: *InputError for the address, *LimitError, ErrBlocked,
 // ErrClosed, ErrFrozen, ErrClaimed, ErrNotStarted, ErrNotFound, ErrUnavailable.
 func (s *Service) Begin(ctx context.Context, v Visit, method, address string) (*Case, *Attempt, error) {
-	c, err := s.CaseByLink(ctx, v.Link)
+	c, m, contact, err := s.beginning(ctx, v, method, address)
 	if err != nil {
 		return nil, nil, err
+	}
+	return s.begin(ctx, c, v, m, contact, false)
+}
+
+// Enrol is Begin for an authenticator that nobody has here yet: it shall become that of the case's
+// person. Besides the errors of Begin there is ErrNotAdmitted: the person must first authenticate in
+// this case with what they have.
+func (s *Service) Enrol(ctx context.Context, v Visit, method string) (*Case, *Attempt, error) {
+	c, m, contact, err := s.beginning(ctx, v, method, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	if m.Channel().Reached() { // an address is bound by confirming it
+		return nil, nil, &InputError{Field: "method", Code: "method_unknown"}
+	}
+	return s.begin(ctx, c, v, m, contact, true)
+}
+
+// beginning finds the case, the method and the contact that a person chose.
+func (s *Service) beginning(ctx context.Context, v Visit, method, address string) (*Case, Method, Contact, error) {
+	c, err := s.CaseByLink(ctx, v.Link)
+	if err != nil {
+		return nil, nil, Contact{}, err
 	}
 	m := s.Methods[method]
 	if p := s.profileOf(c); m == nil || p == nil || !p.Offers(method) {
-		return nil, nil, &InputError{Field: "method", Code: "method_unknown"}
+		return nil, nil, Contact{}, &InputError{Field: "method", Code: "method_unknown"}
 	}
 	contact, err := c.contactFor(m, address)
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.begin(ctx, c, v, m, contact)
+	return c, m, contact, err
 }
 
 // Resend is Begin for the address of an open attempt, which a page shows only
@@ -47,13 +68,13 @@ func (s *Service) Resend(ctx context.Context, v Visit, attempt string) (*Case, *
 	if m == nil {
 		return nil, nil, &InputError{Field: "method", Code: "method_unknown"}
 	}
-	return s.begin(ctx, c, v, m, a.Contact)
+	return s.begin(ctx, c, v, m, a.Contact, a.Enrol)
 }
 
-func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact Contact) (*Case, *Attempt, error) {
+func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact Contact, enrol bool) (*Case, *Attempt, error) {
 	browser, method, limits := s.BrowserHash(v.Browser), m.Name(), s.Policy.Limits
 	// What is refused anyway costs nothing: it is looked at before a limit is spent.
-	a, err := c.attemptAt(browser, method, contact, s.now(), limits)
+	a, err := c.attemptAt(browser, method, contact, enrol, s.now(), limits)
 	if limit, ok := errors.AsType[*LimitError](err); ok && limit.Limit == "codes" {
 		return s.fail(ctx, c.ID, a.ID, err)
 	}
@@ -63,31 +84,13 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 	if browser == "" {
 		return nil, nil, ErrOtherBrowser // without a cookie nobody could answer
 	}
-	known, err := s.address(ctx, contact)
+	b, spent, err := s.prepare(ctx, c, v, m, contact, enrol)
 	if err != nil {
 		return nil, nil, err
 	}
-	bound := c.authenticates(known)
-	if err := s.blocked(ctx, c, contact, known, bound); err != nil {
-		return nil, nil, err
-	}
-	on, err := s.held(ctx, c, contact, bound)
-	if err != nil {
-		return nil, nil, err
-	}
-	giveBack, err := s.spendSend(ctx, c, contact, v.Client)
-	if err != nil {
-		return nil, nil, err
-	}
-	uncount, counted, err := s.countText(ctx, c, contact, bound, on)
-	if err != nil {
-		uncount()
-		giveBack()
-		return nil, nil, err
-	}
-	fresh, begun := NewToken().Reveal()[:12], ""
+	fresh, newcomer, begun := NewToken().Reveal()[:12], NewID(nil), ""
 	c, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
-		a, err := c.attemptAt(browser, method, contact, now, limits)
+		a, err := c.attemptAt(browser, method, contact, enrol, now, limits)
 		if err != nil {
 			return err
 		}
@@ -95,43 +98,114 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 			if old := c.Current(method); old != nil {
 				c.replace(old)
 			}
-			c.Attempts = append(c.Attempts, Attempt{ID: fresh, Method: method, Contact: contact, Status: AttemptOpen, Began: now})
+			c.Attempts = append(c.Attempts, Attempt{ID: fresh, Method: method, Contact: contact, Enrol: enrol, Status: AttemptOpen, Began: now})
 			a = &c.Attempts[len(c.Attempts)-1]
+		}
+		if enrol && c.Person == "" && a.Person == "" {
+			a.Person = newcomer
 		}
 		a.Browser, begun = browser, a.ID
 		if c.Lang == "" { // the CA named none: notices speak as the page did
 			c.Lang = v.Lang
 		}
 		if !a.inForce(now) {
-			opening, err := s.open(c, m, contact, bound, a.ID, v.Lang)
+			opening, err := s.open(c, m, b, a, v.Lang)
 			if err != nil {
 				return err
 			}
-			a.Bound = bound
+			a.Bound = b.Bound
 			a.take(opening, now)
 		}
-		s.enqueue(c, a, now)
-		a.Texts = append(a.Texts, counted...)
+		if a.Message != nil {
+			s.enqueue(c, a, now)
+		}
+		a.Texts = append(a.Texts, spent.texts...)
 		return nil
 	})
 	if err != nil {
 		if !errors.Is(err, ErrUnavailable) { // then nobody knows whether it was stored
-			uncount()
-			giveBack()
+			spent.giveBack()
 		}
 		return nil, nil, fmt.Errorf("begin %s: %w", method, err)
 	}
 	return c, c.attempt(begun), nil
 }
 
+// prepare looks up what a challenge must know, spends what it costs, and begins what the method is to be told.
+func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, contact Contact, enrol bool) (b Beginning, spent spentMessage, err error) {
+	b = Beginning{Contact: contact, Enrol: enrol}
+	if p := s.profileOf(c); p != nil {
+		b.AAL = p.Require.AAL
+	}
+	if contact.Channel.Reached() {
+		known, err := s.address(ctx, contact)
+		if err != nil {
+			return b, spent, err
+		}
+		b.Bound = c.authenticates(known)
+		spent, err = s.spendMessage(ctx, c, contact, known, b.Bound, v.Client)
+		return b, spent, err
+	}
+	person, err := s.person(ctx, c.Person)
+	if err != nil {
+		return b, spent, err
+	}
+	if enrol && !s.admits(c, person, contact) {
+		return b, spent, ErrNotAdmitted
+	}
+	for _, have := range person.of(m.Channel()) {
+		b.Own = append(b.Own, have.Contact.Address)
+	}
+	if f, ok := m.(Fetcher); ok {
+		if err := f.Prepare(ctx, contact); err != nil {
+			return b, spent, fmt.Errorf("prepare %s: %w", m.Name(), err)
+		}
+	}
+	return b, spent, nil
+}
+
+// spentMessage is what a message has been counted for; its zero value is nothing.
+type spentMessage struct {
+	texts []time.Time // when a text message was counted as unanswered
+	undo  []func()
+}
+
+func (m spentMessage) giveBack() {
+	for _, undo := range m.undo {
+		undo()
+	}
+}
+
+// spendMessage spends the limits of a message, or refuses it.
+func (s *Service) spendMessage(ctx context.Context, c *Case, contact Contact, known *Address, bound bool, client string) (spent spentMessage, err error) {
+	if err := s.blocked(ctx, c, contact, known, bound); err != nil {
+		return spent, err
+	}
+	on, err := s.held(ctx, c, contact, bound)
+	if err != nil {
+		return spent, err
+	}
+	giveBack, err := s.spendSend(ctx, c, contact, client)
+	if err != nil {
+		return spent, err
+	}
+	uncount, texts, err := s.countText(ctx, c, contact, bound, on)
+	spent = spentMessage{texts, []func(){uncount, giveBack}}
+	if err != nil {
+		spent.giveBack()
+		return spentMessage{}, err
+	}
+	return spent, nil
+}
+
 // attemptAt is the open attempt at an address that another message may be sent
 // for; nil if there is none and a new one may take its place. With the
 // *LimitError "codes" comes the attempt all of whose codes are spent.
-func (c *Case) attemptAt(browser, method string, contact Contact, now time.Time, l Limits) (*Attempt, error) {
+func (c *Case) attemptAt(browser, method string, contact Contact, enrol bool, now time.Time, l Limits) (*Attempt, error) {
 	if err := c.workable(browser); err != nil {
 		return nil, err
 	}
-	if a := c.Current(method); a != nil && a.Contact.Address == contact.Address {
+	if a := c.Current(method); a != nil && a.Contact.Address == contact.Address && a.Enrol == enrol {
 		return a, a.sendable(now, l)
 	}
 	return nil, c.room(method, l)
@@ -173,20 +247,24 @@ func (c *Case) Offered(ch Channel) *Contact {
 	return nil
 }
 
-// open asks the method for a code and completes its message.
-func (s *Service) open(c *Case, m Method, contact Contact, bound bool, attempt, lang string) (Opening, error) {
+// open asks the method for a challenge and completes its message.
+func (s *Service) open(c *Case, m Method, b Beginning, a *Attempt, lang string) (Opening, error) {
 	ctx := s.messageContext(c)
 	ctx.Lang = lang
-	o, err := m.Begin(Beginning{
-		Attempt: attempt, Contact: contact, KeyAuth: c.KeyAuthDigest(), Bound: bound,
-		Link: s.linkSecret(c, attempt), Context: ctx, Origin: s.Policy.Origin,
-	})
+	b.Attempt, b.KeyAuth, b.Context, b.Origin = a.ID, c.KeyAuthDigest(), ctx, s.Policy.Origin
+	b.Link = s.linkSecret(c, a.ID)
+	b.Ref = Secret(c.ID + "." + a.ID + "." + b.Link.Reveal())
+	b.Person = s.personHandle(cmp.Or(c.Person, a.Person))
+	o, err := m.Begin(b)
 	if err != nil {
 		return o, fmt.Errorf("open attempt: %w", err)
 	}
-	o.Message.To, o.Message.Channel, o.Message.Lang, o.Message.Context = contact.Address, contact.Channel, lang, ctx
+	if o.Message.Kind == "" {
+		return o, nil
+	}
+	o.Message.To, o.Message.Channel, o.Message.Lang, o.Message.Context = b.Contact.Address, b.Contact.Channel, lang, ctx
 	if o.Message.Link != "" {
-		o.Message.Link = c.messageURL(s.Policy.Origin, attempt, o.Message.Link)
+		o.Message.Link = c.messageURL(s.Policy.Origin, a.ID, o.Message.Link)
 	}
 	o.Message.Disown = c.DisownURL(s.Policy.Origin)
 	return o, nil

@@ -261,7 +261,7 @@ func TestWhatTheBrakeCosts(t *testing.T) {
 			w.work()
 			code := w.post.last(t, "sms_code").Code
 			answer = cost(w, f, func() {
-				if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, code, ""); err != nil {
+				if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, code); err != nil {
 					t.Fatal(err)
 				}
 			})

@@ -5,20 +5,31 @@ import (
 	"strings"
 )
 
-// Channel is a kind of address.
+// Channel is a kind of address or authenticator.
 type Channel string
 
-// The channels of addresses that can be confirmed.
+// The channels. Messages reach the addresses of the first two; the others are
+// authenticators, which a person brings to a page.
 const (
-	ChannelEmail Channel = "email"
-	ChannelPhone Channel = "phone"
+	ChannelEmail    Channel = "email"
+	ChannelPhone    Channel = "phone"
+	ChannelPasskey  Channel = "passkey"
+	ChannelIdentity Channel = "identity" // an account at an OpenID provider
 )
 
-// Contact is an address of a person in canonical form with what is known of it.
+// Reached says whether messages can be sent to what is of the channel.
+func (ch Channel) Reached() bool { return ch == ChannelEmail || ch == ChannelPhone }
+
+// Authenticates says whether what is of the channel may authenticate the person
+// that it is bound to: a mailbox never does (SP 800-63B 5.1.3.1; SP 800-63B-4 3.1.3.1).
+func (ch Channel) Authenticates() bool { return ch != ChannelEmail && ch != "" }
+
+// Contact is an address or an authenticator of a person in canonical form with what is known of it.
 type Contact struct {
 	Channel Channel `json:"channel"`
 	// Address is an e-mail address (domain as lower-case A-labels, local part
-	// untouched) or a number in E.164 form.
+	// untouched), a number in E.164 form, the id of a passkey (base64url), or issuer
+	// and subject of an identity: see Identity.
 	Address Secret `json:"address"`
 	// Shown is the masked form that pages may show: "a…@example.org", "+1 ••• ••10".
 	Shown string `json:"shown"`

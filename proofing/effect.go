@@ -2,6 +2,7 @@ package proofing
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,7 +86,7 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (unbound b
 			return false, ErrFrozen
 		}
 		var bound bool
-		bound, err = s.bind(ctx, c, c.Evidence[i])
+		bound, err = s.bind(ctx, c, c.Evidence[i], e.Kept)
 		unbound = err == nil && !bound
 	case EffectShare:
 		if c.Frozen != nil {
@@ -99,7 +100,7 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (unbound b
 	return unbound, nil
 }
 
-// bind makes a confirmed address the person's. An address belongs to whoever
+// bind makes a confirmed address, or an authenticator that has spoken, the person's. An address belongs to whoever
 // confirmed it last, and anew from then on: a number changes hands, and its new holder
 // must not inherit how long the old one had it. Applying it again, or late,
 // changes nothing.
@@ -107,26 +108,30 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (unbound b
 // Whom an address was taken from stands in its record until their lists are
 // put right, so that a crash between the two leaves nothing behind.
 //
-// It returns false, and binds nothing, where Person.admits says so.
-func (s *Service) bind(ctx context.Context, c *Case, e Evidence) (bool, error) {
-	contact := Contact{Channel: e.Confirms(), Address: e.AddressOrNumber(), LineType: e.LineType}
+// It returns false, and binds nothing, where admits says so.
+func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMessage) (bool, error) {
+	contact := e.Contact()
 	if contact.Channel == "" {
 		return true, nil
 	}
 	id := s.addressID(contact)
 	// The person's list comes first: it is the one place at which two cases that
 	// bind at once meet, and nothing counts before the address itself says whose it is.
-	admitted, err := s.bindPerson(ctx, c, Binding{ID: id, Event: e.ID, Contact: contact, BoundAt: e.At})
+	admitted, err := s.bindPerson(ctx, c, Binding{ID: id, Event: e.ID, Contact: contact, BoundAt: e.At, Facts: e})
 	if err != nil || !admitted {
 		return false, err
 	}
-	bound := &Address{ID: id, Person: c.Person, Event: e.ID, Contact: contact, BoundAt: e.At}
+	bound := &Address{ID: id, Person: c.Person, Event: e.ID, Contact: contact, BoundAt: e.At, Kept: kept, KeptAt: e.At}
 	err = s.Addresses.Create(ctx, id, bound)
 	if errors.Is(err, ErrExists) {
 		bound, err = s.Addresses.Update(ctx, id, func(a *Address) error {
-			if a.Person != c.Person && a.BoundAt.Before(e.At) {
+			// The event that bound it may turn out to be somebody else's: Case.become.
+			if a.Person != c.Person && (a.BoundAt.Before(e.At) || a.Event == e.ID) {
 				a.Former = append(a.Former, a.Person)
 				a.Person, a.Event, a.BoundAt, a.Contact = c.Person, e.ID, e.At, contact
+			}
+			if kept != nil && a.KeptAt.Before(e.At) {
+				a.Kept, a.KeptAt = kept, e.At
 			}
 			return nil
 		})
@@ -178,13 +183,12 @@ func (s *Service) unlist(ctx context.Context, person, address string) error {
 // bindPerson puts an address on the list of the case's person, who may be new, if
 // they admit it.
 func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (admitted bool, err error) {
-	authenticated := s.authenticated(c)
 	p := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{b}}
 	admitted = true
 	err = s.People.Create(ctx, p.ID, p)
 	if errors.Is(err, ErrExists) {
 		_, err = s.People.Update(ctx, p.ID, func(p *Person) error {
-			if admitted = p.admits(b, c, authenticated); admitted {
+			if admitted = s.admits(c, p, b.Contact); admitted {
 				p.bind(b)
 			}
 			return nil
@@ -194,12 +198,6 @@ func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (admitted 
 		return false, fmt.Errorf("bind to person: %w", err)
 	}
 	return admitted, nil
-}
-
-// authenticated says whether an event of the case authenticated its person.
-func (s *Service) authenticated(c *Case) bool {
-	p := s.profileOf(c)
-	return p != nil && Assess(p.Framework, s.Policy.OperatorFacts, s.now(), c.Evidence).AAL != nil
 }
 
 // Release takes an address from whoever has it, and ends its row of failures: the
@@ -233,7 +231,7 @@ func (s *Service) release(ctx context.Context, a *Address) error {
 // answering must not leave their address with somebody else's person.
 func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
 	for _, e := range c.Evidence {
-		a, err := s.address(ctx, Contact{Channel: e.Confirms(), Address: e.AddressOrNumber()})
+		a, err := s.address(ctx, e.Contact())
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,10 @@ var (
 	ErrClosed = errors.New("closed to this move")
 	// ErrFrozen: somebody said "this was not me".
 	ErrFrozen = errors.New("frozen")
+	// ErrNotAdmitted: a person who has authenticators must first authenticate with one of them.
+	ErrNotAdmitted = errors.New("authenticate with what is registered first")
+	// ErrOtherPerson: the authenticator is another person's than the one who has authenticated.
+	ErrOtherPerson = errors.New("an authenticator of another person")
 )
 
 // InputError is a mistake in what somebody gave us. Code is from a closed list

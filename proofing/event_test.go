@@ -111,7 +111,7 @@ func TestWhatAnAuthorityCannotSeeIsNotTold(t *testing.T) {
 	}
 	w.work()
 	for range 3 {
-		_, _, _ = w.Answer(t.Context(), visit(c, "b"), a.ID, "00000000", "")
+		_, _, _ = w.Answer(t.Context(), visit(c, "b"), a.ID, "00000000")
 	}
 	w.pass(time.Minute)
 	_, _, _ = w.Resend(t.Context(), visit(c, "b"), a.ID)

@@ -24,6 +24,9 @@ type Evidence struct {
 	OIDC     *OIDCFacts     `json:"oidc,omitempty"`
 	WebAuthn *WebAuthnFacts `json:"webauthn,omitempty"`
 	Proofing *ProofingFacts `json:"proofing,omitempty"`
+
+	// Authenticator is what spoke, where that is no address. The rules do not read it.
+	Authenticator *Contact `json:"authenticator,omitempty"`
 }
 
 // maxEvidence is the most events that one case takes: more than anybody needs, and
@@ -114,6 +117,14 @@ func (e Evidence) AddressOrNumber() Secret {
 		return e.Number
 	}
 	return e.Address
+}
+
+// Contact is the address or authenticator that the event is of, and that can be bound by it.
+func (e Evidence) Contact() Contact {
+	if e.Authenticator != nil {
+		return *e.Authenticator
+	}
+	return Contact{Channel: e.Confirms(), Address: e.AddressOrNumber(), LineType: e.LineType}
 }
 
 // Method is the name of the method that left the event.

@@ -99,7 +99,7 @@ var flows = []flow{
 			return w.mailed(w.names(3)[0], "admin@example.org")
 		},
 		do: func(w *world, c *proofing.Case) error {
-			_, _, err := w.Answer(w.t.Context(), visit(c, "b"), c.Attempts[0].ID, w.post.last(w.t, "email_code").Code, "")
+			_, _, err := w.Answer(w.t.Context(), visit(c, "b"), c.Attempts[0].ID, w.post.last(w.t, "email_code").Code)
 			if errors.Is(err, proofing.ErrClosed) {
 				return nil // it was stored before the store failed
 			}
@@ -192,7 +192,7 @@ var flows = []flow{
 			return theirs
 		},
 		do: func(w *world, c *proofing.Case) error {
-			_, _, err := w.Answer(w.t.Context(), visit(c, "b"), c.Attempts[1].ID, w.post.last(w.t, "sms_code").Code, "")
+			_, _, err := w.Answer(w.t.Context(), visit(c, "b"), c.Attempts[1].ID, w.post.last(w.t, "sms_code").Code)
 			if errors.Is(err, proofing.ErrClosed) {
 				return nil
 			}

@@ -106,10 +106,10 @@ func (w *world) strive(r proofing.OpenRequest, rounds int) (c *proofing.Case, er
 				break
 			}
 			code := w.codeFor(c, c.Current(method))
-			if _, _, err = w.Answer(ctx, visit(c, "b"), c.Current(method).ID, code, ""); err != nil {
+			if _, _, err = w.Answer(ctx, visit(c, "b"), c.Current(method).ID, code); err != nil {
 				break
 			}
-			if _, _, again := w.Answer(ctx, visit(c, "b"), c.Current(method).ID, code, ""); again == nil {
+			if _, _, again := w.Answer(ctx, visit(c, "b"), c.Current(method).ID, code); again == nil {
 				w.t.Error("a code worked twice")
 			}
 		}
@@ -226,7 +226,7 @@ func TestAStoreThatIsDownGrantsNothing(t *testing.T) {
 		"open":      func() error { _, _, err := w.Open(ctx, w.ca, request("client")); return err },
 		"get":       func() error { _, err := w.Service.Get(ctx, w.ca, c.ID); return err },
 		"begin":     func() error { _, _, err := w.Begin(ctx, visit(c, "b"), "email", ""); return err },
-		"answer":    func() error { _, _, err := w.Answer(ctx, visit(c, "b"), "x", "00000000", ""); return err },
+		"answer":    func() error { _, _, err := w.Answer(ctx, visit(c, "b"), "x", "00000000"); return err },
 		"disown":    func() error { _, err := w.Disown(ctx, proofing.Secret(c.ID+"."+c.Disown.Reveal())); return err },
 		"authorize": func() error { v, err := w.Authorize(ctx, w.ca, ask); _ = v.Allow; return err },
 		"statement": func() error { _, err := w.Statement(ctx, w.ca, c.ID); return err },

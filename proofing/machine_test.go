@@ -128,7 +128,7 @@ func (m *machine) step() (restored string) {
 		m.answer(c, pick(m, c.Attempts...), say)
 	case n < 66 && len(m.used) > 0:
 		u := pick(m, m.used...)
-		if _, _, err := m.Answer(ctx, visit(u.c, "person"), u.attempt, u.code, ""); err == nil {
+		if _, _, err := m.Answer(ctx, visit(u.c, "person"), u.attempt, u.code); err == nil {
 			m.t.Errorf("a code of %s worked again", u.c.ID)
 		}
 		say("replay %s", u.c.ID)
@@ -204,7 +204,7 @@ func (m *machine) answer(c *proofing.Case, a proofing.Attempt, say func(string, 
 		ref := proofing.Secret(strings.TrimPrefix(a.Message.Link.Reveal(), m.Policy.Origin+proofing.MessagePath))
 		_, _, err = m.AnswerByLink(m.t.Context(), proofing.Visit{Browser: proofing.Secret(browser)}, ref, "")
 	} else {
-		_, _, err = m.Answer(m.t.Context(), visit(c, browser), a.ID, code, "")
+		_, _, err = m.Answer(m.t.Context(), visit(c, browser), a.ID, code)
 	}
 	say("answer %s right %v link %v: %v", c.ID, right, link, err)
 	switch {

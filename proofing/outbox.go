@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -50,7 +51,9 @@ type Effect struct {
 	Due  time.Time  `json:"due"`
 	// Event is the id of the evidence that the effect is about.
 	Event string `json:"event,omitempty"`
-	Tries int    `json:"tries,omitempty"`
+	// Kept is what the record of the authenticator that is bound, or has spoken, is to keep.
+	Kept  json.RawMessage `json:"kept,omitempty"`
+	Tries int             `json:"tries,omitempty"`
 }
 
 // EffectKind names an effect.

@@ -110,7 +110,7 @@ func TestANoticeIsSentUntilItIsAcceptedUnderOneID(t *testing.T) {
 		}
 		return nil
 	}
-	if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, "email_code").Code, ""); err != nil {
+	if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, "email_code").Code); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
@@ -282,7 +282,7 @@ func TestNoticesSpeakTheLanguageThatThePersonWorkedIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.work()
-	if _, _, err := w.Answer(t.Context(), v, a.ID, w.post.last(t, "email_code").Code, ""); err != nil {
+	if _, _, err := w.Answer(t.Context(), v, a.ID, w.post.last(t, "email_code").Code); err != nil {
 		t.Fatal(err)
 	}
 	w.work()

@@ -1,6 +1,9 @@
 package proofing
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 )
@@ -13,7 +16,7 @@ type Person struct {
 	Bindings []Binding `json:"bindings"`
 }
 
-// Binding is an address that belongs to a person since a certain time. It is
+// Binding is an address or authenticator that belongs to a person since a certain time. It is
 // what tells a later authentication from a first confirmation: an authenticator
 // counts only once it is bound (SP 800-63B 6.1; SP 800-63B-4 4.1).
 type Binding struct {
@@ -21,6 +24,26 @@ type Binding struct {
 	Event   string    `json:"event"` // the evidence that bound it
 	Contact Contact   `json:"contact"`
 	BoundAt time.Time `json:"bound_at"`
+	// Facts is the event that bound it, from which follows what it can reach.
+	Facts Evidence `json:"facts,omitzero"`
+	// Name is what the person calls it, so that they can tell two apart.
+	Name string `json:"name,omitempty"`
+}
+
+// reach is the AAL that the authenticator would earn now; 0 for none.
+func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
+	e := b.Facts
+	if e.Kind == "" { // bound before facts were kept
+		return 0
+	}
+	e.BoundAt, e.At = b.BoundAt, now
+	if !b.BoundAt.Before(now) {
+		e.BoundAt = now.Add(-time.Millisecond)
+	}
+	if aal := Assess(f, o, now, []Evidence{e}).AAL; aal != nil {
+		return *aal
+	}
+	return 0
 }
 
 // Indexes implements Record.
@@ -29,21 +52,65 @@ func (p *Person) Indexes() []Index { return nil }
 // ExpiresAt implements Record: a person stays until erased.
 func (p *Person) ExpiresAt() time.Time { return time.Time{} }
 
-// admits says whether an address may become the person's by what the case proves.
-// Whoever adds to what a person has must first authenticate with what they have
-// (SP 800-63B 6.1.2.1; SP 800-63B-4 4.1.2.1), or a thief of a mailbox would add a number of
+// of lists what of a channel is bound to the person; nobody has nothing.
+func (p *Person) of(ch Channel) []Binding {
+	if p == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.Bindings), func(b Binding) bool { return b.Contact.Channel != ch })
+}
+
+// admits says whether an address or authenticator may become the person's by what the case proves.
+// Whoever adds to what a person has must first authenticate with what they have, as strongly as
+// they can (SP 800-63B 6.1.2.1; SP 800-63B-4 4.1.2.1), or a thief of a mailbox would add a number of
 // their own and be the person from then on. A person who is of this case alone
-// has nothing yet to authenticate with, and neither has one without a number.
-func (p *Person) admits(b Binding, c *Case, authenticated bool) bool {
-	if authenticated {
+// has nothing yet to authenticate with, and neither has one who has nothing but mailboxes elsewhere.
+func (s *Service) admits(c *Case, p *Person, k Contact) bool {
+	if p == nil {
 		return true
 	}
 	elsewhere := slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return c.has(have.Event) })
-	if len(elsewhere) == 0 || slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.ID == b.ID }) {
+	id := s.addressID(k)
+	if len(elsewhere) == 0 || slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.ID == id }) {
 		return true
 	}
-	return b.Contact.Channel == ChannelPhone &&
-		!slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.Contact.Channel == ChannelPhone })
+	profile, now := s.profileOf(c), s.now()
+	if profile == nil {
+		return false
+	}
+	strongest, able := 0, false
+	for _, have := range elsewhere {
+		able = able || have.Contact.Channel.Authenticates()
+		strongest = max(strongest, have.reach(profile.Framework, s.Policy.OperatorFacts, now))
+	}
+	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool { return !e.bound() })
+	aal := Assess(profile.Framework, s.Policy.OperatorFacts, now, proved).AAL
+	if aal != nil && *aal >= strongest {
+		return true
+	}
+	return !able && k.Channel.Authenticates()
+}
+
+// person is the person of that id; nil if there is none yet.
+func (s *Service) person(ctx context.Context, id string) (*Person, error) {
+	if id == "" {
+		return nil, nil
+	}
+	p, err := s.People.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return p, err
+}
+
+// personHandle is how authenticators know a person: the same for all that one person has, and nothing
+// that could be read (WebAuthn Level 3, 14.6.1). Nobody has none.
+func (s *Service) personHandle(id string) []byte {
+	if id == "" {
+		return nil
+	}
+	sum := s.Hasher.Sum("person handle", id)
+	return sum[:]
 }
 
 // bind adds a binding, once.
@@ -53,7 +120,7 @@ func (p *Person) bind(b Binding) {
 	}
 }
 
-// Address says whose an address is. There is one record for each address, under
+// Address says whose an address or authenticator is. There is one record for each, under
 // an id that follows from its keyed hash.
 type Address struct {
 	ID      string    `json:"id"`
@@ -63,6 +130,9 @@ type Address struct {
 	BoundAt time.Time `json:"bound_at"`
 	// Former are the persons whose lists may still have the address.
 	Former []string `json:"former,omitempty"`
+	// Kept is what the method must know of an authenticator (Proof.Kept), as of KeptAt.
+	Kept   json.RawMessage `json:"kept,omitempty"`
+	KeptAt time.Time       `json:"kept_at,omitzero"`
 }
 
 // Indexes implements Record.

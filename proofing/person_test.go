@@ -219,10 +219,10 @@ func TestAnUnblockedNumberIsBoundAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		_, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, "00000000", "")
+		_, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, "00000000")
 		wantErr(t, "a wrong answer", err, proofing.ErrWrongAnswer)
 	}
-	_, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, "00000000", "")
+	_, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, "00000000")
 	wantErr(t, "one more", err, proofing.ErrBlocked)
 	number := proofing.Contact{Channel: proofing.ChannelPhone, Address: "+447400123456"}
 	if n, err := w.Unblock(t.Context(), "alpha", number); err != nil || n < 3 {

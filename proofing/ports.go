@@ -79,23 +79,43 @@ type Limiter interface {
 // touches no storage: what it must remember is in the State that the service
 // keeps sealed in the case. One value serves every case at once.
 type Method interface {
-	// Name is what profiles and pages call it: "email", "sms".
+	// Name is what profiles and pages call it: "email", "sms", "oidc", "fido".
 	Name() string
-	// Channel says what kind of address the method asks for.
+	// Channel says what kind of contact the method proves.
 	Channel() Channel
-	// Check reads the address that a person typed and returns its canonical
-	// form with what is known of it. The error is an *InputError whose code
+	// Check reads what a person typed or chose, an address or the name of a provider, and
+	// returns its canonical form with what is known of it. The error is an *InputError whose code
 	// has words in every language.
 	Check(address string) (Contact, error)
-	// Begin opens an attempt: it makes what the person will be asked for and
-	// the message that carries it.
+	// Begin opens an attempt: it makes what the person will be asked for and, if that takes
+	// one, the message that carries it.
 	Begin(b Beginning) (Opening, error)
 	// Judge compares an answer with the state of an opening, without a clock,
-	// a context or a store, and returns what a right one proves: the facts
-	// that the method knows, without id, time and binding. It returns ErrWrongAnswer for an
+	// a context or a store, and returns what a right one proves. It returns ErrWrongAnswer for an
 	// answer that is merely wrong, or an *InputError for one that cannot be an
 	// answer (which costs no try).
-	Judge(state json.RawMessage, c Contact, a Answer) (Evidence, error)
+	Judge(state json.RawMessage, c Contact, a Answer) (Proof, error)
+}
+
+// Speaker is a Method whose answers say which authenticator gave them: a passkey by its
+// id, an account at a provider by issuer and subject.
+type Speaker interface {
+	Method
+	// Speaks reads from an answer who it claims to come from, before any of it is believed. The
+	// error is that of Judge.
+	Speaks(state json.RawMessage, a Answer) (Contact, error)
+}
+
+// Fetcher is a Method that needs the network: to know whom it sends people to, and to complete
+// their answers, as when a code is exchanged for a token. Everything else of it works
+// without. Both errors wrap ErrUnavailable when the network does not answer.
+type Fetcher interface {
+	Method
+	// Prepare fetches what Begin must know.
+	Prepare(ctx context.Context, c Contact) error
+	// Fetch returns what Answer.Fetched shall be. A try is spent before it is called. Its other errors are
+	// those of Judge.
+	Fetch(ctx context.Context, state json.RawMessage, c Contact, a Answer) (json.RawMessage, error)
 }
 
 // Beginning is what a method needs to open an attempt.
@@ -108,6 +128,18 @@ type Beginning struct {
 	// Bound says that the address is already bound to the person of the case,
 	// so that the answer will authenticate and not merely confirm.
 	Bound bool
+	// Enrol asks for a new authenticator, and not for an answer of one that the person has.
+	Enrol bool
+	// Person is whose authenticators are meant: an opaque handle that is the same for
+	// all of one person; empty while nobody knows who works on the case. Own are those of
+	// the method that are bound to them, by the address of their Contact.
+	Person []byte
+	Own    []Secret
+	// AAL is what the case's profile demands; 0 for nothing.
+	AAL int
+	// Ref is the secret reference of the attempt, to be brought back by whoever returns
+	// from another site: see Service.Returned.
+	Ref Secret
 	// Link is the secret of the link that the message may carry: a method that
 	// wants one puts it into Message.Link, and the service makes a URL of it.
 	// A click on it in the right browser answers as well as the code does.
@@ -121,17 +153,38 @@ type Beginning struct {
 // Opening is what Begin made.
 type Opening struct {
 	State    json.RawMessage // kept sealed; what Judge needs
-	Message  Message         // to be stored with the attempt, and then sent
+	Message  Message         // to be stored with the attempt, and then sent; without a Kind: none
+	Ask      json.RawMessage // what the page's script hands to the browser; empty: nothing
+	Away     Secret          // the address that the person goes to and comes back from; empty: none
 	Lifetime time.Duration   // of the answer
 	Tries    int             // wrong answers until the state is worthless
 }
 
-// Answer is what a person gave back.
+// Answer is what a person gave back: one of Code, Link and Response.
 type Answer struct {
 	Attempt string
 	KeyAuth [32]byte
 	Code    Secret // as typed, or
-	Link    Secret // the secret of the link that was followed in the same browser
+	Link    Secret // the secret of the link that was followed in the same browser, or
+	// Response is what a script or another site gave the browser, in the method's own form.
+	Response json.RawMessage
+	// Fetched is what Fetch brought; empty for methods that fetch nothing.
+	Fetched json.RawMessage
+	// Kept is what was kept of the authenticator that the answer claims to come from, and
+	// Person the handle of whom it is bound to; nil if it is bound to nobody.
+	Kept   json.RawMessage
+	Person []byte
+}
+
+// Proof is what a right answer proves.
+type Proof struct {
+	// Evidence has the facts that the method knows, without id, time and binding.
+	Evidence Evidence
+	// Contact is the authenticator that spoke; the zero Contact is the attempt's own.
+	Contact Contact
+	// Kept is what the method must know of that authenticator when it speaks again: a
+	// public key, a counter. Nil: nothing new.
+	Kept json.RawMessage
 }
 
 // Message is something to be sent to one address. It is stored, sealed, in the

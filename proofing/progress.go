@@ -1,26 +1,57 @@
 package proofing
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // pass settles an attempt that was answered rightly: it leaves evidence, and
 // what other records must learn of it.
-func (s *Service) pass(c *Case, a *Attempt, e Evidence, known *Address, person string, now time.Time) {
+func (s *Service) pass(c *Case, a *Attempt, p Proof, known *Address, newcomer string, now time.Time) error {
 	a.Status = AttemptPassed
 	c.Outbox.settle(a.messageID())
 	a.erase()
+	e := p.Evidence
 	e.ID, e.At = a.ID, now
+	if known != nil && !c.authenticates(known) && !a.Contact.Channel.Reached() {
+		if err := c.become(known.Person, now); err != nil {
+			return err
+		}
+	}
 	if c.authenticates(known) {
 		c.Person = known.Person
 		if known.BoundAt.Before(now) {
 			e.BoundAt = known.BoundAt
 		}
 	} else if c.Person == "" {
-		c.Person = person
+		c.Person = cmp.Or(a.Person, newcomer)
 	}
 	c.Evidence = append(c.Evidence, e)
 	c.Outbox.Effects = append(c.Outbox.Effects,
-		Effect{ID: "bind." + e.ID, Kind: EffectBind, Due: now, Event: e.ID},
+		Effect{ID: "bind." + e.ID, Kind: EffectBind, Due: now, Event: e.ID, Kept: p.Kept},
 		Effect{ID: "share." + e.ID, Kind: EffectShare, Due: now, Event: e.ID})
+	return nil
+}
+
+// become makes the case another person's, whose authenticator has just spoken: until then it was
+// only known who can read which mail. What was confirmed here becomes theirs. Where somebody
+// has authenticated already, two people are at one case, which is refused.
+func (c *Case) become(person string, now time.Time) error {
+	for _, e := range c.Evidence {
+		if e.bound() && e.Contact().Channel.Authenticates() {
+			return ErrOtherPerson
+		}
+	}
+	c.Person = person
+	for _, e := range c.Evidence {
+		id := "bind." + e.ID
+		if !slices.ContainsFunc(c.Outbox.Effects, func(have Effect) bool { return have.ID == id }) {
+			c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: id, Kind: EffectBind, Due: now, Event: e.ID})
+		}
+	}
+	c.Unbound = nil // this person may admit them
+	return nil
 }
 
 // authenticates says whether an address speaks for the case's person: it is bound

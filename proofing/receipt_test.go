@@ -80,7 +80,7 @@ func TestACaseTakesOnlySoManyAttempts(t *testing.T) {
 		w.work()
 		c = w.reload(c)
 		a := c.Current("email")
-		if _, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, "email_code").Code, ""); err != nil {
+		if _, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, "email_code").Code); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -91,7 +91,7 @@ func TestACodeThatIsDeadIsForgotten(t *testing.T) {
 	w := newWorld(t)
 	c := w.begin("email", 0, "email", "")
 	for i := range 5 {
-		_, _, _ = w.Answer(t.Context(), visit(c, "b"), c.Attempts[0].ID, proofing.Secret(fmt.Sprintf("%08d", i)), "")
+		_, _, _ = w.Answer(t.Context(), visit(c, "b"), c.Attempts[0].ID, proofing.Secret(fmt.Sprintf("%08d", i)))
 	}
 	if a := w.reload(c).Attempts[0]; a.Tries != 0 || a.Message != nil || a.State != nil {
 		t.Errorf("after the last try the record still has %v %v", a.Message, a.State)

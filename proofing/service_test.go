@@ -173,7 +173,7 @@ func TestGuessingGetsTheTriesThatAreAllowed(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {
-			_, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, wrongCode(right, i), "")
+			_, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, wrongCode(right, i))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -190,7 +190,7 @@ func TestGuessingGetsTheTriesThatAreAllowed(t *testing.T) {
 	if got := c.Attempts[0].Tries; got != 0 {
 		t.Errorf("%d tries left after fifty guesses", got)
 	}
-	_, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, right, "")
+	_, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, right)
 	wantErr(t, "the right code after five wrong ones", err, proofing.ErrNoTries)
 }
 
@@ -217,7 +217,7 @@ func TestACodeWorksOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, code, ""); err == nil {
+			if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, code); err == nil {
 				mu.Lock()
 				passed++
 				mu.Unlock()
@@ -238,7 +238,7 @@ func TestACodeThatCannotBeOneCostsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 10 {
-		_, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, "short", "")
+		_, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, "short")
 		wantInput(t, "a malformed code", err, "code_malformed")
 	}
 	if got := w.reload(c).Attempts[0].Tries; got != 5 {
@@ -257,7 +257,7 @@ func TestACodeEndsWithItsTime(t *testing.T) {
 		w.work()
 		code := w.post.last(t, method+"_code").Code
 		w.pass(life)
-		_, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, code, "")
+		_, _, err = w.Answer(t.Context(), visit(c, "b"), a.ID, code)
 		wantErr(t, method+" after its time", err, proofing.ErrAttemptOver)
 	}
 }
@@ -352,7 +352,7 @@ func TestAHundredFailuresInARowCloseAnAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := 0; i < 5 && wrong < 100; i++ {
-			if _, _, err := w.Answer(ctx, visit(c, "b"), a.ID, "00000000", ""); !errors.Is(err, proofing.ErrWrongAnswer) && !errors.Is(err, proofing.ErrNoTries) {
+			if _, _, err := w.Answer(ctx, visit(c, "b"), a.ID, "00000000"); !errors.Is(err, proofing.ErrWrongAnswer) && !errors.Is(err, proofing.ErrNoTries) {
 				t.Fatalf("failure %d: %v", wrong, err)
 			}
 			wrong++
@@ -389,7 +389,7 @@ func TestTheFirstBrowserThatProvesSomethingClaimsTheCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = w.prove(c, "mine", "email", "")
-	_, _, err = w.Answer(ctx, visit(c, "eve"), theirs.ID, "1234567890", "")
+	_, _, err = w.Answer(ctx, visit(c, "eve"), theirs.ID, "1234567890")
 	wantErr(t, "another browser's answer", err, proofing.ErrClaimed)
 	_, _, err = w.Begin(ctx, visit(c, "eve"), "sms", "+447400123456")
 	wantErr(t, "another browser's begin", err, proofing.ErrClaimed)
@@ -414,10 +414,10 @@ func TestTwoBrowsersRacingForACaseGetOneWinner(t *testing.T) {
 	var wg sync.WaitGroup
 	errs := make([]error, 2)
 	wg.Go(func() {
-		_, _, errs[0] = w.Answer(ctx, visit(c, "one"), a.ID, w.post.last(t, "email_code").Code, "")
+		_, _, errs[0] = w.Answer(ctx, visit(c, "one"), a.ID, w.post.last(t, "email_code").Code)
 	})
 	wg.Go(func() {
-		_, _, errs[1] = w.Answer(ctx, visit(c, "two"), b.ID, w.post.last(t, "sms_code").Code, "")
+		_, _, errs[1] = w.Answer(ctx, visit(c, "two"), b.ID, w.post.last(t, "sms_code").Code)
 	})
 	wg.Wait()
 	if (errs[0] == nil) == (errs[1] == nil) {

@@ -108,7 +108,7 @@ func TestANoticeIsNotSentTwiceBecauseClocksDiffer(t *testing.T) {
 	w.work()
 	hold := newHeld()
 	w.Sender = hold
-	if _, _, err := w.Answer(t.Context(), visit(c, "b"), c.Attempts[0].ID, w.post.last(t, "email_code").Code, ""); err != nil {
+	if _, _, err := w.Answer(t.Context(), visit(c, "b"), c.Attempts[0].ID, w.post.last(t, "email_code").Code); err != nil {
 		t.Fatal(err)
 	}
 	worked := hold.work(t, w.Service)
@@ -132,7 +132,7 @@ func TestWhoWasTakenForDeadSettlesNothing(t *testing.T) {
 	w.Sender = late
 	other := w.beside(0)
 	other.Sender = second
-	if _, _, err := w.Answer(t.Context(), visit(c, "b"), c.Attempts[0].ID, w.post.last(t, "email_code").Code, ""); err != nil {
+	if _, _, err := w.Answer(t.Context(), visit(c, "b"), c.Attempts[0].ID, w.post.last(t, "email_code").Code); err != nil {
 		t.Fatal(err)
 	}
 	lateWorked := late.work(t, w.Service)
@@ -169,7 +169,7 @@ func TestACodeLivesNoLongerThanItsLifetimeAndTheSkew(t *testing.T) {
 			workOnce(t, made)
 			code := w.post.last(t, "sms_code").Code
 			w.pass(lifetime + proofing.ClockSkew)
-			if _, _, err := judged.Answer(t.Context(), visit(c, "b"), a.ID, code, ""); !errors.Is(err, proofing.ErrAttemptOver) {
+			if _, _, err := judged.Answer(t.Context(), visit(c, "b"), a.ID, code); !errors.Is(err, proofing.ErrAttemptOver) {
 				t.Errorf("a code of %s ago: %v, want that it is over", lifetime+proofing.ClockSkew, err)
 			}
 		})
@@ -194,7 +194,7 @@ func TestClocksThatDifferRaiseNoLevel(t *testing.T) {
 						t.Fatal(err)
 					}
 					workOnce(t, s)
-					if c, _, err = s.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, method+"_code").Code, ""); err != nil {
+					if c, _, err = s.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, method+"_code").Code); err != nil {
 						t.Fatal(err)
 					}
 					for range 3 {

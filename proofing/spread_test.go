@@ -69,7 +69,7 @@ func TestAFrozenCaseGivesItsEvidenceToNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.work()
-	if _, _, err := w.Answer(t.Context(), visit(cases[0], "b"), a.ID, w.post.last(t, "email_code").Code, ""); err != nil {
+	if _, _, err := w.Answer(t.Context(), visit(cases[0], "b"), a.ID, w.post.last(t, "email_code").Code); err != nil {
 		t.Fatal(err)
 	}
 	w.disown(cases[0]) // before the worker shares what was proved

@@ -220,7 +220,7 @@ func (w *world) prove(c *proofing.Case, browser, method, address string) *proofi
 	if len(mine) == 0 {
 		w.t.Fatalf("no %s code was sent for the case", method)
 	}
-	c, _, err = w.Answer(ctx, visit(c, browser), a.ID, mine[len(mine)-1].Code, "")
+	c, _, err = w.Answer(ctx, visit(c, browser), a.ID, mine[len(mine)-1].Code)
 	if err != nil {
 		w.t.Fatalf("answer %s: %v", method, err)
 	}

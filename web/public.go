@@ -97,7 +97,7 @@ func (s *Site) resend(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) answer(w http.ResponseWriter, r *http.Request) error {
-	_, a, err := s.service.Answer(r.Context(), s.visit(r), r.PostForm.Get("attempt"), proofing.Secret(r.PostForm.Get("code")), "")
+	_, a, err := s.service.Answer(r.Context(), s.visit(r), r.PostForm.Get("attempt"), proofing.Secret(r.PostForm.Get("code")))
 	return s.afterwards(w, r, mistake{err: err, method: methodOf(a)})
 }
 

@@ -250,7 +250,7 @@ func TestCasesAreListedAndShownWithoutSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 		code = after.Current("email").Message.Code
-		if _, _, err := s.Answer(t.Context(), visit(c), attempt.ID, code, ""); err != nil {
+		if _, _, err := s.Answer(t.Context(), visit(c), attempt.ID, code); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -344,7 +344,7 @@ func TestABlockedAddressIsUnblocked(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if _, _, err := s.Answer(t.Context(), visit(c), attempt.ID, "00000000", ""); err == nil {
+			if _, _, err := s.Answer(t.Context(), visit(c), attempt.ID, "00000000"); err == nil {
 				t.Fatal("a wrong answer was accepted")
 			}
 		}
