@@ -22,10 +22,10 @@ type Attempt struct {
 	ID      string          `json:"id"`
 	Method  string          `json:"method"`
 	Contact Contact         `json:"contact"`
-	Bound   bool            `json:"bound,omitempty"` // to the person, when it began
-	Enrol   bool            `json:"enrol,omitempty"` // it is about a new authenticator
+	Bound   bool            `json:"bound,omitempty"`  // to the person, when it began
+	Enrol   bool            `json:"enrol,omitempty"`  // it is about a new authenticator
 	Person  string          `json:"person,omitempty"` // whose it will be, if the case has nobody yet
-	Browser string          `json:"browser"`         // hash of the browser that began it
+	Browser string          `json:"browser"`          // hash of the browser that began it
 	Status  AttemptStatus   `json:"status"`
 	State   json.RawMessage `json:"state,omitempty"` // the method's own; erased at the end
 	// Ask is what the page's script hands to the browser, and Away where the person goes.

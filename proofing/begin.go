@@ -50,7 +50,21 @@ func (s *Service) beginning(ctx context.Context, v Visit, method, address string
 		return nil, nil, Contact{}, &InputError{Field: "method", Code: "method_unknown"}
 	}
 	contact, err := c.contactFor(m, address)
+	if choices := s.profileOf(c).Choices(m); err == nil && choices != nil &&
+		!slices.ContainsFunc(choices, func(k Contact) bool { return k.Address == contact.Address }) {
+		err = &InputError{Field: "method", Code: "method_unknown"}
+	}
 	return c, m, contact, err
+}
+
+// Enrols says whether the case's person may add an authenticator by the method now, and whether
+// they have one: see Enrol.
+func (s *Service) Enrols(ctx context.Context, c *Case, m Method) (may, owned bool, err error) {
+	if m.Channel() != ChannelPasskey {
+		return false, false, nil
+	}
+	p, err := s.person(ctx, c.Person)
+	return s.admits(c, p, Contact{Channel: m.Channel()}), len(p.of(m.Channel())) > 0, err
 }
 
 // Resend is Begin for the address of an open attempt, which a page shows only

@@ -106,6 +106,13 @@ type Speaker interface {
 	Speaks(state json.RawMessage, a Answer) (Contact, error)
 }
 
+// Chooser is a Method that goes to one of a few places, which are chosen by name.
+type Chooser interface {
+	Method
+	// Choices are the places, in the order in which they are offered: Address is the name, Shown the title.
+	Choices() []Contact
+}
+
 // Fetcher is a Method that needs the network: to know whom it sends people to, and to complete
 // their answers, as when a code is exchanged for a token. Everything else of it works
 // without. Both errors wrap ErrUnavailable when the network does not answer.

@@ -17,6 +17,8 @@ type Profile struct {
 	Identifiers []string
 	// Methods are offered to the person, in this order.
 	Methods []string
+	// Issuers are the names of the identity providers that may be used; empty: every one.
+	Issuers []string
 	// Require is what the person must reach before the case is granted.
 	Require Requirement
 	// RequireStart holds every message back until the CA has started the
@@ -49,6 +51,17 @@ type Requirement struct {
 // Offers says whether the profile offers a method.
 func (p *Profile) Offers(method string) bool { return slices.Contains(p.Methods, method) }
 
+// Choices are the places that a person may choose from for a method; nil for one that has none.
+func (p *Profile) Choices(m Method) []Contact {
+	ch, ok := m.(Chooser)
+	if !ok {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(ch.Choices()), func(k Contact) bool {
+		return len(p.Issuers) > 0 && !slices.Contains(p.Issuers, k.Address.Reveal())
+	})
+}
+
 // recheck is when a CA that was answered now should ask again about a grant.
 func (p *Profile) recheck(now, expires time.Time) time.Time {
 	if at := now.Add(p.RecheckAfter); p.RecheckAfter > 0 && at.Before(expires) {
@@ -64,10 +77,23 @@ type Missing struct {
 	Detail string `json:"detail"`
 }
 
+// signsIn says whether the profile demands an authentication by something that tells who
+// the person is: who has registered it before is known from then on, and what they confirm is theirs.
+func (p *Profile) signsIn() bool {
+	return (p.Require.AAL > 0 || p.Require.PhishingResistant || p.Require.FAL > 0) && (p.Offers("fido") || p.Offers("oidc"))
+}
+
 // Unmet lists what evidence and its assessment still lack under the profile, in
-// the order in which a person would provide it.
+// the order in which a person would provide it: who signs in does so first.
 func (p *Profile) Unmet(a Assessment, evidence []Evidence) []Missing {
-	var missing []Missing
+	levels, proofs := p.unmetLevels(a), p.unmetProofs(evidence)
+	if p.signsIn() {
+		return append(levels, proofs...)
+	}
+	return append(proofs, levels...)
+}
+
+func (p *Profile) unmetProofs(evidence []Evidence) (missing []Missing) {
 	for _, ch := range p.Require.ConfirmedAddresses {
 		if !slices.ContainsFunc(evidence, func(e Evidence) bool { return e.Confirms() == ch }) {
 			missing = append(missing, Missing{"address", string(ch)})
@@ -78,6 +104,10 @@ func (p *Profile) Unmet(a Assessment, evidence []Evidence) []Missing {
 			missing = append(missing, Missing{"method", m})
 		}
 	}
+	return missing
+}
+
+func (p *Profile) unmetLevels(a Assessment) (missing []Missing) {
 	levels := []struct {
 		code string
 		have *int

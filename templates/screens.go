@@ -6,7 +6,7 @@ import (
 )
 
 // pageNames are the files in pages/ that are pages of their own.
-var pageNames = []string{"home", "case", "claimed", "outcome", "link", "disown", "disowned", "apply", "fault", "demohome", "mailbox"}
+var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned", "disown", "disowned", "apply", "fault", "demohome", "mailbox"}
 
 // Frame is what every page carries.
 type Frame struct {
@@ -82,7 +82,7 @@ type Step struct {
 
 // Panel is the form of one method.
 type Panel struct {
-	Method  string // "email" or "sms"
+	Method  string // "email", "sms", "fido" or "oidc"
 	Begin   string // where to post an address
 	Answer  string // where to post a code
 	Resend  string // where to ask for another message
@@ -96,6 +96,29 @@ type Panel struct {
 	Restricted *Restricted
 	AddressBad *Problem // at the address field
 	CodeBad    *Problem // at the code field
+	// Enrol is where to ask for a new passkey; empty: none can be added now.
+	Enrol string
+	// Owned: the person has a passkey here.
+	Owned bool
+	// Choices are the providers to sign in with.
+	Choices []Choice
+	// Use is the passkey or sign-in that has been asked for; nil before.
+	Use *Use
+}
+
+// Choice is something to choose instead of typing it.
+type Choice struct{ Name, Title string }
+
+// Use is an attempt that the browser itself, or another site, has to answer.
+type Use struct {
+	Attempt string
+	Kind    string // "get" or "create" of the browser's credentials, or "away"
+	Ask     string // what the browser is asked, JSON; empty for "away"
+	Away    string // the address to go to; empty for the others
+	Shown   string // whose that is
+	// Over says why the challenge is no longer good: "tries", "expired" or empty.
+	Over    string
+	Expires time.Time
 }
 
 // Begun is an attempt whose code has been asked for.
@@ -229,6 +252,17 @@ type Link struct {
 	Notice  *Problem
 }
 
+// Returned is where a person lands who comes back from another site.
+type Returned struct {
+	Frame
+	Action string
+	// Fields are what that site says, to be sent on.
+	Fields []Field
+}
+
+// Field is a hidden field of a form.
+type Field struct{ Name, Value string }
+
 // Disown asks whether it really was not them.
 type Disown struct {
 	Frame
@@ -335,6 +369,7 @@ func (Case) page() string     { return "case" }
 func (Claimed) page() string  { return "claimed" }
 func (Outcome) page() string  { return "outcome" }
 func (Link) page() string     { return "link" }
+func (Returned) page() string { return "returned" }
 func (Disown) page() string   { return "disown" }
 func (Disowned) page() string { return "disowned" }
 func (Apply) page() string    { return "apply" }

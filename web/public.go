@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -21,11 +22,16 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("GET /c/{ref}", s.look(s.showCase))
 	s.mux.Handle("POST /c/{ref}/begin", s.act(s.begin))
 	s.mux.Handle("POST /c/{ref}/resend", s.act(s.resend))
+	s.mux.Handle("POST /c/{ref}/enrol", s.act(s.enrol))
 	s.mux.Handle("POST /c/{ref}/answer", s.act(s.answer))
 	// A page with a mistake stands at the path it was posted to. Whoever opens that path means the case.
 	s.mux.Handle("GET /c/{ref}/begin", s.Serve(s.toCase))
 	s.mux.Handle("GET /c/{ref}/resend", s.Serve(s.toCase))
+	s.mux.Handle("GET /c/{ref}/enrol", s.Serve(s.toCase))
 	s.mux.Handle("GET /c/{ref}/answer", s.Serve(s.toCase))
+
+	s.mux.Handle("GET /o/{issuer}", s.look(s.showReturned))
+	s.mux.Handle("POST /o/{issuer}", s.act(s.returned))
 
 	s.mux.Handle("GET /m/{ref}", s.look(s.showLink))
 	s.mux.Handle("POST /m/{ref}", s.act(s.followLink))
@@ -87,18 +93,91 @@ func (s *Site) showCase(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) begin(w http.ResponseWriter, r *http.Request) error {
 	method, address := r.PostForm.Get("method"), r.PostForm.Get("address")
-	_, _, err := s.service.Begin(r.Context(), s.visit(r), method, address)
-	return s.afterwards(w, r, mistake{err: err, method: method, address: address})
+	_, a, err := s.service.Begin(r.Context(), s.visit(r), method, address)
+	return s.asked(w, r, a, mistake{err: err, method: method, address: address})
+}
+
+func (s *Site) enrol(w http.ResponseWriter, r *http.Request) error {
+	method := r.PostForm.Get("method")
+	_, a, err := s.service.Enrol(r.Context(), s.visit(r), method)
+	return s.asked(w, r, a, mistake{err: err, method: method})
+}
+
+// asked is afterwards for a challenge that the browser or another site has to answer: the page's script
+// begins with it at once where it comes right after the person has asked for it.
+func (s *Site) asked(w http.ResponseWriter, r *http.Request, a *proofing.Attempt, m mistake) error {
+	if m.err == nil && a != nil && (a.Ask != nil || a.Away != "") {
+		s.seeAt(w, r, s.methodLink(r, a.Method), "ask")
+		return nil
+	}
+	return s.afterwards(w, r, m)
 }
 
 func (s *Site) resend(w http.ResponseWriter, r *http.Request) error {
 	_, a, err := s.service.Resend(r.Context(), s.visit(r), r.PostForm.Get("attempt"))
-	return s.afterwards(w, r, mistake{err: err, method: methodOf(a)})
+	return s.asked(w, r, a, mistake{err: err, method: methodOf(a)})
 }
 
 func (s *Site) answer(w http.ResponseWriter, r *http.Request) error {
-	_, a, err := s.service.Answer(r.Context(), s.visit(r), r.PostForm.Get("attempt"), proofing.Secret(r.PostForm.Get("code")))
+	attempt, v := r.PostForm.Get("attempt"), s.visit(r)
+	var a *proofing.Attempt
+	var err error
+	if response := r.PostForm.Get("response"); response != "" {
+		_, a, err = s.service.Respond(r.Context(), v, attempt, []byte(response))
+	} else {
+		_, a, err = s.service.Answer(r.Context(), v, attempt, proofing.Secret(r.PostForm.Get("code")))
+	}
 	return s.afterwards(w, r, mistake{err: err, method: methodOf(a)})
+}
+
+// brought are the members of an answer of an OpenID provider (OpenID Connect Core 3.1.2.5 and 3.1.2.6; RFC 9207).
+var brought = []string{"code", "state", "iss", "error"}
+
+// showReturned is where a provider sends people back to. To open it does nothing: the answer
+// is sent on by the person, or by the page's script.
+func (s *Site) showReturned(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	if _, _, err := s.service.AttemptByLink(r.Context(), proofing.Secret(q.Get("state"))); err != nil {
+		return err
+	}
+	page := templates.Returned{Frame: s.Frame(r, "/"), Action: r.URL.EscapedPath()}
+	for _, name := range brought {
+		for _, value := range q[name] {
+			page.Fields = append(page.Fields, templates.Field{Name: name, Value: value})
+		}
+	}
+	return s.Render(w, r, http.StatusOK, page)
+}
+
+// returned hands on what a provider said.
+func (s *Site) returned(w http.ResponseWriter, r *http.Request) error {
+	said := map[string]string{"issuer": r.PathValue("issuer")}
+	for _, name := range brought {
+		if values := r.PostForm[name]; len(values) > 1 { // OAuth 2.0 (RFC 6749) 3.1: no parameter twice
+			return &proofing.InputError{Field: name, Code: "form_malformed"}
+		} else if len(values) == 1 {
+			said[name] = values[0]
+		}
+	}
+	response, err := json.Marshal(said)
+	if err != nil {
+		return err
+	}
+	ref := proofing.Secret(r.PostForm.Get("state"))
+	c, _, err := s.service.AttemptByLink(r.Context(), ref)
+	if err != nil {
+		return err
+	}
+	_, a, err := s.service.Returned(r.Context(), s.visit(r), ref, response)
+	if errors.Is(err, proofing.ErrOtherBrowser) {
+		return err // somebody else's browser is told nothing of the case
+	}
+	r.SetPathValue("ref", c.ID+"."+c.LinkSecret.Reveal())
+	m := mistake{err: err, method: methodOf(a)}
+	if m.method == "" {
+		m.method = "oidc"
+	}
+	return s.afterwards(w, r, m)
 }
 
 func methodOf(a *proofing.Attempt) string {

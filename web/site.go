@@ -24,8 +24,8 @@ import (
 //go:embed static
 var static embed.FS
 
-// maxBody is far more than any form of ours takes.
-const maxBody = 16 << 10
+// maxBody is more than any form of ours takes: the largest holds the attestation of a security key.
+const maxBody = 32 << 10
 
 // Options are what a Site needs.
 type Options struct {
@@ -172,7 +172,7 @@ func head(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "otp-credentials=(self), camera=(), microphone=(), geolocation=(), payment=()")
+	h.Set("Permissions-Policy", "otp-credentials=(self), publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=(), payment=()")
 	h.Set("Cache-Control", "no-store")
 }
 
@@ -222,7 +222,12 @@ func (s *Site) Keep(r *http.Request, path string) string {
 // see sends the browser to a page after a POST, and nowhere but to a path of ours.
 // The place on the page is where the work goes on; one without it begins at its top.
 func (s *Site) see(w http.ResponseWriter, r *http.Request, path string) {
-	w.Header().Set("Location", s.Keep(r, path)+"#work")
+	s.seeAt(w, r, s.Keep(r, path), "work")
+}
+
+// seeAt is see for a path that carries the language already, at that place of the page.
+func (s *Site) seeAt(w http.ResponseWriter, _ *http.Request, path, place string) {
+	w.Header().Set("Location", path+"#"+place)
 	w.WriteHeader(http.StatusSeeOther)
 }
 

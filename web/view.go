@@ -75,9 +75,14 @@ func (s *Site) viewCase(r *http.Request, c *proofing.Case, wrong mistake, a answ
 			p.Other, p.OtherHref = other.Name(), s.methodLink(r, other.Name())
 		}
 	}
+	if said := s.service.Methods[wrong.method]; said != nil && !said.Channel().Reached() && a.problem != nil && notCodes[a.problem.Code] != "" {
+		a.problem.Code = notCodes[a.problem.Code]
+	}
 	page.Waiting, page.Stuck = !c.Started, c.Started && m == nil
 	if c.Started && m != nil {
-		page.Panel = s.viewPanel(r, c, m, w)
+		if page.Panel, err = s.viewPanel(r, c, m, w); err != nil {
+			return page, err
+		}
 		place(&page, wrong, a)
 	} else {
 		page.Notice = a.problem
@@ -119,7 +124,7 @@ func place(page *templates.Case, wrong mistake, a answer) {
 	}
 }
 
-func (s *Site) viewPanel(r *http.Request, c *proofing.Case, m proofing.Method, w work) *templates.Panel {
+func (s *Site) viewPanel(r *http.Request, c *proofing.Case, m proofing.Method, w work) (*templates.Panel, error) {
 	ref, name := casePath(r.PathValue("ref")), m.Name()
 	panel := &templates.Panel{
 		Method: name, Begin: s.Keep(r, ref+"/begin"), Answer: s.Keep(r, ref+"/answer"), Resend: s.Keep(r, ref+"/resend"),
@@ -127,30 +132,62 @@ func (s *Site) viewPanel(r *http.Request, c *proofing.Case, m proofing.Method, w
 	if k := c.Offered(m.Channel()); k != nil {
 		panel.Offered = legible(c, *k)
 	}
-	if at := c.Current(name); at != nil {
+	at := c.Current(name)
+	if !m.Channel().Reached() {
+		for _, k := range w.profile.Choices(m) {
+			panel.Choices = append(panel.Choices, templates.Choice{Name: k.Address.Reveal(), Title: k.Shown})
+		}
+		if at != nil && at.Browser == s.service.BrowserHash(s.browser(r)) {
+			panel.Use = s.viewUse(at)
+		}
+		may, owned, err := s.service.Enrols(r.Context(), c, m)
+		if may {
+			panel.Enrol = s.Keep(r, ref+"/enrol")
+		}
+		panel.Owned = owned
+		return panel, err
+	}
+	if at != nil {
 		panel.Begun = s.viewBegun(c, at)
 	}
 	if m.Channel() == proofing.ChannelPhone {
 		panel.Restricted = w.restricted()
 		panel.Again = w.again(c, m)
 	}
-	return panel
+	return panel, nil
+}
+
+// viewUse is what the browser itself, or another site, has to answer.
+func (s *Site) viewUse(at *proofing.Attempt) *templates.Use {
+	u := &templates.Use{Attempt: at.ID, Kind: "get", Ask: string(at.Ask), Away: at.Away.Reveal(), Shown: at.Contact.Shown, Over: s.over(at), Expires: at.Expires}
+	switch {
+	case u.Away != "":
+		u.Kind = "away"
+	case at.Enrol:
+		u.Kind = "create"
+	}
+	return u
+}
+
+// over says why what an attempt has put in force is none: "tries", "expired" or empty.
+func (s *Site) over(at *proofing.Attempt) string {
+	switch {
+	case at.Tries <= 0 || at.State == nil:
+		return "tries"
+	case !s.service.Now().Before(at.Expires):
+		return "expired"
+	}
+	return ""
 }
 
 func (s *Site) viewBegun(c *proofing.Case, at *proofing.Attempt) *templates.Begun {
 	now := s.service.Now()
 	b := &templates.Begun{
 		Attempt: at.ID, Shown: legible(c, at.Contact), Delivery: at.Delivery.Status, Reason: at.Delivery.Reason,
-		Tries: at.Tries, Expires: at.Expires, ResendAt: at.NextSend,
+		Tries: at.Tries, Expires: at.Expires, ResendAt: at.NextSend, Over: s.over(at),
 	}
 	if wait := at.NextSend.Sub(now); wait > 0 {
 		b.ResendWait = wait.Truncate(time.Second) + time.Second
-	}
-	switch {
-	case at.Tries <= 0 || at.State == nil:
-		b.Over = "tries"
-	case !now.Before(at.Expires):
-		b.Over = "expired"
 	}
 	return b
 }
@@ -184,8 +221,12 @@ func (s *Site) viewOutcome(r *http.Request, c *proofing.Case, own bool) template
 
 func viewProof(c *proofing.Case, e proofing.Evidence) templates.Proof {
 	p := templates.Proof{Kind: string(e.Kind), Shown: shown(c, e), At: e.At}
-	if e.Kind == proofing.SMSCode && !e.BoundAt.IsZero() && e.BoundAt.Before(e.At) {
-		p.Kind = "sms_again" // the number was theirs before: this event authenticated
+	again := !e.BoundAt.IsZero() && e.BoundAt.Before(e.At) // it was theirs before: this event authenticated
+	switch {
+	case e.Kind == proofing.SMSCode && again:
+		p.Kind = "sms_again"
+	case e.Contact().Channel == proofing.ChannelPasskey && !again:
+		p.Kind = "webauthn_new"
 	}
 	return p
 }

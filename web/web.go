@@ -50,6 +50,8 @@ var answers = []struct {
 	{proofing.ErrNotStarted, http.StatusConflict, "conflict", "not_started"},
 	{proofing.ErrClosed, http.StatusConflict, "conflict", "closed"},
 	{proofing.ErrFrozen, http.StatusConflict, "conflict", "frozen"},
+	{proofing.ErrNotAdmitted, http.StatusForbidden, "conflict", "not_admitted"},
+	{proofing.ErrOtherPerson, http.StatusForbidden, "conflict", "other_person"},
 	{errCrossSite, http.StatusForbidden, "cross_site", ""},
 	{errNoCookie, http.StatusForbidden, "no_cookie", ""},
 	{errMethod, http.StatusMethodNotAllowed, "method", ""},
@@ -88,6 +90,9 @@ func (s *Site) answerTo(err error) answer {
 	}
 	return answer{status: http.StatusInternalServerError, fault: "internal"}
 }
+
+// notCodes are the words for problems that are told differently where nobody types a code.
+var notCodes = map[string]string{"wrong_answer": "not_proved", "no_tries": "not_proved", "attempt_over": "challenge_over"}
 
 // until is the time until then in whole minutes, and at least one: people are
 // told to come back when it works, not a moment before.

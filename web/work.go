@@ -32,17 +32,22 @@ func (s *Site) workOf(c *proofing.Case, p *proofing.Profile) work {
 }
 
 // reach is the highest level that a method can lead to by the rules of
-// SP 800-63: a code by e-mail authenticates nobody, one by text message does at AAL1.
-// A method that is not here has its limits in its own facts.
-var reach = map[string]struct{ ial, aal string }{
+// SP 800-63, as far as that is a reason to offer it: a code by e-mail authenticates nobody, one by text message
+// does at AAL1, and nothing but a passkey cannot be phished. docs/assurance.md has the rules.
+var reach = map[string]struct {
+	ial, aal, fal     string
+	phishingResistant bool
+}{
 	"email": {ial: "1"},
 	"sms":   {ial: "1", aal: "1"},
+	"fido":  {ial: "1", aal: "3", phishingResistant: true},
+	"oidc":  {ial: "3", aal: "3", fal: "2"},
 }
 
 // serves says whether using a method now can provide what is missing. It only
 // chooses what to offer: what the result counts for, the assessment says.
 func (w work) serves(m proofing.Method, missing proofing.Missing) bool {
-	levels, code := reach[m.Name()]
+	most := reach[m.Name()]
 	used := slices.ContainsFunc(w.evidence, func(e proofing.Evidence) bool { return e.Method() == m.Name() })
 	switch missing.Code {
 	case "any":
@@ -52,11 +57,15 @@ func (w work) serves(m proofing.Method, missing proofing.Missing) bool {
 	case "method":
 		return m.Name() == missing.Detail
 	case "ial": // using it again makes nobody better known
-		return !used && (!code || levels.ial >= missing.Detail)
+		return !used && most.ial >= missing.Detail
 	case "aal":
-		return !code || levels.aal >= missing.Detail
+		return most.aal >= missing.Detail
+	case "fal":
+		return most.fal >= missing.Detail
+	case "phishing_resistant":
+		return most.phishingResistant
 	}
-	return !code
+	return false
 }
 
 // pick is the method to work with now: the one that is wanted, if it is of use;
@@ -139,7 +148,7 @@ func (w work) restricted() *templates.Restricted {
 		n.Clause = "SP 800-63B-4 3.2.9"
 	}
 	for _, m := range w.methods {
-		if _, code := reach[m.Name()]; !code {
+		if m.Channel() != proofing.ChannelPhone && m.Channel().Authenticates() {
 			n.Alternatives = append(n.Alternatives, m.Name())
 		}
 	}

@@ -1,4 +1,4 @@
-// Everything here is a convenience: without it every page works as well.
+// All but the use of passkeys is a convenience: without it every page works as well.
 
 // Times are drawn in UTC, because the server does not know where people are. The
 // reader's own time takes their place and says its zone; UTC stays behind it.
@@ -64,10 +64,71 @@ function watch() {
   setTimeout(look, wait);
 }
 
+// A passkey answers through the browser alone. What it is asked stands in the page; what it says
+// goes where the form goes.
+const bytesOf = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+const textOf = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+
+function asked(form) {
+  const ask = JSON.parse(form.dataset.ask), options = ask.publicKey ?? ask;
+  options.challenge = bytesOf(options.challenge);
+  if (options.user) options.user.id = bytesOf(options.user.id);
+  for (const list of ["allowCredentials", "excludeCredentials"]) {
+    options[list] = options[list]?.map((c) => ({ ...c, id: bytesOf(c.id) }));
+  }
+  return options;
+}
+
+function said(credential) {
+  const from = credential.response, response = { clientDataJSON: textOf(from.clientDataJSON) };
+  for (const name of ["attestationObject", "authenticatorData", "signature", "userHandle"]) {
+    if (from[name]) response[name] = textOf(from[name]);
+  }
+  if (from.getTransports) response.transports = from.getTransports();
+  return JSON.stringify({
+    id: credential.id, rawId: textOf(credential.rawId), type: credential.type, response,
+    authenticatorAttachment: credential.authenticatorAttachment ?? undefined,
+    clientExtensionResults: credential.getClientExtensionResults(),
+  });
+}
+
+function passkey(form) {
+  const error = document.querySelector("[data-ask-error]"), button = form.querySelector("button");
+  const tell = (words) => { error.textContent = words; error.hidden = false; };
+  if (!window.PublicKeyCredential) return tell(form.dataset.unable);
+  form.hidden = false;
+  const ask = async () => {
+    if (button.disabled) return;
+    button.disabled = true;
+    error.hidden = true;
+    try {
+      const credential = await navigator.credentials[form.dataset.kind]({ publicKey: asked(form) });
+      form.elements.response.value = said(credential);
+      form.submit();
+    } catch (e) {
+      button.disabled = false;
+      tell(e.name === "InvalidStateError" ? form.dataset.known : e.name === "SecurityError" || e.name === "NotSupportedError" ? form.dataset.unable : form.dataset.refused);
+    }
+  };
+  form.addEventListener("submit", (e) => { e.preventDefault(); ask(); });
+  return ask;
+}
+
+// Who has just asked for something need not ask twice; who comes back to the page later does.
+function startAsked() {
+  const form = document.querySelector("form[data-ask]"), away = document.querySelector("a[data-away]");
+  const start = form ? passkey(form) : away ? () => location.assign(away.href) : null;
+  if (location.hash !== "#ask" || !start) return;
+  history.replaceState(null, "", location.pathname + location.search + "#work");
+  start();
+}
+
 // Kept before anything is put in its place: what the reader opens or what we rewrite is no news.
 const asDrawn = document.getElementById("live")?.innerHTML;
 localTimes(document);
 for (const button of document.querySelectorAll("button[data-wait]")) countDown(button);
 const otp = document.querySelector("input[data-otp]");
 if (otp) fillFromMessage(otp);
-if (document.querySelector("[data-live]") && !/\/(begin|resend|answer)$/.test(location.pathname)) watch();
+startAsked();
+document.querySelector("form[data-onward]")?.submit();
+if (document.querySelector("[data-live]") && !/\/(begin|resend|enrol|answer)$/.test(location.pathname)) watch();
