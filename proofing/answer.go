@@ -139,6 +139,9 @@ func (s *Service) answerAsAuthenticator(ctx context.Context, c *Case, a *Attempt
 	if look.known, err = s.address(ctx, look.contact); err != nil {
 		return nil, nil, err
 	}
+	if look.known != nil && s.now().Before(look.known.Counts) {
+		return c, a, &InputError{Field: "response", Code: "authenticator_cooling"}
+	}
 	if look.known != nil {
 		answer.Kept, answer.Person = look.known.Kept, s.personHandle(look.known.Person)
 	} else { // it would become the person's

@@ -82,7 +82,7 @@ func (c *Case) workable(browser string) error {
 	switch {
 	case c.Frozen != nil:
 		return ErrFrozen
-	case c.Status != CaseOpen:
+	case c.Status != CaseOpen && !(c.Own() && c.Status == CaseGranted):
 		return ErrClosed
 	case !c.Started:
 		return ErrNotStarted
@@ -135,7 +135,11 @@ func (c *Case) room(method string, l Limits) error {
 			other++
 		}
 	}
-	if max(passed, other) >= l.AttemptsPerCase || len(c.Evidence) >= maxEvidence {
+	most := l.AttemptsPerCase
+	if c.Own() { // who manages what is theirs authenticates again and again
+		most *= 4
+	}
+	if max(passed, other) >= most || len(c.Evidence) >= maxEvidence {
 		return &LimitError{Limit: "attempts"}
 	}
 	return nil

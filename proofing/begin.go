@@ -149,7 +149,7 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, contact Contact, enrol bool) (b Beginning, spent spentMessage, err error) {
 	b = Beginning{Contact: contact, Enrol: enrol}
 	if p := s.profileOf(c); p != nil {
-		b.AAL = p.Require.AAL
+		b.AAL, b.Attestation = p.Require.AAL, p.Attestation
 	}
 	if contact.Channel.Reached() {
 		known, err := s.address(ctx, contact)

@@ -30,7 +30,7 @@ func (s Status) Over() bool {
 // take the time they need.
 type Case struct {
 	ID         string     `json:"id"`
-	CA         string     `json:"ca"`       // the authority's name
+	CA         string     `json:"ca"`       // the authority's name; empty: a person's own session
 	CATitle    string     `json:"ca_title"` // as people read it
 	Profile    string     `json:"profile"`  // the profile's name
 	Natural    string     `json:"natural"`  // keyed hash of what makes it unique; empty: nothing
@@ -55,7 +55,10 @@ type Case struct {
 	Changed time.Time `json:"changed"` // the last change of status
 	Expires time.Time `json:"expires"` // of the status it is in
 	Started bool      `json:"started"` // the CA has started the challenge
-	Retain  time.Time `json:"retain"`  // the record may go after this
+	// Seen is when a session was last used, and Recovered when somebody came in by a saved code.
+	Seen      time.Time `json:"seen,omitzero"`
+	Recovered time.Time `json:"recovered,omitzero"`
+	Retain    time.Time `json:"retain"` // the record may go after this
 
 	// Browser is the hash of the browser that claimed the case by completing
 	// the first challenge.
@@ -94,12 +97,18 @@ type Grant struct {
 // applicant, identifier and profile while it is pending or valid; a case that is over gives
 // the place free.
 func (c *Case) Indexes() []Index {
+	if c.Own() {
+		return c.ownIndexes()
+	}
 	ix := []Index{{Name: "ca", Value: c.CA + "." + stamp(c.Created)}, {Name: "status", Value: string(c.Status) + "." + stamp(c.Changed)}}
 	if c.Natural != "" && !c.Status.Over() {
 		ix = append(ix, Index{Name: "natural", Value: c.Natural, Unique: true})
 	}
 	if c.Applicant.ID != "" && !c.Status.Over() {
 		ix = append(ix, Index{Name: "applicant", Value: c.Applicant.ID})
+	}
+	if c.Person != "" {
+		ix = append(ix, Index{Name: "person", Value: c.Person})
 	}
 	if at := c.trouble(); !at.IsZero() {
 		ix = append(ix, Index{Name: "trouble", Value: newestFirst(at)})
@@ -109,6 +118,17 @@ func (c *Case) Indexes() []Index {
 	}
 	if len(c.Outbox.Events) > 0 {
 		ix = append(ix, Index{Name: "event", Value: stamp(c.Outbox.Events[0].At)})
+	}
+	return ix
+}
+
+// ownIndexes are those of a session: it is nobody's to list but its person's.
+func (c *Case) ownIndexes() (ix []Index) {
+	if c.Person != "" {
+		ix = append(ix, Index{Name: "person", Value: c.Person})
+	}
+	if due, ok := c.nextDue(); ok {
+		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}
 	return ix
 }

@@ -13,20 +13,16 @@ import (
 // workEffects applies what effects are due to other records, and then takes all of them off the case in
 // one update. One that fails holds up no other and is tried again, later each time.
 func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error {
-	type result struct {
-		unbound bool
-		failed  error
-	}
-	results := map[string]result{}
+	results := map[string]effected{}
 	var errs []error
 	for _, e := range c.Outbox.Effects {
 		if e.Due.After(now) {
 			continue
 		}
-		unbound, err := s.applyEffect(ctx, c, e)
-		results[e.ID] = result{unbound, err}
-		if err != nil && !errors.Is(err, ErrFrozen) {
-			errs = append(errs, err)
+		r := s.applyEffect(ctx, c, e)
+		results[e.ID] = r
+		if r.failed != nil && !errors.Is(r.failed, ErrFrozen) {
+			errs = append(errs, r.failed)
 		}
 	}
 	if len(results) == 0 {
@@ -34,6 +30,7 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 	}
 	_, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
 		left := c.Outbox.Effects[:0:0]
+		shared := false
 		for _, e := range c.Outbox.Effects { // what is not there any more was another worker's
 			r, tried := results[e.ID]
 			switch {
@@ -43,6 +40,10 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 				if r.unbound {
 					c.Unbound = append(c.Unbound, e.Event)
 				}
+				if r.added != nil {
+					s.notifyPerson(c, r.had, noticeBound, *r.added, now)
+				}
+				shared = shared || e.Kind == EffectShare
 			case errors.Is(r.failed, ErrFrozen):
 				if c.Frozen != nil { // or somebody has restored it since
 					e.Due = c.Frozen.Until
@@ -54,10 +55,6 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 				left = append(left, e)
 			}
 		}
-		shared := slices.ContainsFunc(c.Outbox.Effects, func(e Effect) bool {
-			r, tried := results[e.ID]
-			return tried && r.failed == nil && e.Kind == EffectShare
-		})
 		c.Outbox.Effects = left
 		if shared && c.Frozen != nil { // meanwhile: it must follow what was shared
 			c.Outbox.disown(now)
@@ -67,37 +64,41 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 	return errors.Join(append(errs, err)...)
 }
 
-// applyEffect returns ErrFrozen for what must wait until the case is restored, and
-// unbound for a binding that the person did not admit.
-func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (unbound bool, err error) {
+// effected is what came of an effect.
+type effected struct {
+	// failed is ErrFrozen for what must wait until the case is restored.
+	failed error
+	// unbound: the person did not admit what was to be bound.
+	unbound bool
+	// added is what somebody has now who had something before, and had is what.
+	added *Binding
+	had   []Binding
+}
+
+func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effected) {
 	if e.Kind == EffectDisown {
-		return false, errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c))
+		return effected{failed: errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c))}
 	}
 	if c.Status.Over() && c.Reason == reasonDisowned {
-		return false, nil // nothing is to follow from it
+		return r // nothing is to follow from it
 	}
 	i := slices.IndexFunc(c.Evidence, func(ev Evidence) bool { return ev.ID == e.Event })
 	if i < 0 {
-		return false, nil
+		return r
+	}
+	if c.Frozen != nil {
+		return effected{failed: ErrFrozen}
 	}
 	switch e.Kind {
 	case EffectBind:
-		if c.Frozen != nil {
-			return false, ErrFrozen
-		}
-		var bound bool
-		bound, err = s.bind(ctx, c, c.Evidence[i], e.Kept)
-		unbound = err == nil && !bound
+		r = s.bind(ctx, c, c.Evidence[i], e.Kept)
 	case EffectShare:
-		if c.Frozen != nil {
-			return false, ErrFrozen
-		}
-		err = s.share(ctx, c, c.Evidence[i])
+		r.failed = s.share(ctx, c, c.Evidence[i])
 	}
-	if err != nil {
-		return false, fmt.Errorf("effect %s: %w", e.Kind, err)
+	if r.failed != nil {
+		r.failed = fmt.Errorf("effect %s: %w", e.Kind, r.failed)
 	}
-	return unbound, nil
+	return r
 }
 
 // bind makes a confirmed address, or an authenticator that has spoken, the person's. An address belongs to whoever
@@ -108,27 +109,31 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (unbound b
 // Whom an address was taken from stands in its record until their lists are
 // put right, so that a crash between the two leaves nothing behind.
 //
-// It returns false, and binds nothing, where admits says so.
-func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMessage) (bool, error) {
+// Where admits says so it binds nothing.
+func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMessage) (r effected) {
 	contact := e.Contact()
 	if contact.Channel == "" {
-		return true, nil
+		return r
 	}
 	id := s.addressID(contact)
 	// The person's list comes first: it is the one place at which two cases that
 	// bind at once meet, and nothing counts before the address itself says whose it is.
-	admitted, err := s.bindPerson(ctx, c, Binding{ID: id, Event: e.ID, Contact: contact, BoundAt: e.At, Facts: e})
-	if err != nil || !admitted {
-		return false, err
+	binding := Binding{ID: id, Event: e.ID, Contact: contact, BoundAt: e.At, Facts: e}
+	if c.recovered(e.At) {
+		binding.Counts = e.At.Add(s.Policy.Cooling)
 	}
-	bound := &Address{ID: id, Person: c.Person, Event: e.ID, Contact: contact, BoundAt: e.At, Kept: kept, KeptAt: e.At}
-	err = s.Addresses.Create(ctx, id, bound)
+	r, fresh := s.bindPerson(ctx, c, binding)
+	if r.failed != nil || r.unbound {
+		return r
+	}
+	bound := &Address{ID: id, Person: c.Person, Event: e.ID, Contact: contact, BoundAt: e.At, Kept: kept, KeptAt: e.At, Counts: binding.Counts}
+	err := s.Addresses.Create(ctx, id, bound)
 	if errors.Is(err, ErrExists) {
 		bound, err = s.Addresses.Update(ctx, id, func(a *Address) error {
 			// The event that bound it may turn out to be somebody else's: Case.become.
 			if a.Person != c.Person && (a.BoundAt.Before(e.At) || a.Event == e.ID) {
 				a.Former = append(a.Former, a.Person)
-				a.Person, a.Event, a.BoundAt, a.Contact = c.Person, e.ID, e.At, contact
+				a.Person, a.Event, a.BoundAt, a.Contact, a.Counts = c.Person, e.ID, e.At, contact, binding.Counts
 			}
 			if kept != nil && a.KeptAt.Before(e.At) {
 				a.Kept, a.KeptAt = kept, e.At
@@ -137,14 +142,19 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 		})
 	}
 	if err != nil {
-		return false, fmt.Errorf("bind address: %w", err)
+		return effected{failed: fmt.Errorf("bind address: %w", err)}
 	}
 	if bound.Person != c.Person { // it has moved on since
 		if err := s.unlist(ctx, c.Person, id); err != nil {
-			return false, err
+			return effected{failed: err}
 		}
+		fresh = false
 	}
-	return true, s.unbindFormer(ctx, bound)
+	if fresh && len(r.had) > 0 {
+		r.added = &binding
+	}
+	r.failed = s.unbindFormer(ctx, bound)
+	return r
 }
 
 // unbindFormer takes the address from the lists of those who had it.
@@ -181,23 +191,26 @@ func (s *Service) unlist(ctx context.Context, person, address string) error {
 }
 
 // bindPerson puts an address on the list of the case's person, who may be new, if
-// they admit it.
-func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (admitted bool, err error) {
+// they admit it; fresh says that it was this event that did so, also if it is applied again.
+func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effected, fresh bool) {
 	p := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{b}}
-	admitted = true
-	err = s.People.Create(ctx, p.ID, p)
+	err := s.People.Create(ctx, p.ID, p)
 	if errors.Is(err, ErrExists) {
-		_, err = s.People.Update(ctx, p.ID, func(p *Person) error {
-			if admitted = s.admits(c, p, b.Contact); admitted {
+		p, err = s.People.Update(ctx, p.ID, func(p *Person) error {
+			if r.unbound = !s.admits(c, p, b.Contact); !r.unbound {
 				p.bind(b)
 			}
 			return nil
 		})
 	}
 	if err != nil {
-		return false, fmt.Errorf("bind to person: %w", err)
+		return effected{failed: fmt.Errorf("bind to person: %w", err)}, false
 	}
-	return admitted, nil
+	r.had = p.elsewhere(c)
+	if c.Own() { // what was added in the same session is told of the next
+		r.had = slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return have.ID == b.ID })
+	}
+	return r, slices.ContainsFunc(p.Bindings, func(have Binding) bool { return have.ID == b.ID && have.Event == b.Event })
 }
 
 // Release takes an address from whoever has it, and ends its row of failures: the
@@ -330,7 +343,12 @@ func (s *Service) messageContext(c *Case) MessageContext {
 	return m
 }
 
-func (s *Service) profileOf(c *Case) *Profile { return s.Policy.Profiles[c.Profile] }
+func (s *Service) profileOf(c *Case) *Profile {
+	if c.Own() {
+		return s.Policy.Own
+	}
+	return s.Policy.Profiles[c.Profile]
+}
 
 // Authority is the authority of that name; ErrNotFound if there is none or it is revoked.
 func (s *Service) Authority(ctx context.Context, name string) (*Authority, error) {

@@ -138,6 +138,9 @@ func (c *Case) confirmed() []Contact {
 
 // registryEntry is the operator's entry for the case's identifier; nil if there is none.
 func (s *Service) registryEntry(ctx context.Context, c *Case) (*RegistryEntry, error) {
+	if c.Own() {
+		return nil, nil
+	}
 	entry, err := s.Registry.Get(ctx, s.registryID(c.CA, c.Identifier))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil

@@ -14,6 +14,8 @@ type Person struct {
 	ID       string    `json:"id"`
 	Created  time.Time `json:"created"`
 	Bindings []Binding `json:"bindings"`
+	// Recovery are keyed hashes of the saved codes that have not been used.
+	Recovery []string `json:"recovery,omitempty"`
 }
 
 // Binding is an address or authenticator that belongs to a person since a certain time. It is
@@ -28,6 +30,8 @@ type Binding struct {
 	Facts Evidence `json:"facts,omitzero"`
 	// Name is what the person calls it, so that they can tell two apart.
 	Name string `json:"name,omitempty"`
+	// Counts is from when on it may be used, if it was added by somebody who came in by a saved code.
+	Counts time.Time `json:"counts,omitzero"`
 }
 
 // reach is the AAL that the authenticator would earn now; 0 for none.
@@ -69,26 +73,24 @@ func (s *Service) admits(c *Case, p *Person, k Contact) bool {
 	if p == nil {
 		return true
 	}
-	elsewhere := slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return c.has(have.Event) })
+	elsewhere, within := p.Bindings, freshFor
+	if c.Grant == nil || !c.Own() { // in a session only what has just been proved counts
+		elsewhere, within = p.elsewhere(c), 0
+	}
 	id := s.addressID(k)
 	if len(elsewhere) == 0 || slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.ID == id }) {
 		return true
 	}
-	profile, now := s.profileOf(c), s.now()
-	if profile == nil {
-		return false
-	}
-	strongest, able := 0, false
-	for _, have := range elsewhere {
-		able = able || have.Contact.Channel.Authenticates()
-		strongest = max(strongest, have.reach(profile.Framework, s.Policy.OperatorFacts, now))
-	}
-	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool { return !e.bound() })
-	aal := Assess(profile.Framework, s.Policy.OperatorFacts, now, proved).AAL
-	if aal != nil && *aal >= strongest {
+	if s.authenticatedFor(c, elsewhere, within, s.now()) || c.recovered(s.now()) && k.Channel.Authenticates() {
 		return true
 	}
+	able := slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.Contact.Channel.Authenticates() })
 	return !able && k.Channel.Authenticates()
+}
+
+// elsewhere is what is bound to the person by other cases.
+func (p *Person) elsewhere(c *Case) []Binding {
+	return slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return c.has(have.Event) })
 }
 
 // person is the person of that id; nil if there is none yet.
@@ -133,6 +135,7 @@ type Address struct {
 	// Kept is what the method must know of an authenticator (Proof.Kept), as of KeptAt.
 	Kept   json.RawMessage `json:"kept,omitempty"`
 	KeptAt time.Time       `json:"kept_at,omitzero"`
+	Counts time.Time       `json:"counts,omitzero"` // as in Binding
 }
 
 // Indexes implements Record.

@@ -142,8 +142,9 @@ type Beginning struct {
 	// the method that are bound to them, by the address of their Contact.
 	Person []byte
 	Own    []Secret
-	// AAL is what the case's profile demands; 0 for nothing.
-	AAL int
+	// AAL is what the case's profile demands, 0 for nothing, and Attestation which authenticators it accepts.
+	AAL         int
+	Attestation AttestationPolicy
 	// Ref is the secret reference of the attempt, to be brought back by whoever returns
 	// from another site: see Service.Returned.
 	Ref Secret
@@ -200,7 +201,7 @@ type Message struct {
 	// ID is unique and stable over repeated sends: it becomes the Message-ID of
 	// a mail.
 	ID string `json:"id"`
-	// Kind names the template: "email_code", "sms_code", "frozen", …
+	// Kind names the template: "email_code", "sms_code", "frozen", "bound", …
 	Kind    string  `json:"kind"`
 	Channel Channel `json:"channel"`
 	To      Secret  `json:"to"`
@@ -213,6 +214,9 @@ type Message struct {
 	Context MessageContext `json:"context"`
 	// Minutes is the lifetime of the code that the words name.
 	Minutes int `json:"minutes,omitempty"`
+	// Thing and About are what a notice is about: its channel, and what its person knows it by.
+	Thing Channel `json:"thing,omitempty"`
+	About string  `json:"about,omitempty"`
 }
 
 // MessageContext is what every message and page says of the request.

@@ -19,6 +19,8 @@ type Profile struct {
 	Methods []string
 	// Issuers are the names of the identity providers that may be used; empty: every one.
 	Issuers []string
+	// Attestation is which passkeys and security keys are accepted.
+	Attestation AttestationPolicy
 	// Require is what the person must reach before the case is granted.
 	Require Requirement
 	// RequireStart holds every message back until the CA has started the
@@ -39,6 +41,25 @@ type Profile struct {
 	RecheckAfter  time.Duration // from an answer until a CA should ask again; 0: until the grant expires
 	Retention     time.Duration // of the record, after its last status
 }
+
+// AttestationPolicy says which passkeys and security keys may be created and used. The label does not
+// depend on it: what an attestation is worth, the rules say.
+type AttestationPolicy struct {
+	Accept AttestationAccept
+	// AAGUIDs are the models that AcceptListed accepts, in the form of RFC 4122.
+	AAGUIDs []string
+}
+
+// AttestationAccept is a kind of AttestationPolicy.
+type AttestationAccept string
+
+// What a profile accepts. Empty is AcceptAny.
+const (
+	AcceptAny     AttestationAccept = "none"    // whatever verifies its user
+	AcceptTrusted AttestationAccept = "trusted" // with an attestation that leads to a known root
+	AcceptListed  AttestationAccept = "listed"  // of certain models, attested
+	AcceptFIPS    AttestationAccept = "fips"    // of models with a FIPS 140 validation, attested
+)
 
 // Requirement is what a profile demands. Zero levels demand nothing.
 type Requirement struct {

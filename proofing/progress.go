@@ -21,7 +21,7 @@ func (s *Service) pass(c *Case, a *Attempt, p Proof, known *Address, newcomer st
 	}
 	if c.authenticates(known) {
 		c.Person = known.Person
-		if known.BoundAt.Before(now) {
+		if known.BoundAt.Before(now) && !now.Before(known.Counts) {
 			e.BoundAt = known.BoundAt
 		}
 	} else if c.Person == "" {
@@ -64,6 +64,12 @@ func (c *Case) authenticates(known *Address) bool {
 
 // progress moves an open case as far as its evidence carries it.
 func (s *Service) progress(c *Case, entry *RegistryEntry, now time.Time) error {
+	if c.Own() {
+		if s.Policy.Own != nil && c.Frozen == nil {
+			s.signIn(c, now)
+		}
+		return nil
+	}
 	p := s.profileOf(c)
 	if c.Status != CaseOpen || p == nil || c.Frozen != nil {
 		return nil

@@ -51,9 +51,14 @@ type Policy struct {
 	Contact       string // where people turn with questions: an e-mail address or https link
 	OperatorFacts OperatorFacts
 	Profiles      map[string]*Profile
-	Digest        string // of the policy part of the configuration
-	Limits        Limits
-	Brake         BrakePolicy
+	// Own is by which methods people sign in to manage what is theirs, and with the labels of
+	// which framework; nil: they cannot.
+	Own *Profile
+	// Cooling is how long what was added by somebody who came in by a saved code counts for nothing.
+	Cooling time.Duration
+	Digest  string // of the policy part of the configuration
+	Limits  Limits
+	Brake   BrakePolicy
 	// Price is what one message to a country costs, in millionths of the
 	// budget's currency. Nil means that nothing costs anything.
 	Price func(Contact) int64
@@ -426,7 +431,7 @@ func (s *Service) update(ctx context.Context, id string, edit func(c *Case, now 
 		if err := edit(c, now); err != nil {
 			return err
 		}
-		if change := c.view().change(before); change != "" {
+		if change := c.view().change(before); change != "" && !c.Own() {
 			c.tell(change, now)
 		}
 		return nil

@@ -11,7 +11,10 @@ import (
 )
 
 // messageKinds are the messages there are. A text message has no HTML part.
-var messageKinds = []string{"email_code", "sms_code", "granted", "frozen"}
+var messageKinds = []string{"email_code", "sms_code", "granted", "frozen", "bound", "removed", "recovered", "sms_bound", "sms_removed", "sms_recovered"}
+
+// isText says whether the kind is that of a text message.
+func isText(kind string) bool { return strings.HasPrefix(kind, "sms_") }
 
 // MessageData is what a message says. Everything in it is text; what others chose
 // (CA, Identifier, Profile, Operator) is made harmless before it is drawn.
@@ -27,6 +30,8 @@ type MessageData struct {
 	Link        string // what a click in the same browser answers by; may be empty
 	Disown      string // "this was not me"
 	Minutes     string // how long the code is good for
+	Thing       string // what a notice is about: "email", "phone", "passkey", "identity" or "recovery"
+	About       string // which one; may be empty
 }
 
 // Rendered is a message ready to be sent.
@@ -49,14 +54,14 @@ func Message(kind, lang string, d MessageData) (Rendered, error) {
 		return Rendered{}, fmt.Errorf("templates: there is no message %q", kind)
 	}
 	lang = Match(lang)
-	d.CA, d.Identifier, d.Profile, d.Operator = harmless(d.CA), harmless(d.Identifier), harmless(d.Profile), harmless(d.Operator)
+	d.CA, d.Identifier, d.Profile, d.Operator, d.About = harmless(d.CA), harmless(d.Identifier), harmless(d.Profile), harmless(d.Operator), harmless(d.About)
 	minutes, _ := strconv.Atoi(d.Minutes) // none: the message says nothing of time
 	v := messageView{MessageData: d, Valid: time.Duration(minutes) * time.Minute}
 	if u, err := url.Parse(d.Origin); err == nil {
 		v.Host = u.Hostname()
 	}
-	if kind == "sms_code" {
-		return smsCode(lang, v)
+	if isText(kind) {
+		return textMessage(kind, lang, v)
 	}
 	var text, html bytes.Buffer
 	if err := drawn().text[lang].ExecuteTemplate(&text, kind+".txt", v); err != nil {
@@ -69,11 +74,13 @@ func Message(kind, lang string, d MessageData) (Rendered, error) {
 	return Rendered{Subject: subject, Text: text.String(), HTML: html.String()}, err
 }
 
-// smsCode draws the text message. It must fit in two segments: what can be done without
+// textMessage draws a text message. It must fit in two segments: what can be done without
 // is given up in turn, the length of the authority's name first and then the link of
 // "this was not me", which is in the page too. The last line is bound to
 // the domain, so that a browser fills the code in there and nowhere else.
-func smsCode(lang string, v messageView) (Rendered, error) {
+func textMessage(kind, lang string, v messageView) (Rendered, error) {
+	v.Operator = gsm(v.Operator)
+	v.Operator = v.Operator[:min(len(v.Operator), 40)]
 	name, link := gsm(v.CA), v.Disown
 	if name == "" {
 		name = v.Host
@@ -84,7 +91,7 @@ func smsCode(lang string, v messageView) (Rendered, error) {
 	}{{40, link}, {20, link}, {40, ""}, {12, ""}} {
 		v.CA, v.Disown = strings.TrimSpace(name[:min(len(name), try.name)]), try.link
 		var b bytes.Buffer
-		if err := drawn().text[lang].ExecuteTemplate(&b, "sms_code.txt", v); err != nil {
+		if err := drawn().text[lang].ExecuteTemplate(&b, kind+".txt", v); err != nil {
 			return Rendered{}, fmt.Errorf("templates: draw message: %w", err)
 		}
 		if text := strings.TrimSpace(b.String()); septets(text) <= 2*153 {

@@ -133,6 +133,7 @@ func samples() map[string]Screen {
 		"mailbox-empty": Mailbox{Frame: frame},
 	}
 	maps.Copy(all, deskSamples())
+	maps.Copy(all, meSamples())
 	recorded := outcome("granted", "")
 	recorded.KeyKind, recorded.Fingerprint = "none", ""
 	recorded.Levels, recorded.Restricted, recorded.Later = []Level{{Name: "IAL"}, {Name: "AAL"}, {Name: "FAL"}}, false, 1

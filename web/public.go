@@ -41,6 +41,7 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("GET /apply/{ca}/{profile}", s.look(s.showApply))
 	s.mux.Handle("POST /apply/{ca}/{profile}", s.act(s.apply))
 
+	s.meRoutes()
 	s.mux.Handle("/", s.Serve(s.nothing))
 }
 
@@ -93,41 +94,46 @@ func (s *Site) showCase(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) begin(w http.ResponseWriter, r *http.Request) error {
 	method, address := r.PostForm.Get("method"), r.PostForm.Get("address")
-	_, a, err := s.service.Begin(r.Context(), s.visit(r), method, address)
-	return s.asked(w, r, a, mistake{err: err, method: method, address: address})
+	c, a, err := s.service.Begin(r.Context(), s.visit(r), method, address)
+	return s.asked(w, r, c, a, mistake{err: err, method: method, address: address})
 }
 
 func (s *Site) enrol(w http.ResponseWriter, r *http.Request) error {
 	method := r.PostForm.Get("method")
-	_, a, err := s.service.Enrol(r.Context(), s.visit(r), method)
-	return s.asked(w, r, a, mistake{err: err, method: method})
+	c, a, err := s.service.Enrol(r.Context(), s.visit(r), method)
+	return s.asked(w, r, c, a, mistake{err: err, method: method})
 }
 
 // asked is afterwards for a challenge that the browser or another site has to answer: the page's script
 // begins with it at once where it comes right after the person has asked for it.
-func (s *Site) asked(w http.ResponseWriter, r *http.Request, a *proofing.Attempt, m mistake) error {
-	if m.err == nil && a != nil && (a.Ask != nil || a.Away != "") {
-		s.seeAt(w, r, s.methodLink(r, a.Method), "ask")
-		return nil
+func (s *Site) asked(w http.ResponseWriter, r *http.Request, c *proofing.Case, a *proofing.Attempt, m mistake) error {
+	if m.err != nil || a.Ask == nil && a.Away == "" {
+		return s.afterwards(w, r, c, m)
 	}
-	return s.afterwards(w, r, m)
+	if s.homeOf(w, r, c) == mePath {
+		s.seeAt(w, r, s.meLink(r, a.Method), "ask")
+	} else {
+		s.seeAt(w, r, s.methodLink(r, a.Method), "ask")
+	}
+	return nil
 }
 
 func (s *Site) resend(w http.ResponseWriter, r *http.Request) error {
-	_, a, err := s.service.Resend(r.Context(), s.visit(r), r.PostForm.Get("attempt"))
-	return s.asked(w, r, a, mistake{err: err, method: methodOf(a)})
+	c, a, err := s.service.Resend(r.Context(), s.visit(r), r.PostForm.Get("attempt"))
+	return s.asked(w, r, c, a, mistake{err: err, method: methodOf(a)})
 }
 
 func (s *Site) answer(w http.ResponseWriter, r *http.Request) error {
 	attempt, v := r.PostForm.Get("attempt"), s.visit(r)
+	var c *proofing.Case
 	var a *proofing.Attempt
 	var err error
 	if response := r.PostForm.Get("response"); response != "" {
-		_, a, err = s.service.Respond(r.Context(), v, attempt, []byte(response))
+		c, a, err = s.service.Respond(r.Context(), v, attempt, []byte(response))
 	} else {
-		_, a, err = s.service.Answer(r.Context(), v, attempt, proofing.Secret(r.PostForm.Get("code")))
+		c, a, err = s.service.Answer(r.Context(), v, attempt, proofing.Secret(r.PostForm.Get("code")))
 	}
-	return s.afterwards(w, r, mistake{err: err, method: methodOf(a)})
+	return s.afterwards(w, r, c, mistake{err: err, method: methodOf(a)})
 }
 
 // brought are the members of an answer of an OpenID provider (OpenID Connect Core 3.1.2.5 and 3.1.2.6; RFC 9207).
@@ -168,7 +174,7 @@ func (s *Site) returned(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, a, err := s.service.Returned(r.Context(), s.visit(r), ref, response)
+	after, a, err := s.service.Returned(r.Context(), s.visit(r), ref, response)
 	if errors.Is(err, proofing.ErrOtherBrowser) {
 		return err // somebody else's browser is told nothing of the case
 	}
@@ -177,7 +183,7 @@ func (s *Site) returned(w http.ResponseWriter, r *http.Request) error {
 	if m.method == "" {
 		m.method = "oidc"
 	}
-	return s.afterwards(w, r, m)
+	return s.afterwards(w, r, after, m)
 }
 
 func methodOf(a *proofing.Attempt) string {
@@ -196,9 +202,9 @@ type mistake struct {
 
 // afterwards answers a form on the page of a case: with a redirect to the page, or with the
 // page as it stands now and the mistake in its place.
-func (s *Site) afterwards(w http.ResponseWriter, r *http.Request, m mistake) error {
+func (s *Site) afterwards(w http.ResponseWriter, r *http.Request, c *proofing.Case, m mistake) error {
 	if m.err == nil {
-		s.see(w, r, casePath(r.PathValue("ref")))
+		s.see(w, r, s.homeOf(w, r, c))
 		return nil
 	}
 	if s.answerTo(m.err).problem == nil {
@@ -214,13 +220,11 @@ func (s *Site) afterwards(w http.ResponseWriter, r *http.Request, m mistake) err
 // renderCase shows a case as it stands: to work on, as it ended, or, to a browser that
 // came second, nothing of it.
 func (s *Site) renderCase(w http.ResponseWriter, r *http.Request, c *proofing.Case, m mistake) error {
-	status, ref := http.StatusOK, r.PathValue("ref")
-	var a answer
-	if m.err != nil {
-		a = s.answerTo(m.err)
-		status = a.status
-		s.retryAfter(w, a)
+	if c.Own() {
+		return s.renderOwn(w, r, c, m)
 	}
+	ref := r.PathValue("ref")
+	status, a := s.statusOf(w, m)
 	own := c.Browser == "" || c.Browser == s.service.BrowserHash(s.browser(r))
 	frame := s.Frame(r, casePath(ref))
 	switch {

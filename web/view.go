@@ -75,9 +75,7 @@ func (s *Site) viewCase(r *http.Request, c *proofing.Case, wrong mistake, a answ
 			p.Other, p.OtherHref = other.Name(), s.methodLink(r, other.Name())
 		}
 	}
-	if said := s.service.Methods[wrong.method]; said != nil && !said.Channel().Reached() && a.problem != nil && notCodes[a.problem.Code] != "" {
-		a.problem.Code = notCodes[a.problem.Code]
-	}
+	s.reword(wrong, &a)
 	page.Waiting, page.Stuck = !c.Started, c.Started && m == nil
 	if c.Started && m != nil {
 		if page.Panel, err = s.viewPanel(r, c, m, w); err != nil {
@@ -90,6 +88,13 @@ func (s *Site) viewCase(r *http.Request, c *proofing.Case, wrong mistake, a answ
 	}
 	page.Steps = w.steps(m, func(method string) string { return s.methodLink(r, method) })
 	return page, nil
+}
+
+// reword says of a problem what fits a method at which nobody types a code.
+func (s *Site) reword(wrong mistake, a *answer) {
+	if said := s.service.Methods[wrong.method]; said != nil && !said.Channel().Reached() && a.problem != nil && notCodes[a.problem.Code] != "" {
+		a.problem.Code = notCodes[a.problem.Code]
+	}
 }
 
 // methodLink opens the page of a case at another of its methods.

@@ -1,0 +1,191 @@
+package challenges
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn"
+)
+
+// fido proves possession of a passkey or security key whose user it has verified (SP 800-63B 5.1.8 and
+// 5.1.9; SP 800-63B-4 3.1.7). Creating one binds it; using it later authenticates.
+type fido struct{ rp *webauthn.RelyingParty }
+
+const (
+	// fidoLifetime is that of a challenge (WebAuthn 15.1 recommends five to ten minutes).
+	fidoLifetime = 5 * time.Minute
+	// fidoTries is how many answers one challenge takes: what is signed cannot be guessed, but a
+	// person may take the wrong key first.
+	fidoTries = 5
+)
+
+func (fido) Name() string              { return "fido" }
+func (fido) Channel() proofing.Channel { return proofing.ChannelPasskey }
+
+// Check has nothing to read: which passkey it is, the answer says.
+func (fido) Check(string) (proofing.Contact, error) {
+	return proofing.Contact{Channel: proofing.ChannelPasskey}, nil
+}
+
+// Begin asks for a new passkey, for one of those that the person has, or, while nobody knows who it is,
+// for any. The challenge is bound to the case's key authorization.
+func (m fido) Begin(b proofing.Beginning) (proofing.Opening, error) {
+	o := proofing.Opening{Lifetime: fidoLifetime, Tries: fidoTries}
+	nonce := make([]byte, webauthn.NonceSize)
+	rand.Read(nonce)
+	own, err := credentials(b.Own)
+	if err != nil {
+		return o, err
+	}
+	policy, err := fidoPolicy(b.Attestation)
+	if err != nil {
+		return o, err
+	}
+	var state []byte
+	if b.Enrol {
+		o.Ask, state, err = m.rp.BeginRegistration(webauthn.NewRegistration{
+			User: b.Person, Name: b.Context.Identifier, DisplayName: b.Context.Identifier, Exclude: own, Nonce: nonce, Binding: b.KeyAuth[:], Policy: policy,
+		})
+	} else {
+		o.Ask, state, err = m.rp.BeginAssertion(webauthn.NewAssertion{Allow: own, Nonce: nonce, Binding: b.KeyAuth[:], Policy: policy})
+	}
+	if err != nil {
+		return o, fmt.Errorf("passkey: %w", err)
+	}
+	o.State, err = json.Marshal(fidoState{b.Enrol, state})
+	return o, err
+}
+
+// fidoState is what is kept of an opening.
+type fidoState struct {
+	Enrol    bool   `json:"enrol,omitempty"`
+	Ceremony []byte `json:"ceremony"`
+}
+
+// credentials are the passkeys with those ids, as far as a browser must know them.
+func credentials(ids []proofing.Secret) (list []webauthn.Credential, err error) {
+	for _, id := range ids {
+		raw, err := base64.RawURLEncoding.DecodeString(id.Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("id of a passkey: %w", err)
+		}
+		list = append(list, webauthn.Credential{ID: raw})
+	}
+	return list, nil
+}
+
+// fidoPolicy is what a profile accepts, in the words of the relying party.
+func fidoPolicy(p proofing.AttestationPolicy) (webauthn.Policy, error) {
+	out := webauthn.Policy{Attestation: string(p.Accept)}
+	for _, s := range p.AAGUIDs {
+		id, err := webauthn.ParseAAGUID(s)
+		if err != nil {
+			return out, err
+		}
+		out.AAGUIDs = append(out.AAGUIDs, id)
+	}
+	return out, nil
+}
+
+// Speaks implements proofing.Speaker. A passkey that is being created is known when its answer is judged.
+func (m fido) Speaks(state json.RawMessage, a proofing.Answer) (proofing.Contact, error) {
+	var s fidoState
+	if err := json.Unmarshal(state, &s); err != nil {
+		return proofing.Contact{}, fmt.Errorf("read state of attempt: %w", err)
+	}
+	if s.Enrol {
+		_, contact, err := m.register(s, a)
+		return contact, err
+	}
+	id, _, err := webauthn.ReadAssertion(a.Response)
+	if err != nil {
+		return proofing.Contact{}, fidoError(err)
+	}
+	return passkey(id, ""), nil
+}
+
+// passkey is a passkey as the service knows it. People see its model, or else the end of its id.
+func passkey(id []byte, model string) proofing.Contact {
+	text := base64.RawURLEncoding.EncodeToString(id)
+	if model == "" {
+		model = "…" + text[max(0, len(text)-4):]
+	}
+	return proofing.Contact{Channel: proofing.ChannelPasskey, Address: proofing.Secret(text), Shown: model}
+}
+
+func (m fido) register(s fidoState, a proofing.Answer) (webauthn.Registration, proofing.Contact, error) {
+	r, err := m.rp.FinishRegistration(s.Ceremony, webauthn.RegistrationAnswer{Binding: a.KeyAuth[:], Response: a.Response})
+	if err != nil {
+		return r, proofing.Contact{}, fidoError(err)
+	}
+	return r, passkey(r.Credential.ID, r.Credential.Model), nil
+}
+
+// Judge implements proofing.Method.
+func (m fido) Judge(state json.RawMessage, _ proofing.Contact, a proofing.Answer) (proofing.Proof, error) {
+	var s fidoState
+	if err := json.Unmarshal(state, &s); err != nil {
+		return proofing.Proof{}, fmt.Errorf("read state of attempt: %w", err)
+	}
+	if s.Enrol {
+		if a.Kept != nil {
+			return proofing.Proof{}, fidoError(webauthn.ErrRegistered)
+		}
+		r, _, err := m.register(s, a)
+		return fidoProof(r.Facts, r.Credential, err)
+	}
+	if a.Kept == nil {
+		return proofing.Proof{}, fidoError(webauthn.ErrUnknownCredential)
+	}
+	var known webauthn.Credential
+	if err := json.Unmarshal(a.Kept, &known); err != nil {
+		return proofing.Proof{}, fmt.Errorf("read record of passkey: %w", err)
+	}
+	r, err := m.rp.FinishAssertion(s.Ceremony, webauthn.AssertionAnswer{Binding: a.KeyAuth[:], Credential: known, Response: a.Response})
+	return fidoProof(r.Facts, r.Credential, err)
+}
+
+func fidoProof(f webauthn.Facts, c webauthn.Credential, err error) (proofing.Proof, error) {
+	if err != nil {
+		return proofing.Proof{}, fidoError(err)
+	}
+	kept, err := json.Marshal(c)
+	return proofing.Proof{Evidence: proofing.Evidence{Kind: proofing.WebAuthnUse, WebAuthn: fidoFacts(f)}, Kept: kept}, err
+}
+
+// fidoFacts is what an answer shows, in the words of the rules.
+func fidoFacts(f webauthn.Facts) *proofing.WebAuthnFacts {
+	return &proofing.WebAuthnFacts{}
+}
+
+// fidoErrors says what a person is told. Everything else is a wrong answer: somebody who signs
+// for another site, another case or another key learns no more than that.
+var fidoErrors = []struct {
+	err  error
+	code string
+}{
+	{webauthn.ErrMalformed, "passkey_malformed"},
+	{webauthn.ErrUnknownCredential, "passkey_unknown"},
+	{webauthn.ErrRegistered, "passkey_taken"},
+	{webauthn.ErrUserVerification, "passkey_unverified"},
+	{webauthn.ErrAttestation, "passkey_not_trusted"},
+	{webauthn.ErrPolicy, "passkey_not_trusted"},
+}
+
+func fidoError(err error) error {
+	for _, known := range fidoErrors {
+		if errors.Is(err, known.err) {
+			return &proofing.InputError{Field: "response", Code: known.code, Detail: err.Error()}
+		}
+	}
+	return fmt.Errorf("%w: %w", proofing.ErrWrongAnswer, err)
+}
+
+var _ proofing.Speaker = fido{}

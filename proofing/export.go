@@ -1,0 +1,152 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// Exported is everything that is kept about a person.
+type Exported struct {
+	Person   string         `json:"person"`
+	Created  time.Time      `json:"created"`
+	KnownBy  []ExportedItem `json:"known_by"`
+	Recovery int            `json:"recovery_codes_left"`
+	Requests []ExportedCase `json:"requests"`
+}
+
+// ExportedItem is an address or authenticator.
+type ExportedItem struct {
+	Kind    Channel   `json:"kind"`
+	Address Secret    `json:"address"`
+	Name    string    `json:"name,omitempty"`
+	Added   time.Time `json:"added"`
+	Facts   Evidence  `json:"facts,omitzero"`
+}
+
+// ExportedCase is a request of a certificate authority, or a session of the person's own, which has no authority.
+type ExportedCase struct {
+	ID         string      `json:"id"`
+	CA         string      `json:"ca,omitempty"`
+	Identifier *Identifier `json:"identifier,omitempty"`
+	Profile    string      `json:"profile,omitempty"`
+	Status     Status      `json:"status"`
+	Created    time.Time   `json:"created"`
+	Changed    time.Time   `json:"changed"`
+	Evidence   []Evidence  `json:"evidence"`
+	Assessment *Assessment `json:"assessment,omitempty"`
+	Kept       time.Time   `json:"kept_until"`
+}
+
+// Export is everything that is kept about who is signed in.
+func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
+	session, err := s.Session(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	p := session.Person
+	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), KnownBy: []ExportedItem{}, Requests: []ExportedCase{}}
+	for _, b := range p.Bindings {
+		out.KnownBy = append(out.KnownBy, ExportedItem{b.Contact.Channel, b.Contact.Address, b.Name, b.BoundAt, b.Facts})
+	}
+	for c, err := range s.casesOfPerson(ctx, p.ID) {
+		if err != nil {
+			return nil, err
+		}
+		e := ExportedCase{ID: c.ID, CA: c.CA, Profile: c.Profile, Status: c.Status, Created: c.Created, Changed: c.Changed, Evidence: c.Evidence, Kept: c.Retain}
+		if !c.Own() {
+			e.Identifier = &c.Identifier
+		}
+		if c.Grant != nil {
+			e.Assessment = &c.Grant.Assessment
+		}
+		out.Requests = append(out.Requests, e)
+	}
+	return out, nil
+}
+
+// Erase takes everything from who is signed in that they are known by, and what rests on it ends: requests that are
+// open are refused, and grants revoked. The records of requests stay for as long as their profiles say. ErrNotAdmitted unless
+// they have just authenticated, as strongly as they can. What a crash left half done, doing it again finishes.
+func (s *Service) Erase(ctx context.Context, v Visit) error {
+	session, err := s.Session(ctx, v)
+	if err != nil {
+		return err
+	}
+	if !session.Fresh {
+		return ErrNotAdmitted
+	}
+	return s.erase(ctx, session.Person)
+}
+
+func (s *Service) erase(ctx context.Context, p *Person) error {
+	for c, err := range s.casesOfPerson(ctx, p.ID) {
+		if err != nil {
+			return err
+		}
+		if c.Own() || c.Status.Over() {
+			continue
+		}
+		if _, err := s.Revoke(ctx, c.ID, "person_erased"); err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("end requests: %w", err)
+		}
+	}
+	for _, b := range p.Bindings {
+		a, err := s.Addresses.Get(ctx, b.ID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err == nil && a.Person == p.ID {
+			if err := s.release(ctx, a); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.People.Delete(ctx, p.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("forget person: %w", err)
+	}
+	return s.endSessions(ctx, p.ID, "person_erased") // which nobody can use any more
+}
+
+// endSessions ends every session of a person.
+func (s *Service) endSessions(ctx context.Context, person, reason string) error {
+	for c, err := range s.casesOfPerson(ctx, person) {
+		if err != nil {
+			return err
+		}
+		if !c.Own() || c.Status.Over() {
+			continue
+		}
+		if _, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+			if !c.Status.Over() {
+				c.end(CaseWithdrawn, reason, now, ownRetention)
+			}
+			return nil
+		}); err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("end session: %w", err)
+		}
+	}
+	return nil
+}
+
+// casesOfPerson goes through all cases of a person, sessions too. It looks into every bucket: only a person's own pages may.
+func (s *Service) casesOfPerson(ctx context.Context, person string) iter.Seq2[*Case, error] {
+	return func(yield func(*Case, error) bool) {
+		q := Query{Index: "person", Value: person, Limit: 100}
+		for more := true; more; more = q.After != "" {
+			page, next, err := s.Cases.List(ctx, q)
+			if err != nil {
+				yield(nil, fmt.Errorf("list cases of a person: %w", err))
+				return
+			}
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			q.After = next
+		}
+	}
+}

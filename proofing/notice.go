@@ -1,0 +1,66 @@
+package proofing
+
+import (
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The kinds of notices on what is a person's.
+const (
+	noticeBound     = "bound"
+	noticeRemoved   = "removed"
+	noticeRecovered = "recovered"
+	// maxNotices is the most addresses that hear of one change: SP 800-63B-4 4.6 asks for two where there are two.
+	maxNotices = 5
+)
+
+// notifyPerson tells a person that something was added to what they have, or taken from it (SP 800-63B 6.1.2.1;
+// SP 800-63B-4 4.1.2.1 and 4.6): all mailboxes that were theirs before, and a number if there is but
+// one mailbox. Of has what the notice is about.
+func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, now time.Time) {
+	ctx := s.messageContext(c)
+	ctx.Lang = c.Lang
+	told := 0
+	tell := func(kind string, k Contact) {
+		told++
+		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
+			Message: Message{
+				ID: c.ID + "." + NewToken().Reveal()[:12], Kind: kind, Channel: k.Channel, To: k.Address,
+				Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx, Thing: of.Contact.Channel, About: of.label(),
+			},
+			State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour),
+		})
+	}
+	for _, ch := range []Channel{ChannelEmail, ChannelPhone} {
+		for _, b := range had {
+			if b.Contact.Channel != ch || b.ID == of.ID && kind == noticeBound || told >= maxNotices {
+				continue
+			}
+			if ch == ChannelPhone {
+				if told < 2 {
+					tell("sms_"+kind, b.Contact)
+				}
+				continue
+			}
+			tell(kind, b.Contact)
+		}
+	}
+}
+
+// label is what people know it by: the name that they gave it, or else its masked form.
+func (b Binding) label() string {
+	if b.Name != "" {
+		return b.Name
+	}
+	return b.Contact.Shown
+}
+
+// oneLine is text that somebody gave us as it may be shown: printable, without space around it, and cut.
+func oneLine(text string, most int) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	if r := []rune(text); len(r) > most {
+		text = strings.TrimSpace(string(r[:most]))
+	}
+	return text
+}

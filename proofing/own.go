@@ -1,0 +1,263 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A person's own page is reached by a case of their own: it has attempts, evidence and a label like any
+// other, and no certificate authority asks for it. Its grant is the session. So a sign-in obeys the same
+// rules, limits and records as a proof, and there is no second way to authenticate.
+
+const (
+	// ownOpen is how long a sign-in may take, and ownRetention how long its record stays.
+	ownOpen      = time.Hour
+	ownRetention = 30 * 24 * time.Hour
+	// freshFor is how recently a person must have authenticated to change what is theirs.
+	freshFor = 10 * time.Minute
+	// seenEvery is how exactly idle time is known: looking at a page need not be a write each time.
+	seenEvery = time.Minute
+	// maxBindings is the most that one person has.
+	maxBindings = 20
+)
+
+// Own says whether the case is a person's own session and no authority's request.
+func (c *Case) Own() bool { return c.CA == "" }
+
+// OpenOwn opens a session that nobody has signed in to yet. Errors: *LimitError, ErrUnavailable.
+func (s *Service) OpenOwn(ctx context.Context, v Visit) (*Case, error) {
+	if s.Policy.Own == nil {
+		return nil, ErrNotFound
+	}
+	key := "client.opens." + s.clientKey(v.Client)
+	if err := s.spendAll(ctx, []spend{{"client", key, 1, s.Policy.Limits.ClientOpens, time.Hour}}); err != nil {
+		return nil, err
+	}
+	now := s.now()
+	c := &Case{
+		ID: NewID(nil), CATitle: s.Policy.Operator, Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(),
+		Applicant: Applicant{Kind: ByNobody}, Lang: v.Lang, Browser: s.BrowserHash(v.Browser),
+		Status: CaseOpen, Created: now, Changed: now, Expires: now.Add(ownOpen), Started: true, Retain: now.Add(ownOpen + ownRetention),
+	}
+	if c.Browser == "" {
+		return nil, ErrOtherBrowser
+	}
+	if err := s.Cases.Create(ctx, c.ID, c); err != nil {
+		return nil, fmt.Errorf("open session: %w", err)
+	}
+	return c, nil
+}
+
+// signIn moves a case of a person's own as far as its evidence carries it. Somebody is signed in once an
+// authenticator has spoken that was theirs before. What rises in level gets a new secret, so that
+// whoever had the old one has nothing (SP 800-63B 7.1; SP 800-63B-4 5.1).
+func (s *Service) signIn(c *Case, now time.Time) {
+	if c.Recovered.IsZero() && !slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return e.bound() && e.Contact().Channel.Authenticates() }) {
+		return
+	}
+	p := s.Policy.Own
+	a := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
+	lasts := p.Framework.sessionLimit(a.AAL)
+	if c.Grant != nil && (a.AAL == nil || c.Grant.Assessment.AAL != nil && *a.AAL <= *c.Grant.Assessment.AAL) {
+		c.Grant.Assessment, c.Seen = a, now
+		return
+	}
+	at := now
+	if c.Grant != nil {
+		at = c.Grant.At
+	}
+	c.LinkSecret = NewToken()
+	c.Grant = &Grant{At: at, Expires: at.Add(lasts.overall), RecheckAfter: at.Add(lasts.overall), Entitlement: "own", PolicyDigest: s.Policy.Digest, Assessment: a}
+	c.move(CaseGranted, "", now, c.Grant.Expires)
+	c.Seen, c.Retain = now, c.Expires.Add(ownRetention)
+}
+
+// sessionLimit is how long a session lasts: overall, and without anything being done in it
+// (SP 800-63B 4.1.3, 4.2.3 and 4.3.3; SP 800-63B-4 2.1.3, 2.2.3 and 2.3.3). Nobody manages what
+// is theirs for a month on end, so at AAL1, and without a level, the limits of AAL2 hold.
+func (f Framework) sessionLimit(aal *int) sessionLimit {
+	level := 2
+	if aal != nil {
+		level = max(level, *aal)
+	}
+	limit := sessionLimit{overall: f.Reauthentication(level), idle: 30 * time.Minute}
+	if f == R4 {
+		limit.idle = time.Hour
+	}
+	if level == 3 {
+		limit.idle = 15 * time.Minute
+	}
+	return limit
+}
+
+type sessionLimit struct{ overall, idle time.Duration }
+
+// Session is what a signed-in browser sees.
+type Session struct {
+	Case   *Case
+	Person *Person
+	// Fresh says that the person has just authenticated, as strongly as they can: only then may
+	// anything of theirs be changed.
+	Fresh bool
+	Until time.Time // the end of the session if nothing is done in it
+}
+
+// Session is the session that a browser's cookie names; ErrNotFound for any fault in it: nobody has signed in,
+// the session is over or was idle too long, or the browser is another.
+func (s *Service) Session(ctx context.Context, v Visit) (*Session, error) {
+	c, err := s.CaseByLink(ctx, v.Link)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	if !c.signedIn(s.Policy.Own, s.BrowserHash(v.Browser), now) {
+		return nil, ErrNotFound
+	}
+	if now.Sub(c.Seen) >= seenEvery {
+		if c, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+			if c.signedIn(s.Policy.Own, s.BrowserHash(v.Browser), now) {
+				c.Seen = now
+			}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	p, err := s.person(ctx, c.Person)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return nil, ErrNotFound // erased meanwhile
+	}
+	idle := c.Seen.Add(s.Policy.Own.Framework.sessionLimit(c.Grant.Assessment.AAL).idle)
+	if c.Expires.Before(idle) {
+		idle = c.Expires
+	}
+	return &Session{Case: c, Person: p, Fresh: s.mayChange(c, p, now), Until: idle}, nil
+}
+
+func (c *Case) signedIn(own *Profile, browser string, now time.Time) bool {
+	if own == nil || !c.Own() || c.Status != CaseGranted || c.Frozen != nil || c.Grant == nil || browser == "" || c.Browser != browser {
+		return false
+	}
+	return now.Before(c.Seen.Add(own.Framework.sessionLimit(c.Grant.Assessment.AAL).idle))
+}
+
+// mayChange says whether the person of a session has authenticated recently, as strongly as they can
+// (SP 800-63B 6.1.2.1; SP 800-63B-4 4.1.2.1).
+func (s *Service) mayChange(c *Case, p *Person, now time.Time) bool {
+	return s.authenticatedFor(c, p.Bindings, freshFor, now)
+}
+
+// authenticatedFor says whether the case has authenticated its person as strongly as what they have allows; within
+// some time, unless that is 0.
+func (s *Service) authenticatedFor(c *Case, have []Binding, within time.Duration, now time.Time) bool {
+	p := s.profileOf(c)
+	if p == nil {
+		return false
+	}
+	strongest := 0
+	for _, b := range have {
+		strongest = max(strongest, b.reach(p.Framework, s.Policy.OperatorFacts, now))
+	}
+	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool {
+		return !e.bound() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.At) > within
+	})
+	if len(proved) == 0 {
+		return false
+	}
+	aal := Assess(p.Framework, s.Policy.OperatorFacts, now, proved).AAL
+	if aal == nil { // a provider that vouches for no level, where that is all they have
+		return strongest == 0
+	}
+	return *aal >= strongest
+}
+
+// SignOut ends a session. It may be called again, and for one that is over.
+func (s *Service) SignOut(ctx context.Context, v Visit) error {
+	c, err := s.CaseByLink(ctx, v.Link)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !c.Own() || c.Browser != s.BrowserHash(v.Browser) {
+		return nil
+	}
+	_, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		if !c.Status.Over() {
+			c.end(CaseWithdrawn, "signed_out", now, ownRetention)
+		}
+		return nil
+	})
+	return err
+}
+
+// Rename gives one of a person's authenticators the name that they know it by.
+func (s *Service) Rename(ctx context.Context, v Visit, binding, name string) error {
+	session, err := s.Session(ctx, v)
+	if err != nil {
+		return err
+	}
+	name = oneLine(name, 60)
+	if name == "" {
+		return &InputError{Field: "name", Code: "name_empty"}
+	}
+	found := false
+	_, err = s.People.Update(ctx, session.Person.ID, func(p *Person) error {
+		for i := range p.Bindings {
+			if p.Bindings[i].ID == binding {
+				p.Bindings[i].Name, found = name, true
+			}
+		}
+		return nil
+	})
+	if err == nil && !found {
+		return ErrNotFound
+	}
+	return err
+}
+
+// Remove takes an address or authenticator from its person. ErrNotAdmitted unless they have authenticated
+// recently, as strongly as they can; the *InputError "last_authenticator" for the only thing that can sign them in:
+// that takes Erase. Removing it again changes nothing.
+func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
+	session, err := s.Session(ctx, v)
+	if err != nil {
+		return err
+	}
+	if !session.Fresh {
+		return ErrNotAdmitted
+	}
+	i := slices.IndexFunc(session.Person.Bindings, func(b Binding) bool { return b.ID == binding })
+	if i < 0 {
+		return ErrNotFound
+	}
+	gone := session.Person.Bindings[i]
+	if gone.Contact.Channel.Authenticates() && !slices.ContainsFunc(session.Person.Bindings, func(b Binding) bool {
+		return b.ID != binding && b.Contact.Channel.Authenticates()
+	}) {
+		return &InputError{Field: "binding", Code: "last_authenticator"}
+	}
+	// Whoever must hear of it is told by the change before the first that takes effect: a crash between
+	// the two tells too much and not too little.
+	if _, err := s.update(ctx, session.Case.ID, func(c *Case, now time.Time) error {
+		s.notifyPerson(c, session.Person.Bindings, noticeRemoved, gone, now)
+		return nil
+	}); err != nil {
+		return err
+	}
+	a, err := s.Addresses.Get(ctx, binding)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if a != nil && a.Person == session.Person.ID {
+		return s.release(ctx, a)
+	}
+	return s.unlist(ctx, session.Person.ID, binding)
+}

@@ -1,0 +1,143 @@
+package proofing
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Whoever has lost what they sign in with comes back by two things at once: a saved code, and a mailbox that was
+// theirs before; never by a mailbox alone (SP 800-63B 6.1.2.3; SP 800-63B-4 4.2). That authenticates nobody: it admits
+// a new authenticator, which counts for nothing until a time is over in which the owner hears of it.
+
+const (
+	recoveryCodes  = 10
+	recoveryLength = 16 // characters of five bits: 80 bits, where 64 are asked for (SP 800-63B-4 4.2.1.1)
+	recoveredFor   = 30 * time.Minute
+	recoveryLetter = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+)
+
+// NewRecoveryCodes makes new codes in the place of those that a person has. They are returned once; only keyed hashes
+// are kept. ErrNotAdmitted unless the person has just authenticated, as strongly as they can.
+func (s *Service) NewRecoveryCodes(ctx context.Context, v Visit) ([]Secret, error) {
+	session, err := s.Session(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if !session.Fresh {
+		return nil, ErrNotAdmitted
+	}
+	codes, hashes := make([]Secret, recoveryCodes), make([]string, recoveryCodes)
+	for i := range codes {
+		codes[i] = recoveryCode()
+		hashes[i] = s.recoveryHash(session.Person.ID, codes[i])
+	}
+	if _, err := s.update(ctx, session.Case.ID, func(c *Case, now time.Time) error {
+		s.notifyPerson(c, session.Person.Bindings, noticeBound, Binding{Contact: Contact{Channel: channelRecovery}}, now)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if _, err := s.People.Update(ctx, session.Person.ID, func(p *Person) error {
+		p.Recovery = hashes
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("keep recovery codes: %w", err)
+	}
+	return codes, nil
+}
+
+// channelRecovery is what notices call recovery codes; nothing is bound under it.
+const channelRecovery Channel = "recovery"
+
+// recoveryCode is a code in groups of four. 32 letters divide 256, so each is drawn evenly.
+func recoveryCode() Secret {
+	b := make([]byte, recoveryLength)
+	rand.Read(b)
+	var out strings.Builder
+	for i, x := range b {
+		if i > 0 && i%4 == 0 {
+			out.WriteByte('-')
+		}
+		out.WriteByte(recoveryLetter[x%32])
+	}
+	return Secret(out.String())
+}
+
+// recoveryHash is what is kept of a code, as people type it: in any case, with or without hyphens, and with
+// the letters that are taken for digits.
+func (s *Service) recoveryHash(person string, code Secret) string {
+	normal := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(code.Reveal()))
+	return s.Hasher.Hex("recovery", person, normal)
+}
+
+// Recoverable says whether a saved code may be used in the case: it is a person's own, and a mailbox that was
+// theirs before has been confirmed in it.
+func (c *Case) Recoverable() bool {
+	return c.Own() && c.Status == CaseOpen && c.Person != "" && slices.ContainsFunc(c.Evidence, func(e Evidence) bool {
+		return e.Contact().Channel == ChannelEmail && e.bound()
+	})
+}
+
+// Recover spends a saved code in a case of a person's own in which they have confirmed a mailbox of theirs. Then they are
+// in, without any level, and may add an authenticator for a while. Errors: ErrNotAdmitted without the mailbox,
+// ErrWrongAnswer, ErrBlocked, and those of Answer.
+func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, error) {
+	c, err := s.CaseByLink(ctx, v.Link)
+	if err != nil {
+		return nil, err
+	}
+	browser := s.BrowserHash(v.Browser)
+	if err := c.workable(browser); err != nil {
+		return nil, err
+	}
+	if !c.Recoverable() || browser == "" {
+		return nil, ErrNotAdmitted
+	}
+	counter := "failures.recovery." + c.Person
+	failures, _, err := s.Limiter.Add(ctx, counter, 1, 0)
+	if err != nil {
+		return nil, fmt.Errorf("count failures: %w", err)
+	}
+	if failures > s.Policy.Limits.FailuresInRow {
+		return nil, ErrBlocked
+	}
+	wanted, spent := s.recoveryHash(c.Person, code), false
+	p, err := s.People.Update(ctx, c.Person, func(p *Person) error {
+		left := slices.DeleteFunc(slices.Clone(p.Recovery), func(h string) bool { return same(Secret(h), Secret(wanted)) })
+		spent = len(left) < len(p.Recovery)
+		p.Recovery = left
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("spend recovery code: %w", err)
+	}
+	if !spent {
+		return c, ErrWrongAnswer
+	}
+	// From here on a crash costs the code, which is safe: there are others.
+	if c, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		if err := c.workable(browser); err != nil {
+			return err
+		}
+		c.Recovered = now
+		s.notifyPerson(c, p.Bindings, noticeRecovered, Binding{Contact: Contact{Channel: channelRecovery}}, now)
+		s.signIn(c, now)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if _, _, err := s.Limiter.Add(context.WithoutCancel(ctx), counter, -failures, 0); err != nil {
+		s.Log.WarnContext(ctx, "failure counter not given back", "case", c.ID, "error", err)
+	}
+	return c, nil
+}
+
+// recovered says whether the case was entered by a saved code, not long ago, and has not authenticated since.
+func (c *Case) recovered(now time.Time) bool {
+	return c.Own() && !c.Recovered.IsZero() && now.Sub(c.Recovered) <= recoveredFor
+}

@@ -1,0 +1,32 @@
+package templates
+
+import "time"
+
+// meSamples are the pages of what is a person's own.
+func meSamples() map[string]Screen {
+	panel := &Panel{Method: "fido", Begin: "/c/ref/begin", Answer: "/c/ref/answer", Enrol: "/c/ref/enrol"}
+	others := []Way{{"oidc", "/c/ref?method=oidc"}, {"sms", "/c/ref?method=sms"}, {"recovery", "/c/ref?method=email"}}
+	me := Me{
+		Frame: frame, Fresh: true, CodesLeft: 1, Until: at.Add(time.Hour),
+		Things: []Thing{
+			{ID: "p1", Kind: "passkey", Shown: "…Ab3d", Name: "My <key>", Added: at.Add(-48 * time.Hour)},
+			{ID: "p2", Kind: "passkey", Shown: "…9x_Q", Added: at, Counts: at.Add(24 * time.Hour)},
+			{ID: "e1", Kind: "email", Shown: "a•••@example.org", Added: at},
+			{ID: "n1", Kind: "phone", Shown: "+44 ••• •56", Added: at, Restricted: true},
+			{ID: "i1", Kind: "identity", Shown: "Example ID", Added: at},
+		},
+		Adds:   []Way{{"fido", "/me?method=fido"}, {"oidc", "/me?method=oidc"}, {"email", "/me?method=email"}, {"sms", "/me?method=sms"}},
+		Levels: []Level{{"IAL", "", nil}, {"AAL", "2", nil}, {"FAL", "", nil}},
+		Rename: "/me/rename", Remove: "/me/remove", NewCodes: "/me/codes", SignOut: "/me/sign-out", Export: "/me/export", Erase: "/me/erase",
+	}
+	stale, codes := me, me
+	stale.Fresh, stale.Panel, stale.CodesLeft = false, panel, 0
+	stale.Notice = &Problem{Family: "error", Code: "not_admitted"}
+	codes.Codes, codes.CodesLeft = []string{"0123-4567-89AB-CDEF", "GHJK-MNPQ-RSTV-WXYZ"}, 2
+	return map[string]Screen{
+		"signin-start":   SignIn{Frame: frame, Start: "/me/sign-in"},
+		"signin":         SignIn{Frame: frame, Panel: panel, Others: others},
+		"signin-recover": SignIn{Frame: frame, Recover: "/c/ref/recover", Others: others[:1]},
+		"me":             me, "me-stale": stale, "me-codes": codes,
+	}
+}

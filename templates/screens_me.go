@@ -1,0 +1,53 @@
+package templates
+
+import "time"
+
+// SignIn is where people sign in to see what is theirs.
+type SignIn struct {
+	Frame
+	Start  string // where to begin; empty once somebody has
+	Notice *Problem
+	Panel  *Panel
+	Others []Way
+	// Recover is where a saved code goes; empty unless a mailbox has been confirmed.
+	Recover string
+}
+
+// Later implements what the parts of a case's page ask: there is nothing to compare here.
+func (SignIn) Later() bool { return false }
+
+// Way is a method and where to use it.
+type Way struct{ Code, Href string }
+
+// Me is what somebody has here.
+type Me struct {
+	Frame
+	Notice *Problem
+	// Fresh: the person has just authenticated, as strongly as they can, and may change things.
+	Fresh bool
+	Panel *Panel // what is being added, or the confirmation that it is them; nil: nothing
+	// Things are what the person is known by, and Adds the ways to more.
+	Things []Thing
+	Adds   []Way
+	// Codes are recovery codes that have just been made, and CodesLeft how many are good.
+	Codes     []string
+	CodesLeft int
+	Until     time.Time // the end of the session, if nothing is done
+	Levels    []Level
+	// Where forms go.
+	Rename, Remove, NewCodes, SignOut, Export, Erase string
+}
+
+// Thing is one address or authenticator.
+type Thing struct {
+	ID         string
+	Kind       string // "email", "phone", "passkey" or "identity"
+	Shown      string // masked
+	Name       string // that the person gave it; may be empty
+	Added      time.Time
+	Counts     time.Time // from when on it counts, if that is not yet
+	Restricted bool
+}
+
+func (SignIn) page() string { return "signin" }
+func (Me) page() string     { return "me" }

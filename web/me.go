@@ -1,0 +1,330 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
+)
+
+// What is a person's own: signing in, and what they are known by. A session is a case of the person's own
+// (proofing.Case.Own), so its challenges are posed and answered at the paths of cases.
+const (
+	mePath     = "/me"
+	signInPath = "/me/sign-in"
+)
+
+func (s *Site) meRoutes() {
+	s.mux.Handle("GET /me", s.look(s.showMe))
+	s.mux.Handle("GET /me/sign-in", s.look(s.showSignIn))
+	s.mux.Handle("POST /me/sign-in", s.act(s.signIn))
+	s.mux.Handle("POST /me/sign-out", s.act(s.signOut))
+	s.mux.Handle("POST /me/rename", s.act(s.rename))
+	s.mux.Handle("POST /me/remove", s.act(s.remove))
+	s.mux.Handle("POST /me/codes", s.act(s.newCodes))
+	s.mux.Handle("GET /me/export", s.look(s.export))
+	s.mux.Handle("POST /me/erase", s.act(s.erase))
+	s.mux.Handle("POST /c/{ref}/recover", s.act(s.recover))
+	s.mux.Handle("GET /c/{ref}/recover", s.Serve(s.toCase))
+	for _, path := range []string{"rename", "remove", "codes", "erase"} { // where a page with a mistake stands
+		s.mux.Handle("GET /me/"+path, s.Serve(func(w http.ResponseWriter, r *http.Request) error {
+			s.see(w, r, mePath)
+			return nil
+		}))
+	}
+}
+
+// The session's cookie has the reference of the session's case. It is worth nothing in another browser.
+func (s *Site) sessionName() string {
+	if s.secure {
+		return "__Host-session"
+	}
+	return "session"
+}
+
+// session is what the session's cookie says; it may be anything.
+func (s *Site) session(r *http.Request) proofing.Secret {
+	c, err := r.Cookie(s.sessionName())
+	if err != nil {
+		return ""
+	}
+	return proofing.Secret(c.Value)
+}
+
+// enter gives the browser its session, or takes it away with an empty reference. It ends with the browser; how
+// long it lasts at most the service knows.
+func (s *Site) enter(w http.ResponseWriter, ref string) {
+	c := &http.Cookie{Name: s.sessionName(), Value: ref, Path: "/", Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if ref == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// signedInAs is visit with the session's reference.
+func (s *Site) signedInAs(r *http.Request) proofing.Visit {
+	v := s.visit(r)
+	v.Link = s.session(r)
+	return v
+}
+
+// showMe is the page of who is signed in; anybody else is asked to.
+func (s *Site) showMe(w http.ResponseWriter, r *http.Request) error {
+	session, err := s.service.Session(r.Context(), s.signedInAs(r))
+	if errors.Is(err, proofing.ErrNotFound) {
+		s.see(w, r, signInPath)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.renderMe(w, r, session, mistake{}, nil)
+}
+
+func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request) error {
+	if s.service.Policy.Own == nil {
+		return proofing.ErrNotFound
+	}
+	return s.Render(w, r, http.StatusOK, templates.SignIn{Frame: s.Frame(r, signInPath), Start: s.Keep(r, signInPath)})
+}
+
+func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.service.OpenOwn(r.Context(), s.visit(r))
+	if err != nil {
+		return err
+	}
+	s.see(w, r, c.CaseURL("").Reveal())
+	return nil
+}
+
+func (s *Site) signOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.service.SignOut(r.Context(), s.signedInAs(r)); err != nil {
+		return err
+	}
+	s.enter(w, "")
+	s.see(w, r, "/")
+	return nil
+}
+
+func (s *Site) rename(w http.ResponseWriter, r *http.Request) error {
+	return s.changed(w, r, s.service.Rename(r.Context(), s.signedInAs(r), r.PostForm.Get("binding"), r.PostForm.Get("name")))
+}
+
+func (s *Site) remove(w http.ResponseWriter, r *http.Request) error {
+	return s.changed(w, r, s.service.Remove(r.Context(), s.signedInAs(r), r.PostForm.Get("binding")))
+}
+
+// newCodes makes recovery codes. They are shown in the answer to the form and nowhere else, so that
+// loading the page again does not show them again.
+func (s *Site) newCodes(w http.ResponseWriter, r *http.Request) error {
+	codes, err := s.service.NewRecoveryCodes(r.Context(), s.signedInAs(r))
+	if err != nil {
+		return s.changed(w, r, err)
+	}
+	session, err := s.service.Session(r.Context(), s.signedInAs(r))
+	if err != nil {
+		return err
+	}
+	return s.renderMe(w, r, session, mistake{}, codes)
+}
+
+// recover takes a saved code from somebody who has confirmed a mailbox of theirs.
+func (s *Site) recover(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.service.Recover(r.Context(), s.visit(r), proofing.Secret(r.PostForm.Get("code")))
+	return s.afterwards(w, r, c, mistake{err: err})
+}
+
+func (s *Site) export(w http.ResponseWriter, r *http.Request) error {
+	all, err := s.service.Export(r.Context(), s.signedInAs(r))
+	if err != nil {
+		return err
+	}
+	body, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", `attachment; filename="countersign-export.json"`)
+	_, _ = w.Write(append(body, '\n'))
+	return nil
+}
+
+func (s *Site) erase(w http.ResponseWriter, r *http.Request) error {
+	if r.PostForm.Get("sure") != "yes" {
+		return s.changed(w, r, errSure)
+	}
+	if err := s.service.Erase(r.Context(), s.signedInAs(r)); err != nil {
+		return s.changed(w, r, err)
+	}
+	s.enter(w, "")
+	s.see(w, r, "/")
+	return nil
+}
+
+// changed answers a form on the page of who is signed in.
+func (s *Site) changed(w http.ResponseWriter, r *http.Request, err error) error {
+	if err == nil {
+		s.see(w, r, mePath)
+		return nil
+	}
+	if s.answerTo(err).problem == nil {
+		return err
+	}
+	session, again := s.service.Session(r.Context(), s.signedInAs(r))
+	if again != nil {
+		return again
+	}
+	return s.renderMe(w, r, session, mistake{err: err}, nil)
+}
+
+// home is where the work on a case goes on: on the page of the case, or, for who is signed in, on their own.
+func (s *Site) homeOf(w http.ResponseWriter, r *http.Request, c *proofing.Case) string {
+	if !c.Own() {
+		return casePath(r.PathValue("ref"))
+	}
+	ref := c.ID + "." + c.LinkSecret.Reveal()
+	r.SetPathValue("ref", ref) // who has signed in has a new one
+	if c.Status == proofing.CaseGranted {
+		s.enter(w, ref)
+		return mePath
+	}
+	return casePath(ref)
+}
+
+// renderOwn shows a case of a person's own.
+func (s *Site) renderOwn(w http.ResponseWriter, r *http.Request, c *proofing.Case, m mistake) error {
+	own := c.Browser == s.service.BrowserHash(s.browser(r))
+	switch {
+	case !own:
+		return proofing.ErrNotFound
+	case c.Status == proofing.CaseGranted && c.Frozen == nil:
+		v := s.visit(r)
+		v.Link = proofing.Secret(c.ID + "." + c.LinkSecret.Reveal())
+		session, err := s.service.Session(r.Context(), v)
+		if err == nil {
+			s.enter(w, v.Link.Reveal())
+			return s.renderMe(w, r, session, m, nil)
+		}
+		if !errors.Is(err, proofing.ErrNotFound) {
+			return err
+		}
+		fallthrough
+	case c.Status != proofing.CaseOpen || c.Frozen != nil:
+		s.enter(w, "")
+		s.see(w, r, signInPath)
+		return nil
+	}
+	status, a := s.statusOf(w, m)
+	page := templates.SignIn{Frame: s.Frame(r, casePath(r.PathValue("ref")))}
+	method := s.chosen(r, c, m)
+	panel, notice, err := s.panelFor(r, c, method, m, a)
+	if err != nil {
+		return err
+	}
+	page.Panel, page.Notice = panel, notice
+	if c.Recoverable() && method.Name() == "email" {
+		page.Panel, page.Recover = nil, s.Keep(r, casePath(r.PathValue("ref"))+"/recover")
+		page.Notice = a.problem
+	}
+	for _, other := range s.methods(s.service.Policy.Own) {
+		if other.Name() != method.Name() && other.Name() != "email" {
+			page.Others = append(page.Others, templates.Way{Code: other.Name(), Href: s.methodLink(r, other.Name())})
+		}
+	}
+	page.Others = append(page.Others, templates.Way{Code: "recovery", Href: s.methodLink(r, "email")})
+	return s.Render(w, r, status, page)
+}
+
+// statusOf is what a mistake means, with the header that goes with it.
+func (s *Site) statusOf(w http.ResponseWriter, m mistake) (int, answer) {
+	if m.err == nil {
+		return http.StatusOK, answer{}
+	}
+	a := s.answerTo(m.err)
+	s.retryAfter(w, a)
+	return a.status, a
+}
+
+// chosen is the method that is wanted in a case of a person's own: what went wrong, what was asked for, what
+// is under way, or the first.
+func (s *Site) chosen(r *http.Request, c *proofing.Case, m mistake) proofing.Method {
+	all := s.methods(s.service.Policy.Own)
+	wanted := m.method
+	if wanted == "" {
+		wanted = r.URL.Query().Get("method")
+	}
+	for _, method := range all {
+		if method.Name() == wanted {
+			return method
+		}
+	}
+	for _, method := range all {
+		if c.Current(method.Name()) != nil {
+			return method
+		}
+	}
+	return all[0] // validated: there is one
+}
+
+// panelFor is the form of a method with the problem in its place, or the problem by itself.
+func (s *Site) panelFor(r *http.Request, c *proofing.Case, method proofing.Method, m mistake, a answer) (*templates.Panel, *templates.Problem, error) {
+	page := templates.Case{}
+	s.reword(m, &a)
+	panel, err := s.viewPanel(r, c, method, s.workOf(c, s.service.Policy.Own))
+	page.Panel = panel
+	if err == nil {
+		place(&page, m, a)
+	}
+	return page.Panel, page.Notice, err
+}
+
+// renderMe shows what somebody has, and below what they are adding.
+func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofing.Session, m mistake, codes []proofing.Secret) error {
+	c := session.Case
+	r.SetPathValue("ref", c.ID+"."+c.LinkSecret.Reveal())
+	status, a := s.statusOf(w, m)
+	page := templates.Me{
+		Frame: s.Frame(r, mePath), Fresh: session.Fresh, Until: session.Until, Levels: viewLevels(c.Grant.Assessment), CodesLeft: len(session.Person.Recovery),
+		Rename: s.Keep(r, "/me/rename"), Remove: s.Keep(r, "/me/remove"), NewCodes: s.Keep(r, "/me/codes"),
+		SignOut: s.Keep(r, "/me/sign-out"), Export: s.Keep(r, "/me/export"), Erase: s.Keep(r, "/me/erase"),
+	}
+	for _, code := range codes {
+		page.Codes = append(page.Codes, code.Reveal())
+	}
+	now := s.service.Now()
+	for _, b := range session.Person.Bindings {
+		t := templates.Thing{ID: b.ID, Kind: string(b.Contact.Channel), Shown: b.Contact.Shown, Name: b.Name, Added: b.BoundAt, Restricted: b.Contact.Channel == proofing.ChannelPhone}
+		if b.Counts.After(now) {
+			t.Counts = b.Counts
+		}
+		page.Things = append(page.Things, t)
+	}
+	adding := m.method != "" || r.URL.Query().Get("method") != ""
+	for _, method := range s.methods(s.service.Policy.Own) {
+		adding = adding || c.Current(method.Name()) != nil
+		page.Adds = append(page.Adds, templates.Way{Code: method.Name(), Href: s.meLink(r, method.Name())})
+	}
+	page.Notice = a.problem
+	if adding || !session.Fresh {
+		var err error
+		if page.Panel, page.Notice, err = s.panelFor(r, c, s.chosen(r, c, m), m, a); err != nil {
+			return err
+		}
+		if m.method == "" {
+			page.Notice = a.problem
+		}
+	}
+	return s.Render(w, r, status, page)
+}
+
+func (s *Site) meLink(r *http.Request, method string) string {
+	path := s.Keep(r, mePath)
+	between := "?"
+	if strings.Contains(path, "?") {
+		between = "&"
+	}
+	return path + between + "method=" + method
+}
