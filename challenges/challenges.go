@@ -3,7 +3,10 @@
 // sealed in the case. It reads no clock and touches no storage.
 package challenges
 
-import "github.com/countersign-id/countersign/proofing"
+import (
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn"
+)
 
 // Config is what the methods need from the operator.
 type Config struct {
@@ -11,12 +14,18 @@ type Config struct {
 	// Countries that text messages may go to, ISO 3166-1 alpha-2 in upper case.
 	// Empty: none.
 	Countries []string
+	// Passkeys is the relying party of passkeys and security keys; nil: there are none.
+	Passkeys *webauthn.RelyingParty
 }
 
 // Table is every method by its name. Another method is a file and a line here.
 func Table(c Config) map[string]proofing.Method {
-	return map[string]proofing.Method{
+	all := map[string]proofing.Method{
 		"email": email{codes{c.Hasher}},
 		"sms":   sms{codes{c.Hasher}, countries(c.Countries)},
 	}
+	if c.Passkeys != nil {
+		all["fido"] = fido{c.Passkeys}
+	}
+	return all
 }

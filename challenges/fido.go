@@ -1,13 +1,11 @@
 package challenges
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -54,7 +52,11 @@ func (m fido) Begin(b proofing.Beginning) (proofing.Opening, error) {
 			User: b.Person, Name: b.Context.Identifier, DisplayName: b.Context.Identifier, Exclude: own, Nonce: nonce, Binding: b.KeyAuth[:], Policy: policy,
 		})
 	} else {
-		o.Ask, state, err = m.rp.BeginAssertion(webauthn.NewAssertion{Allow: own, Nonce: nonce, Binding: b.KeyAuth[:], Policy: policy})
+		var user []byte
+		if len(own) > 0 {
+			user = b.Person
+		}
+		o.Ask, state, err = m.rp.BeginAssertion(webauthn.NewAssertion{User: user, Allow: own, Nonce: nonce, Binding: b.KeyAuth[:], Policy: policy})
 	}
 	if err != nil {
 		return o, fmt.Errorf("passkey: %w", err)
@@ -69,14 +71,13 @@ type fidoState struct {
 	Ceremony []byte `json:"ceremony"`
 }
 
-// credentials are the passkeys with those ids, as far as a browser must know them.
-func credentials(ids []proofing.Secret) (list []webauthn.Credential, err error) {
-	for _, id := range ids {
-		raw, err := base64.RawURLEncoding.DecodeString(id.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("id of a passkey: %w", err)
+// credentials reads what was kept of passkeys.
+func credentials(kept []json.RawMessage) ([]webauthn.Credential, error) {
+	list := make([]webauthn.Credential, len(kept))
+	for i, k := range kept {
+		if err := json.Unmarshal(k, &list[i]); err != nil {
+			return nil, fmt.Errorf("read record of passkey: %w", err)
 		}
-		list = append(list, webauthn.Credential{ID: raw})
 	}
 	return list, nil
 }
@@ -162,7 +163,21 @@ func fidoProof(f webauthn.Facts, c webauthn.Credential, err error) (proofing.Pro
 
 // fidoFacts is what an answer shows, in the words of the rules.
 func fidoFacts(f webauthn.Facts) *proofing.WebAuthnFacts {
-	return &proofing.WebAuthnFacts{}
+	a := f.Attestation
+	out := &proofing.WebAuthnFacts{
+		UP: f.UP, UV: f.UV, BE: f.BE, BS: f.BS, SignCountRegressed: f.SignCountRegressed,
+		Attestation: proofing.Attestation{
+			Type: proofing.AttestationType(a.Type), Trusted: a.Trusted, MDSFresh: a.MDSFresh,
+			FIPS140: proofing.FIPS140{Overall: a.FIPS140.Overall, Physical: a.FIPS140.Physical},
+		},
+	}
+	for _, p := range a.KeyProtection {
+		out.Attestation.KeyProtection = append(out.Attestation.KeyProtection, proofing.KeyProtection(p))
+	}
+	for _, s := range a.Status {
+		out.Attestation.Status = append(out.Attestation.Status, proofing.MDSStatus(s))
+	}
+	return out
 }
 
 // fidoErrors says what a person is told. Everything else is a wrong answer: somebody who signs

@@ -167,8 +167,8 @@ func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, conta
 	if enrol && !s.admits(c, person, contact) {
 		return b, spent, ErrNotAdmitted
 	}
-	for _, have := range person.of(m.Channel()) {
-		b.Own = append(b.Own, have.Contact.Address)
+	if b.Own, err = s.kept(ctx, person, m.Channel()); err != nil {
+		return b, spent, err
 	}
 	if f, ok := m.(Fetcher); ok {
 		if err := f.Prepare(ctx, contact); err != nil {

@@ -44,6 +44,10 @@ func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
 	if !b.BoundAt.Before(now) {
 		e.BoundAt = now.Add(-time.Millisecond)
 	}
+	if e.OIDC != nil {
+		facts := *e.OIDC
+		facts.AuthTime, e.OIDC = now, &facts
+	}
 	if aal := Assess(f, o, now, []Evidence{e}).AAL; aal != nil {
 		return *aal
 	}
@@ -103,6 +107,19 @@ func (s *Service) person(ctx context.Context, id string) (*Person, error) {
 		return nil, nil
 	}
 	return p, err
+}
+
+// kept is what was kept of the person's authenticators of a channel.
+func (s *Service) kept(ctx context.Context, p *Person, ch Channel) (all []json.RawMessage, err error) {
+	have := p.of(ch)
+	records, errs := make([]*Address, len(have)), make([]error, len(have))
+	together(len(have), func(i int) { records[i], errs[i] = s.address(ctx, have[i].Contact) })
+	for _, a := range records {
+		if a != nil && a.Person == p.ID && a.Kept != nil { // else it has moved on, or was removed
+			all = append(all, a.Kept)
+		}
+	}
+	return all, errors.Join(errs...)
 }
 
 // personHandle is how authenticators know a person: the same for all that one person has, and nothing

@@ -138,10 +138,10 @@ type Beginning struct {
 	// Enrol asks for a new authenticator, and not for an answer of one that the person has.
 	Enrol bool
 	// Person is whose authenticators are meant: an opaque handle that is the same for
-	// all of one person; empty while nobody knows who works on the case. Own are those of
-	// the method that are bound to them, by the address of their Contact.
+	// all of one person; empty while nobody knows who works on the case. Own is what was kept
+	// (Proof.Kept) of those of the method that are bound to them.
 	Person []byte
-	Own    []Secret
+	Own    []json.RawMessage
 	// AAL is what the case's profile demands, 0 for nothing, and Attestation which authenticators it accepts.
 	AAL         int
 	Attestation AttestationPolicy
