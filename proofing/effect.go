@@ -340,6 +340,9 @@ func (s *Service) messageContext(c *Case) MessageContext {
 	if p := s.profileOf(c); p != nil {
 		m.Profile = p.Title
 	}
+	if c.Own() { // what somebody signs in to is this site
+		_, m.Identifier, _ = strings.Cut(s.Policy.Origin, "://")
+	}
 	return m
 }
 
