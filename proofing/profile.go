@@ -2,6 +2,7 @@ package proofing
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -67,6 +68,9 @@ type Requirement struct {
 	PhishingResistant  bool
 	ConfirmedAddresses []Channel // each must have been confirmed in the case
 	AllMethods         []string  // each must have been passed in the case
+	// BindingAge is for how long what authenticates must have been the person's: what somebody
+	// has only just added may be a thief's.
+	BindingAge time.Duration
 }
 
 // Offers says whether the profile offers a method.
@@ -94,7 +98,7 @@ func (p *Profile) recheck(now, expires time.Time) time.Time {
 // Missing is one thing that a case still lacks. Code has words in every
 // language; Detail is the method, channel or level that it is about.
 type Missing struct {
-	Code   string `json:"code"` // "address", "method", "ial", "aal", "fal", "phishing_resistant"
+	Code   string `json:"code"` // "address", "method", "ial", "aal", "fal", "phishing_resistant", "binding_age"
 	Detail string `json:"detail"`
 }
 
@@ -104,15 +108,26 @@ func (p *Profile) signsIn() bool {
 	return (p.Require.AAL > 0 || p.Require.PhishingResistant || p.Require.FAL > 0) && (p.Offers("fido") || p.Offers("oidc"))
 }
 
-// Unmet lists what evidence and its assessment still lack under the profile, in
+// Unmet lists what evidence still lacks under the profile, in
 // the order in which a person would provide it: who signs in does so first.
-func (p *Profile) Unmet(a Assessment, evidence []Evidence) []Missing {
-	levels, proofs := p.unmetLevels(a), p.unmetProofs(evidence)
+func (p *Profile) Unmet(o OperatorFacts, now time.Time, evidence []Evidence) []Missing {
+	levels, proofs := p.unmetLevels(Assess(p.Framework, o, now, evidence)), p.unmetProofs(evidence)
+	if len(levels) == 0 && p.Require.BindingAge > 0 && (p.Require.AAL > 0 || p.Require.PhishingResistant) {
+		old := slices.DeleteFunc(slices.Clone(evidence), func(e Evidence) bool { // what else was proved counts as it is
+			return e.Contact().Channel.Authenticates() && e.At.Sub(e.BoundAt) < p.Require.BindingAge
+		})
+		if len(p.unmetLevels(Assess(p.Framework, o, now, old))) > 0 {
+			levels = []Missing{{"binding_age", hours(p.Require.BindingAge)}}
+		}
+	}
 	if p.signsIn() {
 		return append(levels, proofs...)
 	}
 	return append(proofs, levels...)
 }
+
+// hours writes a time in whole hours.
+func hours(d time.Duration) string { return strconv.Itoa(int((d + time.Hour - 1) / time.Hour)) }
 
 func (p *Profile) unmetProofs(evidence []Evidence) (missing []Missing) {
 	for _, ch := range p.Require.ConfirmedAddresses {

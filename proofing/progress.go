@@ -75,10 +75,10 @@ func (s *Service) progress(c *Case, entry *RegistryEntry, now time.Time) error {
 	if c.Status != CaseOpen || p == nil || c.Frozen != nil {
 		return nil
 	}
-	assessment := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
-	if len(p.Unmet(assessment, c.Evidence)) > 0 {
+	if len(p.Unmet(s.Policy.OperatorFacts, now, c.Evidence)) > 0 {
 		return nil
 	}
+	assessment := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
 	basis, entitled := c.entitlement(entry)
 	switch {
 	case !entitled && p.ReviewEntitlement:

@@ -18,11 +18,15 @@ type work struct {
 }
 
 func (s *Site) workOf(c *proofing.Case, p *proofing.Profile) work {
-	nothing := proofing.Assessment{Framework: p.Framework}
-	now := proofing.Assess(p.Framework, s.service.Policy.OperatorFacts, s.service.Now().UTC(), c.Evidence)
+	facts, now := s.service.Policy.OperatorFacts, s.service.Now().UTC()
 	w := work{
 		profile: p, methods: s.methods(p), evidence: c.Evidence,
-		demanded: p.Unmet(nothing, nil), missing: p.Unmet(now, c.Evidence),
+		demanded: p.Unmet(facts, now, nil), missing: p.Unmet(facts, now, c.Evidence),
+	}
+	for _, m := range w.missing { // known only once the rest is there
+		if m.Code == "binding_age" {
+			w.demanded = append([]proofing.Missing{m}, w.demanded...)
+		}
 	}
 	if len(w.demanded) == 0 { // a profile that takes whatever is proved first
 		w.demanded = []proofing.Missing{{Code: "any"}}
@@ -64,6 +68,8 @@ func (w work) serves(m proofing.Method, missing proofing.Missing) bool {
 		return most.fal >= missing.Detail
 	case "phishing_resistant":
 		return most.phishingResistant
+	case "binding_age":
+		return m.Channel().Authenticates()
 	}
 	return false
 }

@@ -33,6 +33,8 @@ type Config struct {
 	SMTP      SMTPConfig      `yaml:"smtp"`
 	Twilio    TwilioConfig    `yaml:"twilio"`
 	SMS       SMSConfig       `yaml:"sms"`
+	Passkeys  PasskeysConfig  `yaml:"passkeys"`
+	People    PeopleConfig    `yaml:"people"`
 	Webhooks  WebhooksConfig  `yaml:"webhooks"`
 	Assurance AssuranceConfig `yaml:"assurance"`
 	Limits    LimitsConfig    `yaml:"limits"`
@@ -260,6 +262,30 @@ type BrakeConfig struct {
 	Hold time.Duration `yaml:"hold"`
 }
 
+// PasskeysConfig is how passkeys and security keys are made, and by what they are judged.
+type PasskeysConfig struct {
+	// RPID is the domain that they are made for: the origin's host unless set, or a parent of it
+	// that is not a public suffix. Who changes it makes every passkey useless.
+	RPID string `yaml:"rp_id"`
+	// MetadataFile is the metadata of FIDO's Metadata Service (MDS3), which says what is known of each model of
+	// authenticator. Without it no attestation is trusted, and no label is above AAL2. Somebody renews it
+	// before it is overdue, unless there is a MetadataURL.
+	MetadataFile string `yaml:"metadata_file"`
+	// MetadataURL is from where it is fetched. MetadataFile then is where the last good edition is kept.
+	MetadataURL string `yaml:"metadata_url"`
+}
+
+// known says whether anything is known of models.
+func (c PasskeysConfig) known() bool { return c.MetadataFile != "" }
+
+// PeopleConfig is what people may have here beyond a request.
+type PeopleConfig struct {
+	// SignIn lets people sign in at /me, see and change what they are known by, and take it back.
+	SignIn bool `yaml:"sign_in"`
+	// Cooling is how long what was added after a recovery counts for nothing, while its owner hears of it.
+	Cooling time.Duration `yaml:"cooling"`
+}
+
 // WebhooksConfig is where the webhooks of CAs may be. `countersign webhook set` gives a CA one.
 type WebhooksConfig struct {
 	// AllowNetworks are networks ("10.20.0.0/16") that webhooks may lead into although they are not
@@ -353,8 +379,14 @@ type ProfileConfig struct {
 	// permanent-identifier, hardware-module, organization. A person is entitled
 	// to an email by confirming it, and to any other by `registry add`.
 	Identifiers []string `yaml:"identifiers"`
-	// Methods are offered to the person, in this order: email, sms.
-	Methods []string      `yaml:"methods"`
+	// Methods are offered to the person, in this order: email, sms, fido (passkeys and security keys).
+	Methods []string `yaml:"methods"`
+	// Attestation is which passkeys and security keys are accepted: none (every one that verifies its
+	// user), trusted (models that passkeys.metadata_file or _url knows), listed (those of AAGUIDs) or
+	// fips (those with a FIPS 140 validation).
+	Attestation proofing.AttestationAccept `yaml:"attestation"`
+	// AAGUIDs are the models of listed, as "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx".
+	AAGUIDs []string      `yaml:"aaguids"`
 	Require RequireConfig `yaml:"require"`
 	// RequireStart sends nothing before the CA says that its account asked for
 	// the challenge (RFC 8555 7.5.1).
@@ -393,6 +425,8 @@ type RequireConfig struct {
 	ConfirmedAddresses []proofing.Channel `yaml:"confirmed_addresses"`
 	// AllMethods must each be passed in the case.
 	AllMethods []string `yaml:"all_methods"`
+	// BindingAge is for how long what authenticates must have been the person's.
+	BindingAge time.Duration `yaml:"binding_age"`
 }
 
 // defaultConfig is what holds where neither the file nor the environment speaks.
@@ -407,6 +441,7 @@ func defaultConfig() Config {
 			Ranges: b.Ranges, Countries: b.Countries, Window: b.Window, RangeUnanswered: b.RangeUnanswered,
 			CountryUnanswered: b.CountryUnanswered, Times: b.Times, AssumedPercent: b.Assumed, Hold: b.Hold,
 		}},
+		People:    PeopleConfig{SignIn: true, Cooling: 24 * time.Hour},
 		Assurance: AssuranceConfig{Framework: proofing.R4},
 		Limits: LimitsConfig{
 			Cooldown: l.Cooldown, AddressHour: l.AddressHour, AddressDay: l.AddressDay, PrefixHour: l.PrefixHour,

@@ -31,6 +31,7 @@ func (c *Config) validate(r *report) {
 		c.validateTwilio(r)
 	}
 	c.validateSMS(r)
+	c.validatePasskeys(r)
 	validateFramework(r, "assurance.framework", c.Assurance.Framework)
 	c.validateLimits(r)
 	oneOf(r, "log.level", c.Log.Level, "debug", "info", "warn", "error")
@@ -327,6 +328,22 @@ func (c *Config) validateSMS(r *report) {
 			r.mistake("sms.countries["+strconv.Itoa(i)+"]", "messages to %s have no price: add it to sms.prices, or a default, since a message without one would never meet limits.ca_spend_day", code)
 		}
 	}
+}
+
+func (c *Config) validatePasskeys(r *report) {
+	p := c.Passkeys
+	if p.MetadataURL != "" && p.MetadataFile == "" {
+		r.mistake("passkeys.metadata_file", "is missing: what metadata_url brings is kept there")
+	}
+	if p.MetadataURL != "" && !strings.HasPrefix(p.MetadataURL, "https://") {
+		r.mistake("passkeys.metadata_url", "must be an https URL")
+	}
+	if !faulty(r, "origin") {
+		if _, err := c.relyingParty(nil, time.Now); err != nil {
+			r.mistake("passkeys.rp_id", "%q does not fit the origin %s: %s", c.rpID(), c.Origin, strings.ReplaceAll(err.Error(), "\n", "; "))
+		}
+	}
+	within(r, "people.cooling", c.People.Cooling, time.Hour, 30*day)
 }
 
 func (c *Config) validateBrake(r *report) {

@@ -20,6 +20,11 @@ func (a *app) newCrew(ctx context.Context) *crew {
 	c.lists.Go(func() { a.service.Sequence(ctx) })
 	c.delivers.Go(func() { a.service.Work(ctx) })
 	c.delivers.Go(func() { a.service.Deliver(ctx) })
+	if a.mds != nil {
+		c.lists.Go(func() {
+			a.mds.Run(ctx, func(err error) { a.log.WarnContext(ctx, "metadata of authenticators not renewed", "error", err) })
+		})
+	}
 	return c
 }
 

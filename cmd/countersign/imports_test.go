@@ -21,7 +21,7 @@ const module = "github.com/countersign-id/countersign"
 var mayImport = map[string][]string{
 	"proofing":              nil,
 	"templates":             nil,
-	"challenges":            {"proofing"},
+	"challenges":            {"proofing", "webauthn"},
 	"notify":                {"proofing", "templates"},
 	"notify/twiliotest":     nil,
 	"store":                 {"proofing"},
@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"web":                   {"proofing", "templates"},
 	"webauthn":              nil,
 	"webauthn/webauthntest": nil,
-	"cmd/countersign":       {"proofing", "challenges", "notify", "store", "acme", "web", "templates"},
+	"cmd/countersign":       {"proofing", "challenges", "notify", "store", "acme", "web", "templates", "webauthn"},
 }
 
 // livesIn says which of our packages may import a library. Libraries that are

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn"
 )
 
 // profileJudge reports what is wrong with one profile. It says no to a profile that nobody
@@ -43,6 +44,7 @@ func (c *Config) judge(r *report) {
 		j.methods()
 		j.addresses()
 		j.levels()
+		j.attestation()
 		j.lineTypes()
 		j.smsAlone()
 		j.approvals()
@@ -113,6 +115,8 @@ func (j *profileJudge) provider(at, method string) {
 		j.mistake(at, "email needs a provider: set providers.email")
 	case method == methodSMS && j.config.Providers.SMS == providerNone:
 		j.mistake(at, "sms needs a provider: set providers.sms")
+	case method == methodFIDO && !j.config.named() && !faulty(j.report, "origin"):
+		j.mistake(at, "fido needs an origin with a name: no browser makes passkeys for an address (WebAuthn Level 3, 5.1.3)")
 	case method == methodSMS && len(j.config.SMS.Countries) == 0:
 		j.mistake(at, "sms needs countries: sms.countries is empty, so that every number is refused")
 	}
@@ -149,7 +153,7 @@ func (j *profileJudge) levels() {
 		}
 	}
 	if r.IAL > rules.ial && r.IAL <= 3 {
-		j.mistake(j.at("require.ial"), "IAL%d cannot be reached under %s: it takes identity evidence that is validated and verified (%s), and %s only confirm addresses",
+		j.mistake(j.at("require.ial"), "IAL%d cannot be reached under %s: it takes identity evidence that is validated and verified (%s), which %s are not",
 			r.IAL, j.profile.Framework, rules.ialClause[r.IAL], servedMethods())
 	}
 	if r.AAL >= 1 && r.AAL <= 3 && len(j.offered) > 0 && r.AAL > j.highestAAL(rules) {
@@ -161,23 +165,73 @@ func (j *profileJudge) levels() {
 	if r.IAL == 0 && r.AAL == 0 && r.FAL == 0 && !r.PhishingResistant && len(r.ConfirmedAddresses)+len(r.AllMethods) == 0 {
 		j.warning(j.at("require"), "demands nothing: any one method is enough")
 	}
-	if r.PhishingResistant {
-		j.mistake(j.at("require.phishing_resistant"), "cannot be reached: a code that is typed in by hand is never phishing-resistant (%s), and fido is not served by this version", rules.phishingClause)
+	if r.PhishingResistant && !slices.Contains(j.offered, methodFIDO) {
+		j.mistake(j.at("require.phishing_resistant"), "cannot be reached: a code that is typed in by hand is never phishing-resistant (%s); add fido to methods", rules.phishingClause)
 	}
+	if j.profile.Framework == proofing.R4 && r.AAL >= 2 && r.AAL <= j.highestAAL(rules) && !slices.Contains(j.offered, methodFIDO) {
+		j.mistake(j.at("methods"), "must have fido: AAL2 offers something that cannot be phished (SP 800-63B-4 2.2.2)")
+	}
+	if r.BindingAge != 0 {
+		within(j.report, j.at("require.binding_age"), r.BindingAge, time.Hour, 365*day)
+		if r.AAL == 0 && !r.PhishingResistant {
+			j.mistake(j.at("require.binding_age"), "asks for how long something has been bound, and nothing is asked to authenticate: set require.aal")
+		}
+	}
+}
+
+// attestation reports what is asked of authenticators and cannot be known.
+func (j *profileJudge) attestation() {
+	p, path := j.profile.Attestation, j.at("attestation")
+	switch p.Accept {
+	case "", proofing.AcceptAny:
+	case proofing.AcceptTrusted, proofing.AcceptListed, proofing.AcceptFIPS:
+		if !j.config.Passkeys.known() {
+			j.mistake(path, "%s takes what is known of models: set passkeys.metadata_file", p.Accept)
+		}
+	default:
+		j.mistake(path, "must be none, trusted, listed or fips, not %q", string(p.Accept))
+	}
+	switch {
+	case p.Accept == proofing.AcceptListed && len(p.AAGUIDs) == 0:
+		j.mistake(j.at("aaguids"), "is empty: list the models that are accepted")
+	case p.Accept != proofing.AcceptListed && len(p.AAGUIDs) > 0:
+		j.mistake(j.at("aaguids"), "is for attestation: listed")
+	}
+	j.eachOnce(j.at("aaguids"), p.AAGUIDs, func(at, id string) {
+		if _, err := webauthn.ParseAAGUID(id); err != nil {
+			j.mistake(at, "%v", err)
+		}
+	})
 }
 
 func (j *profileJudge) highestAAL(rules frameworkRules) int {
 	most := 0
 	for _, m := range j.offered {
-		most = max(most, rules.methods[m].aal)
+		most = max(most, j.reaches(m, rules).aal)
 	}
 	return most
+}
+
+// reaches is what a method gives in this installation.
+func (j *profileJudge) reaches(method string, rules frameworkRules) methodRule {
+	gives := rules.methods[method]
+	if method == methodFIDO {
+		switch a := j.config.Assurance; {
+		case a.RequireAttestation && !j.config.Passkeys.known():
+			gives = methodRule{1, "without passkeys.metadata_file no attestation is trusted, and assurance.require_attestation asks for one"}
+		case !a.VerifierFIPS140Validated:
+			gives = methodRule{2, gives.clause + "; AAL3 takes assurance.verifier_fips140_validated"}
+		case !j.config.Passkeys.known():
+			gives = methodRule{2, gives.clause + "; AAL3 takes passkeys.metadata_file"}
+		}
+	}
+	return gives
 }
 
 func (j *profileJudge) whatEachGives(rules frameworkRules) string {
 	var parts []string
 	for _, m := range j.offered {
-		gives := rules.methods[m]
+		gives := j.reaches(m, rules)
 		if gives.aal == 0 {
 			parts = append(parts, fmt.Sprintf("%s gives no AAL (%s)", m, gives.clause))
 		} else {

@@ -11,9 +11,10 @@ import (
 const (
 	methodEmail = "email"
 	methodSMS   = "sms"
+	methodFIDO  = "fido"
 )
 
-func servedMethods() string { return methodEmail + " and " + methodSMS }
+func servedMethods() string { return methodEmail + ", " + methodSMS + " and " + methodFIDO }
 
 // frameworkRules is what one revision of SP 800-63 says of the methods that are
 // served. It can only refuse a profile: labels are the business of proofing.Assess.
@@ -50,6 +51,7 @@ var rulesR3 = frameworkRules{
 	methods: map[string]methodRule{
 		methodEmail: {0, "SP 800-63B 5.1.3.1"},
 		methodSMS:   {1, "SP 800-63B 4.1.1, 5.1.3.3"},
+		methodFIDO:  {3, "SP 800-63B 5.1.8, 5.1.9"},
 	},
 }
 
@@ -63,6 +65,7 @@ var rulesR4 = frameworkRules{
 	methods: map[string]methodRule{
 		methodEmail: {0, "SP 800-63B-4 3.1.3.1"},
 		methodSMS:   {1, "SP 800-63B-4 2.1.1, 3.1.3.3"},
+		methodFIDO:  {3, "SP 800-63B-4 3.1.7"},
 	},
 }
 
@@ -71,7 +74,7 @@ func (r frameworkRules) adding(aal int) string {
 	if aal < 2 {
 		return ""
 	}
-	return fmt.Sprintf("; AAL2 and above take two different factors (%s), and all of these are something that one has", r.addClause)
+	return fmt.Sprintf("; AAL2 and above take two different factors (%s), and what is something that one has adds up to no more; fido has both", r.addClause)
 }
 
 // untold are the countries whose numbering plans give mobiles and landlines the
@@ -81,9 +84,9 @@ var untold = []string{"CA", "CL", "DO", "FM", "GU", "MP", "MX", "PR", "US", "VI"
 // refuseMethod says why a profile cannot offer a method; empty if it can.
 func refuseMethod(name string) string {
 	switch word := strings.ToLower(strings.NewReplacer("-", " ", "_", " ").Replace(name)); {
-	case name == methodEmail || name == methodSMS:
+	case name == methodEmail || name == methodSMS || name == methodFIDO:
 		return ""
-	case name == "oidc" || name == "fido":
+	case name == "oidc":
 		return name + " is not served by this version, which has " + servedMethods()
 	case name == "voice":
 		return "voice is not offered yet; this version has " + servedMethods()

@@ -47,6 +47,8 @@ func (c *Config) policy() (proofing.Policy, error) {
 		},
 		Brake:          c.SMS.Brake.policy(),
 		FreezeLifetime: l.FreezeLifetime,
+		Own:            c.own(),
+		Cooling:        c.People.Cooling,
 		Price: func(to proofing.Contact) int64 {
 			if to.Channel != proofing.ChannelPhone {
 				return 0
@@ -60,6 +62,27 @@ func (c *Config) policy() (proofing.Policy, error) {
 	var err error
 	p.Digest, err = digest(p.OperatorFacts, p.Profiles)
 	return p, err
+}
+
+// own is by what people sign in to what is theirs: all that is configured. Nil: nobody does.
+func (c *Config) own() *proofing.Profile {
+	if !c.People.SignIn {
+		return nil
+	}
+	p := &proofing.Profile{Title: c.Operator.Name, Framework: c.Assurance.Framework}
+	if c.named() {
+		p.Methods = append(p.Methods, methodFIDO)
+	}
+	if c.Providers.Email != providerNone {
+		p.Methods = append(p.Methods, methodEmail)
+	}
+	if c.Providers.SMS != providerNone && len(c.SMS.Countries) > 0 {
+		p.Methods = append(p.Methods, methodSMS)
+	}
+	if !slices.ContainsFunc(p.Methods, func(m string) bool { return m != methodEmail }) { // nobody could
+		return nil
+	}
+	return p
 }
 
 func (b BrakeConfig) policy() proofing.BrakePolicy {
@@ -86,11 +109,13 @@ func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Prof
 	return &proofing.Profile{
 		Name: name, Title: cmp.Or(p.Title, name), Framework: cmp.Or(p.Framework, f),
 		Identifiers: slices.Clone(p.Identifiers), Methods: slices.Clone(p.Methods),
+		Attestation: proofing.AttestationPolicy{Accept: p.Attestation, AAGUIDs: slices.Clone(p.AAGUIDs)},
 		Require: proofing.Requirement{
 			IAL: p.Require.IAL, AAL: p.Require.AAL, FAL: p.Require.FAL,
 			PhishingResistant:  p.Require.PhishingResistant,
 			ConfirmedAddresses: slices.Clone(p.Require.ConfirmedAddresses),
 			AllMethods:         slices.Clone(p.Require.AllMethods),
+			BindingAge:         p.Require.BindingAge,
 		},
 		RequireStart: p.RequireStart, SelfService: p.SelfService, EV: p.EV,
 		Approvals: p.Approvals, ReviewEntitlement: p.ReviewEntitlement,

@@ -12,6 +12,7 @@ import (
 	"github.com/countersign-id/countersign/challenges"
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/store"
+	"github.com/countersign-id/countersign/webauthn"
 )
 
 // storage is the open store with its keys.
@@ -101,8 +102,12 @@ func (s *storage) Close() error {
 }
 
 // methods are the challenges that people can be given.
-func (c *Config) methods(hasher proofing.Hasher) map[string]proofing.Method {
-	return challenges.Table(challenges.Config{Hasher: hasher, Countries: c.SMS.Countries})
+func (c *Config) methods(hasher proofing.Hasher, mds *webauthn.MDS, now func() time.Time) (map[string]proofing.Method, error) {
+	rp, err := c.relyingParty(mds, now)
+	if err != nil {
+		return nil, err
+	}
+	return challenges.Table(challenges.Config{Hasher: hasher, Countries: c.SMS.Countries, Passkeys: rp}), nil
 }
 
 // service makes the service over the store. Who serves people adds a Sender and
@@ -113,6 +118,10 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		return nil, err
 	}
 	hasher, err := s.ring.Hasher()
+	if err != nil {
+		return nil, err
+	}
+	methods, err := c.methods(hasher, nil, now)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +138,7 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		Leases:      store.NewTable[proofing.Lease](s.kv, s.ring, "lease"),
 		Brakes:      store.NewTable[proofing.Brake](s.kv, s.ring, "brake"),
 		Limiter:     store.NewLimiter(s.kv),
-		Methods:     c.methods(hasher),
+		Methods:     methods,
 		Hasher:      hasher,
 		Policy:      policy,
 		Now:         now,

@@ -21,6 +21,7 @@ import (
 	"github.com/countersign-id/countersign/store"
 	"github.com/countersign-id/countersign/templates"
 	"github.com/countersign-id/countersign/web"
+	"github.com/countersign-id/countersign/webauthn"
 )
 
 // app is the program, put together from a configuration. Everything is made
@@ -41,7 +42,8 @@ type app struct {
 	meters     *meters
 	phase      phase
 	supervisor supervisor
-	tracing    *tracing // nil unless it is configured
+	tracing    *tracing      // nil unless it is configured
+	mds        *webauthn.MDS // nil unless it is configured
 	// forgets says why the store may forget what it acknowledges; "": it keeps it.
 	forgets    atomic.Pointer[string]
 	stopBegins func()           // unless nil, is called when serve begins to stop
@@ -65,6 +67,9 @@ func newApp(ctx context.Context, c *Config, log *slog.Logger, now func() time.Ti
 	if a.storage, err = openStore(ctx, c.Store, true, now); err != nil {
 		return nil, err
 	}
+	if a.mds, err = c.metadata(ctx, now); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	if err := a.build(home); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -85,6 +90,9 @@ func (a *app) build(home http.Handler) (err error) {
 	if a.service, err = traced.service(a.config, a.now, a.log); err != nil {
 		return err
 	}
+	if a.service.Methods, err = a.config.methods(a.service.Hasher, a.mds, a.now); err != nil {
+		return err
+	}
 	a.service.Sender, a.service.Caller = a.sender(), a.caller()
 	a.service.Signer = acme.NewSigner(a.keys())
 	a.service.Lag = func(lag time.Duration) { a.meters.lag.Observe(lag.Seconds()) }
@@ -100,7 +108,7 @@ func (a *app) build(home http.Handler) (err error) {
 func (a *app) under(c *Config) (next *app, err error) {
 	next = &app{
 		started: a.started, config: c, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
-		gates: a.gates,
+		gates: a.gates, mds: a.mds,
 	}
 	if next.router, err = next.newRouter(); err != nil {
 		return nil, err
@@ -109,7 +117,11 @@ func (a *app) under(c *Config) (next *app, err error) {
 	if err != nil {
 		return nil, errors.Join(err, next.router.Close())
 	}
-	next.service = a.service.With(policy, c.methods(a.service.Hasher), next.sender(), next.caller())
+	methods, err := c.methods(a.service.Hasher, a.mds, a.now)
+	if err != nil {
+		return nil, errors.Join(err, next.router.Close())
+	}
+	next.service = a.service.With(policy, methods, next.sender(), next.caller())
 	next.service.Watch = a.meters.watchTexts(c.SMS.Countries)
 	if err := next.buildSite(nil); err != nil {
 		return nil, errors.Join(err, next.router.Close())
