@@ -262,6 +262,11 @@ profiles:
     methods: [email, sms]
     require: {aal: 1, all_methods: [email]}
     require_start: true
+  strong:
+    title: Strong certificate
+    identifiers: [email]
+    methods: [fido, email]
+    require: {aal: 2, phishing_resistant: true, confirmed_addresses: [email]}
   address:
     title: Address
     identifiers: [email]
@@ -300,7 +305,7 @@ func (p *program) env() []string { return []string{"TWILIO_TOKEN=" + authToken} 
 func (p *program) addCA(name string) string {
 	p.t.Helper()
 	out := p.command("ca", "add", name, "--title", "CA "+name, "--directory", "https://"+name+".example/dir",
-		"--profile", "client", "--profile", "sign", "--profile", "address")
+		"--profile", "client", "--profile", "sign", "--profile", "address", "--profile", "strong")
 	for _, field := range strings.Fields(out) {
 		if strings.HasPrefix(field, "csca.") {
 			return field

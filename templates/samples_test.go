@@ -106,6 +106,7 @@ func samples() map[string]Screen {
 		"passkey":         work(&Panel{Method: "fido", Enrol: "/c/ref/enrol"}),
 		"passkey-get":     work(&Panel{Method: "fido", Enrol: "/c/ref/enrol", Use: &Use{Attempt: "attempt", Kind: "get", Ask: `{"challenge": "<&>"}`, Expires: at.Add(5 * time.Minute)}}),
 		"passkey-create":  work(&Panel{Method: "fido", Enrol: "/c/ref/enrol", Owned: true, Use: &Use{Attempt: "attempt", Kind: "create", Ask: `{"challenge": "abc"}`, Expires: at.Add(5 * time.Minute)}}),
+		"passkey-created": work(&Panel{Method: "fido", Enrol: "/c/ref/enrol", Owned: true, Created: true}),
 		"passkey-expired": work(&Panel{Method: "fido", Use: &Use{Attempt: "attempt", Kind: "get", Over: "expired", Expires: at}}),
 		"identity":        work(&Panel{Method: "oidc", Choices: []Choice{{"example", "Example ID"}, {"other", "Other <ID>"}}}),
 		"identity-away":   work(&Panel{Method: "oidc", Choices: []Choice{{"example", "Example ID"}, {"other", "Other <ID>"}}, Use: &Use{Attempt: "attempt", Kind: "away", Away: "https://id.example/auth?state=a.b.c", Shown: "Example ID", Expires: at.Add(10 * time.Minute)}}),

@@ -98,8 +98,8 @@ type Panel struct {
 	CodeBad    *Problem // at the code field
 	// Enrol is where to ask for a new passkey; empty: none can be added now.
 	Enrol string
-	// Owned: the person has a passkey here.
-	Owned bool
+	// Owned: the person has a passkey here. Created: they have just made it, and are to use it.
+	Owned, Created bool
 	// Choices are the providers to sign in with.
 	Choices []Choice
 	// Use is the passkey or sign-in that has been asked for; nil before.

@@ -150,6 +150,9 @@ func (s *Site) viewPanel(r *http.Request, c *proofing.Case, m proofing.Method, w
 			panel.Enrol = s.Keep(r, ref+"/enrol")
 		}
 		panel.Owned = owned
+		panel.Created = !c.Own() && owned && slices.ContainsFunc(c.Evidence, func(e proofing.Evidence) bool {
+			return e.Contact().Channel == m.Channel() && e.BoundAt.IsZero()
+		})
 		return panel, err
 	}
 	if at != nil {

@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
+)
+
+// passkeys gives a browser an authenticator of its own, such as a telephone or a laptop has built in, whose
+// user is always there and verified.
+func passkeys(t testing.TB, ctx context.Context) webauthn.AuthenticatorID {
+	t.Helper()
+	var id webauthn.AuthenticatorID
+	run(t, ctx, chromedp.ActionFunc(func(ctx context.Context) (err error) {
+		if err = webauthn.Enable().Do(ctx); err != nil {
+			return err
+		}
+		id, err = webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
+			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+			DefaultBackupEligibility: true, DefaultBackupState: true,
+		}).Do(ctx)
+		return err
+	}))
+	return id
+}
+
+// TestAPasskeyInABrowser has a person create a passkey, use it, and be known by it the next time: on a
+// desk and on a telephone.
+func TestAPasskeyInABrowser(t *testing.T) {
+	p := newProgram(t)
+	for _, s := range []screen{
+		{name: "desktop", width: 1280, height: 900, lang: "en"},
+		{name: "phone-dark-de", width: 390, height: 844, phone: true, dark: true, lang: "de"},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			p := p.in(t)
+			email := "keyed-" + s.name + "@example.org"
+			a := p.preauthorize("strong", "passkey "+s.name, email)
+			ctx := tab(t, s)
+			authenticator := passkeys(t, ctx)
+			run(t, ctx, chromedp.Navigate(a["case_url"].(string)), chromedp.WaitVisible("main"))
+			look(t, ctx, "passkey-"+s.name+"-1-case")
+
+			run(t, ctx, chromedp.ActionFunc(func(ctx context.Context) error {
+				return webauthn.SetUserVerified(authenticator, false).Do(ctx)
+			}))
+			run(t, ctx, chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-ask-error]`, chromedp.ByQuery))
+			look(t, ctx, "passkey-"+s.name+"-2-refused")
+			run(t, ctx, chromedp.ActionFunc(func(ctx context.Context) error {
+				return webauthn.SetUserVerified(authenticator, true).Do(ctx)
+			}))
+			run(t, ctx, chromedp.Click(`form[data-kind="create"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`form[data-kind="create"]`, chromedp.ByQuery),
+				chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery))
+			_, between := p.call("GET", "/v1/preauthorizations/"+a["id"].(string), nil)
+			wantStatus(t, between, "pending")
+			look(t, ctx, "passkey-"+s.name+"-3-created")
+
+			run(t, ctx, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitReady(`.panel input[value="email"]`, chromedp.ByQuery))
+			run(t, ctx, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+			run(t, ctx, chromedp.SendKeys(`input[name="code"]`, p.codeAfter("email", email, 0), chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery),
+				chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
+			look(t, ctx, "passkey-"+s.name+"-4-done")
+			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+			wantStatus(t, done, "valid")
+			assessment := done["assessment"].(map[string]any)
+			if assessment["aal"] != 2.0 || assessment["phishing_resistant"] != true || assessment["syncable"] != true || assessment["ial"] != nil {
+				t.Errorf("the label is %v", assessment)
+			}
+			if claims := p.verified(done["statement"].(string)); claims["acr"] != "urn:countersign:acr:sp800-63-4:ial-none:aal-2" {
+				t.Errorf("the statement says %v", claims["acr"])
+			}
+
+			// The next time the passkey says who it is, and nothing is created.
+			b := p.preauthorize("strong", "passkey again "+s.name, email)
+			run(t, ctx, chromedp.Navigate(b["case_url"].(string)), chromedp.WaitVisible("main"))
+			run(t, ctx, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitReady(`.panel input[value="email"]`, chromedp.ByQuery))
+
+			// And it opens the person's own page.
+			run(t, ctx, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
+			look(t, ctx, "passkey-"+s.name+"-5-signin")
+			run(t, ctx, chromedp.Click(`main form button`, chromedp.ByQuery), chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery))
+			look(t, ctx, "passkey-"+s.name+"-6-signing-in")
+			run(t, ctx, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
+			look(t, ctx, "passkey-"+s.name+"-7-me")
+			if said := text(t, ctx); !strings.Contains(said, "k•••@example.org") && !strings.Contains(said, "@example.org") {
+				t.Errorf("the page does not show the mailbox:\n%s", said)
+			}
+			run(t, ctx, chromedp.Click(`form[action*="/me/codes"] button`, chromedp.ByQuery), chromedp.WaitVisible(`.codes`, chromedp.ByQuery))
+			look(t, ctx, "passkey-"+s.name+"-8-codes")
+			var codes []string
+			run(t, ctx, chromedp.Evaluate(`[...document.querySelectorAll(".codes code")].map((c) => c.textContent)`, &codes))
+			for _, code := range codes {
+				secret("a recovery code", code)
+			}
+			if len(codes) != 10 {
+				t.Errorf("%d recovery codes are shown", len(codes))
+			}
+			run(t, ctx, chromedp.Click(`form[action*="/me/sign-out"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`[data-page="me"]`, chromedp.ByQuery))
+			run(t, ctx, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
+		})
+	}
+}
+
+// TestWithoutScriptAPasskeyPageSaysWhatToDo opens it in a browser that runs none.
+func TestWithoutScriptAPasskeyPageSaysWhatToDo(t *testing.T) {
+	p := newProgram(t)
+	a := p.preauthorize("strong", "no script", "noscript@example.org")
+	ctx := tab(t, screen{width: 390, height: 844, phone: true, noScript: true, lang: "en"})
+	run(t, ctx, chromedp.Navigate(a["case_url"].(string)), chromedp.WaitVisible("main"))
+	if said := text(t, ctx); !strings.Contains(said, "needs JavaScript") {
+		t.Errorf("the page says:\n%s", said)
+	}
+	look(t, ctx, "passkey-noscript")
+}
