@@ -115,6 +115,9 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	if contact.Channel == "" {
 		return r
 	}
+	if a := c.attempt(e.ID); a != nil && a.Contact.Channel == contact.Channel && a.Contact.Address == contact.Address {
+		contact = a.Contact // with what pages show
+	}
 	id := s.addressID(contact)
 	// The person's list comes first: it is the one place at which two cases that
 	// bind at once meet, and nothing counts before the address itself says whose it is.
