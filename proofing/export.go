@@ -40,11 +40,15 @@ type ExportedCase struct {
 	Kept       time.Time   `json:"kept_until"`
 }
 
-// Export is everything that is kept about who is signed in.
+// Export is everything that is kept about who is signed in. ErrNotAdmitted unless they have just
+// authenticated, as strongly as they can: it has whole addresses.
 func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 	session, err := s.Session(ctx, v)
 	if err != nil {
 		return nil, err
+	}
+	if !session.Fresh {
+		return nil, ErrNotAdmitted
 	}
 	p := session.Person
 	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), KnownBy: []ExportedItem{}, Requests: []ExportedCase{}}

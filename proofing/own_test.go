@@ -131,6 +131,7 @@ func TestOnlyWhoHasJustAuthenticatedChangesAnything(t *testing.T) {
 		"remove": w.Remove(t.Context(), v, mailbox.ID),
 		"codes":  func() error { _, err := w.NewRecoveryCodes(t.Context(), v); return err }(),
 		"erase":  w.Erase(t.Context(), v),
+		"export": func() error { _, err := w.Export(t.Context(), v); return err }(),
 		"enrol":  func() error { _, _, err := w.Enrol(t.Context(), v, "fido"); return err }(),
 	} {
 		wantErr(t, what, err, proofing.ErrNotAdmitted)

@@ -140,7 +140,7 @@ func (s *Site) recover(w http.ResponseWriter, r *http.Request) error {
 func (s *Site) export(w http.ResponseWriter, r *http.Request) error {
 	all, err := s.service.Export(r.Context(), s.signedInAs(r))
 	if err != nil {
-		return err
+		return s.changed(w, r, err)
 	}
 	body, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
