@@ -43,6 +43,9 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 				if r.added != nil {
 					s.notifyPerson(c, r.had, noticeBound, *r.added, now)
 				}
+				for _, loss := range r.losses {
+					s.notifyPerson(c, loss.left, noticeRemoved, loss.gone, now)
+				}
 				shared = shared || e.Kind == EffectShare
 			case errors.Is(r.failed, ErrFrozen):
 				if c.Frozen != nil { // or somebody has restored it since
@@ -73,6 +76,14 @@ type effected struct {
 	// added is what somebody has now who had something before, and had is what.
 	added *Binding
 	had   []Binding
+	// losses are of those who had it until now.
+	losses []loss
+}
+
+// loss is what somebody has not any more, and what is left to them.
+type loss struct {
+	gone Binding
+	left []Binding
 }
 
 func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effected) {
@@ -156,29 +167,39 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	if fresh && len(r.had) > 0 {
 		r.added = &binding
 	}
-	r.failed = s.unbindFormer(ctx, bound)
+	r.losses, r.failed = s.unbindFormer(ctx, bound)
 	return r
 }
 
-// unbindFormer takes the address from the lists of those who had it.
-func (s *Service) unbindFormer(ctx context.Context, a *Address) error {
+// unbindFormer takes the address from the lists of those who had it, and returns what each has lost by that: they
+// must hear of it where they can still be reached.
+func (s *Service) unbindFormer(ctx context.Context, a *Address) (losses []loss, err error) {
 	for _, former := range a.Former {
 		if former == a.Person {
 			continue // theirs again
 		}
+		p, err := s.person(ctx, former)
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			if i := slices.IndexFunc(p.Bindings, func(b Binding) bool { return b.ID == a.ID }); i >= 0 {
+				losses = append(losses, loss{p.Bindings[i], slices.Delete(slices.Clone(p.Bindings), i, i+1)})
+			}
+		}
 		if err := s.unlist(ctx, former, a.ID); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if len(a.Former) == 0 {
-		return nil
+		return nil, nil
 	}
 	done := a.Former
-	_, err := s.Addresses.Update(ctx, a.ID, func(a *Address) error {
+	_, err = s.Addresses.Update(ctx, a.ID, func(a *Address) error {
 		a.Former = slices.DeleteFunc(a.Former, func(id string) bool { return slices.Contains(done, id) })
 		return nil
 	})
-	return err
+	return losses, err
 }
 
 // unlist takes an address from a person's list.

@@ -111,16 +111,16 @@ func (s *Service) erase(ctx context.Context, p *Person) error {
 	if err := s.People.Delete(ctx, p.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("forget person: %w", err)
 	}
-	return s.endSessions(ctx, p.ID, "person_erased") // which nobody can use any more
+	return s.endSessions(ctx, p.ID, "person_erased", func(*Case) bool { return true }) // which nobody can use any more
 }
 
-// endSessions ends every session of a person.
-func (s *Service) endSessions(ctx context.Context, person, reason string) error {
+// endSessions ends the sessions of a person that which says.
+func (s *Service) endSessions(ctx context.Context, person, reason string, which func(*Case) bool) error {
 	for c, err := range s.casesOfPerson(ctx, person) {
 		if err != nil {
 			return err
 		}
-		if !c.Own() || c.Status.Over() {
+		if !c.Own() || c.Status.Over() || !which(c) {
 			continue
 		}
 		if _, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {

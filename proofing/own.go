@@ -225,7 +225,7 @@ func (s *Service) Rename(ctx context.Context, v Visit, binding, name string) err
 
 // Remove takes an address or authenticator from its person. ErrNotAdmitted unless they have authenticated
 // recently, as strongly as they can; the *InputError "last_authenticator" for the only thing that can sign them in:
-// that takes Erase. Removing it again changes nothing.
+// that takes Erase. Other sessions that it has signed in to end: who removes something has perhaps lost it.
 func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 	session, err := s.Session(ctx, v)
 	if err != nil {
@@ -257,7 +257,14 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 		return err
 	}
 	if a != nil && a.Person == session.Person.ID {
-		return s.release(ctx, a)
+		err = s.release(ctx, a)
+	} else {
+		err = s.unlist(ctx, session.Person.ID, binding)
 	}
-	return s.unlist(ctx, session.Person.ID, binding)
+	if err != nil {
+		return err
+	}
+	return s.endSessions(ctx, session.Person.ID, "authenticator_removed", func(c *Case) bool {
+		return c.ID != session.Case.ID && slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return s.addressID(e.Contact()) == binding })
+	})
 }

@@ -150,6 +150,7 @@ func TestOnlyWhoHasJustAuthenticatedChangesAnything(t *testing.T) {
 		t.Errorf("it is called %q", name)
 	}
 	first := binding(w.session(c), proofing.ChannelPasskey)
+	elsewhere := w.signIn(key)
 	if err := w.Remove(t.Context(), v, first.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +161,8 @@ func TestOnlyWhoHasJustAuthenticatedChangesAnything(t *testing.T) {
 	if _, err := w.use(ownVisit(w.openOwn()), key); err == nil {
 		t.Error("a passkey that was removed still signs in")
 	}
+	_, err := w.Session(t.Context(), ownVisit(elsewhere))
+	wantErr(t, "another session by the passkey that was removed", err, proofing.ErrNotFound)
 	w.signIn(second)
 	last := binding(w.session(c), proofing.ChannelPasskey)
 	wantInput(t, "the last one", w.Remove(t.Context(), v, last.ID), "last_authenticator")
@@ -303,5 +306,26 @@ func TestASessionIsNoCasesOfAnAuthority(t *testing.T) {
 	}
 	if got := must[*proofing.Case](t)(w.Cases.Get(t.Context(), c.ID)); len(got.Outbox.Events) != 0 || got.Told != 0 {
 		t.Errorf("somebody is told of a session: %+v", got.Outbox.Events)
+	}
+}
+
+// Whoever reads somebody's mail can take the mailbox; its owner hears of it where they can still be reached.
+func TestWhoLosesAMailboxHearsOfIt(t *testing.T) {
+	w := withPasskeys(t)
+	c := w.signUp(webauthntest.New())
+	w.prove(c, "b", "email", "owner@example.net")
+	thief := w.openFor("strong", "applicant@example.org", "thief-key-thief-key-thief-key-thief-key-012")
+	must[*proofing.Case](t)(w.enrol(visit(thief, "t"), webauthntest.New()))
+	w.prove(thief, "t", "email", "")
+	told := w.post.all("removed")
+	if len(told) != 1 || told[0].To != "owner@example.net" || told[0].Thing != proofing.ChannelEmail {
+		t.Fatalf("told were %+v", told)
+	}
+	_, ref, _ := strings.Cut(told[0].Disown.Reveal(), proofing.DisownPath)
+	if _, err := w.Disown(t.Context(), proofing.Secret(ref)); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.reload(thief); got.Frozen == nil {
+		t.Error("their word does not stop the case that took it")
 	}
 }
