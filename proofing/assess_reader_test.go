@@ -174,6 +174,19 @@ func TestMistakesInTheMembersOfEachKind(t *testing.T) {
 	}
 }
 
+// The longest map that fits is read in a moment: its time grows with its length alone.
+func TestALongMapIsReadInAMoment(t *testing.T) {
+	var entries strings.Builder
+	for i := range 60_000 {
+		fmt.Fprintf(&entries, `"acr%06d":{},`, i)
+	}
+	begun := time.Now()
+	in, mistakes := DecodeAssessInput(strings.NewReader(assessDoc(strings.Replace(oidcEvent, `"acr_map": {`, `"acr_map": {`+entries.String(), 1))))
+	if took := time.Since(begun); len(mistakes) > 0 || len(in.Evidence[0].OIDC.Trust.ACRMap) != 60_001 || took > 15*time.Second {
+		t.Errorf("%v, %d mistakes", took, len(mistakes))
+	}
+}
+
 // What is read is what was written.
 func TestEveryMemberReachesTheRules(t *testing.T) {
 	in, mistakes := DecodeAssessInput(strings.NewReader(assessDoc(strings.Join([]string{oidcEvent, webAuthnEvent, proofingEvent}, ", "))))

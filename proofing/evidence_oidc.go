@@ -108,20 +108,21 @@ func readTrust(in *object) *OIDCTrust {
 		ACRMap:             map[string]StatedLevels{},
 	}
 	if m, _, ok := take[*object](o, "acr_map"); ok {
+		// Names are free here: each entry is read where it stands, and none looked up.
 		for _, entry := range m.members {
-			t.ACRMap[entry.name] = readLevels(m, entry.name)
+			if levels, ok := asObject(o.doc, entry.node); ok {
+				t.ACRMap[entry.name] = readLevels(levels)
+			}
 		}
 	}
-	t.Cap = readLevels(o, "cap")
+	if levels, _, ok := take[*object](o, "cap"); ok {
+		t.Cap = readLevels(levels)
+	}
 	o.unknown()
 	return t
 }
 
-func readLevels(in *object, name string) (levels StatedLevels) {
-	o, _, ok := take[*object](in, name)
-	if !ok {
-		return levels
-	}
+func readLevels(o *object) (levels StatedLevels) {
 	for name, level := range map[string]*int{"ial": &levels.IAL, "aal": &levels.AAL} {
 		if o.has(name) {
 			*level = int(o.whole(name, 1, 3))
