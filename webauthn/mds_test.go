@@ -152,6 +152,36 @@ func TestEditionsFollowOneAnother(t *testing.T) {
 	}
 }
 
+func TestAnEditionMayBeSignedWithRSA(t *testing.T) {
+	w := newWorld(t)
+	if err := w.authority.UseRSA(2048); err != nil {
+		t.Fatal(err)
+	}
+	w.publish(1, webauthntest.Model{AAGUID: model})
+	blob := w.edition(2, w.clock.at.AddDate(0, 1, 0))
+	head, _, _ := strings.Cut(string(blob), ".")
+	if raw, err := base64.RawURLEncoding.DecodeString(head); err != nil || !bytes.Contains(raw, []byte(`"RS256"`)) {
+		t.Errorf("header %s, %v", raw, err)
+	}
+	payload := []byte(`{"no":3,"nextUpdate":"2026-12-23","entries":[]}`)
+	for _, algorithm := range []string{"ES256", "PS256", "RS512", "none"} {
+		var err error
+		if w.blob.data, err = w.authority.Sign(map[string]any{"alg": algorithm, "x5c": [][]byte{w.authority.SignerCertificate()}}, payload); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.mds.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "does not verify") {
+			t.Errorf("an RSA key with %s: %v", algorithm, err)
+		}
+	}
+	if err := w.authority.UseRSA(1024); err != nil {
+		t.Fatal(err)
+	}
+	w.blob.data = w.edition(3, w.clock.at.AddDate(0, 1, 0))
+	if err := w.mds.Refresh(t.Context()); err == nil || w.mds.Info().Number != 1 {
+		t.Errorf("a key of 1024 bits: %v", err)
+	}
+}
+
 func TestAnEditionWhoseSignerExpiredIsOutOfDate(t *testing.T) {
 	w := newWorld(t)
 	ends := w.clock.at.Add(48 * time.Hour)

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -59,13 +60,29 @@ func NewAuthorityNamed(name string, ends time.Time) (*Authority, error) {
 	if a.metadata, a.MetadataRoot, err = root("Test Metadata Root"); err != nil {
 		return nil, err
 	}
-	if a.signer, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
 		return nil, err
 	}
+	return a, a.signWith(key, name, ends)
+}
+
+// UseRSA has the editions from now on signed with RS256, as FIDO's are, by a key of so
+// many bits.
+func (a *Authority) UseRSA(bits int) error {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		return err
+	}
+	return a.signWith(key, Signer, To)
+}
+
+func (a *Authority) signWith(key crypto.Signer, name string, ends time.Time) (err error) {
+	a.signer = key
 	a.signerCert, err = x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: From, NotAfter: ends,
-	}, a.MetadataRoot, a.signer.Public(), a.metadata)
-	return a, err
+	}, a.MetadataRoot, key.Public(), a.metadata)
+	return err
 }
 
 func root(name string) (crypto.Signer, *x509.Certificate, error) {
@@ -172,7 +189,11 @@ func (a *Authority) Edition(number int, nextUpdate time.Time, models ...Model) (
 	if err != nil {
 		return nil, err
 	}
-	return a.Sign(map[string]any{"alg": "ES256", "typ": "JWT", "x5c": []any{a.signerCert, a.MetadataRoot.Raw}}, payload)
+	algorithm := "ES256"
+	if _, ok := a.signer.(*rsa.PrivateKey); ok {
+		algorithm = "RS256"
+	}
+	return a.Sign(map[string]any{"alg": algorithm, "typ": "JWT", "x5c": []any{a.signerCert, a.MetadataRoot.Raw}}, payload)
 }
 
 // Sign signs a payload with a header as it is, in the compact form of RFC 7515.
@@ -183,11 +204,19 @@ func (a *Authority) Sign(header map[string]any, payload []byte) ([]byte, error) 
 	}
 	signed := encode(h) + "." + encode(payload)
 	digest := sha256.Sum256([]byte(signed))
-	r, s, err := ecdsa.Sign(rand.Reader, a.signer.(*ecdsa.PrivateKey), digest[:])
-	if err != nil {
-		return nil, err
+	var signature []byte
+	switch key := a.signer.(type) {
+	case *ecdsa.PrivateKey:
+		r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+		if err != nil {
+			return nil, err
+		}
+		signature = append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+	default:
+		if signature, err = key.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
+			return nil, err
+		}
 	}
-	signature := append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 	return []byte(signed + "." + base64.RawURLEncoding.EncodeToString(signature)), nil
 }
 
