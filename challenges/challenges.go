@@ -1,6 +1,7 @@
 // Package challenges holds the methods by which a person proves something, one
 // file each. A method is stateless: what it must remember, the service keeps
-// sealed in the case. It reads no clock and touches no storage.
+// sealed in the case. It touches no storage, and only OIDC calls others and reads
+// a clock.
 package challenges
 
 import (
@@ -16,6 +17,8 @@ type Config struct {
 	Countries []string
 	// Passkeys is the relying party of passkeys and security keys; nil: there are none.
 	Passkeys *webauthn.RelyingParty
+	// OIDC is the method of identity providers; nil: it is not offered.
+	OIDC *OIDC
 }
 
 // Table is every method by its name. Another method is a file and a line here.
@@ -26,6 +29,9 @@ func Table(c Config) map[string]proofing.Method {
 	}
 	if c.Passkeys != nil {
 		all["fido"] = fido{c.Passkeys}
+	}
+	if c.OIDC != nil {
+		all["oidc"] = c.OIDC
 	}
 	return all
 }

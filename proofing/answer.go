@@ -136,22 +136,13 @@ func (s *Service) answerAsAuthenticator(ctx context.Context, c *Case, a *Attempt
 		}
 	}
 	var err error
-	if look.known, err = s.address(ctx, look.contact); err != nil {
+	if look.known, err = s.speaker(ctx, c, look.contact); errors.Is(err, ErrUnavailable) {
 		return nil, nil, err
-	}
-	if look.known != nil && s.now().Before(look.known.Counts) {
-		return c, a, &InputError{Field: "response", Code: "authenticator_cooling"}
+	} else if err != nil {
+		return c, a, err
 	}
 	if look.known != nil {
 		answer.Kept, answer.Person = look.known.Kept, s.personHandle(look.known.Person)
-	} else { // it would become the person's
-		person, err := s.person(ctx, c.Person)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !s.admits(c, person, look.contact) {
-			return c, a, ErrNotAdmitted
-		}
 	}
 	look.answer = answer
 	c, a, err = s.settle(ctx, c, look)
@@ -163,6 +154,29 @@ func (s *Service) answerAsAuthenticator(ctx context.Context, c *Case, a *Attempt
 		s.Log.WarnContext(ctx, "effects of an answer wait", "case", c.ID, "error", err)
 	}
 	return c, a, nil
+}
+
+// speaker is whose an authenticator is that speaks in a case; nil for nobody's, which would become that of the case's
+// person: ErrNotAdmitted if they do not admit it.
+func (s *Service) speaker(ctx context.Context, c *Case, contact Contact) (*Address, error) {
+	known, err := s.address(ctx, contact)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		if s.now().Before(known.Counts) {
+			return nil, &InputError{Field: "response", Code: "authenticator_cooling"}
+		}
+		return known, nil
+	}
+	person, err := s.person(ctx, c.Person)
+	if err != nil {
+		return nil, err
+	}
+	if !s.admits(c, person, contact) {
+		return nil, ErrNotAdmitted
+	}
+	return nil, nil
 }
 
 // settlement is all that an answer is judged with.

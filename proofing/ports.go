@@ -125,6 +125,30 @@ type Fetcher interface {
 	Fetch(ctx context.Context, state json.RawMessage, c Contact, a Answer) (json.RawMessage, error)
 }
 
+// Receiver is a Method that also takes tokens that a client or a build system hands in, with no browser and no attempt.
+type Receiver interface {
+	Method
+	// Receive verifies a token and that it is bound to the case. Its errors are *InputError, or wrap
+	// ErrUnavailable when the network does not answer.
+	Receive(ctx context.Context, token Secret, to Handover) (Handed, error)
+}
+
+// Handover is what a token that is handed in must be bound to.
+type Handover struct {
+	KeyAuthorization Secret // of the case (RFC 8555 8.1)
+	Origin           string // the public origin
+	Challenge        string // the URL of the case's challenge
+}
+
+// Handed is a token that was found good.
+type Handed struct {
+	Proof  Proof
+	Issuer string // the configured name of who signed it
+	// Once names the token: what has the same name is the same token. Expires is when it is good no more.
+	Once    string
+	Expires time.Time
+}
+
 // Beginning is what a method needs to open an attempt.
 type Beginning struct {
 	Attempt string  // the attempt's id; part of what an answer is bound to

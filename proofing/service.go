@@ -24,6 +24,7 @@ type Service struct {
 	Pages       Table[Page]
 	Leases      Table[Lease]
 	Brakes      Table[Brake] // may be nil where Policy.Brake is off
+	Tokens      Table[SpentToken]
 	Limiter     Limiter
 	Methods     map[string]Method
 	Sender      Sender
@@ -374,11 +375,13 @@ func (s *Service) BrowserHash(browser Secret) string {
 	return s.Hasher.Hex("browser", browser.Reveal())
 }
 
-// KeyAuthDigest is the SHA-256 of the case's key authorization (RFC 8555 8.1).
-// Before there is a key, the token alone binds the case.
-func (c *Case) KeyAuthDigest() [32]byte {
-	return sha256.Sum256([]byte(c.Token.Reveal() + "." + c.Applicant.Key()))
+// keyAuthorization is that of RFC 8555 8.1. Before there is a key, the token alone binds the case.
+func (c *Case) keyAuthorization() Secret {
+	return Secret(c.Token.Reveal() + "." + c.Applicant.Key())
 }
+
+// KeyAuthDigest is the SHA-256 of the case's key authorization.
+func (c *Case) KeyAuthDigest() [32]byte { return sha256.Sum256([]byte(c.keyAuthorization())) }
 
 // Outward is all that an authority can see change while a case is pending.
 func (c *Case) Outward() string {

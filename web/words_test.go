@@ -54,12 +54,12 @@ func TestEveryClosedListHasWords(t *testing.T) {
 	}
 }
 
-var inputCodes = regexp.MustCompile(`(?:InputError\{(?:Field: )?"[a-z_.]+", (?:Code: )?|bad\()"([a-z_]+)"`)
+var inputCodes = regexp.MustCompile(`(?:InputError\{(?:Field: )?"[a-z_.]+", (?:Code: )?|bad\(|oidc[A-Z]\w* += )"([a-z_]+)"`)
 
 // What a CA or an operator alone can do wrong has no page.
 var forCAs = map[string]bool{
 	"account_key_replaced": true, "account_deactivated": true, "account_key_taken": true, "contact_differs": true,
-	"cursor_malformed": true, "pinned": true, "too_many": true,
+	"cursor_malformed": true, "oidc_not_bound": true, "token_spent": true, "pinned": true, "too_many": true,
 }
 
 func TestEveryInputErrorHasWords(t *testing.T) {
