@@ -16,17 +16,20 @@ build:
 	go build -trimpath -o $(BIN)/countersign ./cmd/countersign
 
 # What the tests run beside the program.
-tools: $(BIN)/MailHog browser redis
+tools: $(BIN)/MailHog browser redis provider
 
 $(BIN)/MailHog: tools/go.mod tools/go.sum tools/tools.go tools/linkio/linkio.go
 	go -C tools build -o $(BIN)/MailHog github.com/mailhog/MailHog
 
-.PHONY: browser redis
+.PHONY: browser redis provider
 browser:
 	@sh tools/browser.sh
 
 redis:
 	@sh tools/redis.sh
+
+provider:
+	@sh tools/provider.sh
 
 # The formatter and the vet of every module.
 check:

@@ -18,6 +18,7 @@ func (a *api) routes() []route {
 		{"GET", "/v1/preauthorizations/{id}", a.serve(a.readPreauthorization)},
 		{"POST", "/v1/preauthorizations/{id}", a.serve(a.changePreauthorization)},
 		{"POST", "/v1/preauthorizations/{id}/challenge", a.serve(a.startChallenge)},
+		{"POST", "/v1/preauthorizations/{id}/evidence", a.serve(a.once(a.handIn))},
 		{"POST", "/v1/authorize", a.serve(a.authorize)},
 		{"POST", "/v1/accounts", a.serve(a.accountEvent)},
 		{"GET", "/v1/events", a.serve(a.readEvents)},

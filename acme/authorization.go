@@ -84,7 +84,7 @@ func (a *api) authorization(k *proofing.Case) (authorization, error) {
 
 func (a *api) challenge(k *proofing.Case) challenge {
 	ch := challenge{
-		Type: challengeType, URL: a.authorizationURL(k.ID) + "/challenge",
+		Type: challengeType, URL: a.challengeURL(k.ID),
 		Status: k.ChallengeStatus(), Token: k.Token.Reveal(),
 	}
 	switch {

@@ -173,3 +173,6 @@ func (a *api) stated(ctx context.Context, ca *proofing.Authority, k *proofing.Ca
 }
 
 func (a *api) authorizationURL(id string) string { return a.Origin + "/v1/preauthorizations/" + id }
+
+// challengeURL is the URL of the one challenge of an authorization.
+func (a *api) challengeURL(id string) string { return a.authorizationURL(id) + "/challenge" }

@@ -25,6 +25,7 @@ const (
 	typeRejectedIdentifier    = acmeError + "rejectedIdentifier"
 	typeUnsupportedIdentifier = acmeError + "unsupportedIdentifier"
 	typeUnauthorized          = acmeError + "unauthorized"
+	typeIncorrectResponse     = acmeError + "incorrectResponse"
 	typeUserActionRequired    = acmeError + "userActionRequired"
 	typeCompound              = acmeError + "compound"
 	typeAccountDoesNotExist   = acmeError + "accountDoesNotExist"
@@ -60,6 +61,7 @@ var problemTypes = map[string]struct {
 	typeRejectedIdentifier:    {"Identifier rejected", http.StatusForbidden},
 	typeUnsupportedIdentifier: {"Identifier type not supported", http.StatusForbidden},
 	typeUnauthorized:          {"Not authorized", http.StatusForbidden},
+	typeIncorrectResponse:     {"Evidence not accepted", http.StatusForbidden},
 	typeUserActionRequired:    {"A person must act", http.StatusForbidden},
 	typeCompound:              {"Several reasons", http.StatusForbidden},
 	typeAccountDoesNotExist:   {"Account not known", http.StatusNotFound},
@@ -148,6 +150,10 @@ func problemOf(err error, now time.Time) *problem {
 		return newProblem(typeEventsExpired, "what came behind the cursor is no longer kept: look at your objects, and begin anew without a cursor")
 	case errors.Is(err, proofing.ErrClosed):
 		return newProblem(typeClosed, "the authorization is over")
+	case errors.Is(err, proofing.ErrFrozen):
+		return newProblem(typeUnauthorized, "somebody said that it was not them: the authorization is held until that is settled")
+	case errors.Is(err, proofing.ErrNotAdmitted), errors.Is(err, proofing.ErrOtherPerson):
+		return newProblem(typeUnauthorized, "this is another account than those of the person who works on the authorization")
 	case errors.Is(err, proofing.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		p := newProblem(typeUnavailable, "nothing was lost; try again")
 		p.retryAfter = retryUnavailable
@@ -188,6 +194,11 @@ func inputType(code string) string {
 		return typeAccountKeyTaken
 	case "contact_differs":
 		return typeInvalidContact
+	case "token_spent", "authenticator_cooling":
+		return typeIncorrectResponse
+	}
+	if strings.HasPrefix(code, "oidc_") {
+		return typeIncorrectResponse
 	}
 	if strings.HasPrefix(code, "email_") || strings.HasPrefix(code, "number_") {
 		return typeInvalidContact

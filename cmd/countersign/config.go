@@ -11,7 +11,7 @@ import (
 // of its fields are the manual; `countersign config example` prints a file that
 // shows every setting in its place.
 //
-// Every setting outside of profiles and sms.prices can be overridden by an environment variable
+// Every setting outside of profiles, issuers and sms.prices can be overridden by an environment variable
 // that is named for its path: smtp.host by COUNTERSIGN_SMTP_HOST, a list by
 // its members with commas between them. An empty variable overrides nothing.
 //
@@ -35,11 +35,14 @@ type Config struct {
 	SMS       SMSConfig       `yaml:"sms"`
 	Passkeys  PasskeysConfig  `yaml:"passkeys"`
 	People    PeopleConfig    `yaml:"people"`
-	Webhooks  WebhooksConfig  `yaml:"webhooks"`
-	Assurance AssuranceConfig `yaml:"assurance"`
-	Limits    LimitsConfig    `yaml:"limits"`
-	Log       LogConfig       `yaml:"log"`
-	Telemetry TelemetryConfig `yaml:"telemetry"`
+	// Issuers are the identity providers whose word is taken, by the name that profiles and the redirect URI
+	// have for each: letters a-z, digits and hyphens.
+	Issuers   map[string]IssuerConfig `yaml:"issuers"`
+	Webhooks  WebhooksConfig          `yaml:"webhooks"`
+	Assurance AssuranceConfig         `yaml:"assurance"`
+	Limits    LimitsConfig            `yaml:"limits"`
+	Log       LogConfig               `yaml:"log"`
+	Telemetry TelemetryConfig         `yaml:"telemetry"`
 	// Profiles says, by name, what each kind of certificate demands of the person
 	// behind a request. A CA asks for a profile by its name, so a
 	// name stays as it is: letters a-z, digits and hyphens.
@@ -379,8 +382,11 @@ type ProfileConfig struct {
 	// permanent-identifier, hardware-module, organization. A person is entitled
 	// to an email by confirming it, and to any other by `registry add`.
 	Identifiers []string `yaml:"identifiers"`
-	// Methods are offered to the person, in this order: email, sms, fido (passkeys and security keys).
+	// Methods are offered to the person, in this order: email, sms, fido (passkeys and security keys),
+	// oidc (an account at an identity provider).
 	Methods []string `yaml:"methods"`
+	// Issuers are the identity providers of oidc, by their names; every one unless set.
+	Issuers []string `yaml:"issuers"`
 	// Attestation is which passkeys and security keys are accepted: none (every one that verifies its
 	// user), trusted (models that passkeys.metadata_file or _url knows), listed (those of AAGUIDs) or
 	// fips (those with a FIPS 140 validation).

@@ -366,7 +366,8 @@ func TestTheExampleShowsEverySetting(t *testing.T) {
 		text = strings.NewReplacer("/etc/countersign/"+name+".pem", files.CertFile, "/etc/countersign/"+name+".key", files.KeyFile).Replace(text)
 	}
 	text = strings.NewReplacer("http://localhost:8080", "https://proof.example.org", "http://127.0.0.1:8081", "https://ca.proof.example.org", "email: mailbox", "email: smtp",
-		"sms: mailbox", "sms: twilio", "file:/etc/countersign/dkim.pem", "env:KEY", "file:/etc/countersign/twilio", "env:TOKEN", "file:/etc/countersign/collector", "env:TOKEN").Replace(text)
+		"sms: mailbox", "sms: twilio", "file:/etc/countersign/dkim.pem", "env:KEY", "file:/etc/countersign/twilio", "env:TOKEN", "file:/etc/countersign/collector", "env:TOKEN",
+		"file:/etc/countersign/staff-client", "env:TOKEN", "file:/etc/countersign/staff-decryption.pem", "file:"+files.KeyFile).Replace(text)
 	c, r := readConfig("c.yaml", []byte(text), []string{"SMTP_PASSWORD=a", "KEY=b", "TOKEN=c", "REDIS_PASSWORD=d", "SENTINEL_PASSWORD=e"}, readSecrets)
 	for _, f := range r.findings {
 		if !f.Warning {
@@ -378,6 +379,11 @@ func TestTheExampleShowsEverySetting(t *testing.T) {
 			t.Errorf("%s is not shown", path)
 		}
 	})
+	for _, f := range settings(reflect.TypeFor[IssuerConfig]()) {
+		if !regexp.MustCompile(`(?m)^#    #?` + f.name + `:`).MatchString(configExample) {
+			t.Errorf("issuers: %s is not shown", f.name)
+		}
+	}
 	for _, f := range settings(reflect.TypeFor[ProfileConfig]()) {
 		if !strings.Contains(configExample, "\n    "+f.name+":") {
 			t.Errorf("profiles: %s is not shown", f.name)
@@ -404,7 +410,8 @@ func FuzzConfig(f *testing.F) {
 			t.Errorf("an accepted configuration makes no policy: %v", err)
 		}
 		for name, profile := range p.Profiles {
-			if profile.Require.FAL > 0 || profile.Require.IAL > 1 || (profile.Require.AAL > 1 || profile.Require.PhishingResistant) && !profile.Offers(methodFIDO) {
+			if r := profile.Require; (r.FAL > 0 || r.IAL > 1) && !profile.Offers(methodOIDC) || r.AAL > 1 && !profile.Offers(methodFIDO) && !profile.Offers(methodOIDC) ||
+				r.PhishingResistant && !profile.Offers(methodFIDO) {
 				t.Errorf("profile %s can never be met", name)
 			}
 		}

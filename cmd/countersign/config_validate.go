@@ -32,6 +32,7 @@ func (c *Config) validate(r *report) {
 	}
 	c.validateSMS(r)
 	c.validatePasskeys(r)
+	c.validateIssuers(r)
 	validateFramework(r, "assurance.framework", c.Assurance.Framework)
 	c.validateLimits(r)
 	oneOf(r, "log.level", c.Log.Level, "debug", "info", "warn", "error")

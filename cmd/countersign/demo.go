@@ -91,12 +91,13 @@ func (d demoCommand) Run(g *globals) (err error) {
 		return errors.Join(err, <-ended)
 	}
 	fmt.Fprintf(g.stdout, `countersign demo: open %[1]s/ in a browser. Its mailbox is at %[1]s%[2]s.
+To log in at the example identity provider, apply at %[1]s/apply/%[5]s/staff.
 
 To call it as a CA, from another terminal:
     export CS=%[1]s TOKEN=%[3]s
 
 Everything is in %[4]s and is removed when you press Ctrl-C.
-`, demo.origin, mailboxPath, demo.token.Reveal(), dir)
+`, demo.origin, mailboxPath, demo.token.Reveal(), dir, demoCA)
 	return <-ended
 }
 
@@ -139,7 +140,7 @@ func readDemoConfig(dir string, l net.Listener) (*Config, error) {
 		return nil, err
 	}
 	origin := "http://localhost:" + port
-	text := fmt.Sprintf("origin: %q\nstore: {path: %q, key_ring: %q}\n%s", origin, filepath.Join(dir, "countersign.db"), filepath.Join(dir, "countersign.keys"), demoConfig)
+	text := fmt.Sprintf("origin: %q\nstore: {path: %q, key_ring: %q}\n%s", origin, filepath.Join(dir, "countersign.db"), filepath.Join(dir, "countersign.keys"), demoConfig+demoIssuers(origin))
 	c, report := readConfig("demo", []byte(text), nil, readSecrets)
 	if report.failed() {
 		return nil, configError{report}
@@ -157,7 +158,7 @@ func newDemo(g *globals, c *Config) (_ *demo, err error) {
 	d.app.bar = d.bar
 	ca := &proofing.Authority{
 		ID: d.app.service.AuthorityID(demoCA), Name: demoCA, Title: "Example CA", Created: g.now(),
-		Directories: []string{"https://ca.example/directory"}, NewAccounts: []string{"https://ca.example/new-account"}, Profiles: []string{"client"},
+		Directories: []string{"https://ca.example/directory"}, NewAccounts: []string{"https://ca.example/new-account"}, Profiles: []string{"client", "staff"},
 	}
 	_, d.token = ca.NewToken(g.now())
 	if err := d.app.service.Authorities.Create(g.ctx, ca.ID, ca); err != nil {
@@ -173,6 +174,7 @@ func (d *demo) handler() http.Handler {
 	for _, path := range []string{"/v1/", "/openapi.yaml", "/openapi.json", "/docs"} {
 		mux.Handle(path, api)
 	}
+	mux.Handle(demoProviderPath+"/", newDemoProvider(d.origin, d.app.now))
 	d.app.site.Handle("POST /demo/call", http.HandlerFunc(d.callAgain))
 	mux.Handle("/", d.app.people())
 	return mux

@@ -42,6 +42,7 @@ func (c *Config) judge(r *report) {
 		}
 		j.identifiers()
 		j.methods()
+		j.issuers()
 		j.addresses()
 		j.levels()
 		j.attestation()
@@ -117,6 +118,8 @@ func (j *profileJudge) provider(at, method string) {
 		j.mistake(at, "sms needs a provider: set providers.sms")
 	case method == methodFIDO && !j.config.named() && !faulty(j.report, "origin"):
 		j.mistake(at, "fido needs an origin with a name: no browser makes passkeys for an address (WebAuthn Level 3, 5.1.3)")
+	case method == methodOIDC && len(j.config.Issuers) == 0 && !faulty(j.report, "issuers"):
+		j.mistake(at, "oidc needs an identity provider: set issuers")
 	case method == methodSMS && len(j.config.SMS.Countries) == 0:
 		j.mistake(at, "sms needs countries: sms.countries is empty, so that every number is refused")
 	}
@@ -152,23 +155,21 @@ func (j *profileJudge) levels() {
 			j.mistake(j.at("require."+l.name), "must be 1, 2 or 3, or left out, not %d", l.have)
 		}
 	}
-	if r.IAL > rules.ial && r.IAL <= 3 {
-		j.mistake(j.at("require.ial"), "IAL%d cannot be reached under %s: it takes identity evidence that is validated and verified (%s), which %s are not",
-			r.IAL, j.profile.Framework, rules.ialClause[r.IAL], servedMethods())
+	if asserted, _, _ := j.federated(); r.IAL > max(rules.ial, asserted) && r.IAL <= 3 {
+		j.mistake(j.at("require.ial"), "IAL%d cannot be reached under %s: it takes identity evidence that is validated and verified (%s), or an identity provider that asserts as much at FAL2",
+			r.IAL, j.profile.Framework, rules.ialClause[r.IAL])
 	}
 	if r.AAL >= 1 && r.AAL <= 3 && len(j.offered) > 0 && r.AAL > j.highestAAL(rules) {
 		j.mistake(j.at("require.aal"), "AAL%d cannot be reached under %s: %s%s", r.AAL, j.profile.Framework, j.whatEachGives(rules), rules.adding(r.AAL))
 	}
-	if r.FAL >= 1 && r.FAL <= 3 {
-		j.mistake(j.at("require.fal"), "FAL%d cannot be reached: a federation level belongs to the assertion of an identity provider (%s), and oidc is not served by this version", r.FAL, rules.falClause)
-	}
+	j.fal(rules)
 	if r.IAL == 0 && r.AAL == 0 && r.FAL == 0 && !r.PhishingResistant && len(r.ConfirmedAddresses)+len(r.AllMethods) == 0 {
 		j.warning(j.at("require"), "demands nothing: any one method is enough")
 	}
 	if r.PhishingResistant && !slices.Contains(j.offered, methodFIDO) {
 		j.mistake(j.at("require.phishing_resistant"), "cannot be reached: a code that is typed in by hand is never phishing-resistant (%s); add fido to methods", rules.phishingClause)
 	}
-	if j.profile.Framework == proofing.R4 && r.AAL >= 2 && r.AAL <= j.highestAAL(rules) && !slices.Contains(j.offered, methodFIDO) {
+	if j.profile.Framework == proofing.R4 && r.AAL >= 2 && r.AAL <= j.highestAAL(rules) && !slices.Contains(j.offered, methodFIDO) && !slices.Contains(j.offered, methodOIDC) {
 		j.mistake(j.at("methods"), "must have fido: AAL2 offers something that cannot be phished (SP 800-63B-4 2.2.2)")
 	}
 	if r.BindingAge != 0 {
@@ -215,6 +216,9 @@ func (j *profileJudge) highestAAL(rules frameworkRules) int {
 // reaches is what a method gives in this installation.
 func (j *profileJudge) reaches(method string, rules frameworkRules) methodRule {
 	gives := rules.methods[method]
+	if method == methodOIDC {
+		return j.oidcRule(gives.clause)
+	}
 	if method == methodFIDO {
 		switch a := j.config.Assurance; {
 		case a.RequireAttestation && !j.config.Passkeys.known():

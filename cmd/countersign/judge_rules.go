@@ -12,9 +12,12 @@ const (
 	methodEmail = "email"
 	methodSMS   = "sms"
 	methodFIDO  = "fido"
+	methodOIDC  = "oidc"
 )
 
-func servedMethods() string { return methodEmail + ", " + methodSMS + " and " + methodFIDO }
+func servedMethods() string {
+	return methodEmail + ", " + methodSMS + ", " + methodFIDO + " and " + methodOIDC
+}
 
 // frameworkRules is what one revision of SP 800-63 says of the methods that are
 // served. It can only refuse a profile: labels are the business of proofing.Assess.
@@ -52,6 +55,7 @@ var rulesR3 = frameworkRules{
 		methodEmail: {0, "SP 800-63B 5.1.3.1"},
 		methodSMS:   {1, "SP 800-63B 4.1.1, 5.1.3.3"},
 		methodFIDO:  {3, "SP 800-63B 5.1.8, 5.1.9"},
+		methodOIDC:  {0, "SP 800-63C 5.1.1"},
 	},
 }
 
@@ -66,6 +70,7 @@ var rulesR4 = frameworkRules{
 		methodEmail: {0, "SP 800-63B-4 3.1.3.1"},
 		methodSMS:   {1, "SP 800-63B-4 2.1.1, 3.1.3.3"},
 		methodFIDO:  {3, "SP 800-63B-4 3.1.7"},
+		methodOIDC:  {0, "SP 800-63C-4 2.5"},
 	},
 }
 
@@ -84,10 +89,8 @@ var untold = []string{"CA", "CL", "DO", "FM", "GU", "MP", "MX", "PR", "US", "VI"
 // refuseMethod says why a profile cannot offer a method; empty if it can.
 func refuseMethod(name string) string {
 	switch word := strings.ToLower(strings.NewReplacer("-", " ", "_", " ").Replace(name)); {
-	case name == methodEmail || name == methodSMS || name == methodFIDO:
+	case name == methodEmail || name == methodSMS || name == methodFIDO || name == methodOIDC:
 		return ""
-	case name == "oidc":
-		return name + " is not served by this version, which has " + servedMethods()
 	case name == "voice":
 		return "voice is not offered yet; this version has " + servedMethods()
 	case word == "kba" || word == "kbv" || strings.Contains(word, "question") || strings.HasPrefix(word, "knowledge"):

@@ -60,7 +60,7 @@ func (c *Config) policy() (proofing.Policy, error) {
 		p.Profiles[name] = profile.resolve(name, c.Assurance.Framework)
 	}
 	var err error
-	p.Digest, err = digest(p.OperatorFacts, p.Profiles)
+	p.Digest, err = digest(p.OperatorFacts, p.Profiles, c.agreements())
 	return p, err
 }
 
@@ -108,7 +108,7 @@ func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Prof
 	}
 	return &proofing.Profile{
 		Name: name, Title: cmp.Or(p.Title, name), Framework: cmp.Or(p.Framework, f),
-		Identifiers: slices.Clone(p.Identifiers), Methods: slices.Clone(p.Methods),
+		Identifiers: slices.Clone(p.Identifiers), Methods: slices.Clone(p.Methods), Issuers: slices.Clone(p.Issuers),
 		Attestation: proofing.AttestationPolicy{Accept: p.Attestation, AAGUIDs: slices.Clone(p.AAGUIDs)},
 		Require: proofing.Requirement{
 			IAL: p.Require.IAL, AAL: p.Require.AAL, FAL: p.Require.FAL,
@@ -126,14 +126,33 @@ func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Prof
 	}
 }
 
-// digest is the SHA-256 of what a grant was decided by: the operator's facts and the
-// profiles, with every default filled in. Budgets and providers are not part of
+// agreement is what a trust agreement says of levels.
+type agreement struct {
+	URL            string
+	PreEstablished bool
+	Encrypted      bool
+	MaxAge         time.Duration
+	ACR            map[string]LevelsConfig
+	Cap            LevelsConfig
+}
+
+func (c *Config) agreements() map[string]agreement {
+	all := make(map[string]agreement)
+	for name, i := range c.Issuers {
+		all[name] = agreement{i.URL, i.PreEstablished, i.DecryptionKey != "", cmp.Or(i.MaxAge, defaultMaxAge), i.ACR, i.Cap}
+	}
+	return all
+}
+
+// digest is the SHA-256 of what a grant was decided by: the operator's facts, the
+// profiles and the trust agreements, with every default filled in. Budgets and providers are not part of
 // it: a CA need not care. Map keys are sorted by the encoding, so the same policy has the same digest.
-func digest(o proofing.OperatorFacts, profiles map[string]*proofing.Profile) (string, error) {
+func digest(o proofing.OperatorFacts, profiles map[string]*proofing.Profile, agreements map[string]agreement) (string, error) {
 	text, err := json.Marshal(struct {
-		Operator proofing.OperatorFacts
-		Profiles map[string]*proofing.Profile
-	}{o, profiles})
+		Operator   proofing.OperatorFacts
+		Profiles   map[string]*proofing.Profile
+		Agreements map[string]agreement `json:",omitempty"`
+	}{o, profiles, agreements})
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:]), err
 }

@@ -101,13 +101,20 @@ func (s *storage) Close() error {
 	return s.kv.Close()
 }
 
-// methods are the challenges that people can be given.
-func (c *Config) methods(hasher proofing.Hasher, mds *webauthn.MDS, now func() time.Time) (map[string]proofing.Method, error) {
+// methods are the challenges that people can be given. Identity providers are for who serves people: they
+// take secrets that the commands beside a server need not have.
+func (c *Config) methods(hasher proofing.Hasher, mds *webauthn.MDS, withIssuers bool, now func() time.Time) (map[string]proofing.Method, error) {
 	rp, err := c.relyingParty(mds, now)
 	if err != nil {
 		return nil, err
 	}
-	return challenges.Table(challenges.Config{Hasher: hasher, Countries: c.SMS.Countries, Passkeys: rp}), nil
+	var oidc *challenges.OIDC
+	if withIssuers {
+		if oidc, err = c.oidc(now); err != nil {
+			return nil, err
+		}
+	}
+	return challenges.Table(challenges.Config{Hasher: hasher, Countries: c.SMS.Countries, Passkeys: rp, OIDC: oidc}), nil
 }
 
 // service makes the service over the store. Who serves people adds a Sender and
@@ -121,7 +128,7 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 	if err != nil {
 		return nil, err
 	}
-	methods, err := c.methods(hasher, nil, now)
+	methods, err := c.methods(hasher, nil, false, now)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +144,7 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		Pages:       store.NewTable[proofing.Page](s.kv, s.ring, "page"),
 		Leases:      store.NewTable[proofing.Lease](s.kv, s.ring, "lease"),
 		Brakes:      store.NewTable[proofing.Brake](s.kv, s.ring, "brake"),
+		Tokens:      store.NewTable[proofing.SpentToken](s.kv, s.ring, "token"),
 		Limiter:     store.NewLimiter(s.kv),
 		Methods:     methods,
 		Hasher:      hasher,

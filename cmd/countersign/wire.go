@@ -90,7 +90,7 @@ func (a *app) build(home http.Handler) (err error) {
 	if a.service, err = traced.service(a.config, a.now, a.log); err != nil {
 		return err
 	}
-	if a.service.Methods, err = a.config.methods(a.service.Hasher, a.mds, a.now); err != nil {
+	if a.service.Methods, err = a.config.methods(a.service.Hasher, a.mds, true, a.now); err != nil {
 		return err
 	}
 	a.service.Sender, a.service.Caller = a.sender(), a.caller()
@@ -117,7 +117,7 @@ func (a *app) under(c *Config) (next *app, err error) {
 	if err != nil {
 		return nil, errors.Join(err, next.router.Close())
 	}
-	methods, err := c.methods(a.service.Hasher, a.mds, a.now)
+	methods, err := c.methods(a.service.Hasher, a.mds, true, a.now)
 	if err != nil {
 		return nil, errors.Join(err, next.router.Close())
 	}
