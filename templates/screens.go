@@ -323,8 +323,9 @@ type DemoHome struct {
 	Frame
 	CA         string // the demo authority's title
 	Bar        *DemoBar
-	Start      string // where to post to make the call of step 1
-	Identifier string // that the call will be about
+	Start      string   // where to post to make the call of step 1
+	Profiles   []string // that it may be for: "client", "staff" or "signing"
+	Identifier string   // that the call will be about
 	Call       *DemoCall
 	Result     *DemoResult
 }

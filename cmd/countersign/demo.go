@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -46,7 +47,15 @@ profiles:
     methods: [email, sms]
     require: {confirmed_addresses: [email, phone]}
     self_service: true
+  signing:
+    title: Code signing certificate
+    identifiers: [email]
+    methods: [fido, oidc, email]
+    require: {aal: 2, phishing_resistant: true, confirmed_addresses: [email], all_methods: [oidc]}
 `
+
+// demoProfiles are what the example CA can ask for, the first of them unless another is chosen.
+var demoProfiles = []string{"client", "staff", "signing"}
 
 const (
 	demoCA         = "example"
@@ -91,13 +100,12 @@ func (d demoCommand) Run(g *globals) (err error) {
 		return errors.Join(err, <-ended)
 	}
 	fmt.Fprintf(g.stdout, `countersign demo: open %[1]s/ in a browser. Its mailbox is at %[1]s%[2]s.
-To log in at the example identity provider, apply at %[1]s/apply/%[5]s/staff.
 
 To call it as a CA, from another terminal:
     export CS=%[1]s TOKEN=%[3]s
 
 Everything is in %[4]s and is removed when you press Ctrl-C.
-`, demo.origin, mailboxPath, demo.token.Reveal(), dir, demoCA)
+`, demo.origin, mailboxPath, demo.token.Reveal(), dir)
 	return <-ended
 }
 
@@ -158,7 +166,7 @@ func newDemo(g *globals, c *Config) (_ *demo, err error) {
 	d.app.bar = d.bar
 	ca := &proofing.Authority{
 		ID: d.app.service.AuthorityID(demoCA), Name: demoCA, Title: "Example CA", Created: g.now(),
-		Directories: []string{"https://ca.example/directory"}, NewAccounts: []string{"https://ca.example/new-account"}, Profiles: []string{"client", "staff"},
+		Directories: []string{"https://ca.example/directory"}, NewAccounts: []string{"https://ca.example/new-account"}, Profiles: demoProfiles,
 	}
 	_, d.token = ca.NewToken(g.now())
 	if err := d.app.service.Authorities.Create(g.ctx, ca.ID, ca); err != nil {
@@ -201,7 +209,7 @@ func (d *demo) homeScreen(r *http.Request) (templates.Screen, error) {
 	call, id := d.call, d.last
 	d.mu.Unlock()
 	page := templates.DemoHome{
-		Frame: d.app.site.Frame(r, "/"), CA: "Example CA", Bar: d.bar(r), Start: d.app.site.Keep(r, "/demo/call"), Identifier: demoIdentifier,
+		Frame: d.app.site.Frame(r, "/"), CA: "Example CA", Bar: d.bar(r), Start: d.app.site.Keep(r, "/demo/call"), Identifier: demoIdentifier, Profiles: demoProfiles,
 	}
 	if call != nil {
 		here := *call
@@ -262,18 +270,22 @@ func indented(text []byte) string {
 	return b.String()
 }
 
-// demoRequest is the CA's call: an account asks for a client certificate.
-func demoRequest(account string) string {
+// demoRequest is the CA's call: an account asks for a certificate.
+func demoRequest(account, profile string) string {
 	return fmt.Sprintf(`{
   "account": {"url": "https://ca.example/acct/%s", "thumbprint": "%s"},
   "identifier": {"type": "email", "value": "%s"},
-  "profile": "client"
-}`, account[:6], account, demoIdentifier)
+  "profile": "%s"
+}`, account[:6], account, demoIdentifier, profile)
 }
 
 // callAgain is step 1: the CA opens a pre-authorization for a new account.
 func (d *demo) callAgain(w http.ResponseWriter, r *http.Request) {
-	request := demoRequest(demoThumbprint())
+	profile := r.FormValue("profile")
+	if !slices.Contains(demoProfiles, profile) {
+		profile = demoProfiles[0]
+	}
+	request := demoRequest(demoThumbprint(), profile)
 	status, body, err := d.ask(r.Context(), "POST", "/v1/preauthorizations", request)
 	var answer struct {
 		ID      string

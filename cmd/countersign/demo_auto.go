@@ -36,7 +36,7 @@ func (d *demo) play(ctx context.Context, out io.Writer) error {
 
 func (d *demo) playCase(ctx context.Context, out io.Writer) error {
 	step := func(format string, args ...any) { fmt.Fprintf(out, "* "+format+"\n", args...) }
-	request := demoRequest(demoThumbprint())
+	request := demoRequest(demoThumbprint(), demoProfiles[0])
 	status, body, err := d.ask(ctx, "POST", "/v1/preauthorizations", request)
 	if err != nil || status != http.StatusCreated {
 		return fmt.Errorf("open: %d %s %w", status, body, err)

@@ -24,7 +24,7 @@ func demoIssuers(origin string) string {
 	return fmt.Sprintf(`  staff:
     title: Staff certificate
     identifiers: [email]
-    methods: [oidc, email]
+    methods: [oidc, fido, email]
     require: {aal: 2, fal: 2, confirmed_addresses: [email]}
     self_service: true
 issuers:
@@ -47,8 +47,8 @@ func newDemoProvider(origin string, now func() time.Time) http.Handler {
 		Issuer: origin + demoProviderPath, ClientID: demoClient, Redirects: []string{origin + "/o/" + demoIssuer},
 		ACR: []string{demoTwoFactors}, Now: now, Ask: true,
 		Accounts: []oidctest.Account{
-			{Subject: "ada", Name: "Ada, with a password and a code", AMR: []string{"pwd", "otp"}},
-			{Subject: "ben", Name: "Ben, with a password alone", AMR: []string{"pwd"}},
+			{Subject: "two-factors", Name: "somebody with a password and a code", AMR: []string{"pwd", "otp"}},
+			{Subject: "one-factor", Name: "somebody with a password alone", AMR: []string{"pwd"}},
 		},
 	}
 	// A name that leads here from elsewhere must not bring anybody's page along: see web.Site.

@@ -62,7 +62,7 @@ func TestTheDemosProviderIsLoggedInAt(t *testing.T) {
 	text, _ := page(browser.Get(at + "/apply/" + demoCA + "/staff"))
 	form := fields(text)
 	form.Set("type", "email")
-	form.Set("value", "ada@example.org")
+	form.Set("value", "staff@example.org")
 	_, opened := page(post(at+"/apply/"+demoCA+"/staff", form))
 	caseURL := at + opened.Path
 	text, _ = page(post(caseURL+"/begin", url.Values{"method": {"oidc"}, "address": {demoIssuer}}))
@@ -72,7 +72,7 @@ func TestTheDemosProviderIsLoggedInAt(t *testing.T) {
 	}
 	text, asked := page(browser.Get(html.UnescapeString(away[1])))
 	form = fields(text)
-	form.Set("account", "ada")
+	form.Set("account", "two-factors")
 	text, back := page(post(asked.String(), form))
 	if back.Path != "/o/"+demoIssuer {
 		t.Fatalf("it leads to %s", back)

@@ -169,7 +169,7 @@ func (j *profileJudge) levels() {
 	if r.PhishingResistant && !slices.Contains(j.offered, methodFIDO) {
 		j.mistake(j.at("require.phishing_resistant"), "cannot be reached: a code that is typed in by hand is never phishing-resistant (%s); add fido to methods", rules.phishingClause)
 	}
-	if j.profile.Framework == proofing.R4 && r.AAL >= 2 && r.AAL <= j.highestAAL(rules) && !slices.Contains(j.offered, methodFIDO) && !slices.Contains(j.offered, methodOIDC) {
+	if j.profile.Framework == proofing.R4 && r.AAL >= 2 && r.AAL <= j.highestAAL(rules) && !slices.Contains(j.offered, methodFIDO) {
 		j.mistake(j.at("methods"), "must have fido: AAL2 offers something that cannot be phished (SP 800-63B-4 2.2.2)")
 	}
 	if r.BindingAge != 0 {

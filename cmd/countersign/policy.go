@@ -73,6 +73,9 @@ func (c *Config) own() *proofing.Profile {
 	if c.named() {
 		p.Methods = append(p.Methods, methodFIDO)
 	}
+	if len(c.Issuers) > 0 {
+		p.Methods = append(p.Methods, methodOIDC)
+	}
 	if c.Providers.Email != providerNone {
 		p.Methods = append(p.Methods, methodEmail)
 	}
