@@ -38,7 +38,7 @@ func newProvider(t testing.TB, p *program) *provider {
 	_, err = f.WriteString(`  login:
     title: Login
     identifiers: [email]
-    methods: [oidc, email]
+    methods: [oidc, fido, email]
     require: {aal: 2, fal: 2, confirmed_addresses: [email]}
 issuers:
   staff:

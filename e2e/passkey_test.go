@@ -2,8 +2,13 @@ package e2e
 
 import (
 	"context"
+	"io"
+	"net/http"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
@@ -116,3 +121,72 @@ func TestWithoutScriptAPasskeyPageSaysWhatToDo(t *testing.T) {
 	}
 	look(t, ctx, "passkey-noscript")
 }
+
+// TestTheDemoWithAPasskeyAndAnAccount is what a newcomer sees of both in the demo, by way of the example identity
+// provider: on a desk and on a telephone.
+func TestTheDemoWithAPasskeyAndAnAccount(t *testing.T) {
+	for _, s := range []screen{
+		{name: "desktop", width: 1280, height: 900, lang: "en"},
+		{name: "phone", width: 390, height: 844, phone: true, lang: "fr"},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			address := free(t)
+			demo := start(t, nil, binary, "demo", "--listen", address)
+			t.Cleanup(func() { end(demo, syscall.SIGTERM) }) // so that it removes its folder
+			origin := "http://localhost:" + port(t, address)
+			await(t, "the demo", 20*time.Second, answers(origin+"/"))
+			ctx := tab(t, s)
+			passkeys(t, ctx)
+			run(t, ctx, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("main"))
+			look(t, ctx, "demo-"+s.name+"-1-home")
+			run(t, ctx, chromedp.Click(`input[value="signing"]`, chromedp.ByQuery), chromedp.Click(`#call form button`, chromedp.ByQuery), chromedp.WaitVisible(`#person a.button`, chromedp.ByQuery))
+			run(t, ctx, chromedp.Click(`#person a.button`, chromedp.ByQuery), chromedp.WaitVisible(`form[action*="/enrol"] button`, chromedp.ByQuery))
+			look(t, ctx, "demo-"+s.name+"-2-case")
+			run(t, ctx, chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`form[action*="/enrol"]`, chromedp.ByQuery),
+				chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery))
+			run(t, ctx, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitReady(`.panel input[value="example"], .panel input[value="email"]`, chromedp.ByQuery))
+			for range 2 { // the account and the mailbox, in the order of the page
+				var first string
+				run(t, ctx, chromedp.Value(`.panel input[name="method"]`, &first, chromedp.ByQuery))
+				look(t, ctx, "demo-"+s.name+"-3-"+first)
+				if first == "oidc" {
+					run(t, ctx, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`button[name="account"][value="two-factors"]`, chromedp.ByQuery))
+					look(t, ctx, "demo-"+s.name+"-4-provider")
+					run(t, ctx, chromedp.Click(`button[name="account"][value="two-factors"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="case"], [data-page="granted"]`, chromedp.ByQuery))
+					continue
+				}
+				run(t, ctx, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+				run(t, ctx, chromedp.SendKeys(`input[name="code"]`, demoCode(t, origin), chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery),
+					chromedp.WaitNotPresent(`input[name="code"]`, chromedp.ByQuery))
+			}
+			run(t, ctx, chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
+			look(t, ctx, "demo-"+s.name+"-5-done")
+			run(t, ctx, chromedp.Navigate(origin+"/"), chromedp.WaitVisible(`#answer pre`, chromedp.ByQuery))
+			look(t, ctx, "demo-"+s.name+"-6-answer")
+			if said := text(t, ctx); !strings.Contains(said, "urn:countersign:acr:sp800-63-4:ial-none:aal-2") {
+				t.Errorf("the statement does not say AAL2:\n%s", said)
+			}
+		})
+	}
+}
+
+// demoCode is the newest code in the demo's mailbox.
+func demoCode(t testing.TB, origin string) (code string) {
+	t.Helper()
+	await(t, "a code in the mailbox", 10*time.Second, func() bool {
+		resp, err := http.Get(origin + "/mailbox")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		page, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return false
+		}
+		code = mailedCode.FindString(string(page))
+		return code != ""
+	})
+	return code
+}
+
+var mailedCode = regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b`)

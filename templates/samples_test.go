@@ -135,6 +135,11 @@ func samples() map[string]Screen {
 	}
 	maps.Copy(all, deskSamples())
 	maps.Copy(all, meSamples())
+	strong := outcome("granted", "")
+	strong.Proved = []Proof{{"webauthn_new", "…Ab3d", at}, {"webauthn", "…Ab3d", at}, {"oidc", "Example ID", at}}
+	strong.Levels[1], strong.Levels[2] = Level{"AAL", "2", nil}, Level{"FAL", "2", nil}
+	strong.Restricted, strong.PhishingResistant, strong.Terms.Channels = false, true, nil
+	all["outcome-strong"] = strong
 	recorded := outcome("granted", "")
 	recorded.KeyKind, recorded.Fingerprint = "none", ""
 	recorded.Levels, recorded.Restricted, recorded.Later = []Level{{Name: "IAL"}, {Name: "AAL"}, {Name: "FAL"}}, false, 1

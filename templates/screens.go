@@ -180,12 +180,12 @@ type Outcome struct {
 	Levels []Level
 	// SelfAsserted: the IAL is one that asks for no identity (IAL1 of SP 800-63-3).
 	SelfAsserted bool
-	// Restricted: the AAL rests on a restricted authenticator.
-	Restricted bool
-	Later      int // the AAL that one more code to the number just confirmed reaches; 0: none
-	Proved     []Proof
-	Terms      Terms
-	Notice     *Problem
+	// Restricted: the AAL rests on a restricted authenticator. PhishingResistant: on one that no false site can use.
+	Restricted, PhishingResistant bool
+	Later                         int // the AAL that one more code to the number just confirmed reaches; 0: none
+	Proved                        []Proof
+	Terms                         Terms
+	Notice                        *Problem
 }
 
 // Said is what the page says of the status. A grant for nobody yet is a record that waits

@@ -34,7 +34,7 @@ func (s *Site) viewTerms(p *proofing.Profile) templates.Terms {
 	t := templates.Terms{GrantLifetime: p.GrantLifetime, Retention: p.Retention}
 	for _, m := range s.methods(p) {
 		t.Methods = append(t.Methods, m.Name())
-		if ch := string(m.Channel()); ch != "" && !slices.Contains(t.Channels, ch) {
+		if ch := string(m.Channel()); m.Channel().Reached() && !slices.Contains(t.Channels, ch) {
 			t.Channels = append(t.Channels, ch)
 		}
 	}
@@ -219,7 +219,7 @@ func (s *Site) viewOutcome(r *http.Request, c *proofing.Case, own bool) template
 		page.Proved = append(page.Proved, viewProof(c, e))
 	}
 	if c.Grant != nil && c.Status == proofing.CaseGranted && c.Frozen == nil {
-		page.Levels, page.Restricted = viewLevels(c.Grant.Assessment), c.Grant.Assessment.Restricted
+		page.Levels, page.Restricted, page.PhishingResistant = viewLevels(c.Grant.Assessment), c.Grant.Assessment.Restricted, c.Grant.Assessment.PhishingResistant
 		ial, framework := c.Grant.Assessment.IAL, c.Grant.Assessment.Framework
 		page.SelfAsserted = ial != nil && *ial == 1 && framework != proofing.R4
 		page.Later = s.later(c)
@@ -287,8 +287,14 @@ func viewLevels(a proofing.Assessment) []templates.Level {
 			levels[i].Value = strconv.Itoa(*n)
 		}
 	}
-	for _, reason := range a.Reasons {
-		levels[0].Reasons = append(levels[0].Reasons, templates.Clause{Clause: reason.Clause, Text: reason.Text})
+	reasons := a.Reasons
+	for _, e := range a.Events {
+		reasons = append(reasons, e.Reasons...)
+	}
+	for i, reason := range reasons {
+		if slices.Index(reasons, reason) == i { // once is enough
+			levels[0].Reasons = append(levels[0].Reasons, templates.Clause{Clause: reason.Clause, Text: reason.Text})
+		}
 	}
 	return levels
 }

@@ -105,7 +105,7 @@ func TestOneProviderUnderTwoAgreements(t *testing.T) {
 func TestProfilesThatNoAgreementCanSatisfy(t *testing.T) {
 	const two = withSecret + "\npre_established: true\nacr: {\"urn:x\": {ial: 2, aal: 2}}"
 	for what, c := range map[string]struct{ issuer, profile, want string }{
-		"AAL2 as agreed":                {two, "require: {aal: 2}", ""},
+		"AAL2 with nothing beside it":   {two, "require: {aal: 2}", "methods: must have fido: AAL2 offers something that cannot be phished (SP 800-63B-4 2.2.2)"},
 		"AAL2 in revision 3":            {two, r3 + "require: {aal: 2}", ""},
 		"AAL2 above the cap":            {two + "\ncap: {aal: 1}", "require: {aal: 2}", "require.aal: AAL2 cannot be reached under sp800-63-4: oidc gives AAL1 at most (SP 800-63C-4 2.5; it is what issuers.*.acr says, within cap)"},
 		"AAL2 with no context":          {withSecret, "require: {aal: 2}", "require.aal: AAL2 cannot be reached under sp800-63-4: oidc gives no AAL"},
