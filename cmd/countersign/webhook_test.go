@@ -17,7 +17,7 @@ func (d *desk) allow(network string) {
 	d.t.Helper()
 	text, err := os.ReadFile(d.config)
 	if err == nil {
-		err = os.WriteFile(d.config, []byte(strings.Replace(string(text), "allow_networks: []", "allow_networks: ["+network+"]", 1)), 0o600)
+		err = os.WriteFile(d.config, []byte(strings.Replace(string(text), "\n  allow_networks: []", "\n  allow_networks: ["+network+"]", 1)), 0o600)
 	}
 	if err != nil {
 		d.t.Fatal(err)
