@@ -88,7 +88,7 @@ func samples() map[string]Screen {
 	tried.Frame.Mailbox, tried.Demo = "/mailbox", true
 	over := Disown{Frame: frame, Request: request, Over: true}
 	all := map[string]Screen{
-		"home":            Home{Frame: frame, Applies: []Offer{{"Example CA", "Client certificate", "/apply/example/client"}}},
+		"home":            Home{Frame: frame, Me: "/me", Applies: []Offer{{"Example CA", "Client certificate", "/apply/example/client"}}},
 		"case":            siblings,
 		"waiting":         waiting,
 		"stuck":           stuck,

@@ -295,6 +295,7 @@ type Apply struct {
 // Home says what this service is.
 type Home struct {
 	Frame
+	Me      string // the path of what is a person's own; empty where nobody signs in
 	Applies []Offer
 }
 

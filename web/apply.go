@@ -14,6 +14,9 @@ import (
 // home says what this is, and offers what people may apply for by themselves.
 func (s *Site) home(w http.ResponseWriter, r *http.Request) error {
 	page := templates.Home{Frame: s.Frame(r, "/")}
+	if s.service.Policy.Own != nil {
+		page.Me = s.Keep(r, mePath)
+	}
 	var offered []*proofing.Profile
 	for _, p := range s.service.Policy.Profiles {
 		if p.SelfService {

@@ -180,7 +180,7 @@ func (s *Site) changed(w http.ResponseWriter, r *http.Request, err error) error 
 	return s.renderMe(w, r, session, mistake{err: err}, nil)
 }
 
-// home is where the work on a case goes on: on the page of the case, or, for who is signed in, on their own.
+// homeOf is where the work on a case goes on: on the page of the case, or, for who is signed in, on their own.
 func (s *Site) homeOf(w http.ResponseWriter, r *http.Request, c *proofing.Case) string {
 	if !c.Own() {
 		return casePath(r.PathValue("ref"))
@@ -312,9 +312,6 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		var err error
 		if page.Panel, page.Notice, err = s.panelFor(r, c, s.chosen(r, c, m), m, a); err != nil {
 			return err
-		}
-		if m.method == "" {
-			page.Notice = a.problem
 		}
 	}
 	return s.Render(w, r, status, page)
