@@ -325,3 +325,31 @@ func TestTwoAnswersOfOnePasskeyAtOnceLeaveOneEvent(t *testing.T) {
 		t.Errorf("%d won and %d events are there, want 1 and 2", won, len(after.Evidence))
 	}
 }
+
+func TestWhatHasOnlyJustBeenAddedMayNotCount(t *testing.T) {
+	w := withPasskeys(t)
+	p := *w.Policy.Profiles["strong"]
+	p.Name, p.Require.BindingAge = "settled", 72*time.Hour
+	w.Policy.Profiles["settled"] = &p
+	w.ca.Profiles = append(w.ca.Profiles, "settled")
+	key := webauthntest.New()
+	c := w.open("settled")
+	must[*proofing.Case](t)(w.enrol(visit(c, "b"), key))
+	must[*proofing.Case](t)(w.use(visit(c, "b"), key))
+	c = w.prove(c, "b", "email", "")
+	if missing := p.Unmet(proofing.OperatorFacts{}, w.clock(), c.Evidence); c.Status != proofing.CaseOpen || !slices.Equal(missing, []proofing.Missing{{Code: "binding_age", Detail: "72"}}) {
+		t.Fatalf("a passkey of a minute: the case is %s and lacks %v", c.Status, missing)
+	}
+	// What the label says does not depend on what a profile asks for.
+	if a := proofing.Assess(proofing.R4, proofing.OperatorFacts{}, w.clock(), c.Evidence); a.AAL == nil || *a.AAL != 2 {
+		t.Errorf("its label is %v, want 2", a.AAL)
+	}
+	w.pass(71 * time.Hour)
+	if c = must[*proofing.Case](t)(w.use(visit(c, "b"), key)); c.Status != proofing.CaseOpen {
+		t.Errorf("after 71 hours the case is %s", c.Status)
+	}
+	w.pass(2 * time.Hour)
+	if c = must[*proofing.Case](t)(w.use(visit(c, "b"), key)); c.Status != proofing.CaseGranted {
+		t.Errorf("after 73 hours the case is %s, and lacks %v", c.Status, p.Unmet(proofing.OperatorFacts{}, w.clock(), c.Evidence))
+	}
+}
