@@ -339,7 +339,9 @@ func contactsOf(c *proofing.Case) []proofing.Contact {
 		}
 	}
 	for _, a := range slices.Backward(c.Attempts) {
-		add(a.Contact)
+		if a.Contact.Channel.Reached() {
+			add(a.Contact)
+		}
 	}
 	for _, k := range c.Contacts {
 		add(k)
@@ -411,6 +413,8 @@ func (p *Operators) why(c *proofing.Case, full map[proofing.Channel]string) []te
 			v.Code = "spent"
 		case !now.Before(a.Expires):
 			v.Code, v.At = "expired", a.Expires
+		case !ch.Reached(): // nothing was sent: it is for the person's browser, or another site, to answer
+			v.Code, v.At = "asked", a.CodeAt
 		case v.Code == "waiting":
 			v.Reason = a.Delivery.Reason
 			for _, m := range c.Outbox.Messages {
