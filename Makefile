@@ -16,20 +16,20 @@ build:
 	go build -trimpath -o $(BIN)/countersign ./cmd/countersign
 
 # What the tests run beside the program.
-tools: $(BIN)/MailHog browser redis provider
+tools: $(BIN)/MailHog browser redis provider axe
 
 $(BIN)/MailHog: tools/go.mod tools/go.sum tools/tools.go tools/linkio/linkio.go
 	go -C tools build -o $(BIN)/MailHog github.com/mailhog/MailHog
 
-.PHONY: browser redis provider
+.PHONY: browser redis provider axe
 browser:
 	@sh tools/browser.sh
 
 redis:
 	@sh tools/redis.sh
 
-provider:
-	@sh tools/provider.sh
+provider axe:
+	@sh tools/npm.sh $@
 
 # The formatter and the vet of every module.
 check:

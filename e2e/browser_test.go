@@ -44,6 +44,15 @@ type screen struct {
 // drive it with.
 func tab(t testing.TB, s screen) context.Context {
 	t.Helper()
+	return tabFor(t, s, 2*time.Minute)
+}
+
+// withoutScript is the key of a tab's context by which audit knows that it runs none.
+type withoutScript struct{}
+
+// tabFor is tab with the time that it has.
+func tabFor(t testing.TB, s screen, within time.Duration) context.Context {
+	t.Helper()
 	options := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
 	options = append(options, chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profileDir(t)),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
@@ -52,22 +61,27 @@ func tab(t testing.TB, s screen) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 45*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, within)
 	t.Cleanup(cancel)
 	setup := chromedp.Tasks{chromedp.EmulateViewport(s.width, s.height)}
 	if s.phone {
 		setup = append(setup, chromedp.EmulateViewport(s.width, s.height, chromedp.EmulateScale(2), chromedp.EmulateMobile))
 	}
 	if s.noScript {
+		ctx = context.WithValue(ctx, withoutScript{}, true)
 		setup = append(setup, emulation.SetScriptExecutionDisabled(true))
 	}
 	scheme := "light"
 	if s.dark {
 		scheme = "dark"
 	}
-	setup = append(setup, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
-	run(t, ctx, setup)
+	run(t, ctx, append(setup, mediaScheme(scheme)))
 	return ctx
+}
+
+// mediaScheme has pages drawn light or dark, and nothing move.
+func mediaScheme(scheme string) chromedp.Action {
+	return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}})
 }
 
 // profileDir is a folder for one browser. What a dying browser still writes there is no
@@ -90,7 +104,7 @@ func run(t testing.TB, ctx context.Context, actions ...chromedp.Action) {
 }
 
 // look keeps a picture of the page if E2E_PICTURES names a folder, and checks
-// that nothing of it is cut off at the side.
+// that nothing of it is cut off at the side and that it keeps nobody out.
 func look(t testing.TB, ctx context.Context, name string) {
 	t.Helper()
 	var picture []byte
@@ -99,14 +113,13 @@ func look(t testing.TB, ctx context.Context, name string) {
 	if over {
 		t.Errorf("%s: the page is wider than the screen", name)
 	}
-	dir := os.Getenv("E2E_PICTURES")
-	if dir == "" {
-		return
+	if dir := os.Getenv("E2E_PICTURES"); dir != "" {
+		run(t, ctx, chromedp.FullScreenshot(&picture, 100))
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	run(t, ctx, chromedp.FullScreenshot(&picture, 100))
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	audit(t, ctx, name)
 }
 
 // text is what stands in the page's main part.

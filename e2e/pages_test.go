@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestPagesFitATelephone opens the pages that no case leads through, and those of the
+// TestPagesFitATelephone opens the pages that no case leads through, those of operators and those of the
 // demo, on a telephone and on a desk.
 func TestPagesFitATelephone(t *testing.T) {
 	p := newProgram(t)
@@ -33,6 +33,8 @@ func TestPagesFitATelephone(t *testing.T) {
 	pages := map[string]string{
 		"home": p.people + "/", "apply": p.people + "/apply/example/client", "no-page": p.people + "/nope",
 		"no-case": p.people + "/c/00abc.def", "docs": p.api + "/docs", "demo": origin + "/", "mailbox": origin + "/mailbox",
+		"desk": p.operators[0] + "/", "desk-messages": p.operators[0] + "/messages", "desk-spend": p.operators[0] + "/spend",
+		"desk-brakes": p.operators[0] + "/brakes", "desk-webhooks": p.operators[0] + "/webhooks",
 	}
 	for _, s := range []screen{{name: "phone", width: 390, height: 844, phone: true, dark: true, lang: "de"}, {name: "desk", width: 1280, height: 900, lang: "en"}} {
 		ctx := tab(t, s)
