@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
@@ -84,12 +85,29 @@ func TestAPasskeyInABrowser(t *testing.T) {
 			run(t, ctx, chromedp.Navigate(b["case_url"].(string)), chromedp.WaitVisible("main"))
 			run(t, ctx, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitReady(`.panel input[value="email"]`, chromedp.ByQuery))
 
-			// And it opens the person's own page.
-			run(t, ctx, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
+			// And it opens the person's own page: by a button, or with what the browser fills in where it can do that.
+			if s.phone {
+				run(t, ctx, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`))
+			}
+			present := func(yes bool) chromedp.Action {
+				return chromedp.ActionFunc(func(ctx context.Context) error {
+					return webauthn.SetAutomaticPresenceSimulation(authenticator, yes).Do(ctx)
+				})
+			}
+			run(t, ctx, present(false), chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
 			look(t, ctx, "passkey-"+s.name+"-5-signin")
-			run(t, ctx, chromedp.Click(`main form button`, chromedp.ByQuery), chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery))
+			run(t, ctx, chromedp.Click(`main form button`, chromedp.ByQuery), chromedp.WaitVisible(`input[autocomplete="username webauthn"]`, chromedp.ByQuery))
 			look(t, ctx, "passkey-"+s.name+"-6-signing-in")
-			run(t, ctx, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
+			if s.phone {
+				run(t, ctx, present(true), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery))
+			} else {
+				first := offered(t, ctx)
+				if again := offered(t, ctx); again != first {
+					t.Errorf("looking at the page again began attempt %s beside %s", again, first)
+				}
+				run(t, ctx, present(true), chromedp.Reload())
+			}
+			run(t, ctx, chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
 			look(t, ctx, "passkey-"+s.name+"-7-me")
 			if said := text(t, ctx); !strings.Contains(said, "k•••@example.org") && !strings.Contains(said, "@example.org") {
 				t.Errorf("the page does not show the mailbox:\n%s", said)
@@ -106,8 +124,31 @@ func TestAPasskeyInABrowser(t *testing.T) {
 			}
 			run(t, ctx, chromedp.Click(`form[action*="/me/sign-out"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`[data-page="me"]`, chromedp.ByQuery))
 			run(t, ctx, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
+			if !s.phone { // and at once where the person lets the browser do it
+				run(t, ctx, chromedp.Click(`main form button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
+			}
 		})
 	}
+}
+
+// onEachPage runs a script before those of each page that is opened from now on.
+func onEachPage(script string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
+		return err
+	})
+}
+
+// offered loads the page until it shows that a passkey has been asked for without a press of the button, and
+// returns the attempt.
+func offered(t testing.TB, ctx context.Context) (attempt string) {
+	t.Helper()
+	await(t, "the browser to be asked for a passkey", 10*time.Second, func() bool {
+		run(t, ctx, chromedp.Reload(), chromedp.WaitVisible("main", chromedp.ByQuery),
+			chromedp.Evaluate(`document.querySelector('form[data-kind="get"] [name="attempt"]')?.value ?? ""`, &attempt))
+		return attempt != ""
+	})
+	return attempt
 }
 
 // TestWithoutScriptAPasskeyPageSaysWhatToDo opens it in a browser that runs none.

@@ -25,7 +25,8 @@ func meSamples() map[string]Screen {
 	codes.Codes, codes.CodesLeft = []string{"0123-4567-89AB-CDEF", "GHJK-MNPQ-RSTV-WXYZ"}, 2
 	return map[string]Screen{
 		"signin-start":   SignIn{Frame: frame, Start: "/me/sign-in"},
-		"signin":         SignIn{Frame: frame, Panel: panel, Others: others},
+		"signin":         SignIn{Frame: frame, Panel: panel, Others: others[:2], Lost: "/c/ref/begin"},
+		"signin-other":   SignIn{Frame: frame, Panel: &Panel{Method: "sms", Begin: "/c/ref/begin", Restricted: &Restricted{Clause: clause}}, Others: []Way{{"fido", "/c/ref?method=fido"}, {"recovery", "/c/ref?method=email"}}},
 		"signin-recover": SignIn{Frame: frame, Recover: "/c/ref/recover", Others: others[:1]},
 		"me":             me, "me-stale": stale, "me-codes": codes,
 	}

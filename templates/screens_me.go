@@ -11,6 +11,9 @@ type SignIn struct {
 	Others []Way
 	// Recover is where a saved code goes; empty unless a mailbox has been confirmed.
 	Recover string
+	// Lost is where the mailbox goes of somebody who has lost the rest; empty where Others leads there. Its field is
+	// where a browser offers passkeys by itself.
+	Lost string
 }
 
 // Later implements what the parts of a case's page ask: there is nothing to compare here.

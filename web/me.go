@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/templates"
@@ -229,12 +230,21 @@ func (s *Site) renderOwn(w http.ResponseWriter, r *http.Request, c *proofing.Cas
 		page.Panel, page.Recover = nil, s.Keep(r, casePath(r.PathValue("ref"))+"/recover")
 		page.Notice = a.problem
 	}
+	recovers := false
 	for _, other := range s.methods(s.service.Policy.Own) {
-		if other.Name() != method.Name() && other.Name() != "email" {
+		switch {
+		case other.Name() == "email":
+			recovers = true
+		case other.Name() != method.Name():
 			page.Others = append(page.Others, templates.Way{Code: other.Name(), Href: s.methodLink(r, other.Name())})
 		}
 	}
-	page.Others = append(page.Others, templates.Way{Code: "recovery", Href: s.methodLink(r, "email")})
+	switch {
+	case recovers && method.Channel() == proofing.ChannelPasskey:
+		page.Lost = panel.Begin
+	case recovers:
+		page.Others = append(page.Others, templates.Way{Code: "recovery", Href: s.methodLink(r, "email")})
+	}
 	return s.Render(w, r, status, page)
 }
 
@@ -249,7 +259,7 @@ func (s *Site) statusOf(w http.ResponseWriter, m mistake) (int, answer) {
 }
 
 // chosen is the method that is wanted in a case of a person's own: what went wrong, what was asked for, what
-// is under way, or the first.
+// was begun last of what is under way, or the first. A browser that offers passkeys begins with them unasked.
 func (s *Site) chosen(r *http.Request, c *proofing.Case, m mistake) proofing.Method {
 	all := s.methods(s.service.Policy.Own)
 	wanted := m.method
@@ -261,12 +271,13 @@ func (s *Site) chosen(r *http.Request, c *proofing.Case, m mistake) proofing.Met
 			return method
 		}
 	}
+	last, began := all[0], time.Time{} // validated: there is one
 	for _, method := range all {
-		if c.Current(method.Name()) != nil {
-			return method
+		if a := c.Current(method.Name()); a != nil && a.CodeAt.After(began) {
+			last, began = method, a.CodeAt
 		}
 	}
-	return all[0] // validated: there is one
+	return last
 }
 
 // panelFor is the form of a method with the problem in its place, or the problem by itself.
@@ -304,7 +315,8 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 	}
 	adding := m.method != "" || r.URL.Query().Get("method") != ""
 	for _, method := range s.methods(s.service.Policy.Own) {
-		adding = adding || c.Current(method.Name()) != nil
+		a := c.Current(method.Name())
+		adding = adding || a != nil && a.Began.After(c.Grant.At) // what was begun before was to sign in
 		page.Adds = append(page.Adds, templates.Way{Code: method.Name(), Href: s.meLink(r, method.Name())})
 	}
 	page.Notice = a.problem

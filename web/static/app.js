@@ -101,6 +101,7 @@ function passkey(form) {
     if (button.disabled) return;
     button.disabled = true;
     error.hidden = true;
+    offering.abort(); // a browser asks for one thing at a time
     try {
       const credential = await navigator.credentials[form.dataset.kind]({ publicKey: asked(form) });
       form.elements.response.value = said(credential);
@@ -114,13 +115,34 @@ function passkey(form) {
   return ask;
 }
 
+// Where the browser can, it offers passkeys among what it fills into a field by itself. What they are asked is what the
+// button asks; it is put in force once, and stands in the page from then on.
+const offering = new AbortController();
+async function offer() {
+  if (!await window.PublicKeyCredential?.isConditionalMediationAvailable?.()) return;
+  const asks = 'form[data-ask][data-kind="get"]', begin = document.querySelector("form[data-begin]");
+  let form = document.querySelector(asks);
+  if (!form && begin) {
+    const answer = await fetch(begin.action, { method: "POST", body: new URLSearchParams(new FormData(begin)), credentials: "same-origin" });
+    if (answer.ok) form = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(asks);
+  }
+  if (!form) return;
+  const publicKey = asked(form);
+  setTimeout(() => offering.abort(), publicKey.timeout); // then it is in force no more
+  const credential = await navigator.credentials.get({ publicKey, mediation: "conditional", signal: offering.signal });
+  form.elements.response.value = said(credential);
+  if (form.ownerDocument !== document) document.body.append(form);
+  form.submit();
+}
+
 // Who has just asked for something need not ask twice; who comes back to the page later does.
 function startAsked() {
   const form = document.querySelector("form[data-ask]"), away = document.querySelector("a[data-away]");
   const start = form ? passkey(form) : away ? () => location.assign(away.href) : null;
-  if (location.hash !== "#ask" || !start) return;
+  if (location.hash !== "#ask" || !start) return false;
   history.replaceState(null, "", location.pathname + location.search + "#work");
   start();
+  return true;
 }
 
 // Kept before anything is put in its place: what the reader opens or what we rewrite is no news.
@@ -129,6 +151,6 @@ localTimes(document);
 for (const button of document.querySelectorAll("button[data-wait]")) countDown(button);
 const otp = document.querySelector("input[data-otp]");
 if (otp) fillFromMessage(otp);
-startAsked();
+if (!startAsked() && document.querySelector('input[autocomplete~="webauthn"]')) offer().catch(() => {}); // the button is there
 document.querySelector("form[data-onward]")?.submit();
 if (document.querySelector("[data-live]") && !/\/(begin|resend|enrol|answer)$/.test(location.pathname)) watch();
