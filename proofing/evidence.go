@@ -139,6 +139,9 @@ func (e Evidence) AMR() []string {
 	return nil
 }
 
+// handedIn says whether the event is a token that somebody else than a browser has brought: Service.HandIn.
+func (e Evidence) handedIn() bool { return e.OIDC != nil && e.OIDC.Channel == ChannelFront }
+
 // bound says whether the authenticator was bound to the person before this
 // event, without which nothing authenticates (SP 800-63B 6.1; SP 800-63B-4 4.1).
 func (e Evidence) bound() bool { return !e.BoundAt.IsZero() && e.BoundAt.Before(e.At) }

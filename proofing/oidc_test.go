@@ -479,3 +479,72 @@ func keyAuthDigest(c *proofing.Case) string {
 	sum := sha256.Sum256([]byte(c.Token.Reveal() + "." + c.Applicant.Thumbprint))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
+
+// TestATokenThatIsHandedInMakesNobodysAccountTheirs has the account that asks hand in a token of its own, while somebody
+// else has followed its link.
+func TestATokenThatIsHandedInMakesNobodysAccountTheirs(t *testing.T) {
+	f := withProvider(t)
+	ctx := t.Context()
+	f.Policy.Profiles["login"].Require.ConfirmedAddresses = []proofing.Channel{proofing.ChannelEmail, proofing.ChannelPhone}
+	victim := f.openFor("login", "victim@example.org", "victim-key-victim-key-victim-key-victim-key-")
+	victim = must[*proofing.Case](t)(f.login(visit(victim, "victim")))
+	f.pass(time.Minute)
+
+	c := f.openFor("login", "attacker@example.org", "attacker-key-attacker-key-attacker-key-atta")
+	c = must[*proofing.Case](t)(f.login(visit(c, "victim"))) // they have followed a link
+	must[*proofing.Case](t)(f.HandIn(ctx, f.ca, c.ID, f.tokenFor(c, nil), ""))
+	f.work()
+	p := must[*proofing.Person](t)(f.People.Get(ctx, victim.Person))
+	if len(p.Bindings) != 1 {
+		t.Errorf("an account that somebody else has handed in signs the victim in: %+v", p.Bindings)
+	}
+
+	before := f.openFor("login", "before@example.org", "before-key-before-key-before-key-before-key-")
+	must[*proofing.Case](t)(f.HandIn(ctx, f.ca, before.ID, f.tokenFor(before, func(claims map[string]any) { claims["sub"] = "build-8" }), ""))
+	before = must[*proofing.Case](t)(f.login(visit(before, "victim")))
+	f.work()
+	if p = must[*proofing.Person](t)(f.People.Get(ctx, victim.Person)); before.Person != victim.Person || len(p.Bindings) != 1 {
+		t.Errorf("an account that was handed in before signs the victim in: %+v", p.Bindings)
+	}
+
+	// The other way round: the token comes first, of an account that somebody has, and then somebody else.
+	f.idp.Accounts[0].Subject = "mallory"
+	own := f.openFor("login", "mallory@example.org", "mallory-key-mallory-key-mallory-key-mallory")
+	own = must[*proofing.Case](t)(f.login(visit(own, "mallory")))
+	f.pass(time.Minute)
+	trap := f.openFor("login", "trap@example.org", "trap-key-trap-key-trap-key-trap-key-trap-key")
+	token := f.tokenFor(trap, func(claims map[string]any) {
+		claims["sub"], claims["acr"], claims["auth_time"] = "mallory", "urn:high", f.clock().Unix()
+	})
+	trap = must[*proofing.Case](t)(f.HandIn(ctx, f.ca, trap.ID, token, ""))
+	if trap.Person != own.Person {
+		t.Errorf("an account that is known is person %q", trap.Person)
+	}
+	f.prove(trap, "victim", "email", "elsewhere@example.org")
+	p = must[*proofing.Person](t)(f.People.Get(ctx, own.Person))
+	if len(p.Bindings) != 1 {
+		t.Errorf("what somebody confirms belongs to who has handed in a token: %+v", p.Bindings)
+	}
+
+	// Who reads a mailbox is not made another by it either.
+	mail := f.openFor("login", "mail@example.org", "mail-key-mail-key-mail-key-mail-key-mail-key")
+	mail = f.prove(mail, "reader", "email", "")
+	token = f.tokenFor(mail, func(claims map[string]any) { claims["sub"] = "mallory" })
+	_, err := f.HandIn(ctx, f.ca, mail.ID, token, "")
+	wantErr(t, "the account of somebody else", err, proofing.ErrOtherPerson)
+}
+
+// TestAnAccountThatIsNewHasNoAge asks for something that has been somebody's for a day.
+func TestAnAccountThatIsNewHasNoAge(t *testing.T) {
+	f := withProvider(t)
+	p := f.Policy.Profiles["login"]
+	p.Require.BindingAge = 24 * time.Hour
+	c := must[*proofing.Case](t)(f.login(visit(f.open("login"), "browser")))
+	if c = f.prove(c, "browser", "email", ""); c.Status != proofing.CaseOpen {
+		t.Fatalf("an account that nobody has seen before leaves the case %s", c.Status)
+	}
+	f.pass(25 * time.Hour)
+	if c = must[*proofing.Case](t)(f.login(visit(c, "browser"))); c.Status != proofing.CaseGranted {
+		t.Errorf("a day later it is %s", c.Status)
+	}
+}

@@ -153,8 +153,8 @@ func (s *Service) mayChange(c *Case, p *Person, now time.Time) bool {
 	return s.authenticatedFor(c, p.Bindings, freshFor, now)
 }
 
-// authenticatedFor says whether the case has authenticated its person as strongly as what they have allows; within
-// some time, unless that is 0.
+// authenticatedFor says whether the case has authenticated its person, in their browser, as strongly as what they have
+// allows; within some time, unless that is 0.
 func (s *Service) authenticatedFor(c *Case, have []Binding, within time.Duration, now time.Time) bool {
 	p := s.profileOf(c)
 	if p == nil {
@@ -165,7 +165,7 @@ func (s *Service) authenticatedFor(c *Case, have []Binding, within time.Duration
 		strongest = max(strongest, b.reach(p.Framework, s.Policy.OperatorFacts, now))
 	}
 	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool {
-		return !e.bound() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.At) > within
+		return !e.bound() || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.At) > within
 	})
 	if len(proved) == 0 {
 		return false

@@ -92,9 +92,13 @@ func (s *Service) admits(c *Case, p *Person, k Contact) bool {
 	return !able && k.Channel.Authenticates()
 }
 
-// elsewhere is what is bound to the person by other cases.
+// full says whether the person has as much as one may have.
+func (p *Person) full() bool { return p != nil && len(p.Bindings) >= maxBindings }
+
+// elsewhere is what is bound to the person by other cases, or was handed in: who is at the browser need not be
+// who has handed it in.
 func (p *Person) elsewhere(c *Case) []Binding {
-	return slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return c.has(have.Event) })
+	return slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return c.has(have.Event) && !have.Facts.handedIn() })
 }
 
 // person is the person of that id; nil if there is none yet.

@@ -114,7 +114,7 @@ func (p *Profile) Unmet(o OperatorFacts, now time.Time, evidence []Evidence) []M
 	levels, proofs := p.unmetLevels(Assess(p.Framework, o, now, evidence)), p.unmetProofs(evidence)
 	if len(levels) == 0 && p.Require.BindingAge > 0 && (p.Require.AAL > 0 || p.Require.PhishingResistant) {
 		old := slices.DeleteFunc(slices.Clone(evidence), func(e Evidence) bool { // what else was proved counts as it is
-			return e.Contact().Channel.Authenticates() && e.At.Sub(e.BoundAt) < p.Require.BindingAge
+			return e.Contact().Channel.Authenticates() && (!e.bound() || e.At.Sub(e.BoundAt) < p.Require.BindingAge)
 		})
 		if len(p.unmetLevels(Assess(p.Framework, o, now, old))) > 0 {
 			levels = []Missing{{"binding_age", hours(p.Require.BindingAge)}}

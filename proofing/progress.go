@@ -8,6 +8,9 @@ import (
 
 // pass settles an attempt that was answered rightly: it leaves evidence, and
 // what other records must learn of it.
+//
+// A token that is handed in says what account the asker has, and not who is at the browser: it is
+// bound to nobody who is there already, and makes the case nobody else's.
 func (s *Service) pass(c *Case, a *Attempt, p Proof, known *Address, newcomer string, now time.Time) error {
 	a.Status = AttemptPassed
 	c.Outbox.settle(a.messageID())
@@ -15,10 +18,14 @@ func (s *Service) pass(c *Case, a *Attempt, p Proof, known *Address, newcomer st
 	e := p.Evidence
 	e.ID, e.At = a.ID, now
 	if known != nil && !c.authenticates(known) && !a.Contact.Channel.Reached() {
+		if e.handedIn() {
+			return ErrOtherPerson
+		}
 		if err := c.become(known.Person, now); err != nil {
 			return err
 		}
 	}
+	binds := c.Person == "" || known != nil || !e.handedIn()
 	if c.authenticates(known) {
 		c.Person = known.Person
 		if known.BoundAt.Before(now) && !now.Before(known.Counts) {
@@ -28,9 +35,10 @@ func (s *Service) pass(c *Case, a *Attempt, p Proof, known *Address, newcomer st
 		c.Person = cmp.Or(a.Person, newcomer)
 	}
 	c.Evidence = append(c.Evidence, e)
-	c.Outbox.Effects = append(c.Outbox.Effects,
-		Effect{ID: "bind." + e.ID, Kind: EffectBind, Due: now, Event: e.ID, Kept: p.Kept},
-		Effect{ID: "share." + e.ID, Kind: EffectShare, Due: now, Event: e.ID})
+	if binds {
+		c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: "bind." + e.ID, Kind: EffectBind, Due: now, Event: e.ID, Kept: p.Kept})
+	}
+	c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: "share." + e.ID, Kind: EffectShare, Due: now, Event: e.ID})
 	return nil
 }
 
@@ -47,6 +55,10 @@ func (c *Case) become(person string, now time.Time) error {
 	c.Person = person
 	for _, e := range c.Evidence {
 		id := "bind." + e.ID
+		if e.handedIn() { // whoever this is, they have not handed it in
+			c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(have Effect) bool { return have.ID == id })
+			continue
+		}
 		if !slices.ContainsFunc(c.Outbox.Effects, func(have Effect) bool { return have.ID == id }) {
 			c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: id, Kind: EffectBind, Due: now, Event: e.ID})
 		}
