@@ -208,8 +208,8 @@ func (s *Service) settle(ctx context.Context, c *Case, w settlement) (*Case, *At
 		if err := c.answerable(a, w.browser, w.same, now); err != nil {
 			return err
 		}
-		if c.tooShort(a, w.known) {
-			return ErrAttemptOver
+		if c.tooShort(a, w.known) || a.Enrol && c.Person != "" && c.Person != a.Person {
+			return ErrAttemptOver // it was made for somebody else than the case is of by now
 		}
 		a.Tries--
 		var proof Proof

@@ -24,7 +24,7 @@ type Attempt struct {
 	Contact Contact         `json:"contact"`
 	Bound   bool            `json:"bound,omitempty"`  // to the person, when it began
 	Enrol   bool            `json:"enrol,omitempty"`  // it is about a new authenticator
-	Person  string          `json:"person,omitempty"` // whose it will be, if the case has nobody yet
+	Person  string          `json:"person,omitempty"` // whose it will be
 	Browser string          `json:"browser"`          // hash of the browser that began it
 	Status  AttemptStatus   `json:"status"`
 	State   json.RawMessage `json:"state,omitempty"` // the method's own; erased at the end

@@ -353,3 +353,37 @@ func TestWhatHasOnlyJustBeenAddedMayNotCount(t *testing.T) {
 		t.Errorf("after 73 hours the case is %s, and lacks %v", c.Status, p.Unmet(proofing.OperatorFacts{}, w.clock(), c.Evidence))
 	}
 }
+
+// A passkey knows its person by a handle. While one is being created the case may turn out to be somebody's.
+func TestAPasskeyIsCreatedForWhoeverHasIt(t *testing.T) {
+	w := withPasskeys(t)
+	c := w.open("strong")
+	v := visit(c, "b")
+	_, first, err := w.Enrol(t.Context(), v, "fido")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := webauthntest.New()
+	answer := must[[]byte](t)(key.Create(first.Ask, passkeyOrigin))
+	w.prove(c, "b", "email", "")
+	_, _, err = w.Respond(t.Context(), v, first.ID, answer)
+	wantErr(t, "made for somebody else", err, proofing.ErrAttemptOver)
+	key = webauthntest.New()
+	must[*proofing.Case](t)(w.enrol(v, key))
+	got := must[*proofing.Case](t)(w.use(v, key))
+	if got.Status != proofing.CaseGranted {
+		t.Errorf("begun anew it ends %s", got.Status)
+	}
+	// A challenge that is in force is for whoever it was then.
+	other := w.openFor("strong", "other@example.org", "other-key-other-key-other-key-other-key-012")
+	v = visit(other, "o")
+	_, a, err := w.Enrol(t.Context(), v, "fido")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := a.Ask
+	w.prove(other, "o", "email", "")
+	if _, a, err = w.Enrol(t.Context(), v, "fido"); err != nil || string(a.Ask) == string(ask) {
+		t.Errorf("another person is asked the same: %v", err)
+	}
+}

@@ -115,8 +115,10 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 			c.Attempts = append(c.Attempts, Attempt{ID: fresh, Method: method, Contact: contact, Enrol: enrol, Status: AttemptOpen, Began: now})
 			a = &c.Attempts[len(c.Attempts)-1]
 		}
-		if enrol && c.Person == "" && a.Person == "" {
-			a.Person = newcomer
+		if enrol {
+			if who := cmp.Or(c.Person, a.Person, newcomer); a.Person != who {
+				a.Person, a.State = who, nil // what is in force names somebody else
+			}
 		}
 		a.Browser, begun = browser, a.ID
 		if c.Lang == "" { // the CA named none: notices speak as the page did
