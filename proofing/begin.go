@@ -166,6 +166,9 @@ func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, conta
 	if err != nil {
 		return b, spent, err
 	}
+	if enrol && person.full() {
+		return b, spent, &LimitError{Limit: "things"}
+	}
 	if enrol && !s.admits(c, person, contact) {
 		return b, spent, ErrNotAdmitted
 	}

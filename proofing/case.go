@@ -50,6 +50,7 @@ type Case struct {
 
 	Status  Status    `json:"status"`
 	Frozen  *Freeze   `json:"frozen,omitempty"`
+	Denied  time.Time `json:"denied,omitzero"`  // when somebody said so after it was over
 	Reason  string    `json:"reason,omitempty"` // why it is refused, revoked or in review: a code
 	Created time.Time `json:"created"`
 	Changed time.Time `json:"changed"` // the last change of status
@@ -183,6 +184,9 @@ func (c *Case) move(to Status, reason string, now, expires time.Time) {
 // answered or sent is forgotten; what people and other records must learn is not.
 func (c *Case) end(to Status, reason string, now time.Time, retention time.Duration) {
 	c.move(to, reason, now, c.Expires)
+	if c.Frozen != nil { // nothing more is to follow from it
+		c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind == EffectBind })
+	}
 	c.Frozen = nil
 	c.Retain = now.Add(retention)
 	for i := range c.Attempts {
@@ -196,6 +200,14 @@ func (c *Case) end(to Status, reason string, now time.Time, retention time.Durat
 	if to != CaseExpired && reason != "not_entitled" { // it was taken back, and serves no other
 		c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind == EffectShare })
 	}
+}
+
+// Disownable says whether anything follows from somebody's word that it was not them.
+func (c *Case) Disownable() bool {
+	if c.Status.Over() {
+		return len(c.Evidence) > 0 && c.Denied.IsZero() && c.Reason != reasonDisowned
+	}
+	return c.Frozen == nil
 }
 
 // freeze holds the case where it is; attempts under way are void.

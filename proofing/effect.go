@@ -90,7 +90,7 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effecte
 	if e.Kind == EffectDisown {
 		return effected{failed: errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c))}
 	}
-	if c.Status.Over() && c.Reason == reasonDisowned {
+	if c.Status.Over() && (c.Reason == reasonDisowned || c.Reason == reasonErased) {
 		return r // nothing is to follow from it
 	}
 	i := slices.IndexFunc(c.Evidence, func(ev Evidence) bool { return ev.ID == e.Event })
@@ -130,6 +130,9 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 		contact = a.Contact // with what pages show
 	}
 	id := s.addressID(contact)
+	if e.bound() {
+		return effected{failed: s.spoke(ctx, c, id, e, kept)}
+	}
 	// The person's list comes first: it is the one place at which two cases that
 	// bind at once meet, and nothing counts before the address itself says whose it is.
 	binding := Binding{ID: id, Event: e.ID, Contact: contact, BoundAt: e.At, Facts: e}
@@ -169,6 +172,21 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	}
 	r.losses, r.failed = s.unbindFormer(ctx, bound)
 	return r
+}
+
+// spoke stores what is to be kept of something that was the person's before. If it is not theirs any more
+// it stays so: a use that is stored late does not bring back what was removed meanwhile.
+func (s *Service) spoke(ctx context.Context, c *Case, id string, e Evidence, kept json.RawMessage) error {
+	if kept == nil {
+		return nil
+	}
+	_, err := s.Addresses.Update(ctx, id, func(a *Address) error {
+		if a.Person == c.Person && a.KeptAt.Before(e.At) {
+			a.Kept, a.KeptAt = kept, e.At
+		}
+		return nil
+	})
+	return ignoreNotFound(err)
 }
 
 // unbindFormer takes the address from the lists of those who had it, and returns what each has lost by that: they

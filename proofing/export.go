@@ -86,16 +86,8 @@ func (s *Service) Erase(ctx context.Context, v Visit) error {
 }
 
 func (s *Service) erase(ctx context.Context, p *Person) error {
-	for c, err := range s.casesOfPerson(ctx, p.ID) {
-		if err != nil {
-			return err
-		}
-		if c.Own() || c.Status.Over() {
-			continue
-		}
-		if _, err := s.Revoke(ctx, c.ID, "person_erased"); err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("end requests: %w", err)
-		}
+	if err := s.endRequests(ctx, p.ID, reasonErased, func(*Case) bool { return true }); err != nil {
+		return err
 	}
 	for _, b := range p.Bindings {
 		a, err := s.Addresses.Get(ctx, b.ID)
@@ -111,7 +103,26 @@ func (s *Service) erase(ctx context.Context, p *Person) error {
 	if err := s.People.Delete(ctx, p.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("forget person: %w", err)
 	}
-	return s.endSessions(ctx, p.ID, "person_erased", func(*Case) bool { return true }) // which nobody can use any more
+	return s.endSessions(ctx, p.ID, reasonErased, func(*Case) bool { return true }) // which nobody can use any more
+}
+
+// reasonErased is why a case ended whose person is forgotten.
+const reasonErased = "person_erased"
+
+// endRequests ends the requests of a person that which says.
+func (s *Service) endRequests(ctx context.Context, person, reason string, which func(*Case) bool) error {
+	for c, err := range s.casesOfPerson(ctx, person) {
+		if err != nil {
+			return err
+		}
+		if c.Own() || c.Status.Over() || !which(c) {
+			continue
+		}
+		if _, err := s.Revoke(ctx, c.ID, reason); err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("end requests: %w", err)
+		}
+	}
+	return nil
 }
 
 // endSessions ends the sessions of a person that which says.

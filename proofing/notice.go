@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"context"
 	"strings"
 	"time"
 	"unicode"
@@ -13,6 +14,10 @@ const (
 	noticeRecovered = "recovered"
 	// maxNotices is the most addresses that hear of one change: SP 800-63B-4 4.6 asks for two where there are two.
 	maxNotices = 5
+	// changesDay is how often in a day a person changes what is told to all of their addresses, and textsDay how many
+	// notices one number gets in a day: nobody has asked for them, and they cost money.
+	changesDay = 20
+	textsDay   = 3
 )
 
 // notifyPerson tells a person that something was added to what they have, or taken from it (SP 800-63B 6.1.2.1;
@@ -46,6 +51,22 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 			tell(kind, b.Contact)
 		}
 	}
+}
+
+// spendChange counts a change that everybody hears of. Errors: *LimitError, ErrUnavailable.
+func (s *Service) spendChange(ctx context.Context, p *Person) error {
+	return s.spendAll(ctx, []spend{{"changes", "own.changes." + p.ID, 1, changesDay, 24 * time.Hour}})
+}
+
+// mayNotify counts a notice by text message before it is first sent. What is too much is not sent: the
+// mailboxes hear of everything.
+func (s *Service) mayNotify(ctx context.Context, m *Outgoing) bool {
+	if m.Code() || m.Channel != ChannelPhone || m.Sends > 1 {
+		return true
+	}
+	key := "notices.day." + s.Hasher.Hex("limit address", string(m.Channel), m.To.Reveal())
+	n, _, err := s.Limiter.Add(ctx, key, 1, 24*time.Hour)
+	return err != nil || n <= textsDay // one too many is better than none
 }
 
 // label is what people know it by: the name that they gave it, or else its masked form.

@@ -61,6 +61,9 @@ func (s *Service) signIn(c *Case, now time.Time) {
 	p := s.Policy.Own
 	a := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
 	lasts := p.Framework.sessionLimit(a.AAL)
+	if c.Grant != nil && c.idle(p, now) && !c.spoken(now) {
+		return // who has been away must authenticate, and others must not do it by confirming something of theirs
+	}
 	if c.Grant != nil && (a.AAL == nil || c.Grant.Assessment.AAL != nil && *a.AAL <= *c.Grant.Assessment.AAL) {
 		c.Grant.Assessment, c.Seen = a, now
 		return
@@ -144,7 +147,18 @@ func (c *Case) signedIn(own *Profile, browser string, now time.Time) bool {
 	if own == nil || !c.Own() || c.Status != CaseGranted || c.Frozen != nil || c.Grant == nil || browser == "" || c.Browser != browser {
 		return false
 	}
-	return now.Before(c.Seen.Add(own.Framework.sessionLimit(c.Grant.Assessment.AAL).idle))
+	return !c.idle(own, now)
+}
+
+// idle says whether too long nothing was done in a session.
+func (c *Case) idle(own *Profile, now time.Time) bool {
+	return !now.Before(c.Seen.Add(own.Framework.sessionLimit(c.Grant.Assessment.AAL).idle))
+}
+
+// spoken says whether something that authenticates the person has just spoken.
+func (c *Case) spoken(now time.Time) bool {
+	e := c.Evidence[len(c.Evidence)-1]
+	return e.bound() && e.Contact().Channel.Authenticates() && e.At.Equal(now)
 }
 
 // mayChange says whether the person of a session has authenticated recently, as strongly as they can
@@ -225,7 +239,8 @@ func (s *Service) Rename(ctx context.Context, v Visit, binding, name string) err
 
 // Remove takes an address or authenticator from its person. ErrNotAdmitted unless they have authenticated
 // recently, as strongly as they can; the *InputError "last_authenticator" for the only thing that can sign them in:
-// that takes Erase. Other sessions that it has signed in to end: who removes something has perhaps lost it.
+// that takes Erase. Other sessions that it has signed in to end, and so do open requests that it is at work in: who
+// removes something has perhaps lost it.
 func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 	session, err := s.Session(ctx, v)
 	if err != nil {
@@ -243,6 +258,9 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 		return b.ID != binding && b.Contact.Channel.Authenticates()
 	}) {
 		return &InputError{Field: "binding", Code: "last_authenticator"}
+	}
+	if err := s.spendChange(ctx, session.Person); err != nil {
+		return err
 	}
 	// Whoever must hear of it is told by the change before the first that takes effect: a crash between
 	// the two tells too much and not too little.
@@ -264,7 +282,14 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 	if err != nil {
 		return err
 	}
-	return s.endSessions(ctx, session.Person.ID, "authenticator_removed", func(c *Case) bool {
-		return c.ID != session.Case.ID && slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return s.addressID(e.Contact()) == binding })
-	})
+	used := func(c *Case) bool {
+		return c.ID != session.Case.ID && slices.ContainsFunc(c.Evidence, func(e Evidence) bool {
+			return e.Contact().Channel.Authenticates() && s.addressID(e.Contact()) == binding
+		})
+	}
+	const reason = "authenticator_removed"
+	if err := s.endRequests(ctx, session.Person.ID, reason, func(c *Case) bool { return c.Status != CaseGranted && used(c) }); err != nil {
+		return err
+	}
+	return s.endSessions(ctx, session.Person.ID, reason, used)
 }

@@ -1,6 +1,7 @@
 package proofing_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -75,6 +76,10 @@ func TestASignInIsASessionOfItsBrowserForAWhile(t *testing.T) {
 	w.pass(61 * time.Minute)
 	if _, err := w.Session(t.Context(), ownVisit(c)); !errors.Is(err, proofing.ErrNotFound) {
 		t.Errorf("after a day: %v", err)
+	}
+	w.work()
+	if got := must[*proofing.Case](t)(w.Cases.Get(t.Context(), c.ID)); got.Status != proofing.CaseExpired || got.Retain.Sub(got.Expires) != 30*24*time.Hour {
+		t.Errorf("it is %s, and its record is kept until %v", got.Status, got.Retain)
 	}
 	idle := w.signIn(key)
 	w.pass(61 * time.Minute)
@@ -328,4 +333,191 @@ func TestWhoLosesAMailboxHearsOfIt(t *testing.T) {
 	if got := w.reload(thief); got.Frozen == nil {
 		t.Error("their word does not stop the case that took it")
 	}
+}
+
+// Whoever finds a session that was left alone does not wake it up by something of their own.
+func TestAnIdleSessionIsWokenByItsPersonAlone(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	c := w.signUp(key)
+	w.pass(61 * time.Minute)
+	w.prove(c, "b", "email", "attacker@example.net")
+	_, err := w.Session(t.Context(), ownVisit(c))
+	wantErr(t, "after a mailbox of somebody else's", err, proofing.ErrNotFound)
+	c = must[*proofing.Case](t)(w.use(ownVisit(c), key))
+	w.session(c)
+}
+
+// The word of who hears of an authenticator that is not theirs counts also when the thief has left.
+func TestThisWasNotMeCountsWhenTheSessionIsOver(t *testing.T) {
+	w := withPasskeys(t)
+	key, thiefs := webauthntest.New(), webauthntest.New()
+	c := w.signUp(key)
+	must[*proofing.Case](t)(w.enrol(ownVisit(c), thiefs))
+	w.work()
+	told := w.post.last(t, "bound")
+	if err := w.SignOut(t.Context(), ownVisit(c)); err != nil {
+		t.Fatal(err)
+	}
+	_, ref, _ := strings.Cut(told.Disown.Reveal(), proofing.DisownPath)
+	for range 2 {
+		if _, err := w.Disown(t.Context(), proofing.Secret(ref)); err != nil {
+			t.Fatal(err)
+		}
+		w.work()
+	}
+	_, err := w.use(ownVisit(w.openOwn()), thiefs)
+	wantInput(t, "the thief's passkey", err, "passkey_unknown")
+	w.signIn(key)
+}
+
+func TestNobodyHasMoreThanTwentyThings(t *testing.T) {
+	w := withPasskeys(t)
+	w.Policy.Limits.ClientOpens = 100
+	key := webauthntest.New()
+	c := w.signUp(key)
+	for n := 2; n < 20; n++ {
+		if n%9 == 0 {
+			c = w.signIn(key)
+		}
+		must[*proofing.Case](t)(w.enrol(ownVisit(c), webauthntest.New()))
+	}
+	_, _, err := w.Enrol(t.Context(), ownVisit(c), "fido")
+	wantLimit(t, "the next", err, "things")
+	w.prove(c, "b", "email", "next@example.org")
+	if n := len(w.session(c).Person.Bindings); n != 20 {
+		t.Errorf("they have %d", n)
+	}
+	w.signIn(key)
+}
+
+// Text messages cost money, also those that nobody has asked for.
+func TestNoticesByTextMessageHaveALimit(t *testing.T) {
+	w := withPasskeys(t)
+	c := w.signUp(webauthntest.New())
+	w.prove(c, "b", "sms", "+447400123456")
+	for range 30 {
+		if _, err := w.NewRecoveryCodes(t.Context(), ownVisit(c)); err != nil {
+			break
+		}
+		w.work()
+	}
+	if texts, mails := len(w.post.all("sms_bound")), len(w.post.all("bound")); texts != 3 || mails != 21 { // with the number itself
+		t.Errorf("%d text messages and %d mails were sent of new codes", texts, mails)
+	}
+	_, err := w.NewRecoveryCodes(t.Context(), ownVisit(c))
+	wantLimit(t, "codes without end", err, "changes")
+}
+
+func TestWhatIsToBeBoundIsNotBoundByAnEnd(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	session := w.signUp(key)
+	// late leaves a mailbox confirmed, and what follows from it to be done.
+	late := func(c *proofing.Case, address string) proofing.Contact {
+		_, a, err := w.Begin(t.Context(), visit(c, "b"), "email", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.work()
+		if _, _, err := w.Answer(t.Context(), visit(c, "b"), a.ID, w.post.last(t, "email_code").Code); err != nil {
+			t.Fatal(err)
+		}
+		return a.Contact
+	}
+	bound := func(k proofing.Contact) bool {
+		w.work()
+		all, _, err := w.Addresses.List(t.Context(), proofing.Query{Index: "person", Value: session.Person})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(all, func(a *proofing.Address) bool { return a.Contact.Address == k.Address })
+	}
+	w.pass(time.Minute)
+	frozen := w.openFor("strong", "frozen@example.org", "frozen-key-frozen-key-frozen-key-frozen-key-")
+	must[*proofing.Case](t)(w.use(visit(frozen, "b"), key))
+	k := late(frozen, "")
+	if _, err := w.Disown(t.Context(), proofing.Secret(frozen.ID+"."+frozen.Disown.Reveal())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Deactivate(t.Context(), w.ca, frozen.ID); err != nil {
+		t.Fatal(err)
+	}
+	if bound(k) {
+		t.Error("an account that gives up what somebody has frozen has it bound")
+	}
+	erased := w.openFor("strong", "erased@example.org", "erased-key-erased-key-erased-key-erased-key-")
+	must[*proofing.Case](t)(w.use(visit(erased, "b"), key))
+	k = late(erased, "")
+	if err := w.Erase(t.Context(), ownVisit(session)); err != nil {
+		t.Fatal(err)
+	}
+	if bound(k) {
+		t.Error("a person who is erased comes back")
+	}
+}
+
+// What was proved with something that its owner has since removed is worth nothing in a request that is still open.
+func TestARemovedAuthenticatorEndsTheRequestsThatItIsAtWorkIn(t *testing.T) {
+	w := withPasskeys(t)
+	key, lost := webauthntest.New(), webauthntest.New()
+	c := w.signUp(key)
+	c = must[*proofing.Case](t)(w.enrol(ownVisit(c), lost))
+	w.pass(time.Minute)
+	thief := w.openFor("strong", "applicant@example.org", "thief-key-thief-key-thief-key-thief-key-012")
+	thief = must[*proofing.Case](t)(w.use(visit(thief, "t"), lost))
+	used := thief.Evidence[0]
+	mine := w.openFor("strong", "applicant@example.org", "owner-key-owner-key-owner-key-owner-key-012")
+	must[*proofing.Case](t)(w.use(visit(mine, "b"), key))
+	for _, b := range w.session(c).Person.Bindings {
+		if b.Contact.Address == used.Contact().Address {
+			if err := w.Remove(t.Context(), ownVisit(c), b.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := w.reload(thief); got.Status != proofing.CaseRefused {
+		t.Errorf("the request that it is at work in is %s", got.Status)
+	}
+	if got := w.reload(mine); got.Status != proofing.CaseOpen {
+		t.Errorf("another request is %s", got.Status)
+	}
+}
+
+// A use that is still to be stored must not bring back what was removed meanwhile.
+func TestARemovedAuthenticatorDoesNotComeBack(t *testing.T) {
+	w := withPasskeys(t)
+	key, lost := webauthntest.New(), webauthntest.New()
+	c := w.signUp(key)
+	c = must[*proofing.Case](t)(w.enrol(ownVisit(c), lost))
+	w.pass(time.Minute)
+	open := w.openFor("strong", "late@example.org", "late-key-late-key-late-key-late-key-late-key")
+	people := w.Service.People
+	w.Service.People = unwritten{people} // the process dies before it is stored
+	open = must[*proofing.Case](t)(w.use(visit(open, "l"), lost))
+	w.Service.People = people
+	for _, b := range w.session(c).Person.Bindings {
+		if b.Contact.Address == open.Evidence[0].Contact().Address {
+			if err := w.Remove(t.Context(), ownVisit(c), b.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.pass(time.Hour)
+	w.work()
+	_, err := w.use(ownVisit(w.openOwn()), lost)
+	wantInput(t, "what was removed", err, "passkey_unknown")
+}
+
+// unwritten is a table of people that can be read and not changed.
+type unwritten struct {
+	proofing.Table[proofing.Person]
+}
+
+func (unwritten) Create(context.Context, string, *proofing.Person) error {
+	return proofing.ErrUnavailable
+}
+
+func (unwritten) Update(context.Context, string, func(*proofing.Person) error) (*proofing.Person, error) {
+	return nil, proofing.ErrUnavailable
 }

@@ -82,6 +82,10 @@ func (s *Service) admits(c *Case, p *Person, k Contact) bool {
 		elsewhere, within = p.elsewhere(c), 0
 	}
 	id := s.addressID(k)
+	known := slices.ContainsFunc(p.Bindings, func(have Binding) bool { return have.ID == id })
+	if !known && p.full() {
+		return false
+	}
 	if len(elsewhere) == 0 || slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.ID == id }) {
 		return true
 	}

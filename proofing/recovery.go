@@ -31,6 +31,9 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, v Visit) ([]Secret, erro
 	if !session.Fresh {
 		return nil, ErrNotAdmitted
 	}
+	if err := s.spendChange(ctx, session.Person); err != nil {
+		return nil, err
+	}
 	codes, hashes := make([]Secret, recoveryCodes), make([]string, recoveryCodes)
 	for i := range codes {
 		codes[i] = recoveryCode()

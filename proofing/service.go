@@ -300,14 +300,20 @@ func (s *Service) Restore(ctx context.Context, id string) (*Case, error) {
 
 // Disown freezes a case on the word of somebody who got one of its messages:
 // "this was not me". The cases that its evidence served follow. It may be called
-// again; a case that is over stays as it is.
+// again. A case that is over stays so, but what it has bound is taken back: a thief who has left is one still.
 func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 	c, err := s.DisownedCase(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	return s.update(ctx, c.ID, func(c *Case, now time.Time) error {
-		if c.Frozen != nil || c.Status.Over() {
+		switch {
+		case !c.Disownable():
+			return nil
+		case c.Status.Over():
+			c.Denied = now
+			c.Outbox.Effects = nil // nothing more is to follow from it
+			c.Outbox.disown(now)
 			return nil
 		}
 		c.freeze(Freeze{At: now, Until: now.Add(s.Policy.FreezeLifetime)})
@@ -447,6 +453,9 @@ func (s *Service) update(ctx context.Context, id string, edit func(c *Case, now 
 }
 
 func (s *Service) retention(c *Case) time.Duration {
+	if c.Own() {
+		return ownRetention
+	}
 	if p := s.Policy.Profiles[c.Profile]; p != nil {
 		return p.Retention
 	}

@@ -109,7 +109,10 @@ func (s *Site) renderDisown(w http.ResponseWriter, r *http.Request, c *proofing.
 	if c.Frozen != nil {
 		return s.Render(w, r, http.StatusOK, templates.Disowned{Frame: frame, Request: request, Until: c.Frozen.Until})
 	}
-	page := templates.Disown{Frame: frame, Request: request, Action: s.Keep(r, disownPath(ref)), Over: c.Status.Over()}
+	if !c.Denied.IsZero() {
+		return s.Render(w, r, http.StatusOK, templates.Disowned{Frame: frame, Request: request})
+	}
+	page := templates.Disown{Frame: frame, Request: request, Action: s.Keep(r, disownPath(ref)), Over: !c.Disownable()}
 	status := http.StatusOK
 	if wrong != nil {
 		a := s.answerTo(wrong)
