@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 )
@@ -160,6 +161,63 @@ func TestDisowningTakesAPersonsWord(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.want(b.get(path(over.DisownURL(origin))), 200, "This request is over already")
+	// What a request that is over has bound can still be taken back.
+	left := h.open("server", "dns", "left.example.com")
+	b.prove(left, "email", "b@example.org")
+	if _, err := h.svc.Deactivate(t.Context(), h.ca, left.ID); err != nil {
+		t.Fatal(err)
+	}
+	page = path(left.DisownURL(origin))
+	h.want(b.get(page), 200, "I did not ask for this certificate")
+	h.want(b.post(page, "sure", "yes"), 303)
+	h.want(b.get(page), 200, "Give nobody a code")
+	h.work()
+	stored, err := h.svc.Cases.Get(t.Context(), left.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, _, err := h.svc.Addresses.List(t.Context(), proofing.Query{Index: "person", Value: stored.Person}); err != nil || len(all) != 0 {
+		t.Errorf("the mailbox is still somebody's: %v", err)
+	}
+}
+
+// Who has the reference of an attempt, and not the link of the case, does not get the one for the other.
+func TestTheWayBackFromAProviderTellsNobodyElseTheLink(t *testing.T) {
+	h := newHouse(t)
+	c := h.open("server", "dns", "www.example.com")
+	_, m := h.browser().begin(c, "email", "a@example.org")
+	ref := strings.TrimPrefix(path(m.Link), proofing.MessagePath)
+	stranger := h.browser()
+	stranger.get("/")
+	w := stranger.post("/o/work", "state", ref, "code", "x")
+	h.want(w, http.StatusForbidden)
+	if strings.Contains(w.Body.String(), c.LinkSecret.Reveal()) {
+		t.Error("the page has the link of the case")
+	}
+	// And an identity provider has the reference of the attempt that leads there.
+	h.svc.Methods["away"] = away{}
+	p := h.svc.Policy.Profiles["server"]
+	p.Methods = append(p.Methods, "away")
+	if _, _, err := h.svc.Begin(t.Context(), proofing.Visit{Link: proofing.Secret(c.ID + "." + c.LinkSecret.Reveal()), Browser: "x"}, "away", ""); err != nil {
+		t.Fatal(err)
+	}
+	ref = h.current(c, "away").Away.Reveal()
+	h.want(stranger.get(proofing.MessagePath+ref), http.StatusNotFound)
+	h.want(stranger.post(proofing.MessagePath+ref), http.StatusNotFound)
+}
+
+// away is a method that sends people to another site, with the reference of the attempt for an address.
+type away struct{ proofing.Method }
+
+func (away) Name() string              { return "away" }
+func (away) Channel() proofing.Channel { return proofing.ChannelIdentity }
+
+func (away) Check(string) (proofing.Contact, error) {
+	return proofing.Contact{Channel: proofing.ChannelIdentity}, nil
+}
+
+func (away) Begin(b proofing.Beginning) (proofing.Opening, error) {
+	return proofing.Opening{State: []byte("{}"), Away: b.Ref, Lifetime: time.Minute, Tries: 1}, nil
 }
 
 func TestAnotherSiteCannotPressAButton(t *testing.T) {

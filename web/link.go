@@ -10,11 +10,24 @@ import (
 
 // showLink opens the link of a mail. By itself the link proves nothing: a scanner opens it too.
 func (s *Site) showLink(w http.ResponseWriter, r *http.Request) error {
-	c, a, err := s.service.AttemptByLink(r.Context(), proofing.Secret(r.PathValue("ref")))
+	c, a, err := s.linked(r)
 	if err != nil {
 		return err
 	}
 	return s.renderLink(w, r, c, a, nil)
+}
+
+// linked is the attempt that the link of a message is about. The reference of another attempt went to an
+// identity provider, which is to learn nothing by it.
+func (s *Site) linked(r *http.Request) (*proofing.Case, *proofing.Attempt, error) {
+	c, a, err := s.service.AttemptByLink(r.Context(), proofing.Secret(r.PathValue("ref")))
+	if err != nil {
+		return nil, nil, err
+	}
+	if m := s.service.Methods[a.Method]; m != nil && !m.Channel().Reached() {
+		return nil, nil, proofing.ErrNotFound
+	}
+	return c, a, nil
 }
 
 // followLink is the press of the button, or the code retyped in another browser.
@@ -25,6 +38,9 @@ func (s *Site) followLink(w http.ResponseWriter, r *http.Request) error {
 			code = " " // an empty field is a code that cannot be one, and not a press of the button
 		}
 	}
+	if _, _, err := s.linked(r); err != nil {
+		return err
+	}
 	c, _, err := s.service.AnswerByLink(r.Context(), s.visit(r), ref, code)
 	if err == nil {
 		s.see(w, r, c.CaseURL("").Reveal())
@@ -33,7 +49,7 @@ func (s *Site) followLink(w http.ResponseWriter, r *http.Request) error {
 	if s.answerTo(err).problem == nil {
 		return err
 	}
-	c, a, again := s.service.AttemptByLink(r.Context(), ref)
+	c, a, again := s.linked(r)
 	if again != nil {
 		return again
 	}

@@ -170,14 +170,14 @@ func (s *Site) returned(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ref := proofing.Secret(r.PostForm.Get("state"))
-	c, _, err := s.service.AttemptByLink(r.Context(), ref)
+	c, a, err := s.service.AttemptByLink(r.Context(), ref)
 	if err != nil {
 		return err
 	}
-	after, a, err := s.service.Returned(r.Context(), s.visit(r), ref, response)
-	if errors.Is(err, proofing.ErrOtherBrowser) {
-		return err // somebody else's browser is told nothing of the case
+	if a.Browser != s.service.BrowserHash(s.browser(r)) {
+		return proofing.ErrOtherBrowser // which is told nothing of the case, and least of all its link: the provider has the reference too
 	}
+	after, a, err := s.service.Returned(r.Context(), s.visit(r), ref, response)
 	r.SetPathValue("ref", c.ID+"."+c.LinkSecret.Reveal())
 	m := mistake{err: err, method: methodOf(a)}
 	if m.method == "" {
