@@ -143,9 +143,13 @@ func (m *OIDC) Begin(b proofing.Beginning) (proofing.Opening, error) {
 	if !ok {
 		return proofing.Opening{}, fmt.Errorf("issuer %s: nothing is known of it yet: %w", name, proofing.ErrUnavailable)
 	}
+	maxAge := p.MaxAge
+	if b.MaxAge > 0 {
+		maxAge = min(maxAge, b.MaxAge)
+	}
 	s := oidcState{
 		Issuer: name, Ref: hashOf(b.Ref.Reveal()), Random: make([]byte, 32), Verifier: oauth2.GenerateVerifier(),
-		Redirect: b.Origin + OIDCPath + name, MaxAge: int64(p.MaxAge / time.Second),
+		Redirect: b.Origin + OIDCPath + name, MaxAge: int64(maxAge / time.Second),
 	}
 	rand.Read(s.Random)
 	options := []oauth2.AuthCodeOption{

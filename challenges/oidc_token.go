@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ const (
 	browserWindow = 10 * time.Minute
 	maxIDToken    = 32 << 10
 	maxAMR        = 20
+	// What is kept of each claim is kept with each event, and a case must stay small enough to be changed.
+	maxACR    = 512
+	maxMethod = 128 // one of amr
 )
 
 // expectation is what an ID token must agree with.
@@ -159,8 +163,12 @@ func readClaims(payload []byte, issuer string) (*idToken, error) {
 	if t.audience, err = audience(list["aud"]); err != nil {
 		return nil, err
 	}
-	if raw, ok := list["amr"]; ok && (json.Unmarshal(raw, &t.AMR) != nil || len(t.AMR) > maxAMR) {
+	if raw, ok := list["amr"]; ok && (json.Unmarshal(raw, &t.AMR) != nil || len(t.AMR) > maxAMR ||
+		slices.ContainsFunc(t.AMR, func(m string) bool { return len(m) > maxMethod })) {
 		return nil, errors.New("amr is not a short list of strings")
+	}
+	if len(t.ACR) > maxACR {
+		return nil, errors.New("acr is too long")
 	}
 	switch _, logout := list["events"]; {
 	case iss != issuer: // 2; go-oidc makes an exception for one issuer

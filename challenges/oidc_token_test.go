@@ -69,6 +69,8 @@ func TestEachCheckOfAnIDToken(t *testing.T) {
 		{"2: a subject with a line's end", set("sub", "a\nb"), oidcLoginFailed, "sub"},
 		{"2: amr that is no list", set("amr", "pwd"), oidcLoginFailed, "amr"},
 		{"2: amr without end", set("amr", make([]string, 21)), oidcLoginFailed, "amr"},
+		{"2: amr with a long word", set("amr", []string{strings.Repeat("a", 129)}), oidcLoginFailed, "amr"},
+		{"2: acr without end", set("acr", strings.Repeat("a", 513)), oidcLoginFailed, "acr"},
 		{"a token of logout", set("events", map[string]any{}), oidcLoginFailed, "logout"},
 		{"an access token", func(h, _ map[string]any) { h["typ"] = "at+jwt" }, oidcLoginFailed, "another type"},
 		{"an extension that must be understood", func(h, _ map[string]any) { h["crit"] = []string{"b64"}; h["b64"] = true }, oidcLoginFailed, "extensions"},

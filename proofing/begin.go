@@ -172,6 +172,9 @@ func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, conta
 	if enrol && !s.admits(c, person, contact) {
 		return b, spent, ErrNotAdmitted
 	}
+	if c.Own() { // what counts there is that they have just authenticated, as strongly as they can
+		b.MaxAge, b.AAL = freshFor, max(b.AAL, 2, s.strongest(s.Policy.Own, person.of(m.Channel()), s.now()))
+	}
 	if b.Own, err = s.kept(ctx, person, m.Channel()); err != nil {
 		return b, spent, err
 	}

@@ -548,3 +548,28 @@ func TestAnAccountThatIsNewHasNoAge(t *testing.T) {
 		t.Errorf("a day later it is %s", c.Status)
 	}
 }
+
+// TestALoginThatIsOldIsNotFresh has somebody sit down at a browser that is logged in at the provider.
+func TestALoginThatIsOldIsNotFresh(t *testing.T) {
+	f := withProvider(t)
+	f.Policy.Own = &proofing.Profile{Title: "Account", Framework: proofing.R4, Methods: []string{"oidc", "email"}}
+	must[*proofing.Case](t)(f.login(visit(f.open("login"), "b")))
+	f.pass(time.Hour)
+	ago := func(d time.Duration) {
+		f.idp.Edit = func(_, claims map[string]any) { claims["auth_time"] = f.clock().Add(-d).Unix() }
+	}
+	ago(11 * time.Minute)
+	_, err := f.login(ownVisit(f.openOwn()))
+	wantInput(t, "a session by a login of eleven minutes ago", err, "oidc_stale")
+	r := request("login")
+	r.Identifier.Value = "second@example.org"
+	c, _, err := f.Open(t.Context(), f.ca, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must[*proofing.Case](t)(f.login(visit(c, "b"))) // for which the agreement's hour holds
+	ago(9 * time.Minute)
+	if s := f.session(must[*proofing.Case](t)(f.login(ownVisit(f.openOwn())))); !s.Fresh {
+		t.Error("a login of nine minutes ago is not fresh")
+	}
+}

@@ -174,10 +174,7 @@ func (s *Service) authenticatedFor(c *Case, have []Binding, within time.Duration
 	if p == nil {
 		return false
 	}
-	strongest := 0
-	for _, b := range have {
-		strongest = max(strongest, b.reach(p.Framework, s.Policy.OperatorFacts, now))
-	}
+	strongest := s.strongest(p, have, now)
 	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool {
 		return !e.bound() || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.At) > within
 	})
@@ -189,6 +186,14 @@ func (s *Service) authenticatedFor(c *Case, have []Binding, within time.Duration
 		return strongest == 0
 	}
 	return *aal >= strongest
+}
+
+// strongest is the highest AAL that any of the bindings would earn now; 0 for none.
+func (s *Service) strongest(p *Profile, have []Binding, now time.Time) (aal int) {
+	for _, b := range have {
+		aal = max(aal, b.reach(p.Framework, s.Policy.OperatorFacts, now))
+	}
+	return aal
 }
 
 // SignOut ends a session. It may be called again, and for one that is over.

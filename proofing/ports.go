@@ -166,9 +166,11 @@ type Beginning struct {
 	// (Proof.Kept) of those of the method that are bound to them.
 	Person []byte
 	Own    []json.RawMessage
-	// AAL is what the case's profile demands, 0 for nothing, and Attestation which authenticators it accepts.
+	// AAL is what the case demands, 0 for nothing, and Attestation which authenticators it accepts.
 	AAL         int
 	Attestation AttestationPolicy
+	// MaxAge is how long ago the person may have authenticated where they are sent; 0: as it is configured.
+	MaxAge time.Duration
 	// Ref is the secret reference of the attempt, to be brought back by whoever returns
 	// from another site: see Service.Returned.
 	Ref Secret
