@@ -67,11 +67,12 @@ func freeAddress(b testing.TB) string {
 // startBench starts a server on a store of its own: "embedded", or Redis with that appendfsync.
 func startBench(b testing.TB, name, fsync string, callers int) *bench {
 	b.Helper()
-	return startServer(b, benchConfig, name, fsync, callers)
+	return startServer(b, benchConfig, []string{"client"}, name, fsync, callers)
 }
 
-// startServer is startBench with a configuration and, for the server, an environment of the caller's.
-func startServer(b testing.TB, text, name, fsync string, callers int, environ ...string) *bench {
+// startServer is startBench with a configuration, the profiles that the CA may use and, for the server, an environment of
+// the caller's.
+func startServer(b testing.TB, text string, profiles []string, name, fsync string, callers int, environ ...string) *bench {
 	b.Helper()
 	dir := b.TempDir()
 	x := &bench{b: b, name: name, dir: dir, at: map[string]string{}, wires: map[string][]*wire{}, callers: callers}
@@ -93,7 +94,11 @@ func startServer(b testing.TB, text, name, fsync string, callers int, environ ..
 		b.Fatal(err)
 	}
 	x.config = config
-	x.token = x.command("ca", "add", "bench", "--directory", "https://ca.example/dir", "--profile", "client")
+	add := []string{"ca", "add", "bench", "--directory", "https://ca.example/dir"}
+	for _, profile := range profiles {
+		add = append(add, "--profile", profile)
+	}
+	x.token = x.command(add...)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(append(os.Environ(), environ...), benchServer+"="+config)
 	for _, l := range []string{"people", "cas", "echo", "control"} {
@@ -211,10 +216,15 @@ func post(path, headers, body string) []byte {
 }
 
 func openBody(n int) string {
+	return fmt.Sprintf(`{"account": {"url": "https://ca.example/acct/%d", "thumbprint": "%s"}, "identifier": {"type": "email", "value": "person-%d@example.org"}, "profile": "client"}`,
+		n, benchThumbprint(), n)
+}
+
+// benchThumbprint is that of an account which nobody has seen.
+func benchThumbprint() string {
 	var print [32]byte
 	rand.Read(print[:])
-	return fmt.Sprintf(`{"account": {"url": "https://ca.example/acct/%d", "thumbprint": "%s"}, "identifier": {"type": "email", "value": "person-%d@example.org"}, "profile": "client"}`,
-		n, base64.RawURLEncoding.EncodeToString(print[:]), n)
+	return base64.RawURLEncoding.EncodeToString(print[:])
 }
 
 func (x *bench) caHeaders(n int) string {

@@ -67,7 +67,7 @@ var shortPlan = plan{warmUp: 500, parts: 4, part: 400, most: 5 * time.Minute}
 
 func startSoak(t *testing.T, name, fsync string, callers int, environ ...string) *soak {
 	t.Helper()
-	x := &soak{t: t, bench: startServer(t, soakConfig, name, fsync, callers, environ...)}
+	x := &soak{t: t, bench: startServer(t, soakConfig, []string{"client"}, name, fsync, callers, environ...)}
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		x.told.Add(1)

@@ -85,6 +85,8 @@ func TestRoundTripsAreWhatThePageSays(t *testing.T) {
 	}
 	d := newDesk(t)
 	token := d.addCA("bench")
+	out, _ := d.run(exitOK, "ca", "add", "signing", "--directory", "https://ca.example/dir", "--profile", "code-signing")
+	signing := strings.TrimSpace(out)
 	c, _, err := loadConfig(d.config, nil, readSecrets)
 	if err != nil {
 		t.Fatal(err)
@@ -145,6 +147,46 @@ func TestRoundTripsAreWhatThePageSays(t *testing.T) {
 		t.Fatalf("codes: %q", w.Body)
 	}
 	ask("answer", people, form("/answer", "attempt="+f[1]+"&code="+f[2]), http.StatusSeeOther)
+
+	// A passkey: how a case gets one, how the next case is answered with it, and how its person signs in.
+	served := httptest.NewServer(people)
+	t.Cleanup(served.Close)
+	k := newKeyed(t, served.URL, c.Origin, clientOf(1))
+	token = signing
+	asked := func(n int) (ref string) {
+		w := httptest.NewRecorder()
+		cas.ServeHTTP(w, call("POST", "/v1/preauthorizations", strings.Replace(openBody(n), `"client"`, `"code-signing"`, 1)))
+		x, err := opened(w.Body.Bytes())
+		if err != nil || w.Code != http.StatusCreated {
+			t.Fatalf("open: %d %s", w.Code, w.Body)
+		}
+		return "/c/" + x.ref
+	}
+	costs := func(flow string, run func()) {
+		t.Helper()
+		kv.row(flow)
+		run()
+		if row := kv.row(flow); !strings.Contains(string(page), row) {
+			t.Errorf("docs/performance.md lacks the row\n%s", row)
+		}
+	}
+	answer := func(flow, ref, drawn string) {
+		t.Helper()
+		attempt, said := k.response(drawn)
+		costs(flow, func() { k.post(ref+"/answer", "attempt", attempt, "response", said) })
+	}
+	ref := asked(2)
+	k.get(ref)
+	answer("answer, new passkey", ref, k.get(k.post(ref+"/enrol", "method", "fido")))
+	ref = asked(3)
+	costs("page of a case", func() { k.get(ref) })
+	var to string
+	costs("begin, passkey", func() { to = k.post(ref+"/begin", "method", "fido") })
+	answer("answer, passkey", ref, k.get(to))
+	costs("page to sign in", func() { k.get("/me/sign-in") })
+	ref = k.post("/me/sign-in", "start", "")
+	answer("answer, sign-in", ref, k.get(k.post(ref+"/begin", "method", "fido")))
+	costs("own page", func() { k.get("/me") })
 }
 
 func TestThePageHasTheRowsThatTheBenchPrints(t *testing.T) {
@@ -152,7 +194,7 @@ func TestThePageHasTheRowsThatTheBenchPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var operations, loads []string
+	var operations, loads, pages []string
 	for _, s := range benchStores {
 		for _, op := range benchOperations {
 			operations = append(operations, benchRow(s.name, op.name))
@@ -162,9 +204,12 @@ func TestThePageHasTheRowsThatTheBenchPrints(t *testing.T) {
 		for _, load := range benchLoads {
 			loads = append(loads, benchRow(s, load))
 		}
+		for _, page := range benchPages {
+			pages = append(pages, benchRow(s, page))
+		}
 	}
 	for head, rows := range map[string][]string{
-		"| store | operation |": operations, "| store | load |": loads, "| store | commits |": {benchRow("embedded", benchCommits)},
+		"| store | operation |": operations, "| store | load |": loads, "| store | page |": pages, "| store | commits |": {benchRow("embedded", benchCommits)},
 	} {
 		_, table, _ := strings.Cut(string(page), head)
 		table, _, _ = strings.Cut(table, "\n\n")
