@@ -69,7 +69,12 @@ type Case struct {
 	Evidence []Evidence `json:"evidence,omitempty"`
 	// Unbound are the events whose address did not become the person's: Person.admits.
 	Unbound []string `json:"unbound,omitempty"`
-	Grant   *Grant   `json:"grant,omitempty"`
+	// DeskCode is what the person shows to a representative, once they have asked for one, DeskKey is its keyed
+	// hash, and Proofings is what representatives recorded.
+	DeskCode  string             `json:"desk_code,omitempty"`
+	DeskKey   string             `json:"desk_key,omitempty"`
+	Proofings []RecordedProofing `json:"proofings,omitempty"`
+	Grant     *Grant             `json:"grant,omitempty"`
 	// Told is the number of the last event that the authority is told of.
 	Told   int64  `json:"told,omitempty"`
 	Outbox Outbox `json:"outbox,omitempty"`
@@ -110,6 +115,12 @@ func (c *Case) Indexes() []Index {
 	}
 	if c.Person != "" {
 		ix = append(ix, Index{Name: "person", Value: c.Person})
+	}
+	if c.DeskKey != "" && !c.Status.Over() {
+		ix = append(ix, Index{Name: "desk", Value: c.DeskKey})
+	}
+	if c.Status == CaseOpen && slices.ContainsFunc(c.Proofings, func(r RecordedProofing) bool { return r.Status == RecordDraft || r.Status == RecordSubmitted }) {
+		ix = append(ix, Index{Name: "proofing", Value: stamp(c.Created)})
 	}
 	if at := c.trouble(); !at.IsZero() {
 		ix = append(ix, Index{Name: "trouble", Value: newestFirst(at)})
@@ -196,6 +207,7 @@ func (c *Case) end(to Status, reason string, now time.Time, retention time.Durat
 		}
 		a.erase()
 	}
+	c.endRecords(now)
 	c.Outbox.Drop()
 	if to != CaseExpired && reason != "not_entitled" { // it was taken back, and serves no other
 		c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind == EffectShare })

@@ -42,6 +42,15 @@
 // tries each. Counts of failures that outlive codes, attempts and cases are kept
 // for the address.
 //
+// # A record of proofing
+//
+//	draft ──▶ submitted ──▶ accepted (and evidence) | refused
+//	                │
+//	                └──▶ expired (its case ended)
+//
+// A [Representative] records whose identity they have checked, in a case whose person has asked for one, and another
+// one reviews it. A draft goes with its case.
+//
 // # An outgoing message
 //
 //	pending ──▶ sending ──▶ settled

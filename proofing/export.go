@@ -15,6 +15,8 @@ type Exported struct {
 	KnownBy  []ExportedItem `json:"known_by"`
 	Recovery int            `json:"recovery_codes_left"`
 	Requests []ExportedCase `json:"requests"`
+	// Representative is set for who may record the proofing of others.
+	Representative *Representative `json:"representative,omitempty"`
 }
 
 // ExportedItem is an address or authenticator.
@@ -28,16 +30,27 @@ type ExportedItem struct {
 
 // ExportedCase is a request of a certificate authority, or a session of the person's own, which has no authority.
 type ExportedCase struct {
-	ID         string      `json:"id"`
-	CA         string      `json:"ca,omitempty"`
-	Identifier *Identifier `json:"identifier,omitempty"`
-	Profile    string      `json:"profile,omitempty"`
-	Status     Status      `json:"status"`
-	Created    time.Time   `json:"created"`
-	Changed    time.Time   `json:"changed"`
-	Evidence   []Evidence  `json:"evidence"`
-	Assessment *Assessment `json:"assessment,omitempty"`
-	Kept       time.Time   `json:"kept_until"`
+	ID         string           `json:"id"`
+	CA         string           `json:"ca,omitempty"`
+	Identifier *Identifier      `json:"identifier,omitempty"`
+	Profile    string           `json:"profile,omitempty"`
+	Status     Status           `json:"status"`
+	Created    time.Time        `json:"created"`
+	Changed    time.Time        `json:"changed"`
+	Evidence   []Evidence       `json:"evidence"`
+	Assessment *Assessment      `json:"assessment,omitempty"`
+	Records    []ExportedRecord `json:"proofing_records,omitempty"`
+	Kept       time.Time        `json:"kept_until"`
+}
+
+// ExportedRecord is what a representative recorded of the person; those who recorded and reviewed it are named by their ids.
+type ExportedRecord struct {
+	ID       string         `json:"id"`
+	Status   RecordedStatus `json:"status"`
+	Changed  time.Time      `json:"changed"`
+	Recorded ProofingDraft  `json:"recorded"`
+	Facts    *ProofingFacts `json:"facts,omitempty"`
+	Reason   string         `json:"reason,omitempty"`
 }
 
 // Export is everything that is kept about who is signed in. ErrNotAdmitted unless they have just
@@ -51,7 +64,7 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 		return nil, ErrNotAdmitted
 	}
 	p := session.Person
-	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), KnownBy: []ExportedItem{}, Requests: []ExportedCase{}}
+	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), KnownBy: []ExportedItem{}, Requests: []ExportedCase{}, Representative: p.Representative}
 	for _, b := range p.Bindings {
 		out.KnownBy = append(out.KnownBy, ExportedItem{b.Contact.Channel, b.Contact.Address, b.Name, b.BoundAt, b.Facts})
 	}
@@ -65,6 +78,9 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 		}
 		if c.Grant != nil {
 			e.Assessment = &c.Grant.Assessment
+		}
+		for _, r := range c.Proofings {
+			e.Records = append(e.Records, ExportedRecord{r.ID, r.Status, r.Changed, r.Draft, r.Facts, r.Reason})
 		}
 		out.Requests = append(out.Requests, e)
 	}

@@ -12,6 +12,7 @@ const (
 	noticeBound     = "bound"
 	noticeRemoved   = "removed"
 	noticeRecovered = "recovered"
+	noticeProofed   = "proofed"
 	// maxNotices is the most addresses that hear of one change: SP 800-63B-4 4.6 asks for two where there are two.
 	maxNotices = 5
 	// changesDay is how often in a day a person changes what is told to all of their addresses, and textsDay how many
@@ -61,12 +62,37 @@ func (s *Service) spendChange(ctx context.Context, p *Person) error {
 // mayNotify counts a notice by text message before it is first sent. What is too much is not sent: the
 // mailboxes hear of everything.
 func (s *Service) mayNotify(ctx context.Context, m *Outgoing) bool {
-	if m.Code() || m.Channel != ChannelPhone || m.Sends > 1 {
+	if m.Code() || m.Channel != ChannelPhone || m.Sends > 1 || m.Kind == "sms_"+noticeProofed { // a label rests on the last
 		return true
 	}
 	key := "notices.day." + s.Hasher.Hex("limit address", string(m.Channel), m.To.Reveal())
 	n, _, err := s.Limiter.Add(ctx, key, 1, 24*time.Hour)
 	return err != nil || n <= textsDay // one too many is better than none
+}
+
+// notifyProofed tells the person that their identity was proofed (SP 800-63A 4.4.1.6; SP 800-63A-4 3.10): each mailbox
+// that the case confirmed, and a number if the record names it as the place of the notice.
+func (s *Service) notifyProofed(c *Case, notice *ProofingNotice, now time.Time) {
+	ctx := s.messageContext(c)
+	ctx.Lang = c.Lang
+	told := map[Secret]bool{}
+	for _, k := range c.confirmed() {
+		kind := noticeProofed
+		if k.Channel == ChannelPhone {
+			kind = "sms_" + noticeProofed
+		}
+		if named := notice != nil && notice.Address == k.Address; told[k.Address] || k.Channel != ChannelEmail && !named {
+			continue
+		}
+		told[k.Address] = true
+		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
+			Message: Message{
+				ID: c.ID + "." + NewToken().Reveal()[:12], Kind: kind, Channel: k.Channel, To: k.Address,
+				Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx,
+			},
+			State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour),
+		})
+	}
 }
 
 // label is what people know it by: the name that they gave it, or else its masked form.

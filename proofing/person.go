@@ -16,6 +16,8 @@ type Person struct {
 	Bindings []Binding `json:"bindings"`
 	// Recovery are keyed hashes of the saved codes that have not been used.
 	Recovery []string `json:"recovery,omitempty"`
+	// Representative is set by the operator for who may record the proofing of others.
+	Representative *Representative `json:"representative,omitempty"`
 }
 
 // Binding is an address or authenticator that belongs to a person since a certain time. It is
@@ -55,7 +57,12 @@ func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
 }
 
 // Indexes implements Record.
-func (p *Person) Indexes() []Index { return nil }
+func (p *Person) Indexes() []Index {
+	if p.Representative == nil {
+		return nil
+	}
+	return []Index{{Name: "representative", Value: stamp(p.Representative.Since)}}
+}
 
 // ExpiresAt implements Record: a person stays until erased.
 func (p *Person) ExpiresAt() time.Time { return time.Time{} }

@@ -45,10 +45,11 @@ func (s *Service) pass(c *Case, a *Attempt, p Proof, known *Address, newcomer st
 // become makes the case another person's, whose authenticator has just spoken: until then it was
 // only known who can read which mail. What was confirmed here becomes theirs. Where somebody
 // has authenticated already, two people are at one case, which is refused; and a passkey that was created here
-// knows its person by a handle, which cannot change (WebAuthn Level 3, 4: user handle).
+// knows its person by a handle, which cannot change (WebAuthn Level 3, 4: user handle). What a representative
+// recorded is of one person for good.
 func (c *Case) become(person string, now time.Time) error {
 	for _, e := range c.Evidence {
-		if ch := e.Contact().Channel; e.bound() && ch.Authenticates() || ch == ChannelPasskey {
+		if ch := e.Contact().Channel; e.bound() && ch.Authenticates() || ch == ChannelPasskey || e.Kind == ProofingRecord {
 			return ErrOtherPerson
 		}
 	}
