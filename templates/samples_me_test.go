@@ -22,12 +22,14 @@ func meSamples() map[string]Screen {
 	stale, codes := me, me
 	stale.Fresh, stale.Panel, stale.CodesLeft = false, panel, 0
 	stale.Notice = &Problem{Family: "error", Code: "not_admitted"}
+	desk := me
+	desk.Desk = "/desk"
 	codes.Codes, codes.CodesLeft = []string{"0123-4567-89AB-CDEF", "GHJK-MNPQ-RSTV-WXYZ"}, 2
 	return map[string]Screen{
 		"signin-start":   SignIn{Frame: frame, Start: "/me/sign-in"},
 		"signin":         SignIn{Frame: frame, Panel: panel, Others: others[:2], Lost: "/c/ref/begin"},
 		"signin-other":   SignIn{Frame: frame, Panel: &Panel{Method: "sms", Begin: "/c/ref/begin", Restricted: &Restricted{Clause: clause}}, Others: []Way{{"fido", "/c/ref?method=fido"}, {"recovery", "/c/ref?method=email"}}},
 		"signin-recover": SignIn{Frame: frame, Recover: "/c/ref/recover", Others: others[:1]},
-		"me":             me, "me-stale": stale, "me-codes": codes,
+		"me":             me, "me-stale": stale, "me-codes": codes, "me-representative": desk,
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // pageNames are the files in pages/ that are pages of their own.
-var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned", "disown", "disowned", "apply", "signin", "me", "fault", "demohome", "mailbox"}
+var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned", "disown", "disowned", "apply", "signin", "me", "records", "record", "fault", "demohome", "mailbox"}
 
 // Frame is what every page carries.
 type Frame struct {
@@ -60,7 +60,8 @@ type Case struct {
 	Stuck    bool
 	Notice   *Problem // a problem that belongs to no field
 	Steps    []Step
-	Panel    *Panel // the step at hand; nil if there is none
+	Panel    *Panel    // the step at hand; nil if there is none
+	InPerson *InPerson // the way to a representative; nil if there is none
 	Siblings []Sibling
 	Terms    Terms
 	Expires  time.Time

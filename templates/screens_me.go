@@ -37,6 +37,7 @@ type Me struct {
 	CodesLeft int
 	Until     time.Time // the end of the session, if nothing is done
 	Levels    []Level
+	Desk      string // the path of Records, for a representative
 	// Where forms go.
 	Rename, Remove, NewCodes, SignOut, Export, Erase string
 }

@@ -81,7 +81,7 @@ func (w words) funcs() template.FuncMap {
 		"lang": func() string { return w.lang }, "languages": Languages,
 		"languageName": func(l string) string { return languageNames[l] },
 		"problem":      func(field string, p *Problem) problemAt { return problemAt{field, p} },
-		"contact":      contact, "blocked": blocked, "group": group, "linked": linked, "row": func(name, value string) any { return struct{ Name, Value string }{name, value} },
+		"contact":      contact, "blocked": blocked, "group": group, "linked": linked, "row": func(name, value any) any { return struct{ Name, Value any }{name, value} },
 	}
 }
 

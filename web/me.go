@@ -302,6 +302,9 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		Rename: s.Keep(r, "/me/rename"), Remove: s.Keep(r, "/me/remove"), NewCodes: s.Keep(r, "/me/codes"),
 		SignOut: s.Keep(r, "/me/sign-out"), Export: s.Keep(r, "/me/export"), Erase: s.Keep(r, "/me/erase"),
 	}
+	if session.Person.Representative != nil {
+		page.Desk = s.Keep(r, deskPath)
+	}
 	for _, code := range codes {
 		page.Codes = append(page.Codes, code.Reveal())
 	}

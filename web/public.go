@@ -41,7 +41,11 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("GET /apply/{ca}/{profile}", s.look(s.showApply))
 	s.mux.Handle("POST /apply/{ca}/{profile}", s.act(s.apply))
 
+	s.mux.Handle("POST /c/{ref}/representative", s.act(s.askInPerson))
+	s.mux.Handle("GET /c/{ref}/representative", s.Serve(s.toCase))
+
 	s.meRoutes()
+	s.recordRoutes()
 	s.mux.Handle("/", s.Serve(s.nothing))
 }
 

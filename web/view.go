@@ -38,6 +38,9 @@ func (s *Site) viewTerms(p *proofing.Profile) templates.Terms {
 			t.Channels = append(t.Channels, ch)
 		}
 	}
+	if p.Offers("representative") {
+		t.Methods = append(t.Methods, "representative")
+	}
 	return t
 }
 
@@ -76,7 +79,10 @@ func (s *Site) viewCase(r *http.Request, c *proofing.Case, wrong mistake, a answ
 		}
 	}
 	s.reword(wrong, &a)
-	page.Waiting, page.Stuck = !c.Started, c.Started && m == nil
+	if c.Started && slices.ContainsFunc(w.missing, w.inPerson) {
+		page.InPerson = s.viewInPerson(r, c)
+	}
+	page.Waiting, page.Stuck = !c.Started, c.Started && m == nil && page.InPerson == nil
 	if c.Started && m != nil {
 		if page.Panel, err = s.viewPanel(r, c, m, w); err != nil {
 			return page, err

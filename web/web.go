@@ -26,6 +26,8 @@ var (
 	errCrossSite = errors.New("sent by another site")
 	errNoCookie  = errors.New("no browser cookie")
 	errMethod    = errors.New("method not allowed")
+	errNotFresh  = errors.New("no fresh authentication at the desk")
+	errNoPasskey = errors.New("at the desk without a passkey")
 	errSure      = &proofing.InputError{Field: "sure", Code: "sure"}
 )
 
@@ -52,6 +54,8 @@ var answers = []struct {
 	{proofing.ErrFrozen, http.StatusConflict, "conflict", "frozen"},
 	{proofing.ErrNotAdmitted, http.StatusForbidden, "conflict", "not_admitted"},
 	{proofing.ErrOtherPerson, http.StatusForbidden, "conflict", "other_person"},
+	{errNotFresh, http.StatusForbidden, "conflict", "not_fresh"},
+	{errNoPasskey, http.StatusForbidden, "conflict", "no_passkey"},
 	{errCrossSite, http.StatusForbidden, "cross_site", ""},
 	{errNoCookie, http.StatusForbidden, "no_cookie", ""},
 	{errMethod, http.StatusMethodNotAllowed, "method", ""},

@@ -232,10 +232,24 @@ func (b *browser) send(method, target string, form url.Values) *httptest.Respons
 	w := httptest.NewRecorder()
 	b.house.site.ServeHTTP(w, r)
 	for _, c := range w.Result().Cookies() {
-		b.cookie = c.Name + "=" + c.Value
+		b.keep(c)
 	}
 	b.checkEveryResponse(target, w)
 	return w
+}
+
+// keep takes a cookie in, in the place of the one of its name.
+func (b *browser) keep(c *http.Cookie) {
+	var all []string
+	for _, have := range strings.Split(b.cookie, "; ") {
+		if name, _, _ := strings.Cut(have, "="); name != "" && name != c.Name {
+			all = append(all, have)
+		}
+	}
+	if c.MaxAge >= 0 {
+		all = append(all, c.Name+"="+c.Value)
+	}
+	b.cookie = strings.Join(all, "; ")
 }
 
 // checkEveryResponse holds what is true of every answer, errors included.

@@ -48,6 +48,11 @@ var reach = map[string]struct {
 	"oidc":  {ial: "3", aal: "3", fal: "2"},
 }
 
+// inPerson says whether the record of a representative, which nobody does by themselves on this page, can provide what is missing.
+func (w work) inPerson(missing proofing.Missing) bool {
+	return w.profile.Offers("representative") && (missing.Code == "ial" || missing.Code == "method" && missing.Detail == "representative")
+}
+
 // serves says whether using a method now can provide what is missing. It only
 // chooses what to offer: what the result counts for, the assessment says.
 func (w work) serves(m proofing.Method, missing proofing.Missing) bool {
@@ -127,6 +132,8 @@ func (w work) steps(now proofing.Method, link func(method string) string) []temp
 		case !slices.Contains(w.missing, d):
 			step.State = "done"
 		case now != nil && !current && w.serves(now, d):
+			step.State, current = "now", true
+		case now == nil && !current && w.inPerson(d):
 			step.State, current = "now", true
 		case now != nil && !w.serves(now, d):
 			if i := slices.IndexFunc(w.methods, func(m proofing.Method) bool { return w.serves(m, d) }); i >= 0 {

@@ -1,0 +1,57 @@
+package templates
+
+import "time"
+
+// recordSamples are the pages of representatives, and what an applicant sees of them.
+func recordSamples() map[string]Screen {
+	desk := Records{
+		Frame: frame, Name: "Ada <Records>", Find: "/desk/open", Me: "/me",
+		Rows: []RecordRow{
+			{"/desk/1", "Example CA", "www.example.com", "draft", "Ada <Records>", at},
+			{"/desk/2", "Example CA", "a@example.org", "mine", "Ada <Records>", at},
+			{"/desk/3", "Example CA", "b@example.org", "review", "Bob", at.Add(-time.Hour)},
+		},
+	}
+	none := desk
+	none.Rows, none.Code, none.Bad = nil, "<0000>", &Problem{Family: "input", Code: "record_code"}
+	pieces := []RecordPiece{
+		{N: 1, Strength: "strong", Validated: "superior", Source: true, Proofed: true, Government: true, Portrait: true},
+		{N: 2, Strength: "strong", Validated: "strong"}, {N: 3},
+	}
+	form := RecordForm{Type: "onsite_attended", Pieces: pieces, Strength: "strong", Pathway: "biometric", Biometric: true, Core: true, Address: "postal", Sent: "2026-11-02", Back: "2026-11-09", Notice: "e2"}
+	blank := RecordForm{Type: "onsite_attended", Pieces: []RecordPiece{{N: 1}, {N: 2}, {N: 3}}}
+	page := Record{
+		Frame: frame, Request: request, Fresh: true, Confirm: "/me?method=fido", Desk: "/desk", Code: "4F3K-9Q2M",
+		Addresses: []Choice{{"e1", "a•••@example.org"}, {"e2", "+44 ••• •56"}}, Form: &blank, ID: "record-1", Version: 3,
+		Clauses: RecordClauses{"SP 800-63A-4 2.1.3", "SP 800-63A-4 2.4.1", "SP 800-63A-4 4.2.6", "SP 800-63A-4 4.1.5", "SP 800-63A-4 3.8", "SP 800-63A-4 3.10", "SP 800-63A-4 3.2.1"},
+		Save:    "/desk/1/save", Submit: "/desk/1/submit", Review: "/desk/1/review",
+	}
+	page.Disown = ""
+	worth := &Worth{IAL: "2", Reasons: []Clause{{"SP 800-63A-4 4.2", "The record has the evidence and verification of IAL2."}}}
+	saved, lacking, review, mine, closed := page, page, page, page, page
+	saved.Form, saved.Saved, saved.Worth = &form, true, worth
+	lacking.Form, lacking.Saved, lacking.Fresh = &form, true, false
+	lacking.Worth = &Worth{Reasons: worth.Reasons, Unmet: []Step{{Code: "ial", Detail: "2"}}}
+	lacking.Notice = &Problem{Family: "input", Code: "record_worthless"}
+	recorded := Recorded{RecordForm: form, Status: "submitted", Collector: "Bob", At: at, NoticeShown: "+44 ••• •56"}
+	review.Form, review.Worth, review.Waiting = nil, worth, &recorded
+	plain := Recorded{RecordForm: RecordForm{Type: "supervised_remote", Pieces: pieces[:2], Strength: "strong", Pathway: "non_biometric", Address: "e1"}, Status: "submitted", Collector: "Ada <Records>", At: at, AddressShown: "a•••@example.org"}
+	mine.Form, mine.Worth, mine.Waiting, mine.Mine = nil, worth, &plain, true
+	closed.Form, closed.Closed = nil, true
+	closed.Past = []Recorded{{Status: "refused", Collector: "Ada <Records>", Reviewer: "Bob", Reason: "The <date> was not looked at", At: at}, {Status: "accepted", Collector: "Ada <Records>", Reviewer: "Bob", At: at}}
+	all := map[string]Screen{
+		"records": desk, "records-none": none, "record": page, "record-saved": saved, "record-lacking": lacking, "record-review": review, "record-mine": mine, "record-closed": closed,
+	}
+	for name, p := range map[string]InPerson{
+		"nobody": {Nobody: true}, "ask": {Ask: "/c/ref/representative"}, "code": {Code: "4F3K-9Q2M"}, "waits": {Code: "4F3K-9Q2M", Waits: true}, "refused": {Code: "4F3K-9Q2M", Refused: true},
+	} {
+		c := work(nil)
+		if name == "nobody" {
+			c = work(&Panel{Method: "email"})
+		}
+		c.Steps = append([]Step{{Code: "ial", Detail: "2", State: "todo"}}, c.Steps...)
+		c.InPerson = &p
+		all["in-person-"+name] = c
+	}
+	return all
+}
