@@ -267,6 +267,17 @@ profiles:
     identifiers: [email]
     methods: [fido, email]
     require: {aal: 2, phishing_resistant: true, confirmed_addresses: [email]}
+  proofed3:
+    title: Proofed certificate of revision 3
+    framework: sp800-63-3
+    identifiers: [email]
+    methods: [email, sms, representative]
+    require: {ial: 2, confirmed_addresses: [email, phone]}
+  proofed:
+    title: Proofed certificate
+    identifiers: [email]
+    methods: [email, sms, representative]
+    require: {ial: 2, confirmed_addresses: [email, phone]}
   address:
     title: Address
     identifiers: [email]
@@ -305,7 +316,7 @@ func (p *program) env() []string { return []string{"TWILIO_TOKEN=" + authToken} 
 func (p *program) addCA(name string) string {
 	p.t.Helper()
 	out := p.command("ca", "add", name, "--title", "CA "+name, "--directory", "https://"+name+".example/dir",
-		"--profile", "client", "--profile", "sign", "--profile", "address", "--profile", "strong")
+		"--profile", "client", "--profile", "sign", "--profile", "address", "--profile", "strong", "--profile", "proofed3", "--profile", "proofed")
 	for _, field := range strings.Fields(out) {
 		if strings.HasPrefix(field, "csca.") {
 			return field

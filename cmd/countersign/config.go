@@ -383,7 +383,8 @@ type ProfileConfig struct {
 	// to an email by confirming it, and to any other by `registry add`.
 	Identifiers []string `yaml:"identifiers"`
 	// Methods are offered to the person, in this order: email, sms, fido (passkeys and security keys),
-	// oidc (an account at an identity provider).
+	// oidc (an account at an identity provider), representative (somebody whom `representative add` named
+	// sees the person and their documents, and a second one reviews: IAL2 or IAL3).
 	Methods []string `yaml:"methods"`
 	// Issuers are the identity providers of oidc, by their names; every one unless set.
 	Issuers []string `yaml:"issuers"`

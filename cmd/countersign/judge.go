@@ -120,6 +120,10 @@ func (j *profileJudge) provider(at, method string) {
 		j.mistake(at, "fido needs an origin with a name: no browser makes passkeys for an address (WebAuthn Level 3, 5.1.3)")
 	case method == methodOIDC && len(j.config.Issuers) == 0 && !faulty(j.report, "issuers"):
 		j.mistake(at, "oidc needs an identity provider: set issuers")
+	case method == methodRepresentative && (j.config.own() == nil || !j.config.named()):
+		j.mistake(at, "representative needs a sign-in for representatives, by passkey: set people.sign_in, and an origin with a name")
+	case method == methodRepresentative && !slices.ContainsFunc(j.profile.Methods, func(m string) bool { return m != methodRepresentative }):
+		j.mistake(at, "representative cannot be all: the applicant shows a code on a page of theirs, and is told of the record, so offer email too")
 	case method == methodSMS && len(j.config.SMS.Countries) == 0:
 		j.mistake(at, "sms needs countries: sms.countries is empty, so that every number is refused")
 	}
@@ -155,8 +159,12 @@ func (j *profileJudge) levels() {
 			j.mistake(j.at("require."+l.name), "must be 1, 2 or 3, or left out, not %d", l.have)
 		}
 	}
-	if asserted, _, _ := j.federated(); r.IAL > max(rules.ial, asserted) && r.IAL <= 3 {
-		j.mistake(j.at("require.ial"), "IAL%d cannot be reached under %s: it takes identity evidence that is validated and verified (%s), or an identity provider that asserts as much at FAL2",
+	asserted, _, _ := j.federated()
+	if slices.Contains(j.offered, methodRepresentative) {
+		asserted = 3
+	}
+	if r.IAL > max(rules.ial, asserted) && r.IAL <= 3 {
+		j.mistake(j.at("require.ial"), "IAL%d cannot be reached under %s: it takes identity evidence that is validated and verified (%s): add representative to methods; or an identity provider that asserts as much at FAL2",
 			r.IAL, j.profile.Framework, rules.ialClause[r.IAL])
 	}
 	if r.AAL >= 1 && r.AAL <= 3 && len(j.offered) > 0 && r.AAL > j.highestAAL(rules) {
@@ -272,7 +280,7 @@ func (j *profileJudge) lineTypes() {
 // authenticate with. E-mail beside it changes nothing: it is no authenticator.
 func (j *profileJudge) smsAlone() {
 	i := slices.Index(j.profile.Methods, methodSMS)
-	others := slices.ContainsFunc(j.offered, func(m string) bool { return m != methodSMS && m != methodEmail })
+	others := slices.ContainsFunc(j.offered, func(m string) bool { return m != methodSMS && m != methodEmail && m != methodRepresentative })
 	if i < 0 || others {
 		return
 	}

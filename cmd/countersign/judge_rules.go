@@ -13,10 +13,12 @@ const (
 	methodSMS   = "sms"
 	methodFIDO  = "fido"
 	methodOIDC  = "oidc"
+	// methodRepresentative has no form for the applicant: representatives record (proofing.RecordedProofing).
+	methodRepresentative = "representative"
 )
 
 func servedMethods() string {
-	return methodEmail + ", " + methodSMS + ", " + methodFIDO + " and " + methodOIDC
+	return methodEmail + ", " + methodSMS + ", " + methodFIDO + ", " + methodOIDC + " and " + methodRepresentative
 }
 
 // frameworkRules is what one revision of SP 800-63 says of the methods that are
@@ -52,10 +54,11 @@ var rulesR3 = frameworkRules{
 	restrictedClause: "SP 800-63B 5.2.10",
 	addClause:        "SP 800-63B 4.2.1",
 	methods: map[string]methodRule{
-		methodEmail: {0, "SP 800-63B 5.1.3.1"},
-		methodSMS:   {1, "SP 800-63B 4.1.1, 5.1.3.3"},
-		methodFIDO:  {3, "SP 800-63B 5.1.8, 5.1.9"},
-		methodOIDC:  {0, "SP 800-63C 5.1.1"},
+		methodEmail:          {0, "SP 800-63B 5.1.3.1"},
+		methodSMS:            {1, "SP 800-63B 4.1.1, 5.1.3.3"},
+		methodFIDO:           {3, "SP 800-63B 5.1.8, 5.1.9"},
+		methodOIDC:           {0, "SP 800-63C 5.1.1"},
+		methodRepresentative: {0, "SP 800-63B 4"},
 	},
 }
 
@@ -67,10 +70,11 @@ var rulesR4 = frameworkRules{
 	restrictedClause: "SP 800-63B-4 3.2.9",
 	addClause:        "SP 800-63B-4 2.2.1",
 	methods: map[string]methodRule{
-		methodEmail: {0, "SP 800-63B-4 3.1.3.1"},
-		methodSMS:   {1, "SP 800-63B-4 2.1.1, 3.1.3.3"},
-		methodFIDO:  {3, "SP 800-63B-4 3.1.7"},
-		methodOIDC:  {0, "SP 800-63C-4 2.5"},
+		methodEmail:          {0, "SP 800-63B-4 3.1.3.1"},
+		methodSMS:            {1, "SP 800-63B-4 2.1.1, 3.1.3.3"},
+		methodFIDO:           {3, "SP 800-63B-4 3.1.7"},
+		methodOIDC:           {0, "SP 800-63C-4 2.5"},
+		methodRepresentative: {0, "SP 800-63B-4 2"},
 	},
 }
 
@@ -89,7 +93,7 @@ var untold = []string{"CA", "CL", "DO", "FM", "GU", "MP", "MX", "PR", "US", "VI"
 // refuseMethod says why a profile cannot offer a method; empty if it can.
 func refuseMethod(name string) string {
 	switch word := strings.ToLower(strings.NewReplacer("-", " ", "_", " ").Replace(name)); {
-	case name == methodEmail || name == methodSMS || name == methodFIDO || name == methodOIDC:
+	case name == methodEmail || name == methodSMS || name == methodFIDO || name == methodOIDC || name == methodRepresentative:
 		return ""
 	case name == "voice":
 		return "voice is not offered yet; this version has " + servedMethods()

@@ -35,23 +35,24 @@ func main() {
 type commands struct {
 	ConfigFile string `name:"config" help:"The configuration file; ${default} unless given." default:"countersign.yaml" env:"COUNTERSIGN_CONFIG" placeholder:"FILE"`
 
-	Serve       serveCommand       `cmd:"" help:"Run the service."`
-	Demo        demoCommand        `cmd:"" help:"Try it out: everything in a temporary folder, with a mailbox instead of providers."`
-	Doctor      doctorCommand      `cmd:"" help:"Say which of the configured parts answer."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask the running service whether it can serve."`
-	Config      configCommand      `cmd:"" help:"Check the configuration, or print one to begin with."`
-	CA          caCommand          `cmd:"" name:"ca" help:"Manage the certificate authorities that may call."`
-	Webhook     webhookCommand     `cmd:"" help:"Tell CAs of changes."`
-	Registry    registryCommand    `cmd:"" help:"Say who may have certificates for which identifiers."`
-	Case        caseCommand        `cmd:"" help:"Look at requests, restore a frozen one, revoke one."`
-	Address     addressCommand     `cmd:"" help:"Take an address from a person who has lost it."`
-	Limits      limitsCommand      `cmd:"" help:"Lift a block, or a brake on text messages."`
-	Keys        keysCommand        `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
-	Backup      backupCommand      `cmd:"" help:"Copy the store to a new file, while it is in use."`
-	Restore     restoreCommand     `cmd:"" help:"Put a backup in place as the store."`
-	Store       storeCommand       `cmd:"" help:"Move the store between a file and Redis."`
-	Assess      assessCommand      `cmd:"" help:"Say what levels a JSON document of evidence earns."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Serve          serveCommand          `cmd:"" help:"Run the service."`
+	Demo           demoCommand           `cmd:"" help:"Try it out: everything in a temporary folder, with a mailbox instead of providers."`
+	Doctor         doctorCommand         `cmd:"" help:"Say which of the configured parts answer."`
+	Healthcheck    healthcheckCommand    `cmd:"" help:"Ask the running service whether it can serve."`
+	Config         configCommand         `cmd:"" help:"Check the configuration, or print one to begin with."`
+	CA             caCommand             `cmd:"" name:"ca" help:"Manage the certificate authorities that may call."`
+	Webhook        webhookCommand        `cmd:"" help:"Tell CAs of changes."`
+	Registry       registryCommand       `cmd:"" help:"Say who may have certificates for which identifiers."`
+	Case           caseCommand           `cmd:"" help:"Look at requests, restore a frozen one, revoke one."`
+	Address        addressCommand        `cmd:"" help:"Take an address from a person who has lost it."`
+	Representative representativeCommand `cmd:"" help:"Say who may record the identity proofing of others."`
+	Limits         limitsCommand         `cmd:"" help:"Lift a block, or a brake on text messages."`
+	Keys           keysCommand           `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
+	Backup         backupCommand         `cmd:"" help:"Copy the store to a new file, while it is in use."`
+	Restore        restoreCommand        `cmd:"" help:"Put a backup in place as the store."`
+	Store          storeCommand          `cmd:"" help:"Move the store between a file and Redis."`
+	Assess         assessCommand         `cmd:"" help:"Say what levels a JSON document of evidence earns."`
+	Version        versionCommand        `cmd:"" help:"Print the version."`
 }
 
 // globals is what every command gets: the world around the process, so that
