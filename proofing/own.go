@@ -259,12 +259,11 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 		return ErrNotFound
 	}
 	gone := session.Person.Bindings[i]
-	if gone.Contact.Channel.Authenticates() && !slices.ContainsFunc(session.Person.Bindings, func(b Binding) bool {
-		return b.ID != binding && b.Contact.Channel.Authenticates()
-	}) {
-		return &InputError{Field: "binding", Code: "last_authenticator"}
-	}
 	if err := s.spendChange(ctx, session.Person); err != nil {
+		return err
+	}
+	// Of two at once that would take the last two, one learns of the other here.
+	if _, err := s.People.Update(ctx, session.Person.ID, func(p *Person) error { return p.takeAway(binding, s.now()) }); err != nil {
 		return err
 	}
 	// Whoever must hear of it is told by the change before the first that takes effect: a crash between
@@ -279,13 +278,20 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
+	// It speaks for nobody any more before it is off the list: whoever still sees it there can take it away again.
 	if a != nil && a.Person == session.Person.ID {
-		err = s.release(ctx, a)
-	} else {
-		err = s.unlist(ctx, session.Person.ID, binding)
+		if err := s.Addresses.Delete(ctx, a.ID); err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("forget authenticator: %w", err)
+		}
 	}
-	if err != nil {
-		return err
+	had := []string{session.Person.ID}
+	if a != nil {
+		had = append(had, a.Former...)
+	}
+	for _, person := range had {
+		if err := s.unlist(ctx, person, binding); err != nil {
+			return err
+		}
 	}
 	used := func(c *Case) bool {
 		return c.ID != session.Case.ID && slices.ContainsFunc(c.Evidence, func(e Evidence) bool {
@@ -297,4 +303,23 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 		return err
 	}
 	return s.endSessions(ctx, session.Person.ID, reason, used)
+}
+
+// takeAway marks what a person takes away. ErrNotFound if it is not theirs; the *InputError
+// "last_authenticator" if nothing that authenticates would be left.
+func (p *Person) takeAway(binding string, now time.Time) error {
+	i := slices.IndexFunc(p.Bindings, func(b Binding) bool { return b.ID == binding })
+	if i < 0 {
+		return ErrNotFound
+	}
+	left := slices.ContainsFunc(p.Bindings, func(b Binding) bool {
+		return b.ID != binding && b.Gone.IsZero() && b.Contact.Channel.Authenticates()
+	})
+	if p.Bindings[i].Contact.Channel.Authenticates() && !left {
+		return &InputError{Field: "binding", Code: "last_authenticator"}
+	}
+	if p.Bindings[i].Gone.IsZero() {
+		p.Bindings[i].Gone = now
+	}
+	return nil
 }

@@ -521,3 +521,34 @@ func (unwritten) Create(context.Context, string, *proofing.Person) error {
 func (unwritten) Update(context.Context, string, func(*proofing.Person) error) (*proofing.Person, error) {
 	return nil, proofing.ErrUnavailable
 }
+
+func TestTwoWhoTakeTheLastTwoAtOnceLeaveOne(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	c := w.signUp(key)
+	c = must[*proofing.Case](t)(w.enrol(ownVisit(c), webauthntest.New()))
+	var ids []string
+	for _, b := range w.session(c).Person.Bindings {
+		if b.Contact.Channel == proofing.ChannelPasskey {
+			ids = append(ids, b.ID)
+		}
+	}
+	if len(ids) != 2 {
+		t.Fatalf("%d passkeys", len(ids))
+	}
+	errs := make(chan error)
+	for _, id := range ids {
+		go func() { errs <- w.Remove(t.Context(), ownVisit(c), id) }()
+	}
+	gone := 0
+	for range ids {
+		if err := <-errs; err == nil {
+			gone++
+		} else {
+			wantInput(t, "the other", err, "last_authenticator")
+		}
+	}
+	if left := binding(w.session(c), proofing.ChannelPasskey); gone != 1 || left.ID == "" || !left.Gone.IsZero() {
+		t.Errorf("%d were taken, and %+v is left", gone, left)
+	}
+}

@@ -32,6 +32,8 @@ type Binding struct {
 	Facts Evidence `json:"facts,omitzero"`
 	// Name is what the person calls it, so that they can tell two apart.
 	Name string `json:"name,omitempty"`
+	// Gone is when its person began to take it away: nothing rests on it from then on.
+	Gone time.Time `json:"gone,omitzero"`
 	// Counts is from when on it may be used, if it was added by somebody who came in by a saved code.
 	Counts time.Time `json:"counts,omitzero"`
 }
@@ -39,7 +41,7 @@ type Binding struct {
 // reach is the AAL that the authenticator would earn now; 0 for none.
 func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
 	e := b.Facts
-	if e.Kind == "" { // bound before facts were kept
+	if e.Kind == "" || !b.Gone.IsZero() { // bound before facts were kept, or being taken away
 		return 0
 	}
 	e.BoundAt, e.At = b.BoundAt, now
@@ -72,7 +74,7 @@ func (p *Person) of(ch Channel) []Binding {
 	if p == nil {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(p.Bindings), func(b Binding) bool { return b.Contact.Channel != ch })
+	return slices.DeleteFunc(slices.Clone(p.Bindings), func(b Binding) bool { return b.Contact.Channel != ch || !b.Gone.IsZero() })
 }
 
 // admits says whether an address or authenticator may become the person's by what the case proves.
