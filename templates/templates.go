@@ -53,11 +53,13 @@ type sets struct {
 var drawn = sync.OnceValue(func() sets {
 	s := sets{map[string]map[string]*htmltemplate.Template{}, map[string]*htmltemplate.Template{}, map[string]*texttemplate.Template{}}
 	for _, lang := range Languages() {
-		funcs := words{lang, catalogs()[lang]}.funcs()
+		said := words{lang, catalogs()[lang]}
+		funcs := said.funcs()
 		layout := htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/desk.html", "pages/parts.html", "pages/panel.html"))
 		s.pages[lang] = map[string]*htmltemplate.Template{}
 		for _, name := range slices.Concat(pageNames, deskPages) {
 			t := htmltemplate.Must(htmltemplate.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))
+			said.fold(t)
 			s.pages[lang][name] = t.Option("missingkey=error")
 		}
 		s.html[lang] = htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(files, "messages/*.html"))

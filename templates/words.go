@@ -117,6 +117,9 @@ func fill(s string, pairs []any, mark func(string) string) (string, error) {
 	if len(pairs)%2 != 0 {
 		return "", fmt.Errorf("a placeholder without a value for %q", s)
 	}
+	if len(pairs) == 0 {
+		return s, nil
+	}
 	var olds []string
 	for i := 0; i < len(pairs); i += 2 {
 		olds = append(olds, "{"+fmt.Sprint(pairs[i])+"}", mark(fmt.Sprint(pairs[i+1])))
