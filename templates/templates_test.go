@@ -109,6 +109,15 @@ func TestEveryPageHasASample(t *testing.T) {
 
 var placeholder = regexp.MustCompile(`\{[a-z_]*\}`)
 
+// French sets a space before these signs, at which a line must not break. A text message must do with the letters of GSM.
+func TestNoLineOfFrenchBeginsWithASign(t *testing.T) {
+	for key, text := range catalogs()["fr"] {
+		if regexp.MustCompile(` [:;?!»]|« `).MatchString(text) && !strings.HasPrefix(key, "sms.") {
+			t.Errorf("%s: %q needs a space that does not break (U+00A0)", key, text)
+		}
+	}
+}
+
 func TestEveryLanguageHasTheSameKeysAndPlaceholders(t *testing.T) {
 	first := catalogs()[Languages()[0]]
 	for _, lang := range Languages() {
