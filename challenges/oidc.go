@@ -87,9 +87,11 @@ func (m *OIDC) Check(name string) (proofing.Contact, error) {
 }
 
 // Choices implements proofing.Chooser.
-func (m *OIDC) Choices() (all []proofing.Contact) {
+func (m *OIDC) Choices(id proofing.Identifier) (all []proofing.Contact) {
 	for _, name := range m.names {
-		all = append(all, m.providers[name].contact(name))
+		if p := m.providers[name]; (&proofing.OIDCTrust{Domains: p.Domains}).SpeaksFor(id) {
+			all = append(all, p.contact(name))
+		}
 	}
 	return all
 }
@@ -285,7 +287,7 @@ func (m *OIDC) Judge(state json.RawMessage, _ proofing.Contact, a proofing.Answe
 
 // proof adds what the trust agreement says; of the transaction itself trust knows already.
 func (p *provider) proof(f proofing.OIDCFacts, trust *proofing.OIDCTrust) proofing.Proof {
-	trust.PreEstablished, trust.ACRMap, trust.Cap = p.PreEstablished, maps.Clone(p.ACR), p.Cap
+	trust.PreEstablished, trust.ACRMap, trust.Cap, trust.Domains = p.PreEstablished, maps.Clone(p.ACR), p.Cap, slices.Clone(p.Domains)
 	f.Trust = trust
 	return proofing.Proof{Evidence: proofing.Evidence{Kind: proofing.OIDCLogin, OIDC: &f}, Contact: p.identity(f)}
 }

@@ -46,6 +46,7 @@ type Issuer struct {
 	PreEstablished bool
 	ACR            map[string]proofing.StatedLevels
 	Cap            proofing.StatedLevels
+	Domains        []string // that it may speak for; none: all
 }
 
 // The ways in which we authenticate at a token endpoint (OpenID Connect Core 9).

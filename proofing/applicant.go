@@ -1,6 +1,10 @@
 package proofing
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // ApplicantKind is what a grant is bound to.
 type ApplicantKind string
@@ -80,6 +84,21 @@ func (a *Account) ExpiresAt() time.Time { return time.Time{} }
 type Identifier struct {
 	Type  string `json:"type"`
 	Value string `json:"value"`
+}
+
+// Within says whether an identifier belongs to one of the domains, label by label: a name that is one of them or below
+// it, or a mailbox at such a name. What has no domain belongs to none.
+func (id Identifier) Within(domains []string) bool {
+	name := ""
+	switch id.Type {
+	case IdentifierDNS:
+		name = id.Value
+	case IdentifierEmail:
+		name = id.Value[strings.LastIndexByte(id.Value, '@')+1:]
+	}
+	return name != "" && slices.ContainsFunc(domains, func(d string) bool {
+		return strings.EqualFold(name, d) || len(name) > len(d) && strings.EqualFold(name[len(name)-len(d)-1:], "."+d)
+	})
 }
 
 // The identifier types that are served.

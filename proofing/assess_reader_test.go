@@ -189,7 +189,8 @@ func TestALongMapIsReadInAMoment(t *testing.T) {
 
 // What is read is what was written.
 func TestEveryMemberReachesTheRules(t *testing.T) {
-	in, mistakes := DecodeAssessInput(strings.NewReader(assessDoc(strings.Join([]string{oidcEvent, webAuthnEvent, proofingEvent}, ", "))))
+	limited := strings.Replace(oidcEvent, `"cap"`, `"domains": ["example.org"], "cap"`, 1)
+	in, mistakes := DecodeAssessInput(strings.NewReader(assessDoc(strings.Join([]string{limited, webAuthnEvent, proofingEvent}, ", "))))
 	if len(mistakes) > 0 {
 		t.Fatal(mistakes)
 	}
@@ -197,7 +198,7 @@ func TestEveryMemberReachesTheRules(t *testing.T) {
 	want := []Evidence{
 		{Kind: OIDCLogin, At: at, OIDC: &OIDCFacts{Issuer: "https://idp.example", Subject: "248289761001", Channel: ChannelBack, Encrypted: true, ACR: "urn:example:two",
 			AMR: []string{"hwk", "pin"}, AuthTime: at.Add(-time.Minute), MaxAge: new(int64(300)),
-			Trust: &OIDCTrust{true, true, true, map[string]StatedLevels{"urn:example:two": {2, 2}}, StatedLevels{2, 2}}}},
+			Trust: &OIDCTrust{true, true, true, map[string]StatedLevels{"urn:example:two": {2, 2}}, StatedLevels{2, 2}, []string{"example.org"}}}},
 		{Kind: WebAuthnUse, At: at, BoundAt: at.Add(-day), WebAuthn: &WebAuthnFacts{true, true, false, false, false,
 			Attestation{AttestationBasic, true, []KeyProtection{KeyHardware}, FIPS140{2, 3}, []MDSStatus{"FIDO_CERTIFIED_L2"}, true}}},
 		{Kind: ProofingRecord, At: at, Proofing: &ProofingFacts{OnsiteAttended, []IdentityPiece{{Superior, Superior, true, true, true, true}}, IdentityVerification{Superior, Biometric, true}, true,

@@ -50,7 +50,7 @@ func (s *Service) beginning(ctx context.Context, v Visit, method, address string
 		return nil, nil, Contact{}, &InputError{Field: "method", Code: "method_unknown"}
 	}
 	contact, err := c.contactFor(m, address)
-	if choices := s.profileOf(c).Choices(m); err == nil && choices != nil &&
+	if choices := s.profileOf(c).Choices(m, c.Identifier); err == nil && choices != nil &&
 		!slices.ContainsFunc(choices, func(k Contact) bool { return k.Address == contact.Address }) {
 		err = &InputError{Field: "method", Code: "method_unknown"}
 	}

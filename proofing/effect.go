@@ -329,9 +329,12 @@ func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
 }
 
 // accepts says whether evidence of another case may serve this one: it is at work, in
-// the same browser and by the same person if it has any, and may be proved at that address.
+// the same browser and by the same person if it has any, and may be proved at that address, or by that issuer.
 func (c *Case) accepts(from *Case, e Evidence) bool {
 	if c.workable(from.Browser) != nil || c.Person != "" && c.Person != from.Person || len(c.Evidence) >= maxEvidence {
+		return false
+	}
+	if e.OIDC != nil && !e.OIDC.Trust.SpeaksFor(c.Identifier) {
 		return false
 	}
 	own := c.Offered(e.Confirms())

@@ -42,6 +42,14 @@ type OIDCTrust struct {
 	// highest that are taken from it.
 	ACRMap map[string]StatedLevels `json:"acr_map"`
 	Cap    StatedLevels            `json:"cap"`
+	// Domains are those that the issuer may speak for; none: it says who somebody is whatever they ask for.
+	Domains []string `json:"domains,omitempty"`
+}
+
+// SpeaksFor says whether the agreement lets the issuer's word count in a case for the identifier. The zero Identifier is
+// of a case that no authority asks for.
+func (t *OIDCTrust) SpeaksFor(id Identifier) bool {
+	return t == nil || len(t.Domains) == 0 || id == Identifier{} || id.Within(t.Domains)
 }
 
 // StatedLevels are levels of an agreement; 0 is none stated.
@@ -117,6 +125,9 @@ func readTrust(in *object) *OIDCTrust {
 	}
 	if levels, _, ok := take[*object](o, "cap"); ok {
 		t.Cap = readLevels(levels)
+	}
+	if o.has("domains") {
+		t.Domains = o.words("domains")
 	}
 	o.unknown()
 	return t

@@ -42,8 +42,8 @@ func (s *Service) HandIn(ctx context.Context, ca *Authority, id string, token Se
 	if err != nil {
 		return nil, fmt.Errorf("token handed in: %w", err)
 	}
-	if !slices.ContainsFunc(p.Choices(m), func(k Contact) bool { return k.Address.Reveal() == handed.Issuer }) {
-		return nil, &InputError{"token", "oidc_issuer_unknown", "the profile takes no tokens of this issuer"}
+	if !slices.ContainsFunc(p.Choices(m, c.Identifier), func(k Contact) bool { return k.Address.Reveal() == handed.Issuer }) {
+		return nil, &InputError{"token", "oidc_issuer_unknown", "the profile takes no tokens of this issuer, or it may not speak for this identifier"}
 	}
 	sum := s.Hasher.Sum("token handed in", handed.Once)
 	spent := &SpentToken{ID: FixedID(sum), Case: c.ID, Expires: handed.Expires.Add(ClockSkew)}

@@ -50,7 +50,7 @@ func randomLogin(r *rand.Rand) Evidence {
 	}
 	if r.IntN(4) > 0 {
 		f.Trust = &OIDCTrust{r.IntN(4) > 0, r.IntN(4) > 0, r.IntN(4) > 0, map[string]StatedLevels{
-			"one": {r.IntN(4), r.IntN(4)}, "two": {2, 2}, "three": {3, 3}}, StatedLevels{max(0, r.IntN(8)-4), max(0, r.IntN(8)-4)}}
+			"one": {r.IntN(4), r.IntN(4)}, "two": {2, 2}, "three": {3, 3}}, StatedLevels{max(0, r.IntN(8)-4), max(0, r.IntN(8)-4)}, nil}
 	}
 	return e
 }

@@ -21,9 +21,10 @@ import (
 // federation is a world with an identity provider, at which alice and bob have accounts.
 type federation struct {
 	*world
-	idp    *oidctest.Provider
-	client *http.Client
-	down   bool
+	idp     *oidctest.Provider
+	client  *http.Client
+	down    bool
+	domains []string // that the provider may speak for
 }
 
 const idpOrigin = "https://proof.example.org"
@@ -67,7 +68,7 @@ func (f *federation) trust(names ...string) {
 		issuers = append(issuers, challenges.Issuer{
 			Name: name, Title: "The " + name + " account", URL: f.idp.Issuer, ClientID: "countersign", Auth: challenges.AuthBasic, Secret: "client-secret", Client: f.client,
 			Algorithms: []string{"ES256"}, MaxAge: time.Hour, HandedIn: i == 0, PreEstablished: true,
-			ACR: map[string]proofing.StatedLevels{"urn:low": {AAL: 1}, "urn:high": {AAL: 2}}, Cap: proofing.StatedLevels{AAL: 2},
+			ACR: map[string]proofing.StatedLevels{"urn:low": {AAL: 1}, "urn:high": {AAL: 2}}, Cap: proofing.StatedLevels{AAL: 2}, Domains: f.domains,
 		})
 	}
 	m, err := challenges.NewOIDC(challenges.OIDCConfig{Issuers: issuers, Now: f.clock})
@@ -316,6 +317,56 @@ func TestAProfileChoosesItsIssuers(t *testing.T) {
 	wantInput(t, "nobody's issuer", err, "oidc_issuer_unknown")
 	_, err = f.HandIn(t.Context(), f.ca, c.ID, f.tokenFor(c, nil), "")
 	wantInput(t, "a token of another profile's issuer", err, "oidc_issuer_unknown")
+}
+
+// An agreement that names domains is about these alone, whatever way the issuer's word comes.
+func TestAnIssuerSpeaksForItsDomainsAlone(t *testing.T) {
+	f := withProvider(t)
+	f.domains = []string{"example.org"}
+	f.trust("work")
+	mine, theirs := f.openFor("login", "applicant@example.org", ""), f.openFor("login", "applicant@example.com", "")
+	_, _, err := f.Begin(t.Context(), visit(theirs, "browser"), "oidc", "work")
+	wantInput(t, "a login for another domain", err, "method_unknown")
+	_, err = f.HandIn(t.Context(), f.ca, theirs.ID, f.tokenFor(theirs, nil), "")
+	wantInput(t, "a token for another domain", err, "oidc_issuer_unknown")
+	if mine = must[*proofing.Case](t)(f.login(visit(mine, "browser"))); len(mine.Evidence) != 1 {
+		t.Fatalf("in the case of its domain the login left %+v", mine.Evidence)
+	}
+	f.work()
+	if theirs = f.reload(theirs); theirs.Status != proofing.CaseOpen || len(theirs.Evidence) > 0 {
+		t.Errorf("the login for one domain served another: %s, %+v", theirs.Status, theirs.Evidence)
+	}
+	f.domains = nil
+	f.trust("work")
+	if c := must[*proofing.Case](t)(f.login(visit(theirs, "browser"))); len(c.Evidence) != 1 {
+		t.Errorf("without domains the login left %+v", c.Evidence)
+	}
+}
+
+func TestDomainsAreComparedLabelByLabel(t *testing.T) {
+	within := []string{"example.org", "net.example"}
+	for id, want := range map[proofing.Identifier]bool{
+		{Type: "dns", Value: "example.org"}:                  true,
+		{Type: "dns", Value: "a.b.example.org"}:              true,
+		{Type: "dns", Value: "net.example"}:                  true,
+		{Type: "dns", Value: "evilexample.org"}:              false,
+		{Type: "dns", Value: "example.org.evil.test"}:        false,
+		{Type: "dns", Value: "example"}:                      false,
+		{Type: "email", Value: "a@example.org"}:              true,
+		{Type: "email", Value: "a@sub.example.org"}:          true,
+		{Type: "email", Value: "example.org@evil.test"}:      false,
+		{Type: "email", Value: "a@evilexample.org"}:          false,
+		{Type: "organization", Value: "example.org"}:         false,
+		{Type: "permanent-identifier", Value: "example.org"}: false,
+		{Type: "ip", Value: "192.0.2.1"}:                     false,
+	} {
+		if got := id.Within(within); got != want {
+			t.Errorf("%s %s is within %v: %v", id.Type, id.Value, within, got)
+		}
+		if !(&proofing.OIDCTrust{}).SpeaksFor(id) {
+			t.Errorf("an agreement that names none does not speak for %s", id.Value)
+		}
+	}
 }
 
 // tokenFor is a token that is bound to the case.

@@ -109,8 +109,9 @@ type Speaker interface {
 // Chooser is a Method that goes to one of a few places, which are chosen by name.
 type Chooser interface {
 	Method
-	// Choices are the places, in the order in which they are offered: Address is the name, Shown the title.
-	Choices() []Contact
+	// Choices are the places that may speak in a case for the identifier, in the order in which they are offered: Address
+	// is the name, Shown the title. The zero Identifier, where there is no case yet or no authority's, takes all.
+	Choices(id Identifier) []Contact
 }
 
 // Fetcher is a Method that needs the network: to know whom it sends people to, and to complete

@@ -76,13 +76,15 @@ type Requirement struct {
 // Offers says whether the profile offers a method.
 func (p *Profile) Offers(method string) bool { return slices.Contains(p.Methods, method) }
 
-// Choices are the places that a person may choose from for a method; nil for one that has none.
-func (p *Profile) Choices(m Method) []Contact {
+// Choices are the places that a person may choose from for a method in a case for the identifier; nil for a method that is
+// no Chooser.
+func (p *Profile) Choices(m Method, id Identifier) []Contact {
 	ch, ok := m.(Chooser)
 	if !ok {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(ch.Choices()), func(k Contact) bool {
+	all := append([]Contact{}, ch.Choices(id)...)
+	return slices.DeleteFunc(all, func(k Contact) bool {
 		return len(p.Issuers) > 0 && !slices.Contains(p.Issuers, k.Address.Reveal())
 	})
 }

@@ -74,7 +74,7 @@ func (s *Site) renderApply(w http.ResponseWriter, r *http.Request, typed proofin
 	path := applyPath(ca.Name, p.Name)
 	page := templates.Apply{
 		Frame: s.Frame(r, path), CA: ca.Title, Profile: p.Title, Action: s.Keep(r, path),
-		Types: p.Identifiers, Type: typed.Type, Value: typed.Value, Terms: s.viewTerms(p),
+		Types: p.Identifiers, Type: typed.Type, Value: typed.Value, Terms: s.viewTerms(p, proofing.Identifier{}),
 	}
 	status := http.StatusOK
 	if wrong != nil {

@@ -231,7 +231,7 @@ func (s *Site) renderOwn(w http.ResponseWriter, r *http.Request, c *proofing.Cas
 		page.Notice = a.problem
 	}
 	recovers := false
-	for _, other := range s.methods(s.service.Policy.Own) {
+	for _, other := range s.methods(s.service.Policy.Own, proofing.Identifier{}) {
 		switch {
 		case other.Name() == "email":
 			recovers = true
@@ -261,7 +261,7 @@ func (s *Site) statusOf(w http.ResponseWriter, m mistake) (int, answer) {
 // chosen is the method that is wanted in a case of a person's own: what went wrong, what was asked for, what
 // was begun last of what is under way, or the first. A browser that offers passkeys begins with them unasked.
 func (s *Site) chosen(r *http.Request, c *proofing.Case, m mistake) proofing.Method {
-	all := s.methods(s.service.Policy.Own)
+	all := s.methods(s.service.Policy.Own, proofing.Identifier{})
 	wanted := m.method
 	if wanted == "" {
 		wanted = r.URL.Query().Get("method")
@@ -317,7 +317,7 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		page.Things = append(page.Things, t)
 	}
 	adding := m.method != "" || r.URL.Query().Get("method") != ""
-	for _, method := range s.methods(s.service.Policy.Own) {
+	for _, method := range s.methods(s.service.Policy.Own, proofing.Identifier{}) {
 		a := c.Current(method.Name())
 		adding = adding || a != nil && a.Began.After(c.Grant.At) // what was begun before was to sign in
 		page.Adds = append(page.Adds, templates.Way{Code: method.Name(), Href: s.meLink(r, method.Name())})

@@ -30,9 +30,9 @@ func (s *Site) viewRequest(r *http.Request, c *proofing.Case) templates.Request 
 	return v
 }
 
-func (s *Site) viewTerms(p *proofing.Profile) templates.Terms {
+func (s *Site) viewTerms(p *proofing.Profile, id proofing.Identifier) templates.Terms {
 	t := templates.Terms{GrantLifetime: p.GrantLifetime, Retention: p.Retention}
-	for _, m := range s.methods(p) {
+	for _, m := range s.methods(p, id) {
 		t.Methods = append(t.Methods, m.Name())
 		if ch := string(m.Channel()); m.Channel().Reached() && !slices.Contains(t.Channels, ch) {
 			t.Channels = append(t.Channels, ch)
@@ -44,11 +44,16 @@ func (s *Site) viewTerms(p *proofing.Profile) templates.Terms {
 	return t
 }
 
-// methods are those of a profile that the service has, in the profile's order.
-func (s *Site) methods(p *proofing.Profile) []proofing.Method {
+// methods are those of a profile that the service has and that lead somewhere in a case for the identifier, in the
+// profile's order.
+func (s *Site) methods(p *proofing.Profile, id proofing.Identifier) []proofing.Method {
 	var all []proofing.Method
 	for _, name := range p.Methods {
-		if m := s.service.Methods[name]; m != nil {
+		m := s.service.Methods[name]
+		if m == nil {
+			continue
+		}
+		if choices := p.Choices(m, id); choices == nil || len(choices) > 0 {
 			all = append(all, m)
 		}
 	}
@@ -58,7 +63,7 @@ func (s *Site) methods(p *proofing.Profile) []proofing.Method {
 func (s *Site) viewCase(r *http.Request, c *proofing.Case, wrong mistake, a answer) (templates.Case, error) {
 	p := s.profile(c)
 	w := s.workOf(c, p)
-	page := templates.Case{Request: s.viewRequest(r, c), Terms: s.viewTerms(p), Expires: c.Expires}
+	page := templates.Case{Request: s.viewRequest(r, c), Terms: s.viewTerms(p, c.Identifier), Expires: c.Expires}
 	siblings, err := s.service.Siblings(r.Context(), c)
 	if err != nil {
 		return page, err
@@ -145,7 +150,7 @@ func (s *Site) viewPanel(r *http.Request, c *proofing.Case, m proofing.Method, w
 	}
 	at := c.Current(name)
 	if !m.Channel().Reached() {
-		for _, k := range w.profile.Choices(m) {
+		for _, k := range w.profile.Choices(m, c.Identifier) {
 			panel.Choices = append(panel.Choices, templates.Choice{Name: k.Address.Reveal(), Title: k.Shown})
 		}
 		if at != nil && at.Browser == s.service.BrowserHash(s.browser(r)) {
@@ -210,7 +215,7 @@ func (s *Site) viewBegun(c *proofing.Case, at *proofing.Attempt) *templates.Begu
 // to the browser that proved it, and to no other that holds the link.
 func (s *Site) viewOutcome(r *http.Request, c *proofing.Case, own bool) templates.Outcome {
 	page := templates.Outcome{
-		Request: s.viewRequest(r, c), Status: string(c.Status), Reason: c.Reason, At: c.Changed, Terms: s.viewTerms(s.profile(c)),
+		Request: s.viewRequest(r, c), Status: string(c.Status), Reason: c.Reason, At: c.Changed, Terms: s.viewTerms(s.profile(c), c.Identifier),
 	}
 	switch {
 	case c.Frozen != nil:

@@ -20,7 +20,7 @@ type work struct {
 func (s *Site) workOf(c *proofing.Case, p *proofing.Profile) work {
 	facts, now := s.service.Policy.OperatorFacts, s.service.Now().UTC()
 	w := work{
-		profile: p, methods: s.methods(p), evidence: c.Evidence,
+		profile: p, methods: s.methods(p, c.Identifier), evidence: c.Evidence,
 		demanded: p.Unmet(facts, now, nil), missing: p.Unmet(facts, now, c.Evidence),
 	}
 	for _, m := range w.missing { // known only once the rest is there

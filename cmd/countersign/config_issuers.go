@@ -50,6 +50,10 @@ type IssuerConfig struct {
 	ACR map[string]LevelsConfig `yaml:"acr"`
 	// Cap is the most that is taken from it, whatever it says.
 	Cap LevelsConfig `yaml:"cap"`
+	// Domains are those that it may speak for: its logins then count only in requests for names at or below them and for
+	// mailboxes there, and not in those for an organization, an address or a device, which have no domain. Without
+	// it they count whatever is asked for: a login says who somebody is, and never to what they are entitled.
+	Domains []string `yaml:"domains"`
 }
 
 // LevelsConfig are levels of a trust agreement; what is left out is not stated.
@@ -68,7 +72,7 @@ func (i IssuerConfig) issuer(name string) challenges.Issuer {
 		Name: name, Title: cmp.Or(i.Title, name), URL: i.URL, ClientID: i.ClientID, Auth: cmp.Or(i.ClientAuth, challenges.AuthBasic),
 		Secret: i.ClientSecret, Key: i.ClientKey, KeyID: i.ClientKeyID, Algorithms: i.Algorithms, Decryption: i.DecryptionKey,
 		Scopes: i.Scopes, MaxAge: cmp.Or(i.MaxAge, defaultMaxAge), HandedIn: i.HandedIn, PreEstablished: i.PreEstablished,
-		ACR: make(map[string]proofing.StatedLevels), Cap: proofing.StatedLevels(i.Cap),
+		ACR: make(map[string]proofing.StatedLevels), Cap: proofing.StatedLevels(i.Cap), Domains: i.Domains,
 	}
 	if len(is.Algorithms) == 0 {
 		is.Algorithms = defaultAlgorithms
@@ -105,6 +109,7 @@ func networks(list []string) (allowed []netip.Prefix) {
 
 var (
 	issuerName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+	domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	scopeToken = regexp.MustCompile(`^[!#-\[\]-~]+$`) // RFC 6749 3.3
 )
 
@@ -217,6 +222,14 @@ func (j issuerJudge) agreement() {
 	}
 	level(j.at("cap.ial"), j.Cap.IAL)
 	level(j.at("cap.aal"), j.Cap.AAL)
+	if j.given(j.at("domains")) && len(j.Domains) == 0 && !faulty(j.report, j.at("domains")) {
+		j.mistake(j.at("domains"), "is empty: leave it out where the provider may speak for all")
+	}
+	for i, domain := range j.Domains {
+		if !domainName.MatchString(domain) || len(domain) > 253 {
+			j.mistake(j.at("domains["+strconv.Itoa(i)+"]"), "must be a domain in lower case, as A-labels, without a dot at either end, not %q", domain)
+		}
+	}
 }
 
 // reaches is the most that an issuer's word can be worth under a framework.

@@ -45,7 +45,7 @@ func TestMistakesInATrustAgreement(t *testing.T) {
 		want   []string
 	}{
 		"nothing":                     {withSecret, nil},
-		"an unknown member":           {withSecret + "\ndomains: [example.org]", []string{"issuers.work.domains: unknown key"}},
+		"an unknown member":           {withSecret + "\nsubjects: [alice]", []string{"issuers.work.subjects: unknown key"}},
 		"no secret":                   {"client_auth: client_secret_post", []string{"issuers.work.client_secret: is missing: client_secret_post needs it"}},
 		"a secret in the file":        {"client_secret: hunter2", []string{"issuers.work.client_secret: a secret does not belong in this file"}},
 		"a secret of no use":          {withSecret + "\nclient_auth: none", []string{"issuers.work.client_secret: is not used with client_auth: none"}},
@@ -66,6 +66,9 @@ func TestMistakesInATrustAgreement(t *testing.T) {
 		"a level that does not exist": {withSecret + "\nacr: {\"urn:x\": {aal: 4}}", []string{`issuers.work.acr."urn:x".aal: must be 1, 2 or 3`}},
 		"a level of zero":             {withSecret + "\ncap: {ial: 0}", []string{"issuers.work.cap.ial: must be 1, 2 or 3, or left out, not 0"}},
 		"a level under another name":  {withSecret + "\nacr: {\"urn:x\": {fal: 2}}", []string{`issuers.work.acr."urn:x".fal: unknown key`}},
+		"no domains":                  {withSecret + "\ndomains: []", []string{"issuers.work.domains: is empty"}},
+		"a domain with a wildcard":    {withSecret + "\ndomains: [\"*.example.org\"]", []string{"issuers.work.domains[0]: must be a domain in lower case"}},
+		"a domain in capitals":        {withSecret + "\ndomains: [example.org, Example.net]", []string{"issuers.work.domains[1]: must be a domain in lower case"}},
 		"two contexts in one":         {withSecret + "\nacr: {\"urn:x urn:y\": {aal: 2}}", []string{"is no authentication context"}},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -141,7 +144,7 @@ func TestAnAgreementReachesTheMethodWhole(t *testing.T) {
 		t.Errorf("%+v", i)
 	}
 	m, err := c.oidc(time.Now)
-	if err != nil || len(m.Choices()) != 1 || m.Choices()[0].Address != "work" {
+	if err != nil || len(m.Choices(proofing.Identifier{})) != 1 || m.Choices(proofing.Identifier{})[0].Address != "work" {
 		t.Errorf("%v %v", m, err)
 	}
 	before, err := c.policy()
