@@ -108,7 +108,7 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 				chromedp.Evaluate(`document.querySelector("[data-desk-code]").textContent`, &code))
 			look(t, applicant, picture+"-2-code")
 
-			ada := atDesk(t, p, s, "Ada")
+			ada := atDesk(t, p, s, "Desk 1")
 			run(t, ada, chromedp.Navigate(p.people+"/me"), chromedp.Click(`a[href*="/desk"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="records"]`, chromedp.ByQuery))
 			look(t, ada, picture+"-3-desk")
 			run(t, ada, chromedp.SendKeys(`input[name="code"]`, code, chromedp.ByQuery), chromedp.Submit(`form[action*="/desk/open"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="record"]`, chromedp.ByQuery))
@@ -130,7 +130,7 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 			_, between := p.call("GET", "/v1/preauthorizations/"+a["id"].(string), nil)
 			wantStatus(t, between, "pending")
 
-			bob, theirs := atDesk(t, p, s, "Bob"), `//h3/a[contains(., "`+email+`")]`
+			bob, theirs := atDesk(t, p, s, "Desk 2"), `//h3/a[contains(., "`+email+`")]`
 			run(t, bob, chromedp.Navigate(p.people+"/desk"), chromedp.WaitVisible(theirs, chromedp.BySearch))
 			look(t, bob, picture+"-7-waiting")
 			run(t, bob, chromedp.Click(theirs, chromedp.BySearch), chromedp.WaitVisible(`form[action*="/review"] button`, chromedp.ByQuery))
@@ -154,7 +154,7 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 			run(t, applicant, chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 			look(t, applicant, picture+"-10-granted")
 
-			if out := p.command("representative", "list"); !strings.Contains(out, "Ada") || !strings.Contains(out, "by the example trainer") {
+			if out := p.command("representative", "list"); !strings.Contains(out, "Desk 1") || !strings.Contains(out, "by the example trainer") {
 				t.Errorf("representative list says:\n%s", out)
 			}
 			p.command("representative", "remove", "Bob-"+s.name+"@example.org")

@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"slices"
@@ -92,4 +93,35 @@ func (a *Authority) Accepts(token Secret) bool {
 		}
 	}
 	return found == 1 && a.Revoked.IsZero()
+}
+
+// Authority is the authority of that name; ErrNotFound if there is none or it is revoked.
+func (s *Service) Authority(ctx context.Context, name string) (*Authority, error) {
+	a, err := s.Authorities.Get(ctx, s.AuthorityID(name))
+	if err == nil && !a.Revoked.IsZero() {
+		return nil, ErrNotFound
+	}
+	return a, err
+}
+
+// AuthorityID is the id of the authority's record.
+func (s *Service) AuthorityID(name string) string {
+	return FixedID(s.Hasher.Sum("authority", name))
+}
+
+// AuthorityByToken is the authority whose living credential the token is;
+// ErrNotFound for any other, whatever is wrong with it.
+func (s *Service) AuthorityByToken(ctx context.Context, token Secret) (*Authority, error) {
+	name, ok := TokenAuthority(token)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	a, err := s.Authority(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if !a.Accepts(token) {
+		return nil, ErrNotFound
+	}
+	return a, nil
 }

@@ -106,14 +106,8 @@ func (s *Service) erase(ctx context.Context, p *Person) error {
 		return err
 	}
 	for _, b := range p.Bindings {
-		a, err := s.Addresses.Get(ctx, b.ID)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		if err := s.silence(ctx, p.ID, b.ID); err != nil {
 			return err
-		}
-		if err == nil && a.Person == p.ID {
-			if err := s.release(ctx, a); err != nil {
-				return err
-			}
 		}
 	}
 	if err := s.People.Delete(ctx, p.ID); err != nil && !errors.Is(err, ErrNotFound) {

@@ -274,24 +274,8 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 	}); err != nil {
 		return err
 	}
-	a, err := s.Addresses.Get(ctx, binding)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err := s.silence(ctx, session.Person.ID, binding); err != nil {
 		return err
-	}
-	// It speaks for nobody any more before it is off the list: whoever still sees it there can take it away again.
-	if a != nil && a.Person == session.Person.ID {
-		if err := s.Addresses.Delete(ctx, a.ID); err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("forget authenticator: %w", err)
-		}
-	}
-	had := []string{session.Person.ID}
-	if a != nil {
-		had = append(had, a.Former...)
-	}
-	for _, person := range had {
-		if err := s.unlist(ctx, person, binding); err != nil {
-			return err
-		}
 	}
 	used := func(c *Case) bool {
 		return c.ID != session.Case.ID && slices.ContainsFunc(c.Evidence, func(e Evidence) bool {

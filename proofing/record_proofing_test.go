@@ -45,7 +45,7 @@ func atADesk(t testing.TB) (w *world, one, two *representative) {
 		}
 		w.ca.Profiles = append(w.ca.Profiles, name)
 	}
-	return w, w.representative("ada"), w.representative("bob")
+	return w, w.representative("desk-1"), w.representative("desk-2")
 }
 
 // member makes a person with a mailbox and a passkey, in a browser of their own, and signs them in.
@@ -113,24 +113,24 @@ func (r *representative) review(c *proofing.Case, record string, accept bool, re
 
 func TestARecordThatASecondPersonAcceptsIsIAL2InBothRevisions(t *testing.T) {
 	for _, profile := range []string{"proofed3", "proofed"} {
-		w, ada, bob := atADesk(t)
+		w, deskOne, deskTwo := atADesk(t)
 		c := w.asking(profile)
 		if c.Status != proofing.CaseOpen {
 			t.Fatalf("%s: without a record the case is %s", profile, c.Status)
 		}
-		found := must[*proofing.Case](t)(w.FindAtDesk(t.Context(), ada.visit(), strings.ToUpper(c.DeskCode[:4]+"-"+c.DeskCode[4:])))
-		record := ada.submit(found, passport(c))
+		found := must[*proofing.Case](t)(w.FindAtDesk(t.Context(), deskOne.visit(), strings.ToUpper(c.DeskCode[:4]+"-"+c.DeskCode[4:])))
+		record := deskOne.submit(found, passport(c))
 		if c = w.reload(c); c.Status != proofing.CaseOpen || len(c.Evidence) != 2 {
 			t.Fatalf("%s: before the review the case is %s with %d events", profile, c.Status, len(c.Evidence))
 		}
 		for range 2 { // a review may come twice
-			c = must[*proofing.Case](t)(bob.review(c, record.ID, true, ""))
+			c = must[*proofing.Case](t)(deskTwo.review(c, record.ID, true, ""))
 		}
 		if c.Status != proofing.CaseGranted || *c.Grant.Assessment.IAL != 2 || c.Grant.Assessment.IALBasis != proofing.BasisOperatorProofing || len(c.Evidence) != 3 {
 			t.Fatalf("%s: the case is %s with %+v", profile, c.Status, c.Grant)
 		}
 		f := c.Evidence[2].Proofing
-		if f.CollectedBy != ada.person() || f.ReviewedBy != bob.person() || !f.RepresentativeTrained {
+		if f.CollectedBy != deskOne.person() || f.ReviewedBy != deskTwo.person() || !f.RepresentativeTrained {
 			t.Errorf("%s: the evidence says %+v", profile, f)
 		}
 		w.work()
@@ -145,7 +145,7 @@ func TestARecordThatASecondPersonAcceptsIsIAL2InBothRevisions(t *testing.T) {
 }
 
 func TestOnlyATrainedRepresentativeWithAPasskeySeesTheDesk(t *testing.T) {
-	w, ada, bob := atADesk(t)
+	w, deskOne, deskTwo := atADesk(t)
 	c := w.asking("proofed")
 	stranger := w.member("eve")
 	for what, try := range map[string]func(proofing.Visit) error{
@@ -161,58 +161,58 @@ func TestOnlyATrainedRepresentativeWithAPasskeySeesTheDesk(t *testing.T) {
 		},
 	} {
 		wantErr(t, what+" by somebody who is none", try(stranger.visit()), proofing.ErrNotFound)
-		wantErr(t, what+" by ada's cookie in another browser", try(visit(ada.session, "eve")), proofing.ErrNotFound)
+		wantErr(t, what+" by deskOne's cookie in another browser", try(visit(deskOne.session, "eve")), proofing.ErrNotFound)
 	}
 	// Who signs in by a text message is not let in.
-	w.prove(bob.session, "bob", "sms", "+447400654321")
+	w.prove(deskTwo.session, "desk-2", "sms", "+447400654321")
 	w.pass(time.Hour)
-	weak := must[*proofing.Case](t)(w.OpenOwn(t.Context(), proofing.Visit{Browser: "bob", Client: "192.0.2.7", Lang: "en"}))
-	weak = w.prove(weak, "bob", "sms", "+447400654321")
-	_, err := w.Desk(t.Context(), visit(weak, "bob"))
+	weak := must[*proofing.Case](t)(w.OpenOwn(t.Context(), proofing.Visit{Browser: "desk-2", Client: "192.0.2.7", Lang: "en"}))
+	weak = w.prove(weak, "desk-2", "sms", "+447400654321")
+	_, err := w.Desk(t.Context(), visit(weak, "desk-2"))
 	wantErr(t, "by text message", err, proofing.ErrNotAdmitted)
 
 	// What is saved takes a session, and what is submitted one that is fresh.
-	ada.renew()
-	saved := ada.save(c, passport(c))
+	deskOne.renew()
+	saved := deskOne.save(c, passport(c))
 	w.pass(11 * time.Minute)
-	saved = ada.save(c, passport(c))
-	_, err = w.SubmitProofing(t.Context(), ada.visit(), c.ID, saved.ID, saved.Version)
+	saved = deskOne.save(c, passport(c))
+	_, err = w.SubmitProofing(t.Context(), deskOne.visit(), c.ID, saved.ID, saved.Version)
 	wantErr(t, "submitting after eleven minutes", err, proofing.ErrNotAdmitted)
 
 	// Dismissal takes effect at once.
-	ada.renew()
-	if err := w.Dismiss(t.Context(), ada.person()); err != nil {
+	deskOne.renew()
+	if err := w.Dismiss(t.Context(), deskOne.person()); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.SubmitProofing(t.Context(), ada.visit(), c.ID, saved.ID, saved.Version)
+	_, err = w.SubmitProofing(t.Context(), deskOne.visit(), c.ID, saved.ID, saved.Version)
 	wantErr(t, "after the dismissal", err, proofing.ErrNotFound)
-	wantErr(t, "dismissing twice", w.Dismiss(t.Context(), ada.person()), proofing.ErrNotFound)
+	wantErr(t, "dismissing twice", w.Dismiss(t.Context(), deskOne.person()), proofing.ErrNotFound)
 }
 
 func TestARepresentativeTakesAnAddressAndAPasskey(t *testing.T) {
-	w, ada, _ := atADesk(t)
+	w, deskOne, _ := atADesk(t)
 	_, err := w.Appoint(t.Context(), w.contact("email", "nobody@example.org"), "n", "t")
 	wantErr(t, "an address of nobody", err, proofing.ErrNotFound)
 	w.prove(w.open("proofed"), "applicant", "email", "")
 	_, err = w.Appoint(t.Context(), w.contact("email", "applicant@example.org"), "n", "t")
 	wantErr(t, "somebody without a passkey", err, proofing.ErrNotAdmitted)
-	before := must[*proofing.Person](t)(w.People.Get(t.Context(), ada.person())).Representative
+	before := must[*proofing.Person](t)(w.People.Get(t.Context(), deskOne.person())).Representative
 	w.pass(time.Hour)
-	after := must[*proofing.Person](t)(w.Appoint(t.Context(), w.contact("email", "ada@example.org"), "Ada", "again, 2027")).Representative
+	after := must[*proofing.Person](t)(w.Appoint(t.Context(), w.contact("email", "desk-1@example.org"), "Desk 1", "again, 2027")).Representative
 	if !after.Since.Equal(before.Since) || after.Training != "again, 2027" {
-		t.Errorf("naming her again makes of %+v %+v", before, after)
+		t.Errorf("naming one again makes of %+v %+v", before, after)
 	}
 }
 
 func TestNobodyOpensACaseThatAskedForNoRepresentative(t *testing.T) {
-	w, ada, _ := atADesk(t)
+	w, deskOne, _ := atADesk(t)
 	c := w.open("proofed")
 	_, err := w.AskForRepresentative(t.Context(), visit(c, "applicant"))
 	wantInput(t, "asking before anything is proved", err, "record_person")
 	c = w.prove(c, "applicant", "email", "")
-	_, err = w.CaseAtDesk(t.Context(), ada.visit(), c.ID)
+	_, err = w.CaseAtDesk(t.Context(), deskOne.visit(), c.ID)
 	wantErr(t, "by its id", err, proofing.ErrNotFound)
-	_, err = w.SaveProofing(t.Context(), ada.visit(), c.ID, proofing.ProofingDraft{})
+	_, err = w.SaveProofing(t.Context(), deskOne.visit(), c.ID, proofing.ProofingDraft{})
 	wantErr(t, "recording", err, proofing.ErrNotFound)
 	_, err = w.AskForRepresentative(t.Context(), visit(c, "another browser"))
 	wantErr(t, "asking in another browser", err, proofing.ErrClaimed)
@@ -220,7 +220,7 @@ func TestNobodyOpensACaseThatAskedForNoRepresentative(t *testing.T) {
 	_, err = w.AskForRepresentative(t.Context(), visit(other, "b"))
 	wantInput(t, "where the profile takes no record", err, "method_unknown")
 	for _, code := range []string{"", "0000-0000", "x", strings.Repeat("a", 999)} {
-		_, err = w.FindAtDesk(t.Context(), ada.visit(), code)
+		_, err = w.FindAtDesk(t.Context(), deskOne.visit(), code)
 		wantInput(t, "the code "+code, err, "record_code")
 	}
 	first := must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "applicant"))).DeskCode
@@ -230,53 +230,53 @@ func TestNobodyOpensACaseThatAskedForNoRepresentative(t *testing.T) {
 }
 
 func TestTheSamePersonNeverCollectsAndReviews(t *testing.T) {
-	w, ada, bob := atADesk(t)
+	w, deskOne, deskTwo := atADesk(t)
 	c := w.asking("proofed")
-	record := ada.submit(c, passport(c))
-	_, err := ada.review(c, record.ID, true, "")
+	record := deskOne.submit(c, passport(c))
+	_, err := deskOne.review(c, record.ID, true, "")
 	wantInput(t, "her own record", err, "record_reviewer")
-	_, err = bob.review(c, record.ID, false, " \n")
+	_, err = deskTwo.review(c, record.ID, false, " \n")
 	wantInput(t, "a refusal without a reason", err, "record_reason")
-	c = must[*proofing.Case](t)(bob.review(c, record.ID, false, "The\nexpiry date was not looked at"))
+	c = must[*proofing.Case](t)(deskTwo.review(c, record.ID, false, "The\nexpiry date was not looked at"))
 	if got := c.Proofings[0]; got.Status != proofing.RecordRefused || got.Reason != "The expiry date was not looked at" || len(c.Evidence) != 2 {
 		t.Errorf("refused: %+v", got)
 	}
-	_, err = bob.review(c, record.ID, true, "")
+	_, err = deskTwo.review(c, record.ID, true, "")
 	wantInput(t, "accepting what was refused", err, "record_over")
-	if again := ada.submit(c, passport(c)); again.ID == record.ID {
+	if again := deskOne.submit(c, passport(c)); again.ID == record.ID {
 		t.Error("a refused record was submitted again")
 	}
 }
 
 func TestARepresentativeIsNotTheirOwnApplicant(t *testing.T) {
-	w, ada, bob := atADesk(t)
-	c := w.openFor("proofed", "ada@example.org", "")
-	must[*proofing.Case](t)(w.use(visit(c, "ada"), ada.key))
-	w.prove(c, "ada", "email", "")
-	w.prove(c, "ada", "sms", "+447400123456")
-	c = must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "ada")))
-	if c.Person != ada.person() {
+	w, deskOne, deskTwo := atADesk(t)
+	c := w.openFor("proofed", "desk-1@example.org", "")
+	must[*proofing.Case](t)(w.use(visit(c, "desk-1"), deskOne.key))
+	w.prove(c, "desk-1", "email", "")
+	w.prove(c, "desk-1", "sms", "+447400123456")
+	c = must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "desk-1")))
+	if c.Person != deskOne.person() {
 		t.Fatal("the applicant is somebody else")
 	}
-	_, err := w.SaveProofing(t.Context(), ada.visit(), c.ID, passport(c))
+	_, err := w.SaveProofing(t.Context(), deskOne.visit(), c.ID, passport(c))
 	wantInput(t, "recording herself", err, "record_own")
-	bob.renew()
-	record := bob.submit(c, passport(c))
-	ada.renew()
-	_, err = ada.review(c, record.ID, true, "")
+	deskTwo.renew()
+	record := deskTwo.submit(c, passport(c))
+	deskOne.renew()
+	_, err = deskOne.review(c, record.ID, true, "")
 	wantInput(t, "reviewing what is of herself", err, "record_own")
 }
 
 func TestOfTwoReviewersAtOnceOneWins(t *testing.T) {
-	w, ada, bob := atADesk(t)
+	w, deskOne, deskTwo := atADesk(t)
 	cleo := w.representative("cleo")
-	ada.renew()
-	bob.renew()
+	deskOne.renew()
+	deskTwo.renew()
 	c := w.asking("proofed")
-	record := ada.submit(c, passport(c))
+	record := deskOne.submit(c, passport(c))
 	errs := make([]error, 2)
 	var wg sync.WaitGroup
-	wg.Go(func() { _, errs[0] = bob.review(c, record.ID, true, "") })
+	wg.Go(func() { _, errs[0] = deskTwo.review(c, record.ID, true, "") })
 	wg.Go(func() { _, errs[1] = cleo.review(c, record.ID, false, "no") })
 	wg.Wait()
 	c = w.reload(c)
@@ -297,42 +297,42 @@ func TestOfTwoReviewersAtOnceOneWins(t *testing.T) {
 }
 
 func TestWhoSubmitsHasSeenWhatTheySubmit(t *testing.T) {
-	w, ada, bob := atADesk(t)
+	w, deskOne, deskTwo := atADesk(t)
 	c := w.asking("proofed")
-	first := ada.save(c, passport(c))
+	first := deskOne.save(c, passport(c))
 	second := passport(c)
 	second.Pieces = second.Pieces[:1]
-	ada.save(c, second) // in another window
-	_, err := w.SubmitProofing(t.Context(), ada.visit(), c.ID, first.ID, first.Version)
+	deskOne.save(c, second) // in another window
+	_, err := w.SubmitProofing(t.Context(), deskOne.visit(), c.ID, first.ID, first.Version)
 	wantInput(t, "an older version", err, "record_changed")
-	_, err = w.SubmitProofing(t.Context(), bob.visit(), c.ID, first.ID, first.Version+1)
+	_, err = w.SubmitProofing(t.Context(), deskTwo.visit(), c.ID, first.ID, first.Version+1)
 	wantErr(t, "what another has begun", err, proofing.ErrNotFound)
-	_, err = bob.review(c, first.ID, true, "")
+	_, err = deskTwo.review(c, first.ID, true, "")
 	wantErr(t, "reviewing a draft", err, proofing.ErrNotFound)
 	for range 2 {
-		must[*proofing.Case](t)(w.SubmitProofing(t.Context(), ada.visit(), c.ID, first.ID, first.Version+1))
+		must[*proofing.Case](t)(w.SubmitProofing(t.Context(), deskOne.visit(), c.ID, first.ID, first.Version+1))
 	}
-	_, err = w.SaveProofing(t.Context(), bob.visit(), c.ID, passport(c))
+	_, err = w.SaveProofing(t.Context(), deskTwo.visit(), c.ID, passport(c))
 	wantInput(t, "beside one that waits", err, "record_waits")
-	if list := must[[]*proofing.Case](t)(w.AtDesk(t.Context(), bob.visit())); len(list) != 1 || list[0].ID != c.ID {
+	if list := must[[]*proofing.Case](t)(w.AtDesk(t.Context(), deskTwo.visit())); len(list) != 1 || list[0].ID != c.ID {
 		t.Errorf("at the desk are %d cases", len(list))
 	}
 }
 
 func TestARecordThatEarnsNothingIsNotSubmitted(t *testing.T) {
-	w, ada, _ := atADesk(t)
+	w, deskOne, _ := atADesk(t)
 	c := w.asking("proofed")
 	d := passport(c)
 	d.CoreAttributesValidated = false
-	saved := ada.save(c, d)
+	saved := deskOne.save(c, d)
 	worth, err := w.PreviewProofing(w.reload(c), saved)
 	if err != nil || worth.Assessed.IAL != nil || !slices.ContainsFunc(worth.Assessed.Reasons, func(r proofing.Reason) bool { return r.Clause == "SP 800-63A-4 4.1.5" }) {
 		t.Errorf("the preview is %+v: %v", worth, err)
 	}
-	_, err = w.SubmitProofing(t.Context(), ada.visit(), c.ID, saved.ID, saved.Version)
+	_, err = w.SubmitProofing(t.Context(), deskOne.visit(), c.ID, saved.ID, saved.Version)
 	wantInput(t, "without validated attributes", err, "record_worthless")
 	d = passport(c)
-	worth, err = w.PreviewProofing(w.reload(c), ada.save(c, d))
+	worth, err = w.PreviewProofing(w.reload(c), deskOne.save(c, d))
 	if err != nil || worth.Assessed.IAL == nil || *worth.Assessed.IAL != 2 || len(worth.Unmet) != 0 {
 		t.Errorf("the preview of what is whole is %+v: %v", worth, err)
 	}
@@ -345,23 +345,23 @@ func TestARecordThatEarnsNothingIsNotSubmitted(t *testing.T) {
 	} {
 		d := passport(c)
 		spoil(&d)
-		_, err := w.SaveProofing(t.Context(), ada.visit(), c.ID, d)
+		_, err := w.SaveProofing(t.Context(), deskOne.visit(), c.ID, d)
 		wantInput(t, code, err, code)
 	}
 }
 
 // What the case knows of a code, nobody has to state: when it went out and when it came back.
 func TestTheTimesOfACodeAreTheCases(t *testing.T) {
-	w, ada, bob := atADesk(t)
+	w, deskOne, deskTwo := atADesk(t)
 	c := w.asking("proofed3")
 	d := passport(c)
 	d.Type, d.Address, d.Notice = proofing.SupervisedRemote, c.Evidence[0].ID, c.Evidence[1].ID
-	record := ada.submit(c, d)
+	record := deskOne.submit(c, d)
 	confirmed := record.Facts.AddressConfirmation
 	if confirmed.Channel != proofing.ByEmail || confirmed.Address != "applicant@example.org" || confirmed.CodeSentAt.IsZero() || !confirmed.CodeUsedAt.Equal(c.Evidence[0].At) {
 		t.Errorf("the code is %+v", confirmed)
 	}
-	if c = must[*proofing.Case](t)(bob.review(c, record.ID, true, "")); *c.Grant.Assessment.IAL != 2 {
+	if c = must[*proofing.Case](t)(deskTwo.review(c, record.ID, true, "")); *c.Grant.Assessment.IAL != 2 {
 		t.Errorf("the label is %+v", c.Grant.Assessment)
 	}
 
@@ -375,7 +375,7 @@ func TestTheTimesOfACodeAreTheCases(t *testing.T) {
 		d := passport(first)
 		d.Type, d.Address, d.Notice = proofing.SupervisedRemote, "postal", c.Evidence[0].ID
 		d.LetterSent, d.LetterBack = today.AddDate(0, 0, -days-1), today.AddDate(0, 0, -1)
-		worth, err := w.PreviewProofing(w.reload(c), ada.save(c, d))
+		worth, err := w.PreviewProofing(w.reload(c), deskOne.save(c, d))
 		if err != nil || (worth.Assessed.IAL != nil) != ial {
 			t.Errorf("a letter of %d days: %+v, %v", days, worth, err)
 		}
@@ -383,53 +383,53 @@ func TestTheTimesOfACodeAreTheCases(t *testing.T) {
 }
 
 func TestARecordEndsWithItsCaseAndItsPerson(t *testing.T) {
-	w, ada, bob := atADesk(t)
+	w, deskOne, deskTwo := atADesk(t)
 	c := w.asking("proofed")
-	ada.save(c, passport(c))
-	record := bob.submit(c, passport(c))
+	deskOne.save(c, passport(c))
+	record := deskTwo.submit(c, passport(c))
 	w.pass(8 * 24 * time.Hour)
 	w.work()
-	ada.renew()
+	deskOne.renew()
 	c = w.reload(c)
 	if c.Status != proofing.CaseExpired || len(c.Proofings) != 1 || c.Proofings[0].Status != proofing.RecordExpired {
 		t.Errorf("after its time the case is %s with %+v", c.Status, c.Proofings)
 	}
-	_, err := ada.review(c, record.ID, true, "")
+	_, err := deskOne.review(c, record.ID, true, "")
 	wantErr(t, "reviewing what is over", err, proofing.ErrClosed)
-	if list := must[[]*proofing.Case](t)(w.AtDesk(t.Context(), ada.visit())); len(list) != 0 {
+	if list := must[[]*proofing.Case](t)(w.AtDesk(t.Context(), deskOne.visit())); len(list) != 0 {
 		t.Errorf("at the desk are still %d cases", len(list))
 	}
 
 	// A frozen case takes no record.
-	bob.renew()
+	deskTwo.renew()
 	c = w.openFor("proofed", "second@example.org", "")
 	w.prove(c, "applicant", "email", "")
 	w.prove(c, "applicant", "sms", "+447400123457")
 	c = must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "applicant")))
-	record = ada.submit(c, passport(c))
+	record = deskOne.submit(c, passport(c))
 	must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(c.ID+"."+c.Disown.Reveal())))
-	_, err = bob.review(c, record.ID, true, "")
+	_, err = deskTwo.review(c, record.ID, true, "")
 	wantErr(t, "while it is frozen", err, proofing.ErrFrozen)
 	must[*proofing.Case](t)(w.Restore(t.Context(), c.ID))
 
 	// What a representative recorded who is none any more is not accepted.
-	if err := w.Dismiss(t.Context(), ada.person()); err != nil {
+	if err := w.Dismiss(t.Context(), deskOne.person()); err != nil {
 		t.Fatal(err)
 	}
-	_, err = bob.review(c, record.ID, true, "")
+	_, err = deskTwo.review(c, record.ID, true, "")
 	wantInput(t, "of somebody who was dismissed", err, "record_collector")
 }
 
 // A passkey says who somebody is; after a representative has looked at one person, it cannot be another's.
 func TestARecordIsOfOnePersonForGood(t *testing.T) {
-	w, ada, bob := atADesk(t)
+	w, deskOne, deskTwo := atADesk(t)
 	eve := w.member("eve")
 	c := w.asking("proofed")
-	ada.renew()
-	bob.renew()
-	record := ada.submit(c, passport(c))
+	deskOne.renew()
+	deskTwo.renew()
+	record := deskOne.submit(c, passport(c))
 	must[*proofing.Case](t)(w.use(visit(c, "applicant"), eve.key))
-	_, err := bob.review(c, record.ID, true, "")
+	_, err := deskTwo.review(c, record.ID, true, "")
 	wantInput(t, "after the case became another person's", err, "record_changed")
 
 	w.Policy.Profiles["proofed"].Require.AAL = 2
@@ -437,13 +437,13 @@ func TestARecordIsOfOnePersonForGood(t *testing.T) {
 	w.prove(c, "applicant", "email", "")
 	w.prove(c, "applicant", "sms", "+447400123457")
 	c = must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "applicant")))
-	must[*proofing.Case](t)(bob.review(c, ada.submit(c, passport(c)).ID, true, ""))
+	must[*proofing.Case](t)(deskTwo.review(c, deskOne.submit(c, passport(c)).ID, true, ""))
 	_, err = w.use(visit(c, "applicant"), eve.key)
 	wantErr(t, "another person's passkey after the record", err, proofing.ErrOtherPerson)
 }
 
 func TestARecordIsInTheExportOfItsPersonAndOutlivesErasure(t *testing.T) {
-	w, ada, bob := atADesk(t)
+	w, deskOne, deskTwo := atADesk(t)
 	w.Policy.Profiles["proofed"].Require.AAL = 2 // so that the case stays open
 	eve := w.member("eve")
 	c := w.openFor("proofed", "eve@example.org", "")
@@ -451,26 +451,26 @@ func TestARecordIsInTheExportOfItsPersonAndOutlivesErasure(t *testing.T) {
 	w.prove(c, "eve", "email", "")
 	w.prove(c, "eve", "sms", "+447400123456")
 	c = must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "eve")))
-	ada.renew()
-	record := ada.submit(c, passport(c))
+	deskOne.renew()
+	record := deskOne.submit(c, passport(c))
 	eve.renew()
 	out := must[*proofing.Exported](t)(w.Export(t.Context(), eve.visit()))
 	var said []proofing.ExportedRecord
 	for _, r := range out.Requests {
 		said = append(said, r.Records...)
 	}
-	if len(said) != 1 || said[0].ID != record.ID || said[0].Status != proofing.RecordSubmitted || said[0].Facts.CollectedBy != ada.person() {
+	if len(said) != 1 || said[0].ID != record.ID || said[0].Status != proofing.RecordSubmitted || said[0].Facts.CollectedBy != deskOne.person() {
 		t.Errorf("the export says %+v", said)
 	}
-	ada.renew()
-	if mine := must[*proofing.Exported](t)(w.Export(t.Context(), ada.visit())); mine.Representative == nil || mine.Representative.Training == "" {
+	deskOne.renew()
+	if mine := must[*proofing.Exported](t)(w.Export(t.Context(), deskOne.visit())); mine.Representative == nil || mine.Representative.Training == "" {
 		t.Error("what is kept of a representative is not in their export")
 	}
 	if err := w.Erase(t.Context(), eve.visit()); err != nil {
 		t.Fatal(err)
 	}
-	bob.renew()
-	_, err := bob.review(c, record.ID, true, "")
+	deskTwo.renew()
+	_, err := deskTwo.review(c, record.ID, true, "")
 	wantErr(t, "after the erasure", err, proofing.ErrClosed)
 	if c = w.reload(c); c.Proofings[0].Status != proofing.RecordExpired {
 		t.Errorf("the record is %s", c.Proofings[0].Status)
@@ -479,9 +479,9 @@ func TestARecordIsInTheExportOfItsPersonAndOutlivesErasure(t *testing.T) {
 
 // A record has no place for what is not to be written down.
 func TestARecordKeepsNoAddressAndNoNumberOfADocument(t *testing.T) {
-	w, ada, bob := atADesk(t)
+	w, deskOne, deskTwo := atADesk(t)
 	c := w.asking("proofed")
-	c = must[*proofing.Case](t)(bob.review(c, ada.submit(c, passport(c)).ID, true, ""))
+	c = must[*proofing.Case](t)(deskTwo.review(c, deskOne.submit(c, passport(c)).ID, true, ""))
 	raw, err := json.Marshal(c.Proofings)
 	if err != nil {
 		t.Fatal(err)

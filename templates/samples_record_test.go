@@ -5,11 +5,11 @@ import "time"
 // recordSamples are the pages of representatives, and what an applicant sees of them.
 func recordSamples() map[string]Screen {
 	desk := Records{
-		Frame: frame, Name: "Ada <Records>", Find: "/desk/open", Me: "/me",
+		Frame: frame, Name: "Desk <1>", Find: "/desk/open", Me: "/me",
 		Rows: []RecordRow{
-			{"/desk/1", "Example CA", "www.example.com", "draft", "Ada <Records>", at},
-			{"/desk/2", "Example CA", "a@example.org", "mine", "Ada <Records>", at},
-			{"/desk/3", "Example CA", "b@example.org", "review", "Bob", at.Add(-time.Hour)},
+			{"/desk/1", "Example CA", "www.example.com", "draft", "Desk <1>", at},
+			{"/desk/2", "Example CA", "a@example.org", "mine", "Desk <1>", at},
+			{"/desk/3", "Example CA", "b@example.org", "review", "Desk 2", at.Add(-time.Hour)},
 		},
 	}
 	none := desk
@@ -33,12 +33,12 @@ func recordSamples() map[string]Screen {
 	lacking.Form, lacking.Saved, lacking.Fresh = &form, true, false
 	lacking.Worth = &Worth{Reasons: worth.Reasons, Unmet: []Step{{Code: "ial", Detail: "2"}}}
 	lacking.Notice = &Problem{Family: "input", Code: "record_worthless"}
-	recorded := Recorded{RecordForm: form, Status: "submitted", Collector: "Bob", At: at, NoticeShown: "+44 ••• •56"}
+	recorded := Recorded{RecordForm: form, Status: "submitted", Collector: "Desk 2", At: at, NoticeShown: "+44 ••• •56"}
 	review.Form, review.Worth, review.Waiting = nil, worth, &recorded
-	plain := Recorded{RecordForm: RecordForm{Type: "supervised_remote", Pieces: pieces[:2], Strength: "strong", Pathway: "non_biometric", Address: "e1"}, Status: "submitted", Collector: "Ada <Records>", At: at, AddressShown: "a•••@example.org"}
+	plain := Recorded{RecordForm: RecordForm{Type: "supervised_remote", Pieces: pieces[:2], Strength: "strong", Pathway: "non_biometric", Address: "e1"}, Status: "submitted", Collector: "Desk <1>", At: at, AddressShown: "a•••@example.org"}
 	mine.Form, mine.Worth, mine.Waiting, mine.Mine = nil, worth, &plain, true
 	closed.Form, closed.Closed = nil, true
-	closed.Past = []Recorded{{Status: "refused", Collector: "Ada <Records>", Reviewer: "Bob", Reason: "The <date> was not looked at", At: at}, {Status: "accepted", Collector: "Ada <Records>", Reviewer: "Bob", At: at}}
+	closed.Past = []Recorded{{Status: "refused", Collector: "Desk <1>", Reviewer: "Desk 2", Reason: "The <date> was not looked at", At: at}, {Status: "accepted", Collector: "Desk <1>", Reviewer: "Desk 2", At: at}}
 	all := map[string]Screen{
 		"records": desk, "records-none": none, "record": page, "record-saved": saved, "record-lacking": lacking, "record-review": review, "record-mine": mine, "record-closed": closed,
 	}

@@ -12,11 +12,11 @@ func TestNamingARepresentativeSaysWhatIsMissing(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"add", "ada@example.org"}, "--trained"},
-		{[]string{"add", "ada@example.org", "--trained", " "}, "what, when and by whom"},
-		{[]string{"add", "ada@example.org", "--trained", "documents, 2026"}, "nobody has a•••@example.org here: let them sign in at"},
-		{[]string{"add", "ada@", "--trained", "documents, 2026"}, "ada@"},
-		{[]string{"remove", "ada@example.org"}, "is no representative"},
+		{[]string{"add", "desk-1@example.org"}, "--trained"},
+		{[]string{"add", "desk-1@example.org", "--trained", " "}, "what, when and by whom"},
+		{[]string{"add", "desk-1@example.org", "--trained", "documents, 2026"}, "nobody has d•••@example.org here: let them sign in at"},
+		{[]string{"add", "desk-1@", "--trained", "documents, 2026"}, "desk-1@"},
+		{[]string{"remove", "desk-1@example.org"}, "is no representative"},
 		{[]string{"remove", "00abc"}, "is no representative"},
 	} {
 		if _, said := d.run(exitUsage, append([]string{"representative"}, c.args...)...); !strings.Contains(said, c.want) {

@@ -1,0 +1,217 @@
+package proofing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// bind makes a confirmed address, or an authenticator that has spoken, the person's. An address belongs to whoever
+// confirmed it last, and anew from then on: a number changes hands, and its new holder
+// must not inherit how long the old one had it. Applying it again, or late,
+// changes nothing.
+//
+// Whom an address was taken from stands in its record until their lists are
+// put right, so that a crash between the two leaves nothing behind.
+//
+// Where admits says so it binds nothing.
+func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMessage) (r effected) {
+	contact := e.Contact()
+	if contact.Channel == "" {
+		return r
+	}
+	if a := c.attempt(e.ID); a != nil && a.Contact.Channel == contact.Channel && a.Contact.Address == contact.Address {
+		contact = a.Contact // with what pages show
+	}
+	id := s.addressID(contact)
+	if e.bound() {
+		return effected{failed: s.spoke(ctx, c, id, e, kept)}
+	}
+	// The person's list comes first: it is the one place at which two cases that
+	// bind at once meet, and nothing counts before the address itself says whose it is.
+	binding := Binding{ID: id, Event: e.ID, Contact: contact, BoundAt: e.At, Facts: e}
+	if c.recovered(e.At) {
+		binding.Counts = e.At.Add(s.Policy.Cooling)
+	}
+	r, fresh := s.bindPerson(ctx, c, binding)
+	if r.failed != nil || r.unbound {
+		return r
+	}
+	bound := &Address{ID: id, Person: c.Person, Event: e.ID, Contact: contact, BoundAt: e.At, Kept: kept, KeptAt: e.At, Counts: binding.Counts}
+	err := s.Addresses.Create(ctx, id, bound)
+	if errors.Is(err, ErrExists) {
+		bound, err = s.Addresses.Update(ctx, id, func(a *Address) error {
+			// The event that bound it may turn out to be somebody else's: Case.become.
+			if a.Person != c.Person && (a.BoundAt.Before(e.At) || a.Event == e.ID) {
+				a.Former = append(a.Former, a.Person)
+				a.Person, a.Event, a.BoundAt, a.Contact, a.Counts = c.Person, e.ID, e.At, contact, binding.Counts
+			}
+			if kept != nil && a.KeptAt.Before(e.At) {
+				a.Kept, a.KeptAt = kept, e.At
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return effected{failed: fmt.Errorf("bind address: %w", err)}
+	}
+	if bound.Person != c.Person { // it has moved on since
+		if err := s.unlist(ctx, c.Person, id); err != nil {
+			return effected{failed: err}
+		}
+		fresh = false
+	}
+	if fresh && len(r.had) > 0 {
+		r.added = &binding
+	}
+	r.losses, r.failed = s.unbindFormer(ctx, bound)
+	return r
+}
+
+// spoke stores what is to be kept of something that was the person's before. If it is not theirs any more
+// it stays so: a use that is stored late does not bring back what was removed meanwhile.
+func (s *Service) spoke(ctx context.Context, c *Case, id string, e Evidence, kept json.RawMessage) error {
+	if kept == nil {
+		return nil
+	}
+	_, err := s.Addresses.Update(ctx, id, func(a *Address) error {
+		if a.Person == c.Person && a.KeptAt.Before(e.At) {
+			a.Kept, a.KeptAt = kept, e.At
+		}
+		return nil
+	})
+	return ignoreNotFound(err)
+}
+
+// unbindFormer takes the address from the lists of those who had it, and returns what each has lost by that: they
+// must hear of it where they can still be reached.
+func (s *Service) unbindFormer(ctx context.Context, a *Address) (losses []loss, err error) {
+	for _, former := range a.Former {
+		if former == a.Person {
+			continue // theirs again
+		}
+		p, err := s.person(ctx, former)
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			if i := slices.IndexFunc(p.Bindings, func(b Binding) bool { return b.ID == a.ID }); i >= 0 {
+				losses = append(losses, loss{p.Bindings[i], slices.Delete(slices.Clone(p.Bindings), i, i+1)})
+			}
+		}
+		if err := s.unlist(ctx, former, a.ID); err != nil {
+			return nil, err
+		}
+	}
+	if len(a.Former) == 0 {
+		return nil, nil
+	}
+	done := a.Former
+	_, err = s.Addresses.Update(ctx, a.ID, func(a *Address) error {
+		a.Former = slices.DeleteFunc(a.Former, func(id string) bool { return slices.Contains(done, id) })
+		return nil
+	})
+	return losses, err
+}
+
+// unlist takes an address from a person's list.
+func (s *Service) unlist(ctx context.Context, person, address string) error {
+	_, err := s.People.Update(ctx, person, func(p *Person) error {
+		p.Bindings = slices.DeleteFunc(p.Bindings, func(b Binding) bool { return b.ID == address })
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("unbind from person: %w", err)
+	}
+	return nil
+}
+
+// bindPerson puts an address on the list of the case's person, who may be new, if
+// they admit it; fresh says that it was this event that did so, also if it is applied again.
+func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effected, fresh bool) {
+	p := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{b}}
+	err := s.People.Create(ctx, p.ID, p)
+	if errors.Is(err, ErrExists) {
+		p, err = s.People.Update(ctx, p.ID, func(p *Person) error {
+			if r.unbound = !s.admits(c, p, b.Contact); !r.unbound {
+				p.bind(b)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return effected{failed: fmt.Errorf("bind to person: %w", err)}, false
+	}
+	r.had = p.elsewhere(c)
+	if c.Own() { // what was added in the same session is told of the next
+		r.had = slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return have.ID == b.ID })
+	}
+	return r, slices.ContainsFunc(p.Bindings, func(have Binding) bool { return have.ID == b.ID && have.Event == b.Event })
+}
+
+// Release takes an address from whoever has it, and ends its row of failures: the
+// next code to it binds it anew. It is for an operator who has made sure who
+// asks: the way out for somebody who has lost the number that is theirs here. Calling
+// it again finishes what a crash left half done; released is false if it was nobody's.
+func (s *Service) Release(ctx context.Context, contact Contact) (released bool, err error) {
+	known, err := s.address(ctx, contact)
+	if err != nil || known == nil {
+		return false, err
+	}
+	if _, err := s.endFailures(ctx, s.failureKey("", contact, known, true)); err != nil {
+		return false, err
+	}
+	return true, s.release(ctx, known)
+}
+
+func (s *Service) release(ctx context.Context, a *Address) error {
+	for _, person := range append(a.Former, a.Person) {
+		if err := s.unlist(ctx, person, a.ID); err != nil {
+			return err
+		}
+	}
+	if err := s.Addresses.Delete(ctx, a.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("release address: %w", err)
+	}
+	return nil
+}
+
+// silence takes an address or authenticator from its person, so that a crash anywhere leaves nothing behind that speaks for
+// them: it speaks for nobody before it is off their list, and whoever still sees it there can take it away again. Those who
+// had it before are put right first, for only its record knows of them.
+func (s *Service) silence(ctx context.Context, person, address string) error {
+	a, err := s.Addresses.Get(ctx, address)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if a != nil && a.Person == person {
+		for _, former := range a.Former {
+			if err := s.unlist(ctx, former, address); err != nil {
+				return err
+			}
+		}
+		if err := s.Addresses.Delete(ctx, address); err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("forget address: %w", err)
+		}
+	}
+	return s.unlist(ctx, person, address)
+}
+
+// unbindDisowned takes back what a disowned case has bound: whoever was tricked into
+// answering must not leave their address with somebody else's person.
+func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
+	for _, e := range c.Evidence {
+		a, err := s.address(ctx, e.Contact())
+		if err != nil {
+			return err
+		}
+		if a != nil && a.Event == e.ID {
+			if err := s.release(ctx, a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
