@@ -62,12 +62,17 @@ type listed struct {
 	Standard   bool
 }
 
-// listPackages asks the go command what imports what.
+// listPackages asks the go command what imports what in the product's module.
 func listPackages(t *testing.T, flags ...string) []listed {
+	t.Helper()
+	return listModule(t, "../..", flags...)
+}
+
+func listModule(t *testing.T, dir string, flags ...string) []listed {
 	t.Helper()
 	args := append(append([]string{"list", "-json=ImportPath,Imports"}, flags...), "./...")
 	cmd := exec.Command("go", args...)
-	cmd.Dir = "../.."
+	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -116,6 +121,21 @@ func breaches(packages []listed) []string {
 func TestPackagesImportWhatTheTableAllows(t *testing.T) {
 	for _, b := range breaches(listPackages(t)) {
 		t.Error(b)
+	}
+}
+
+// TestTheClientImportsTheStandardLibraryAlone keeps what a CA takes in with client/ as small as it is said to be.
+func TestTheClientImportsTheStandardLibraryAlone(t *testing.T) {
+	packages := listModule(t, "../../client")
+	if len(packages) == 0 {
+		t.Fatal("there is no client")
+	}
+	for _, p := range packages {
+		for _, imported := range p.Imports {
+			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,156 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/countersign-id/countersign/client"
+)
+
+// exampleService stands for the service of the examples: it knows the account of good bindings, and has a person who must act for every name but one.
+func exampleService() *httptest.Server {
+	mux := http.NewServeMux()
+	reply := func(w http.ResponseWriter, status int, body string) {
+		w.Header().Set("Content-Type", map[bool]string{true: "application/json", false: "application/problem+json"}[status < 400])
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}
+	mux.HandleFunc("POST /v1/eab/verify", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, 200, `{"kid":"Vq3k","account_thumbprint":"cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s","profiles":["device"],
+			"identifiers":[{"type":"dns","value":"example.com"}],"assessment":null,"bound_at":"2026-01-01T00:00:00Z","expires":"2027-01-01T00:00:00Z","recheck_after":"2026-01-02T00:00:00Z"}`)
+	})
+	mux.HandleFunc("POST /v1/accounts", func(w http.ResponseWriter, r *http.Request) { reply(w, 200, `{}`) })
+	mux.HandleFunc("POST /v1/authorize", func(w http.ResponseWriter, r *http.Request) {
+		var q struct{ Identifiers []client.Identifier }
+		_ = json.NewDecoder(r.Body).Decode(&q)
+		if q.Identifiers[0].Value == "example.com" {
+			reply(w, 200, yes(time.Now().Add(time.Hour)))
+			return
+		}
+		reply(w, 200, `{"allow":false,"error":{"type":"urn:ietf:params:acme:error:userActionRequired","title":"A person must act","status":403,
+			"detail":"the person behind the request must act; open the instance","instance":"https://proof.example.org/c/2705"}}`)
+	})
+	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { reply(w, 200, events("ZjE1LjA", "e1").body) })
+	return httptest.NewServer(mux)
+}
+
+// A CA asks before it creates an account, and tells the account's URL when it has done so.
+func ExampleClient_VerifyEAB() {
+	service := exampleService()
+	defer service.Close()
+	c, err := client.New(client.Config{URL: service.URL, Token: "csca.example.token"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	// From the newAccount request, whose outer JWS the CA has verified.
+	outerURL, outerJWK := "https://ca.example/acme/new-account", json.RawMessage(jwk)
+	binding := json.RawMessage(`{"protected":"eyJhbGciOiJIUzI1NiJ9","payload":"e30","signature":"AA"}`)
+
+	b, err := c.VerifyEAB(context.Background(), client.VerifyRequest{URL: outerURL, JWK: outerJWK, Binding: binding})
+	if err != nil {
+		fmt.Println("refuse:", client.ACMEProblem(err))
+		return
+	}
+	// Create the account, in the CA's own store.
+	account := client.Account{URL: "https://ca.example/acme/acct/1", JWK: outerJWK}
+	if err := c.AccountCreated(context.Background(), account, b.Kid); err != nil {
+		fmt.Println("tell it again later:", err)
+		return
+	}
+	fmt.Println("bound by", b.Kid, "for", b.Identifiers[0].Value)
+
+	_, err = c.VerifyEAB(context.Background(), client.VerifyRequest{URL: outerURL, JWK: outerJWK})
+	fmt.Println("refuse:", client.ACMEProblem(err).Type)
+	// Output:
+	// bound by Vq3k for example.com
+	// refuse: urn:ietf:params:acme:error:externalAccountRequired
+}
+
+// At newOrder and at finalize a CA asks whether the account may have what it orders. A refusal goes to the ACME client as it is.
+func ExampleClient_Authorize() {
+	service := exampleService()
+	defer service.Close()
+	c, err := client.New(client.Config{URL: service.URL, Token: "csca.example.token", CacheFor: time.Minute})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	order := func(names ...string) {
+		q := client.AuthorizeRequest{Account: &client.Account{URL: "https://ca.example/acme/acct/1", JWK: json.RawMessage(jwk)}, Profile: "device"}
+		for _, name := range names {
+			q.Identifiers = append(q.Identifiers, client.DNS(name))
+		}
+		yes, err := c.Authorize(context.Background(), q)
+		if err != nil {
+			p := client.ACMEProblem(err)
+			fmt.Println(p.Status, p.Type, p.Instance)
+			return
+		}
+		fmt.Println("issue; rests on", strings.Join(yes.Authorizations, ", "))
+	}
+	order("example.com")
+	order("example.net")
+	service.Close() // and who cannot be asked says no
+	c, _ = client.New(client.Config{URL: service.URL, Token: "csca.example.token", Attempts: 1})
+	order("example.com")
+	// Output:
+	// issue; rests on a1
+	// 403 urn:ietf:params:acme:error:userActionRequired https://proof.example.org/c/2705
+	// 503 urn:ietf:params:acme:error:serverInternal
+}
+
+// A CA that would rather ask than be called follows its feed, and keeps the cursor with what it did.
+func ExampleClient_Follow() {
+	service := exampleService()
+	defer service.Close()
+	c, err := client.New(client.Config{URL: service.URL, Token: "csca.example.token"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	err = c.Follow(ctx, "", func(ctx context.Context, p *client.EventsPage) error {
+		for _, e := range p.Events {
+			fmt.Println(e.Type, e.Data.Preauthorization)
+		}
+		fmt.Println("keep", p.Next)
+		stop()
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// preauthorization.valid a1
+	// keep ZjE1LjA
+	// context canceled
+}
+
+// A webhook is one handler.
+func ExampleWebhook_Handler() {
+	c, err := client.New(client.Config{URL: "https://ca.proof.example.org", Token: "csca.example.token"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	hook, err := c.NewWebhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/hooks/countersign", hook.Handler(func(ctx context.Context, e client.Event) error {
+		fmt.Println(e.Type)
+		return nil
+	}))
+	call := httptest.NewRequest("POST", "/hooks/countersign", strings.NewReader(`{"id":"e1"}`)) // signed by nobody
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, call)
+	fmt.Println(answer.Code)
+	// Output: 401
+}

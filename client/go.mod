@@ -1,0 +1,3 @@
+module github.com/countersign-id/countersign/client
+
+go 1.26.0

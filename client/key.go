@@ -1,0 +1,88 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Key is a key for external account binding, without its secret.
+type Key struct {
+	Kid          string       `json:"kid"`
+	Status       string       `json:"status"`
+	Profile      string       `json:"profile"`
+	Identifiers  []Identifier `json:"identifiers"`
+	Subject      string       `json:"subject,omitempty"`
+	DirectoryURL string       `json:"directory_url"`
+	Algorithm    string       `json:"algorithm"`
+	MaxAccounts  int          `json:"max_accounts"`
+	Accounts     []KeyAccount `json:"accounts"`
+	Created      time.Time    `json:"created"`
+	Expires      time.Time    `json:"expires"`
+	Reason       *string      `json:"reason"`
+}
+
+// KeyAccount is an account that a key is bound to.
+type KeyAccount struct {
+	Thumbprint string    `json:"thumbprint"`
+	URL        string    `json:"url,omitempty"`
+	BoundAt    time.Time `json:"bound_at"`
+}
+
+// KeysPage is a part of the authority's keys.
+type KeysPage struct {
+	Keys []Key `json:"keys"`
+	// Next is for the next call; empty behind the last.
+	Next string `json:"next"`
+}
+
+// Keys lists the authority's keys: those behind a cursor, which is empty at the beginning, and limit of them at most; 0: as many as the service gives.
+func (c *Client) Keys(ctx context.Context, after string, limit int) (*KeysPage, error) {
+	return fetch[KeysPage](ctx, c, call{method: http.MethodGet, path: "/v1/eab/keys" + page(after, limit, 0)})
+}
+
+// Key reads one key.
+func (c *Client) Key(ctx context.Context, kid string) (*Key, error) {
+	if kid == "" {
+		return nil, errNoID
+	}
+	return fetch[Key](ctx, c, call{method: http.MethodGet, path: "/v1/eab/keys/" + url.PathEscape(kid)})
+}
+
+// RevokeKey ends a key, and with it what rests on it. It may be called again.
+func (c *Client) RevokeKey(ctx context.Context, kid string) error {
+	if kid == "" {
+		return errNoID
+	}
+	defer c.answers.forgetAll()
+	_, err := c.do(ctx, call{method: http.MethodPost, path: "/v1/eab/keys/" + url.PathEscape(kid) + "/revoke", body: struct{}{}})
+	return err
+}
+
+// page is the query of a list.
+func page(after string, limit int, wait time.Duration) string {
+	q := url.Values{}
+	if after != "" {
+		q.Set("after", after)
+	}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	if wait > 0 {
+		q.Set("wait", strconv.Itoa(seconds(wait)))
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+// maxPatience is the longest that the service waits with an answer.
+const maxPatience = 60 * time.Second
+
+// seconds is a time to wait as the service takes it.
+func seconds(wait time.Duration) int {
+	return int((min(wait, maxPatience) + time.Second - 1) / time.Second)
+}
