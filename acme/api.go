@@ -21,6 +21,12 @@ func (a *api) routes() []route {
 		{"POST", "/v1/preauthorizations/{id}/evidence", a.serve(a.once(a.handIn))},
 		{"POST", "/v1/authorize", a.serve(a.authorize)},
 		{"POST", "/v1/accounts", a.serve(a.accountEvent)},
+		{"POST", "/v1/eab/verify", a.serve(a.verifyBinding)},
+		{"POST", "/v1/eab/keys", a.serve(a.once(a.makeKey))},
+		{"GET", "/v1/eab/keys", a.serve(a.listKeys)},
+		{"GET", "/v1/eab/keys/{kid}", a.serve(a.readKey)},
+		{"POST", "/v1/eab/keys/{kid}/revoke", a.serve(a.revokeKey)},
+		{"POST", "/v1/eab/keys/{kid}/rotate", a.serve(a.once(a.rotateKey))},
 		{"GET", "/v1/events", a.serve(a.readEvents)},
 
 		{"GET", "/.well-known/jwks.json", JWKS(a.Keys)},

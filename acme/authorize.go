@@ -145,6 +145,8 @@ func (a *api) whyNot(one proofing.Authorization) subproblem {
 		sub.Type, sub.Detail = typeUserActionRequired, "the request waits for the decision of an approver"
 	case "frozen":
 		sub.Type, sub.Detail = typeUnauthorized, "somebody who was asked said that it was not them; nothing is authorized until that is settled"
+	case "binding_ended":
+		sub.Type, sub.Detail = typeUnauthorized, "the external account binding of this account has ended: register with a new key"
 	case "not_entitled":
 		sub.Type, sub.Detail = typeRejectedIdentifier, "the person has no right to the identifier any more"
 	default:

@@ -20,7 +20,7 @@ const maxDepth = 32
 // value is one JSON value as it was written.
 type value struct {
 	kind    kind
-	text    string // of a string
+	text    string // of a string, a number, true or false
 	members []member
 	items   []value
 }
@@ -31,7 +31,8 @@ const (
 	isObject kind = "an object"
 	isArray  kind = "an array"
 	isText   kind = "a string"
-	isOther  kind = "a number, true, false or null"
+	isNull   kind = "null"
+	isOther  kind = "a number, true or false"
 )
 
 type member struct {
@@ -41,7 +42,10 @@ type member struct {
 
 // parse reads one JSON text (RFC 8259) in UTF-8. Duplicate names are reported
 // to m wherever they are; the error is for what is not JSON at all.
-func parse(body []byte, m *mistakes) (value, error) {
+func parse(body []byte, m *mistakes) (value, error) { return parseAt(body, "", m) }
+
+// parseAt is parse for a text that stands inside of another, at that pointer.
+func parseAt(body []byte, at string, m *mistakes) (value, error) {
 	if !utf8.Valid(body) {
 		return value{}, malformed("the body is not UTF-8")
 	}
@@ -52,7 +56,7 @@ func parse(body []byte, m *mistakes) (value, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	return parseValue(d, "", 0, m)
+	return parseValue(d, at, 0, m)
 }
 
 func parseValue(d *json.Decoder, at string, depth int, m *mistakes) (value, error) {
@@ -64,6 +68,8 @@ func parseValue(d *json.Decoder, at string, depth int, m *mistakes) (value, erro
 		return value{}, malformed("the body is not JSON: " + err.Error())
 	}
 	switch t := token.(type) {
+	case nil:
+		return value{kind: isNull}, nil
 	case string:
 		return value{kind: isText, text: t}, nil
 	case json.Delim:
@@ -72,7 +78,7 @@ func parseValue(d *json.Decoder, at string, depth int, m *mistakes) (value, erro
 		}
 		return parseArray(d, at, depth, m)
 	}
-	return value{kind: isOther}, nil
+	return value{kind: isOther, text: fmt.Sprint(token)}, nil
 }
 
 func parseObject(d *json.Decoder, at string, depth int, m *mistakes) (value, error) {

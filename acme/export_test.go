@@ -1,5 +1,7 @@
 package acme
 
+import "github.com/countersign-id/countersign/proofing"
+
 // Routes lists method and path of every route.
 func Routes() [][2]string {
 	var list [][2]string
@@ -29,4 +31,9 @@ func ParseObject(body []byte) error {
 		return err
 	}
 	return m.err()
+}
+
+// ReadBinding reads a question about an external account binding.
+func ReadBinding(body []byte, newAccounts []string) (proofing.ExternalBinding, error) {
+	return readBinding(body, newAccounts)
 }

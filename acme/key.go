@@ -44,10 +44,14 @@ var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 // members are ignored (RFC 7517 4); a private one is refused, since whoever
 // sends it to us has sent it to others.
 func readJWK(o *object, name string) crypto.PublicKey {
-	j := o.object(name)
-	if j == nil {
-		return nil
+	if j := o.object(name); j != nil {
+		return keyOf(j)
 	}
+	return nil
+}
+
+// keyOf is the public key that a JWK is; nil if it is not one that is served, which is reported.
+func keyOf(j *object) crypto.PublicKey {
 	for _, private := range privateMembers {
 		if j.has(private) {
 			j.wrong(typeBadPublicKey, private, fmt.Sprintf("%q is a member of a private or symmetric key: send the public key alone, and replace this one", private))

@@ -105,13 +105,13 @@ func TestMethodsAndURLsThatAreNotServed(t *testing.T) {
 			if slices.Contains(served, method) {
 				continue
 			}
-			r := w.do(t, method, strings.Replace(path, "{id}", "00x", 1), w.token, "")
+			r := w.do(t, method, strings.NewReplacer("{id}", "00x", "{kid}", "cs0").Replace(path), w.token, "")
 			if r.Code != 405 || !strings.Contains(r.Header().Get("Allow"), served[0]) || decode(t, r).text("type") != "urn:countersign:error:methodNotAllowed" {
 				t.Errorf("%s %s: %d %v %s", method, path, r.Code, r.Header(), r.Body)
 			}
 		}
 	}
-	for _, path := range []string{"/", "/v1", "/v1/eab/verify", "/v2/accounts", caPath + "/x/y/z"} {
+	for _, path := range []string{"/", "/v1", "/v1/eab", "/v2/accounts", caPath + "/x/y/z"} {
 		if r := w.do(t, "POST", path, w.token, "{}"); r.Code != 404 || decode(t, r).text("type") != "urn:countersign:error:notFound" {
 			t.Errorf("%s: %d %s", path, r.Code, r.Body)
 		}

@@ -129,16 +129,8 @@ func (a *api) changePreauthorization(c *call) (answer, error) {
 // startChallenge records that the account asked for its challenge, and answers
 // with the challenge and the way up to its authorization (RFC 8555 7.5.1).
 func (a *api) startChallenge(c *call) (answer, error) {
-	if len(c.body) > 0 {
-		m := &mistakes{}
-		o, err := readBody(c.body, m)
-		if err != nil {
-			return answer{}, err
-		}
-		o.closed()
-		if err := m.err(); err != nil {
-			return answer{}, err
-		}
+	if err := readEmpty(c.body); err != nil {
+		return answer{}, err
 	}
 	started, err := a.Service.StartChallenge(c.Context(), c.ca, c.PathValue("id"))
 	if err != nil {

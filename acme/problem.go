@@ -148,6 +148,8 @@ func problemOf(err error, now time.Time) *problem {
 		return newProblem(typeNotFound, "there is no such object")
 	case errors.Is(err, proofing.ErrEventsExpired):
 		return newProblem(typeEventsExpired, "what came behind the cursor is no longer kept: look at your objects, and begin anew without a cursor")
+	case errors.Is(err, proofing.ErrBinding):
+		return newProblem(typeUnauthorized, "the external account binding is not valid")
 	case errors.Is(err, proofing.ErrClosed):
 		return newProblem(typeClosed, "the authorization is over")
 	case errors.Is(err, proofing.ErrFrozen):
@@ -188,7 +190,7 @@ func inputType(code string) string {
 		return typeUnsupportedIdentifier
 	case "identifier_rejected", "not_entitled":
 		return typeRejectedIdentifier
-	case "account_key_replaced", "account_deactivated":
+	case "account_key_replaced", "account_deactivated", "binding_ended":
 		return typeUnauthorized
 	case "account_key_taken":
 		return typeAccountKeyTaken

@@ -183,7 +183,7 @@ func newWorld(t testing.TB) *world {
 	limits.AddressHour, limits.AddressDay, limits.ClientHour = 1000, 1000, 1000
 	w.Service = &proofing.Service{
 		Cases: store.NewTable[proofing.Case](w.kv, r, "case"), People: store.NewTable[proofing.Person](w.kv, r, "person"),
-		Addresses: store.NewTable[proofing.Address](w.kv, r, "address"), Accounts: store.NewTable[proofing.Account](w.kv, r, "account"),
+		Addresses: store.NewTable[proofing.Address](w.kv, r, "address"), Accounts: store.NewTable[proofing.Account](w.kv, r, "account"), Keys: store.NewTable[proofing.Key](w.kv, r, "eab_key"),
 		Authorities: store.NewTable[proofing.Authority](w.kv, r, "authority"), Pins: store.NewTable[proofing.Pin](w.kv, r, "pin"), Registry: store.NewTable[proofing.RegistryEntry](w.kv, r, "registry"),
 		Feeds: store.NewTable[proofing.Feed](w.kv, r, "feed"), Pages: store.NewTable[proofing.Page](w.kv, r, "page"), Leases: store.NewTable[proofing.Lease](w.kv, r, "lease"),
 		Tokens:  store.NewTable[proofing.SpentToken](w.kv, r, "token"),

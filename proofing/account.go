@@ -8,14 +8,14 @@ import (
 )
 
 // applicant completes what a request says of an applicant with the id that is
-// stable over key rollovers. An account is known by its key's thumbprint; a first call makes it known.
-func (s *Service) applicant(ctx context.Context, ca string, a Applicant) (Applicant, error) {
+// stable over key rollovers, and returns the record of an account. An account is known by its key's thumbprint; a first call makes it known.
+func (s *Service) applicant(ctx context.Context, ca string, a Applicant) (Applicant, *Account, error) {
 	switch a.Kind {
 	case ByNobody:
-		return Applicant{Kind: ByNobody}, nil
+		return Applicant{Kind: ByNobody}, nil, nil
 	case ByPublicKey:
 		a.ID = s.Hasher.Hex("applicant key", ca, a.SPKI)
-		return a, nil
+		return a, nil, nil
 	}
 	id := s.accountID(ca, a.Thumbprint)
 	known, err := s.Accounts.Get(ctx, id)
@@ -26,19 +26,19 @@ func (s *Service) applicant(ctx context.Context, ca string, a Applicant) (Applic
 		}
 	}
 	if err != nil {
-		return a, fmt.Errorf("look up account: %w", err)
+		return a, nil, fmt.Errorf("look up account: %w", err)
 	}
 	if known.ReplacedBy != "" {
-		return a, &InputError{"account", "account_key_replaced", "this key was replaced by a key rollover"}
+		return a, nil, &InputError{"account", "account_key_replaced", "this key was replaced by a key rollover"}
 	}
 	if !known.Deactivated.IsZero() {
-		return a, &InputError{"account", "account_deactivated", "this account was deactivated"}
+		return a, nil, &InputError{"account", "account_deactivated", "this account was deactivated"}
 	}
 	a.ID = known.Account
 	if a.URL == "" {
 		a.URL = known.URL
 	}
-	return a, nil
+	return a, known, nil
 }
 
 // confirmApplicant looks again at the applicant of a case that was just opened: whatever
@@ -48,7 +48,7 @@ func (s *Service) confirmApplicant(ctx context.Context, c *Case) error {
 		return nil
 	}
 	opened := c.Applicant.Thumbprint
-	_, err := s.applicant(ctx, c.CA, Applicant{Kind: ByAccount, Thumbprint: opened})
+	_, _, err := s.applicant(ctx, c.CA, Applicant{Kind: ByAccount, Thumbprint: opened})
 	if _, ended := errors.AsType[*InputError](err); !ended {
 		return err
 	}
@@ -67,7 +67,7 @@ func (s *Service) accountID(ca, thumbprint string) string {
 
 // AccountCreated attaches an account's URL to its key.
 func (s *Service) AccountCreated(ctx context.Context, ca *Authority, url, thumbprint string) error {
-	if _, err := s.applicant(ctx, ca.Name, Applicant{Kind: ByAccount, URL: url, Thumbprint: thumbprint}); err != nil {
+	if _, _, err := s.applicant(ctx, ca.Name, Applicant{Kind: ByAccount, URL: url, Thumbprint: thumbprint}); err != nil {
 		return err
 	}
 	a, err := s.Accounts.Update(ctx, s.accountID(ca.Name, thumbprint), func(a *Account) error {
@@ -95,7 +95,7 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 	if !old.Deactivated.IsZero() {
 		return &InputError{"account", "account_deactivated", "this account was deactivated"}
 	}
-	next := &Account{ID: s.accountID(ca.Name, newThumbprint), Account: old.Account, CA: ca.Name, Thumbprint: newThumbprint, URL: url, Created: s.now()}
+	next := &Account{ID: s.accountID(ca.Name, newThumbprint), Account: old.Account, CA: ca.Name, Thumbprint: newThumbprint, URL: url, Created: s.now(), Kids: old.Kids}
 	if next.URL == "" {
 		next.URL = old.URL
 	}
@@ -106,6 +106,7 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 			if have.Account != old.Account {
 				return &InputError{"account.jwk", "account_key_taken", "the new key belongs to another account"}
 			}
+			have.Kids = union(have.Kids, old.Kids)
 			if old.ReplacedBy == "" { // and not a late repetition: the account is back at a key of its own
 				have.ReplacedBy = ""
 			}
@@ -114,6 +115,10 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 	}
 	if err != nil {
 		return fmt.Errorf("new account key: %w", err)
+	}
+	// A new account of the old key must not pass for the one that was bound.
+	if err := s.eachKey(ctx, next.Kids, old.Account, func(b *KeyAccount) { b.Thumbprint = newThumbprint }); err != nil {
+		return err
 	}
 	// The old key stops working only after the new one works, and the cases move
 	// last: each step may be repeated. Of several rollovers at once the first counts.
@@ -155,6 +160,13 @@ func (s *Service) AccountDeactivated(ctx context.Context, ca *Authority, thumbpr
 			return err
 		}
 		thumbprint = a.ReplacedBy
+	}
+	if err := s.eachKey(ctx, a.Kids, a.Account, func(b *KeyAccount) {
+		if b.Deactivated.IsZero() {
+			b.Deactivated = now
+		}
+	}); err != nil {
+		return err
 	}
 	return s.eachCase(ctx, a.Account, func(c *Case) {
 		if !c.Status.Over() {

@@ -72,6 +72,8 @@ type Account struct {
 	// this one's place; the old key then authorizes nothing.
 	ReplacedBy  string    `json:"replaced_by,omitempty"`
 	Deactivated time.Time `json:"deactivated,omitzero"`
+	// Kids are the keys by which the account may be bound (RFC 8555 7.3.4). The key's own record says whether it is.
+	Kids []string `json:"kids,omitempty"`
 }
 
 // Indexes implements Record.

@@ -23,7 +23,7 @@ type Authorization struct {
 	Case       *Case
 	// Problem is nil if the identifier is authorized; otherwise a code:
 	// "pending" (a person can cure it at the case's link), "review", "frozen",
-	// "refused", or the code of an *InputError.
+	// "refused", "binding_ended", or the code of an *InputError.
 	Problem string
 	Detail  string
 }
@@ -71,21 +71,32 @@ func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRe
 	switch {
 	case c.Frozen != nil:
 		out.Problem = "frozen"
+	case c.Status == CaseGranted && c.EABKid != "":
+		if out.Problem, err = s.bound(ctx, ca, c); err != nil || out.Problem != "" {
+			return out, err
+		}
+		return out, s.rely(ctx, c, &out)
 	case c.Status == CaseReview:
 		out.Problem = "review"
 	case c.Status != CaseGranted:
 		out.Problem = "pending"
 	default:
-		holds, err := s.holds(ctx, c)
-		if err != nil {
-			return out, err
-		}
-		if !holds {
-			out.Problem = "not_entitled"
-		}
-		c.Grant = s.renewed(c)
+		return out, s.rely(ctx, c, &out)
 	}
 	return out, nil
+}
+
+// rely judges a grant again, as of now.
+func (s *Service) rely(ctx context.Context, c *Case, out *Authorization) error {
+	holds, err := s.holds(ctx, c)
+	if err != nil {
+		return err
+	}
+	if !holds {
+		out.Problem = "not_entitled"
+	}
+	c.Grant = s.renewed(c)
+	return nil
 }
 
 // mostSiblings is how many cases one page shows.

@@ -42,7 +42,10 @@ type Case struct {
 	// Contacts that the CA knows are the only addresses that may be used.
 	Contacts   []Contact `json:"contacts,omitempty"`
 	ExternalID string    `json:"external_id,omitempty"`
-	EABKid     string    `json:"eab_kid,omitempty"`
+	// EABKid is the key by which the account was bound that the case is for, and Keys are those that the case has ended
+	// in, the last of which is the one that counts.
+	EABKid string   `json:"eab_kid,omitempty"`
+	Keys   []string `json:"keys,omitempty"`
 	// CSRDigest is the SHA-256 of the DER CertificationRequestInfo, base64url.
 	CSRDigest   string `json:"csr_digest,omitempty"`
 	Lang        string `json:"lang,omitempty"`

@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -37,10 +38,34 @@ type Profile struct {
 	// identifier to review instead of refusing it.
 	ReviewEntitlement bool
 
+	// Key is what external account binding keys are made like.
+	Key KeyPolicy
+
 	CaseLifetime  time.Duration // from opening until the case expires
 	GrantLifetime time.Duration // from the grant until the authorization expires
 	RecheckAfter  time.Duration // from an answer until a CA should ask again; 0: until the grant expires
 	Retention     time.Duration // of the record, after its last status
+}
+
+// KeyPolicy is what external account binding keys of a profile are made like. A zero value takes HS256, the lifetime of the grant,
+// a week until it must have been used, and one account.
+type KeyPolicy struct {
+	Algorithm   string        // one of KeyAlgorithms
+	Lifetime    time.Duration // at most; one that a case ends in lasts no longer than its grant
+	Unused      time.Duration // until an account must have been bound
+	MaxAccounts int           // that may be bound
+}
+
+// MostKeyAccounts is the most accounts that one key may bind.
+const MostKeyAccounts = 100
+
+// keyPolicy is the policy with its defaults.
+func (p *Profile) keyPolicy() KeyPolicy {
+	k := p.Key
+	return KeyPolicy{
+		Algorithm: cmp.Or(k.Algorithm, KeyAlgorithms()[0]), Lifetime: cmp.Or(k.Lifetime, p.GrantLifetime),
+		Unused: cmp.Or(k.Unused, 7*24*time.Hour), MaxAccounts: cmp.Or(k.MaxAccounts, 1),
+	}
 }
 
 // AttestationPolicy says which passkeys and security keys may be created and used. The label does not

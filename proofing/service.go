@@ -17,6 +17,7 @@ type Service struct {
 	People      Table[Person]
 	Addresses   Table[Address]
 	Accounts    Table[Account]
+	Keys        Table[Key]
 	Authorities Table[Authority]
 	Pins        Table[Pin]
 	Registry    Table[RegistryEntry]
@@ -130,7 +131,8 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	if err != nil {
 		return nil, false, err
 	}
-	if r.Applicant, err = s.applicant(ctx, ca.Name, r.Applicant); err != nil {
+	var account *Account
+	if r.Applicant, account, err = s.applicant(ctx, ca.Name, r.Applicant); err != nil {
 		return nil, false, err
 	}
 	var natural []byte
@@ -160,6 +162,9 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 			if err == nil || !errors.Is(err, ErrNotFound) {
 				return there, false, err
 			}
+		}
+		if err = s.inherit(ctx, ca, c, account); err != nil {
+			return nil, false, err
 		}
 		if err = s.Cases.Create(ctx, c.ID, c); !errors.Is(err, ErrExists) {
 			break

@@ -139,7 +139,7 @@ func (w *world) overRing(kv store.KV, ring *store.Ring) {
 	limits.AddressHour, limits.AddressDay, limits.ClientHour = 1000, 1000, 1000 // tests of limits set their own
 	w.Service = &proofing.Service{
 		Cases: store.NewTable[proofing.Case](kv, ring, "case"), People: store.NewTable[proofing.Person](kv, ring, "person"),
-		Addresses: store.NewTable[proofing.Address](kv, ring, "address"), Accounts: store.NewTable[proofing.Account](kv, ring, "account"),
+		Addresses: store.NewTable[proofing.Address](kv, ring, "address"), Accounts: store.NewTable[proofing.Account](kv, ring, "account"), Keys: store.NewTable[proofing.Key](kv, ring, "eab_key"),
 		Authorities: store.NewTable[proofing.Authority](kv, ring, "authority"), Pins: store.NewTable[proofing.Pin](kv, ring, "pin"), Registry: store.NewTable[proofing.RegistryEntry](kv, ring, "registry"),
 		Brakes: store.NewTable[proofing.Brake](kv, ring, "brake"), Feeds: store.NewTable[proofing.Feed](kv, ring, "feed"), Pages: store.NewTable[proofing.Page](kv, ring, "page"),
 		Leases: store.NewTable[proofing.Lease](kv, ring, "lease"), Caller: w.hook,

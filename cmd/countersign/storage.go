@@ -137,6 +137,7 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		People:      store.NewTable[proofing.Person](s.kv, s.ring, "person"),
 		Addresses:   store.NewTable[proofing.Address](s.kv, s.ring, "address"),
 		Accounts:    store.NewTable[proofing.Account](s.kv, s.ring, "account"),
+		Keys:        store.NewTable[proofing.Key](s.kv, s.ring, "eab_key"),
 		Authorities: store.NewTable[proofing.Authority](s.kv, s.ring, "authority"),
 		Pins:        store.NewTable[proofing.Pin](s.kv, s.ring, "pin"),
 		Registry:    store.NewTable[proofing.RegistryEntry](s.kv, s.ring, "registry"),

@@ -1,0 +1,162 @@
+package acme
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// What an external account binding may be made of: base64url texts of a size that no honest client comes near.
+const maxJWSPart = 16 << 10
+
+// verified is the answer to a binding that is good.
+type verified struct {
+	Kid          string                `json:"kid"`
+	Thumbprint   string                `json:"account_thumbprint"`
+	Subject      string                `json:"subject,omitempty"`
+	Profiles     []string              `json:"profiles"`
+	Identifiers  []proofing.Identifier `json:"identifiers"`
+	Assessment   rawOrNull             `json:"assessment"`
+	BoundAt      time.Time             `json:"bound_at"`
+	Expires      time.Time             `json:"expires"`
+	RecheckAfter time.Time             `json:"recheck_after"`
+}
+
+// rawOrNull is JSON that is written as it is; nothing is null.
+type rawOrNull []byte
+
+// MarshalJSON implements json.Marshaler.
+func (r rawOrNull) MarshalJSON() ([]byte, error) {
+	if len(r) == 0 {
+		return []byte("null"), nil
+	}
+	return r, nil
+}
+
+// verifyBinding answers whether an external account binding is good (RFC 8555 7.3.4), and binds the account of it.
+func (a *api) verifyBinding(c *call) (answer, error) {
+	b, err := readBinding(c.body, c.ca.NewAccounts)
+	if err != nil {
+		return answer{}, err
+	}
+	v, err := a.Service.VerifyKey(c.Context(), c.ca, b)
+	if err != nil {
+		return answer{}, err
+	}
+	out := verified{
+		Kid: v.Key.Kid, Thumbprint: v.Account.Thumbprint, Subject: v.Key.Subject, Profiles: []string{v.Key.Profile},
+		Identifiers: append([]proofing.Identifier{}, v.Key.Identifiers...), BoundAt: v.Account.At, Expires: v.Key.Expires, RecheckAfter: v.Key.Expires,
+	}
+	if v.Grant != nil {
+		if out.RecheckAfter.After(v.Grant.RecheckAfter) {
+			out.RecheckAfter = v.Grant.RecheckAfter
+		}
+		if out.Assessment, err = v.Grant.MarshalAssessment(); err != nil {
+			return answer{}, err
+		}
+	}
+	return jsonAnswer(http.StatusOK, out)
+}
+
+// readBinding reads a question about a binding: the outer JWS's url and jwk, and the inner JWS. Everything that can be seen without
+// the key is judged here, and all of it is said: only what depends on the key is not.
+func readBinding(body []byte, newAccounts []string) (proofing.ExternalBinding, error) {
+	var b proofing.ExternalBinding
+	m := &mistakes{}
+	o, err := readBody(body, m)
+	if err != nil {
+		return b, err
+	}
+	o.require("url")
+	b.URL = o.text("url", 2048)
+	if b.URL != "" && !slices.Contains(newAccounts, b.URL) {
+		o.mistake("url", "is not a newAccount URL of this certificate authority")
+	}
+	o.require("jwk")
+	if key := readJWK(o, "jwk"); key != nil {
+		if b.Thumbprint, err = thumbprintOf(key); err != nil {
+			o.wrong(typeBadPublicKey, "jwk", err.Error())
+		}
+	}
+	o.require("externalAccountBinding")
+	if jws := o.object("externalAccountBinding"); jws != nil {
+		readInner(jws, &b)
+	}
+	o.closed()
+	return b, m.err()
+}
+
+// readInner reads the inner JWS: one signature, in the flattened form (RFC 7515 7.2.2), with nothing that is not protected.
+func readInner(jws *object, b *proofing.ExternalBinding) {
+	part := func(name string) (text string, raw []byte) {
+		jws.require(name)
+		if text = jws.text(name, maxJWSPart); text == "" {
+			return "", nil
+		}
+		raw, err := decode64(text)
+		if err != nil {
+			jws.mistake(name, err.Error())
+			return "", nil
+		}
+		return text, raw
+	}
+	protected, header := part("protected")
+	payload, key := part("payload")
+	_, b.MAC = part("signature")
+	for _, name := range jws.order {
+		if !jws.asked[name] { // an unprotected header, the general form, or anything else that somebody could have added
+			jws.mistake(name, "an external account binding has protected, payload and signature, and nothing else")
+		}
+	}
+	if protected == "" || payload == "" {
+		return
+	}
+	b.Signed = append(append([]byte(protected), '.'), payload...)
+	if h := readPart(jws, "protected", header); h != nil {
+		readInnerHeader(h, b)
+	}
+	if j := readPart(jws, "payload", key); j != nil {
+		if public := keyOf(j); public != nil {
+			if thumbprint, err := thumbprintOf(public); err != nil {
+				jws.wrong(typeBadPublicKey, "payload", err.Error())
+			} else {
+				b.Bound = thumbprint
+			}
+		}
+	}
+}
+
+// readPart reads a part of a JWS that must be a JSON object.
+func readPart(jws *object, name string, text []byte) *object {
+	at := join(jws.at, name)
+	v, err := parseAt(text, at, jws.m)
+	if err != nil || v.kind != isObject {
+		jws.mistake(name, "must be base64url of a JSON object")
+		return nil
+	}
+	return newObject(v, at, jws.m)
+}
+
+// barred are header parameters that an external account binding must not have: the nonce by RFC 8555 7.3.4, and whatever would bring a
+// key of its own, change what is signed, or must be understood (RFC 7515 4.1; RFC 7797).
+var barred = []string{"nonce", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "crit", "b64", "zip", "enc"}
+
+func readInnerHeader(h *object, b *proofing.ExternalBinding) {
+	for _, name := range barred {
+		if h.has(name) {
+			h.mistake(name, "must not be in the header of an external account binding")
+		}
+	}
+	h.require("alg")
+	if b.Algorithm = h.text("alg", 64); b.Algorithm != "" && !slices.Contains(proofing.KeyAlgorithms(), b.Algorithm) {
+		h.mistake("alg", "must be HS256, HS384 or HS512: a binding is a MAC")
+	}
+	h.require("kid")
+	b.Kid = h.text("kid", 256)
+	h.require("url")
+	if url := h.text("url", 2048); url != "" && url != b.URL {
+		h.mistake("url", "is not the url of the outer JWS")
+	}
+}

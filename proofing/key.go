@@ -1,0 +1,197 @@
+package proofing
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"hash"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Key is an external account binding key (RFC 8555 7.3.4). It is what a person gets who has proved something before they have an
+// ACME account, or what an authority has made for somebody whom it knows; an account that is created with it is theirs.
+type Key struct {
+	ID  string `json:"id"`
+	Kid string `json:"kid"`
+	CA  string `json:"ca"`
+	// Directory is the one directory at which it may be used; empty: any of the authority's.
+	Directory string `json:"directory,omitempty"`
+	// Algorithm is the one that it may be used with: none is taken from a header.
+	Algorithm string `json:"algorithm"`
+	Secret    Secret `json:"secret"` // base64url
+	Profile   string `json:"profile"`
+	// Identifiers are what accounts of the key may ask for at most, in their one form; empty: the key does not say.
+	Identifiers []Identifier `json:"identifiers,omitempty"`
+	Subject     string       `json:"subject,omitempty"` // whose it is, in the authority's words or as its pairwise name
+	MaxAccounts int          `json:"max_accounts"`
+	Accounts    []KeyAccount `json:"accounts,omitempty"`
+	// Case is what it is the result of, and Person whose it is; both empty if an authority has made it without a proof.
+	Case   string `json:"case,omitempty"`
+	Person string `json:"person,omitempty"`
+
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+	// UnusedUntil is when it ends if no account has been bound to it.
+	UnusedUntil time.Time `json:"unused_until"`
+	Revoked     time.Time `json:"revoked,omitzero"`
+	Reason      string    `json:"reason,omitempty"` // of the revocation: a code
+	// Replaces and ReplacedBy are the kids of a rotation; the old key works until Expires.
+	Replaces   string    `json:"replaces,omitempty"`
+	ReplacedBy string    `json:"replaced_by,omitempty"`
+	Retain     time.Time `json:"retain"`
+}
+
+// KeyAccount is an account that is bound to a key.
+type KeyAccount struct {
+	Account     string    `json:"account"`    // the applicant's id, which key rollovers do not change
+	Thumbprint  string    `json:"thumbprint"` // of its key now
+	URL         string    `json:"url,omitempty"`
+	At          time.Time `json:"at"`
+	Deactivated time.Time `json:"deactivated,omitzero"`
+}
+
+// Indexes implements Record.
+func (k *Key) Indexes() []Index {
+	ix := []Index{{Name: "ca", Value: k.CA}}
+	if k.Person != "" {
+		ix = append(ix, Index{Name: "person", Value: k.Person})
+	}
+	return ix
+}
+
+// ExpiresAt implements Record.
+func (k *Key) ExpiresAt() time.Time { return k.Retain }
+
+// The MAC algorithms of a binding (RFC 7518 3.2), and how long their keys are in bytes: as long as the hash.
+var keyAlgorithms = map[string]struct {
+	hash func() hash.Hash
+	size int
+}{"HS256": {sha256.New, 32}, "HS384": {sha512.New384, 48}, "HS512": {sha512.New, 64}}
+
+// KeyAlgorithms lists them, the one that every client knows first.
+func KeyAlgorithms() []string { return []string{"HS256", "HS384", "HS512"} }
+
+// KeyStatus is how a key is now.
+type KeyStatus string
+
+// The statuses of a key.
+const (
+	KeyActive  KeyStatus = "active"
+	KeyExpired KeyStatus = "expired" // its time is over, or it was never used
+	KeyRevoked KeyStatus = "revoked"
+)
+
+// Status is how the key is, by itself: what it rests on may have ended.
+func (k *Key) Status(now time.Time) KeyStatus {
+	switch {
+	case !k.Revoked.IsZero():
+		return KeyRevoked
+	case !now.Before(k.Expires), len(k.Accounts) == 0 && !now.Before(k.UnusedUntil):
+		return KeyExpired
+	}
+	return KeyActive
+}
+
+// ExternalBinding is an external account binding as an account presents it, in which everything is well formed.
+type ExternalBinding struct {
+	Kid       string
+	Algorithm string
+	URL       string // of the authority's newAccount, in the inner and the outer JWS alike
+	// Thumbprint is that of the outer key, and Bound that of the key in the payload (RFC 7638, SHA-256, base64url).
+	Thumbprint, Bound string
+	Signed            []byte // what the MAC is over
+	MAC               []byte
+}
+
+// ErrBinding says that an external account binding is not good. What is wrong with it nobody is told: who guesses
+// must not learn which part of the guess was right.
+var ErrBinding = errors.New("the external account binding is not valid")
+
+// proves says whether the binding is by this key and for this authority, with the same work whatever is wrong. It says nothing
+// of whether the account may still be bound.
+func (k *Key) proves(b ExternalBinding, ca *Authority, now time.Time) bool {
+	secret, err := base64.RawURLEncoding.DecodeString(k.Secret.Reveal())
+	alg, known := keyAlgorithms[b.Algorithm]
+	if err != nil || !known {
+		alg = keyAlgorithms["HS256"]
+	}
+	mac := hmac.New(alg.hash, secret)
+	mac.Write(b.Signed)
+	good := err == nil && known
+	for _, right := range []bool{
+		hmac.Equal(mac.Sum(nil), b.MAC),
+		subtle.ConstantTimeCompare([]byte(b.Thumbprint), []byte(b.Bound)) == 1,
+		subtle.ConstantTimeCompare([]byte(k.Algorithm), []byte(b.Algorithm)) == 1,
+		k.CA == ca.Name, k.servedAt(ca, b.URL), k.Status(now) == KeyActive,
+	} {
+		good = good && right
+	}
+	return good
+}
+
+// servedAt says whether the key may be used at that newAccount URL of its authority.
+func (k *Key) servedAt(ca *Authority, url string) bool {
+	if !slices.Contains(ca.NewAccounts, url) {
+		return false
+	}
+	if k.Directory == "" || len(ca.Directories) != len(ca.NewAccounts) {
+		return k.Directory == "" || slices.Contains(ca.Directories, k.Directory)
+	}
+	i := slices.Index(ca.Directories, k.Directory)
+	return i >= 0 && ca.NewAccounts[i] == url
+}
+
+// account is the entry of an account by its key; nil if it is not bound.
+func (k *Key) account(thumbprint string) *KeyAccount {
+	for i := range k.Accounts {
+		if k.Accounts[i].Thumbprint == thumbprint {
+			return &k.Accounts[i]
+		}
+	}
+	return nil
+}
+
+// bind binds an account, once. ErrBinding if there is no place left, or the account has been deactivated.
+func (k *Key) bind(a Applicant, now time.Time) error {
+	for i := range k.Accounts {
+		if b := &k.Accounts[i]; b.Account == a.ID {
+			if !b.Deactivated.IsZero() {
+				return ErrBinding
+			}
+			b.Thumbprint = a.Thumbprint
+			return nil
+		}
+	}
+	if len(k.Accounts) >= k.MaxAccounts {
+		return ErrBinding
+	}
+	k.Accounts = append(k.Accounts, KeyAccount{Account: a.ID, Thumbprint: a.Thumbprint, URL: a.URL, At: now})
+	return nil
+}
+
+// covers says whether the key lets its accounts ask for an identifier under a profile: exactly what it names, and nothing
+// that merely looks like it.
+func (k *Key) covers(id Identifier, profile string) bool {
+	return k.Profile == profile && (len(k.Identifiers) == 0 || slices.Contains(k.Identifiers, id))
+}
+
+// newKid makes the name of a key. It stands in commands and URLs, so it begins with no hyphen.
+func newKid() string { return "cs" + strings.ToLower(NewToken().Reveal()[:22]) }
+
+// newKeySecret makes a MAC key of the algorithm's size, in base64url. No option of a client may be confused with it: it begins
+// with no hyphen.
+func newKeySecret(algorithm string) Secret {
+	for {
+		b := make([]byte, keyAlgorithms[algorithm].size)
+		rand.Read(b)
+		if text := base64.RawURLEncoding.EncodeToString(b); text[0] != '-' {
+			return Secret(text)
+		}
+	}
+}

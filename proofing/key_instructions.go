@@ -1,0 +1,42 @@
+package proofing
+
+import "strings"
+
+// Instructions are commands that can be pasted to register an account with the key, by the name of their client. They have the
+// key's secret in them. A directory that nobody knows has a name in its place.
+//
+// The options are those of certbot 2.1 and 5, lego 4, acme.sh 3, cert-manager 1.14 and later, Caddy 2, and step 0.30.
+func (k *Key) Instructions(directory string) map[string]string {
+	if directory == "" {
+		directory = "DIRECTORY_URL"
+	}
+	fill := strings.NewReplacer("{directory}", directory, "{kid}", k.Kid, "{hmac}", k.Secret.Reveal(), "{alg}", k.Algorithm)
+	out := map[string]string{}
+	for client, text := range keyInstructions {
+		if k.Algorithm == "HS256" || !clientsOfHS256[client] {
+			out[client] = fill.Replace(text)
+		}
+	}
+	return out
+}
+
+// clientsOfHS256 know no other algorithm.
+var clientsOfHS256 = map[string]bool{"lego": true, "acme.sh": true, "caddy": true, "cert-manager": true}
+
+var keyInstructions = map[string]string{
+	"certbot": "certbot register --agree-tos --no-eff-email --email YOU@EXAMPLE.ORG --server {directory} --eab-kid {kid} --eab-hmac-key {hmac} --eab-hmac-alg {alg}",
+	"lego":    "lego --accept-tos --email YOU@EXAMPLE.ORG --server {directory} --eab --kid {kid} --hmac {hmac} --domains YOUR.NAME --http run",
+	"acme.sh": "acme.sh --register-account --server {directory} --eab-kid {kid} --eab-hmac-key {hmac}",
+	"cert-manager": `kubectl create secret generic eab --from-literal=secret={hmac}
+# in spec.acme of the Issuer:
+server: {directory}
+externalAccountBinding:
+  keyID: {kid}
+  keySecretRef: {name: eab, key: secret}`,
+	"caddy": `# in the global options of the Caddyfile:
+acme_ca {directory}
+acme_eab {
+	key_id {kid}
+	mac_key {hmac}
+}`,
+}

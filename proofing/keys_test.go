@@ -1,0 +1,306 @@
+package proofing_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+const newAccount = "https://ca.example/acme/new-account"
+
+// withKeys is a world whose authorities have a directory, with a case that ends in a key and the browser that has proved it.
+func withKeys(t testing.TB) (w *world, c *proofing.Case) {
+	w = newWorld(t)
+	for _, ca := range []*proofing.Authority{w.ca, w.other} {
+		ca.Directories, ca.NewAccounts = []string{"https://ca.example/acme/directory"}, []string{newAccount}
+		must[*proofing.Authority](t)(w.Authorities.Update(context.WithoutCancel(t.Context()), ca.ID, func(have *proofing.Authority) error {
+			have.Directories, have.NewAccounts = ca.Directories, ca.NewAccounts
+			return nil
+		}))
+	}
+	r := request("email")
+	r.Applicant = proofing.Applicant{Kind: proofing.ByNobody}
+	c, _, err := w.Open(t.Context(), w.ca, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c = w.prove(c, "b", "email", ""); c.Status != proofing.CaseGranted {
+		t.Fatalf("the case is %s", c.Status)
+	}
+	return w, c
+}
+
+func accountKey(n int) string {
+	sum := sha256.Sum256(fmt.Append(nil, n))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// present is a right binding of an account by a key.
+func present(k *proofing.Key, n int) proofing.ExternalBinding {
+	secret, _ := base64.RawURLEncoding.DecodeString(k.Secret.Reveal())
+	b := proofing.ExternalBinding{Kid: k.Kid, Algorithm: "HS256", URL: newAccount, Thumbprint: accountKey(n), Bound: accountKey(n), Signed: fmt.Appendf(nil, "header.%d", n)}
+	mac := hmac.New(sha256.New, secret)
+	mac.Write(b.Signed)
+	b.MAC = mac.Sum(nil)
+	return b
+}
+
+func (w *world) caseKey(c *proofing.Case) *proofing.Key {
+	w.t.Helper()
+	_, k, err := w.CaseKey(w.t.Context(), visit(c, "b"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return k
+}
+
+// asks is what an account is told that orders an identifier.
+func (w *world) asks(n int, id proofing.Identifier) proofing.Authorization {
+	w.t.Helper()
+	v, err := w.Authorize(w.t.Context(), w.ca, proofing.AuthorizeRequest{
+		Applicant: proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(n)}, Identifiers: []proofing.Identifier{id}, Profile: "email",
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v.Authorizations[0]
+}
+
+var proved = proofing.Identifier{Type: "email", Value: "applicant@example.org"}
+
+func TestAKeyIsTheResultOfAProofAndAuthorizesWhatWasProved(t *testing.T) {
+	w, c := withKeys(t)
+	k := w.caseKey(c)
+	v := must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	if v.Grant == nil || v.Account.Thumbprint != accountKey(1) || v.Key.Subject == "" {
+		t.Fatalf("the binding is %+v", v)
+	}
+	again := must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	if !again.Account.At.Equal(v.Account.At) || len(again.Key.Accounts) != 1 {
+		t.Errorf("the same account again got %+v", again.Account)
+	}
+	got := w.asks(1, proved)
+	if got.Problem != "" || got.Case.EABKid != k.Kid || got.Case.Person != c.Person || got.Case.Grant.Expires.After(c.Grant.Expires) {
+		t.Fatalf("the bound account is told %q, by case %+v", got.Problem, got.Case)
+	}
+	if got := w.asks(1, proofing.Identifier{Type: "email", Value: "other@example.org"}); got.Problem != "pending" {
+		t.Errorf("for what was not proved it is told %q", got.Problem)
+	}
+	if got := w.asks(2, proved); got.Problem != "pending" {
+		t.Errorf("an account without the key is told %q", got.Problem)
+	}
+}
+
+func TestABindingIsRefusedWhateverIsWrongWithIt(t *testing.T) {
+	w, c := withKeys(t)
+	k := w.caseKey(c)
+	for what, spoil := range map[string]func(b *proofing.ExternalBinding){
+		"an unknown kid":        func(b *proofing.ExternalBinding) { b.Kid = "nobody" },
+		"a wrong MAC":           func(b *proofing.ExternalBinding) { b.MAC[0] ^= 1 },
+		"a short MAC":           func(b *proofing.ExternalBinding) { b.MAC = b.MAC[:16] },
+		"no MAC":                func(b *proofing.ExternalBinding) { b.MAC = nil },
+		"another key in it":     func(b *proofing.ExternalBinding) { b.Bound = accountKey(2) },
+		"another algorithm":     func(b *proofing.ExternalBinding) { b.Algorithm = "HS512" },
+		"no algorithm":          func(b *proofing.ExternalBinding) { b.Algorithm = "none" },
+		"another directory":     func(b *proofing.ExternalBinding) { b.URL = "https://ca.example/other/new-account" },
+		"something else signed": func(b *proofing.ExternalBinding) { b.Signed = append(b.Signed, '.') },
+	} {
+		b := present(k, 1)
+		spoil(&b)
+		if _, err := w.VerifyKey(t.Context(), w.ca, b); err != proofing.ErrBinding { //nolint:errorlint // exactly this, with nothing that tells
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := w.VerifyKey(t.Context(), w.other, present(k, 1)); err != proofing.ErrBinding {
+		t.Errorf("another authority: %v", err)
+	}
+	if have := must[*proofing.Key](t)(w.Key(t.Context(), w.ca.Name, k.Kid)); len(have.Accounts) > 0 {
+		t.Errorf("what was refused has bound %+v", have.Accounts)
+	}
+	w.pass(8 * 24 * time.Hour)
+	if _, err := w.VerifyKey(t.Context(), w.ca, present(k, 1)); err != proofing.ErrBinding {
+		t.Errorf("after a week without use: %v", err)
+	}
+}
+
+func TestAKeyBindsNoMoreAccountsThanItMay(t *testing.T) {
+	for _, most := range []int{1, 3} {
+		w, _ := withKeys(t)
+		k := must[*proofing.Key](t)(w.IssueKey(t.Context(), w.ca, proofing.KeyRequest{Profile: "email", MaxAccounts: most}))
+		processes := []*proofing.Service{w.Service, w.process(w.kv)}
+		const asking = 16
+		var mu sync.Mutex
+		var won []int
+		var all sync.WaitGroup
+		for n := range asking {
+			all.Go(func() {
+				for range 20 { // a store that is busy is asked again, as a CA does
+					_, err := processes[n%2].VerifyKey(t.Context(), w.ca, present(k, n))
+					switch {
+					case err == nil:
+						mu.Lock()
+						won = append(won, n)
+						mu.Unlock()
+					case errors.Is(err, proofing.ErrUnavailable):
+						continue
+					case !errors.Is(err, proofing.ErrBinding):
+						t.Error(err)
+					}
+					return
+				}
+			})
+		}
+		all.Wait()
+		have := must[*proofing.Key](t)(w.Key(t.Context(), w.ca.Name, k.Kid))
+		if len(won) != most || len(have.Accounts) != most {
+			t.Errorf("of %d, %d were told yes and %d are bound; %d may", asking, len(won), len(have.Accounts), most)
+		}
+		for n := range asking {
+			if _, err := w.VerifyKey(t.Context(), w.ca, present(k, n)); (err == nil) != slices.Contains(won, n) {
+				t.Errorf("account %d, which won: %v, asks again: %v", n, slices.Contains(won, n), err)
+			}
+		}
+	}
+}
+
+func TestACrashWhileAnAccountIsBoundLeavesTheKeyToIt(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for n := int64(1); ; n++ {
+			w, c := withKeys(t)
+			k := w.caseKey(c)
+			_, err := w.dying(n, after).VerifyKey(t.Context(), w.ca, present(k, 1))
+			broke := err != nil
+			must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+			if got := w.asks(1, proved); got.Problem != "" {
+				t.Errorf("call %d, after %v: the account is told %q", n, after, got.Problem)
+			}
+			if _, err := w.VerifyKey(t.Context(), w.ca, present(k, 2)); !errors.Is(err, proofing.ErrBinding) {
+				t.Errorf("call %d, after %v: a second account: %v", n, after, err)
+			}
+			if !broke {
+				break
+			}
+		}
+	}
+}
+
+func TestAKeyThatWasLostIsMadeAnewUntilItIsUsed(t *testing.T) {
+	w, c := withKeys(t)
+	_, _, err := w.CaseKey(t.Context(), visit(c, "another browser"))
+	wantErr(t, "another browser", err, proofing.ErrOtherBrowser)
+	lost, k := w.caseKey(c), w.caseKey(c)
+	_, err = w.VerifyKey(t.Context(), w.ca, present(lost, 1))
+	wantErr(t, "the one that was lost", err, proofing.ErrBinding)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	_, _, err = w.CaseKey(t.Context(), visit(c, "b"))
+	wantInput(t, "once it is used", err, "key_in_use")
+	mine := w.open("email")
+	w.prove(mine, "b", "email", "")
+	_, _, err = w.CaseKey(t.Context(), visit(mine, "b"))
+	wantErr(t, "a case that has an account", err, proofing.ErrClosed)
+}
+
+func TestWhatAKeyRestsOnEndsAndTheKeyWithIt(t *testing.T) {
+	for what, end := range map[string]func(w *world, c *proofing.Case, k *proofing.Key) error{
+		"the key is revoked": func(w *world, _ *proofing.Case, k *proofing.Key) error {
+			_, err := w.RevokeKey(w.t.Context(), w.ca.Name, k.Kid, "test")
+			return err
+		},
+		"the proof is revoked": func(w *world, c *proofing.Case, _ *proofing.Key) error {
+			_, err := w.Revoke(w.t.Context(), c.ID, "test")
+			return err
+		},
+		"somebody says that it was not them": func(w *world, c *proofing.Case, _ *proofing.Key) error {
+			_, err := w.Disown(w.t.Context(), proofing.Secret(c.ID+"."+c.Disown.Reveal()))
+			return err
+		},
+	} {
+		w, c := withKeys(t)
+		k := w.caseKey(c)
+		must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+		if got := w.asks(1, proved); got.Problem != "" {
+			t.Fatal(got.Problem)
+		}
+		if err := end(w, c, k); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.asks(1, proved); got.Problem == "" {
+			t.Errorf("%s: its account is still authorized", what)
+		}
+		_, err := w.VerifyKey(t.Context(), w.ca, present(k, 1))
+		wantErr(t, what, err, proofing.ErrBinding)
+	}
+}
+
+func TestAKeyOfAnAuthorityLimitsItsAccounts(t *testing.T) {
+	w, _ := withKeys(t)
+	k := must[*proofing.Key](t)(w.IssueKey(t.Context(), w.ca, proofing.KeyRequest{Profile: "email", Identifiers: []proofing.Identifier{{Type: "email", Value: "Applicant@EXAMPLE.org"}, proved}}))
+	v := must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	if v.Grant != nil {
+		t.Errorf("nothing was proved, and it has the grant %+v", v.Grant)
+	}
+	if got := w.asks(1, proved); got.Problem != "pending" {
+		t.Errorf("within its limits the account is told %q", got.Problem)
+	}
+	for _, id := range []string{"applicant@example.org.evil.test", "xapplicant@example.org", "applicant@sub.example.org"} {
+		if got := w.asks(1, proofing.Identifier{Type: "email", Value: id}); got.Problem != "identifier_rejected" {
+			t.Errorf("for %s it is told %q", id, got.Problem)
+		}
+	}
+}
+
+func TestARolloverMovesTheBindingAndFreesNoPlace(t *testing.T) {
+	w, c := withKeys(t)
+	k := w.caseKey(c)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	if err := w.AccountKeyChanged(t.Context(), w.ca, "", accountKey(1), accountKey(2)); err != nil {
+		t.Fatal(err)
+	}
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 2)))
+	if got := w.asks(2, proved); got.Problem != "" {
+		t.Errorf("by its new key the account is told %q", got.Problem)
+	}
+	_, err := w.VerifyKey(t.Context(), w.ca, present(k, 1))
+	wantErr(t, "a new account of the old key", err, proofing.ErrBinding)
+	if err := w.AccountDeactivated(t.Context(), w.ca, accountKey(2)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.VerifyKey(t.Context(), w.ca, present(k, 2))
+	wantErr(t, "the account when it was deactivated", err, proofing.ErrBinding)
+	_, err = w.VerifyKey(t.Context(), w.ca, present(k, 3))
+	wantErr(t, "another account in its place", err, proofing.ErrBinding)
+}
+
+func TestARotatedKeyWorksOnForItsAccountsForAWhile(t *testing.T) {
+	w, c := withKeys(t)
+	k := w.caseKey(c)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	w.asks(1, proved)
+	next := must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour))
+	for _, each := range []*proofing.Key{k, next} {
+		must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(each, 1)))
+		_, err := w.VerifyKey(t.Context(), w.ca, present(each, 2))
+		wantErr(t, "another account", err, proofing.ErrBinding)
+	}
+	_, err := w.RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour)
+	wantErr(t, "twice", err, proofing.ErrClosed)
+	w.pass(2 * time.Hour)
+	_, err = w.VerifyKey(t.Context(), w.ca, present(k, 1))
+	wantErr(t, "the old key after the overlap", err, proofing.ErrBinding)
+	if got := w.asks(1, proved); got.Problem != "" {
+		t.Errorf("after the overlap its account is told %q", got.Problem)
+	}
+	must[*proofing.Key](t)(w.RevokeKey(t.Context(), w.ca.Name, next.Kid, "test"))
+	if got := w.asks(1, proved); got.Problem != "binding_ended" {
+		t.Errorf("once the new key is revoked it is told %q", got.Problem)
+	}
+}
