@@ -153,6 +153,9 @@ func (c *Case) mayEndInKey(browser string) error {
 	return nil
 }
 
+// EndsInKey says whether the case is one that ends in a key now.
+func (c *Case) EndsInKey() bool { return c.mayEndInKey(c.Browser) == nil }
+
 // lastKey is the kid of the key that the case has ended in; empty if in none.
 func (c *Case) lastKey() string {
 	if len(c.Keys) == 0 {

@@ -144,7 +144,17 @@ func samples() map[string]Screen {
 	recorded := outcome("granted", "")
 	recorded.KeyKind, recorded.Fingerprint = "none", ""
 	recorded.Levels, recorded.Restricted, recorded.Later = []Level{{Name: "IAL"}, {Name: "AAL"}, {Name: "FAL"}}, false, 1
+	recorded.Key = &EABKey{Make: "/c/ref/key"}
 	all["outcome-recorded"] = recorded
+	lost := recorded
+	lost.Key = &EABKey{Make: "/c/ref/key", Before: true}
+	all["outcome-key-before"] = lost
+	shown := recorded
+	shown.Key = &EABKey{
+		Make: "/c/ref/key", Kid: "cs2705zv3m8bkq6rt4xw1c9n", Secret: "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA", Algorithm: "HS256", Directory: "https://ca.example/acme/directory", Until: at.Add(7 * 24 * time.Hour),
+		Clients: []ClientText{{"certbot", "certbot register --server https://ca.example/acme/directory --eab-kid <kid>"}, {"Caddy", "acme_eab {\n\tkey_id cs2705\n}"}},
+	}
+	all["outcome-key"] = shown
 	for _, s := range []string{"review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen"} {
 		all["outcome-"+s] = outcome(s, map[string]string{"review": "approvals", "refused": "not_entitled"}[s])
 	}

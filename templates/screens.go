@@ -185,9 +185,23 @@ type Outcome struct {
 	Restricted, PhishingResistant bool
 	Later                         int // the AAL that one more code to the number just confirmed reaches; 0: none
 	Proved                        []Proof
+	Key                           *EABKey // that the case ends in; nil if in none
 	Terms                         Terms
 	Notice                        *Problem
 }
+
+// EABKey is the external account binding key that a case ends in: offered, or shown in the one answer that has it.
+type EABKey struct {
+	Make   string // where the form goes; empty: none can be made
+	Before bool   // one was made
+	// Kid and the rest are of the key that is shown; empty: none is.
+	Kid, Secret, Algorithm, Directory string
+	Until                             time.Time
+	Clients                           []ClientText
+}
+
+// ClientText is what can be pasted for an ACME client.
+type ClientText struct{ Name, Text string }
 
 // Said is what the page says of the status. A grant for nobody yet is a record that waits
 // for an account: no program goes on by itself.

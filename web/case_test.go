@@ -233,8 +233,31 @@ func TestAProofForNobodyYetIsRecordedAndGoesOnByNoProgram(t *testing.T) {
 	h.want(b.post(page+"/answer", "attempt", attempt[1], "code", m.Code.Reveal()), http.StatusSeeOther)
 	h.work()
 	w := b.get(page)
-	h.want(w, 200, `data-page="granted"`, "Done: your proof is recorded", "The proof is recorded until <time", "Now ask Example CA for the certificate for a@example.org.")
+	h.want(w, 200, `data-page="granted"`, "Done: your proof is recorded", "The proof is recorded until <time", "With the key below an ACME client registers an account at Example CA", "Create the key")
 	if strings.Contains(w.Body.String(), "by itself") {
 		t.Error("the page promises what no program does")
+	}
+
+	first := b.post(page + "/key")
+	secret := regexp.MustCompile(`data-hmac>([A-Za-z0-9_-]{43})<`).FindStringSubmatch(first.Body.String())
+	h.want(first, 200, "Copy it now", "certbot register", "Register by")
+	if secret == nil || first.Header().Get("Cache-Control") != "no-store" {
+		t.Fatalf("the key is not shown, or may be kept: %v", first.Header())
+	}
+	again := b.get(page)
+	h.want(again, 200, "A key was created", "Create another key")
+	if strings.Contains(again.Body.String(), secret[1]) {
+		t.Error("the key is shown a second time")
+	}
+	h.want(b.get(page+"/key"), http.StatusSeeOther)
+	if w := h.browser().get(page); strings.Contains(w.Body.String(), "Create") {
+		t.Error("another browser that has the link is offered a key")
+	}
+	thief := h.browser()
+	thief.get(page)
+	h.want(thief.post(page+"/key"), http.StatusForbidden)
+	second := regexp.MustCompile(`data-hmac>([A-Za-z0-9_-]{43})<`).FindStringSubmatch(b.post(page + "/key").Body.String())
+	if second == nil || second[1] == secret[1] {
+		t.Errorf("another key is %v", second)
 	}
 }

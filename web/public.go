@@ -41,6 +41,9 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("GET /apply/{ca}/{profile}", s.look(s.showApply))
 	s.mux.Handle("POST /apply/{ca}/{profile}", s.act(s.apply))
 
+	s.mux.Handle("POST /c/{ref}/key", s.act(s.makeKey))
+	s.mux.Handle("GET /c/{ref}/key", s.Serve(s.toCase))
+
 	s.mux.Handle("POST /c/{ref}/representative", s.act(s.askInPerson))
 	s.mux.Handle("GET /c/{ref}/representative", s.Serve(s.toCase))
 
@@ -234,6 +237,9 @@ func (s *Site) renderCase(w http.ResponseWriter, r *http.Request, c *proofing.Ca
 	switch {
 	case c.Status != proofing.CaseOpen || c.Frozen != nil:
 		page := s.viewOutcome(r, c, own)
+		if own && c.EndsInKey() {
+			page.Key = &templates.EABKey{Make: s.Keep(r, casePath(ref)+"/key"), Before: len(c.Keys) > 0}
+		}
 		page.Frame, page.Notice = frame, a.problem
 		return s.Render(w, r, status, page)
 	case !own || errors.Is(m.err, proofing.ErrClaimed):

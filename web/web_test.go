@@ -122,7 +122,7 @@ func newHouse(t *testing.T) *house {
 	}
 	h.svc = &proofing.Service{
 		Cases: store.NewTable[proofing.Case](h.kv, ring, "case"), People: store.NewTable[proofing.Person](h.kv, ring, "person"),
-		Addresses: store.NewTable[proofing.Address](h.kv, ring, "address"), Accounts: store.NewTable[proofing.Account](h.kv, ring, "account"),
+		Addresses: store.NewTable[proofing.Address](h.kv, ring, "address"), Accounts: store.NewTable[proofing.Account](h.kv, ring, "account"), Keys: store.NewTable[proofing.Key](h.kv, ring, "eab_key"),
 		Feeds: store.NewTable[proofing.Feed](h.kv, ring, "feed"), Pages: store.NewTable[proofing.Page](h.kv, ring, "page"), Leases: store.NewTable[proofing.Lease](h.kv, ring, "lease"),
 		Authorities: store.NewTable[proofing.Authority](h.kv, ring, "authority"), Registry: store.NewTable[proofing.RegistryEntry](h.kv, ring, "registry"),
 		Limiter: store.NewLimiter(h.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"FR", "GB"}}),

@@ -60,6 +60,7 @@ var inputCodes = regexp.MustCompile(`(?:InputError\{(?:Field: )?"[a-z_.]+", (?:C
 var forCAs = map[string]bool{
 	"account_key_replaced": true, "account_deactivated": true, "account_key_taken": true, "contact_differs": true,
 	"cursor_malformed": true, "oidc_not_bound": true, "token_spent": true, "pinned": true, "too_many": true,
+	"directory_unknown": true, "lifetime_out_of_range": true, "accounts_out_of_range": true, "binding_ended": true,
 }
 
 func TestEveryInputErrorHasWords(t *testing.T) {

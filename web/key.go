@@ -1,0 +1,39 @@
+package web
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
+)
+
+// makeKey makes the key that a case ends in, and shows it in this one answer: nothing leads back to it, and whoever loads
+// the page again is asked whether to make another.
+func (s *Site) makeKey(w http.ResponseWriter, r *http.Request) error {
+	c, k, err := s.service.CaseKey(r.Context(), s.visit(r))
+	if err != nil {
+		return s.afterwards(w, r, c, mistake{err: err})
+	}
+	page := s.viewOutcome(r, c, true)
+	page.Frame = s.Frame(r, casePath(r.PathValue("ref")))
+	page.Key = &templates.EABKey{
+		Make: s.Keep(r, casePath(r.PathValue("ref"))+"/key"), Before: true,
+		Kid: k.Kid, Secret: k.Secret.Reveal(), Algorithm: k.Algorithm, Until: k.UnusedUntil,
+	}
+	ca, err := s.service.Authority(r.Context(), c.CA)
+	if err != nil && !errors.Is(err, proofing.ErrNotFound) {
+		return err
+	}
+	if err == nil && len(ca.Directories) == 1 {
+		page.Key.Directory = ca.Directories[0]
+	}
+	texts := k.Instructions(page.Key.Directory)
+	for _, client := range slices.SortedFunc(maps.Keys(texts), func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }) {
+		page.Key.Clients = append(page.Key.Clients, templates.ClientText{Name: client, Text: texts[client]})
+	}
+	return s.Render(w, r, http.StatusOK, page)
+}
