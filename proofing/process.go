@@ -49,7 +49,7 @@ func (s *Service) Stop() { close(s.local().stopping) }
 // what they share. The old one is left as it is.
 func (s *Service) With(p Policy, methods map[string]Method, sender Sender, caller Caller) *Service {
 	next := &Service{
-		Cases: s.Cases, People: s.People, Addresses: s.Addresses, Accounts: s.Accounts, Authorities: s.Authorities, Pins: s.Pins, Registry: s.Registry,
+		Cases: s.Cases, People: s.People, Addresses: s.Addresses, Accounts: s.Accounts, Keys: s.Keys, Authorities: s.Authorities, Pins: s.Pins, Registry: s.Registry,
 		Feeds: s.Feeds, Pages: s.Pages, Leases: s.Leases, Brakes: s.Brakes, Tokens: s.Tokens,
 		Limiter: s.Limiter, Signer: s.Signer, Hasher: s.Hasher, Now: s.Now, Log: s.Log, Lag: s.Lag, Watch: s.Watch,
 		Policy: p, Methods: methods, Sender: sender, Caller: caller,

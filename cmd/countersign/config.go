@@ -414,9 +414,24 @@ type ProfileConfig struct {
 	GrantLifetime time.Duration `yaml:"grant_lifetime"`
 	// RecheckAfter is when the CA should ask again within that time.
 	RecheckAfter time.Duration `yaml:"recheck_after"`
+	// EAB is what external account binding keys are made like.
+	EAB EABConfig `yaml:"eab"`
 	// Retention is how long the record stays after the end of the case or of its grant:
 	// 90d unless set, and 1191d for EV.
 	Retention time.Duration `yaml:"retention"`
+}
+
+// EABConfig is what external account binding keys of a profile are made like (RFC 8555 7.3.4).
+type EABConfig struct {
+	// Algorithm of the MAC: HS256 unless set, which every client knows; or HS384 or HS512.
+	Algorithm string `yaml:"algorithm"`
+	// Lifetime is how long a key lasts at most; as grant_lifetime unless set. One that is the result of a
+	// proof ends with its grant.
+	Lifetime time.Duration `yaml:"lifetime"`
+	// Unused is when a key ends that no account was registered with; 7d unless set.
+	Unused time.Duration `yaml:"unused"`
+	// MaxAccounts is how many accounts one key may bind; 1 unless set.
+	MaxAccounts int `yaml:"max_accounts"`
 }
 
 // RequireConfig is what must be reached before a request is granted. What is

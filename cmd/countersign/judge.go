@@ -335,6 +335,20 @@ func (j *profileJudge) lifetimes(written ProfileConfig) {
 	if p.RecheckAfter > p.GrantLifetime {
 		j.mistake(j.at("recheck_after"), "must not be after grant_lifetime (%s): nothing is left to check again", formatDuration(p.GrantLifetime))
 	}
+	if e := written.EAB; e != (EABConfig{}) {
+		if e.Algorithm != "" {
+			oneOf(j.report, j.at("eab.algorithm"), e.Algorithm, proofing.KeyAlgorithms()...)
+		}
+		if e.Lifetime != 0 {
+			within(j.report, j.at("eab.lifetime"), e.Lifetime, time.Minute, mostGrantLifetime(p.EV))
+		}
+		if e.Unused != 0 {
+			within(j.report, j.at("eab.unused"), e.Unused, time.Minute, 90*day)
+		}
+		if path := j.at("eab.max_accounts"); (e.MaxAccounts < 0 || e.MaxAccounts > proofing.MostKeyAccounts) && !faulty(j.report, path) {
+			j.mistake(path, "must be 1 to %d, not %d", proofing.MostKeyAccounts, e.MaxAccounts)
+		}
+	}
 	if path := j.at("retention"); p.EV && !faulty(j.report, path) {
 		switch {
 		case p.Retention < twoYears:

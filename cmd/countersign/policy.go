@@ -125,6 +125,7 @@ func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Prof
 		CaseLifetime:  cmp.Or(p.CaseLifetime, defaultCaseLifetime),
 		GrantLifetime: cmp.Or(p.GrantLifetime, defaultGrantLifetime),
 		RecheckAfter:  p.RecheckAfter,
+		Key:           proofing.KeyPolicy(p.EAB),
 		Retention:     cmp.Or(p.Retention, retention),
 	}
 }
