@@ -29,6 +29,8 @@ func (a *api) routes() []route {
 		{"POST", "/v1/eab/keys/{kid}/rotate", a.serve(a.once(a.rotateKey))},
 		{"GET", "/v1/events", a.serve(a.readEvents)},
 
+		{"POST", "/step-ca/{ca}/{hook}", a.stepHook()},
+
 		{"GET", "/.well-known/jwks.json", JWKS(a.Keys)},
 		{"GET", "/openapi.yaml", document("application/yaml", openapiYAML)},
 		{"GET", "/openapi.json", document("application/json", openapiJSON())},
@@ -94,6 +96,7 @@ type call struct {
 	w    http.ResponseWriter
 	ca   *proofing.Authority
 	by   string // the kind of credential
+	hook string // of a dialect, by name
 	body []byte // of a POST
 }
 
@@ -132,6 +135,9 @@ func (a *api) send(c *call, began time.Time, ans answer, cause error) {
 	}
 	if c.ca != nil {
 		attrs = append(attrs, slog.String("ca", c.ca.Name), slog.String("by", c.by))
+	}
+	if c.hook != "" {
+		attrs = append(attrs, slog.String("hook", c.hook))
 	}
 	if ans.problem != "" {
 		attrs = append(attrs, slog.String("problem", ans.problem))

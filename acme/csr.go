@@ -35,6 +35,10 @@ func parseCSR(text string) (*csr, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseCSRDER(der)
+}
+
+func parseCSRDER(der []byte) (*csr, error) {
 	r, err := x509.ParseCertificateRequest(der)
 	if err != nil {
 		return nil, errors.New("not a DER certification request")

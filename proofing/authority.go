@@ -29,6 +29,8 @@ type Authority struct {
 	Webhook *Webhook `json:"webhook,omitempty"`
 	// Certificates are the client certificates that are pinned to it.
 	Certificates []AuthorityCertificate `json:"certificates,omitempty"`
+	// StepHooks are the webhooks of step-ca that are answered for it.
+	StepHooks []StepHook `json:"step_hooks,omitempty"`
 	// Daily limits; 0 takes the service's default.
 	DailyMessages    int64     `json:"daily_messages,omitempty"`
 	DailySpendMicros int64     `json:"daily_spend_micros,omitempty"`

@@ -15,6 +15,8 @@ type AuthorizeRequest struct {
 	Profile     string
 	CSRDigest   string
 	ExternalID  string
+	// Find opens nothing: an identifier for which there is no case has the problem "missing".
+	Find bool
 }
 
 // Authorization is the answer for one identifier.
@@ -22,8 +24,8 @@ type Authorization struct {
 	Identifier Identifier
 	Case       *Case
 	// Problem is nil if the identifier is authorized; otherwise a code:
-	// "pending" (a person can cure it at the case's link), "review", "frozen",
-	// "refused", "binding_ended", or the code of an *InputError.
+	// "pending" (a person can cure it at the case's link), "review", "frozen", "not_entitled", "binding_ended",
+	// "missing" (only with Find), or the code of an *InputError.
 	Problem string
 	Detail  string
 }
@@ -47,19 +49,25 @@ func (s *Service) Authorize(ctx context.Context, ca *Authority, r AuthorizeReque
 		if err != nil {
 			return Verdict{}, fmt.Errorf("authorize: %w", err)
 		}
-		v.Authorizations = append(v.Authorizations, a)
-		if a.Problem != "" {
-			v.Allow = false
-		} else if at := a.Case.Grant.RecheckAfter; v.RecheckAfter.IsZero() || at.Before(v.RecheckAfter) {
-			v.RecheckAfter = at
-		}
+		v.add(a)
 	}
 	return v, nil
 }
 
 func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRequest, id Identifier) (Authorization, error) {
 	out := Authorization{Identifier: id}
-	c, _, err := s.Open(ctx, ca, OpenRequest{Applicant: r.Applicant, Identifier: id, Profile: r.Profile, ExternalID: r.ExternalID, CSRDigest: r.CSRDigest})
+	open := OpenRequest{Applicant: r.Applicant, Identifier: id, Profile: r.Profile, ExternalID: r.ExternalID, CSRDigest: r.CSRDigest}
+	var c *Case
+	var err error
+	if r.Find {
+		c, err = s.Standing(ctx, ca, open)
+	} else {
+		c, _, err = s.Open(ctx, ca, open)
+	}
+	if r.Find && errors.Is(err, ErrNotFound) {
+		out.Problem = "missing"
+		return out, nil
+	}
 	if input, ok := errors.AsType[*InputError](err); ok && input.Field != "profile" {
 		out.Problem, out.Detail = input.Code, input.Detail
 		return out, nil
@@ -67,36 +75,39 @@ func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRe
 	if err != nil {
 		return out, err
 	}
-	out.Identifier, out.Case = c.Identifier, c
+	return s.judged(ctx, c)
+}
+
+// judged is what a case authorizes now.
+func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
+	out := Authorization{Identifier: c.Identifier, Case: c}
 	switch {
 	case c.Frozen != nil:
 		out.Problem = "frozen"
-	case c.Status == CaseGranted && c.EABKid != "":
-		if out.Problem, err = s.bound(ctx, ca, c); err != nil || out.Problem != "" {
-			return out, err
-		}
-		return out, s.rely(ctx, c, &out)
+		return out, nil
 	case c.Status == CaseReview:
 		out.Problem = "review"
+		return out, nil
 	case c.Status != CaseGranted:
 		out.Problem = "pending"
-	default:
-		return out, s.rely(ctx, c, &out)
+		return out, nil
 	}
-	return out, nil
-}
-
-// rely judges a grant again, as of now.
-func (s *Service) rely(ctx context.Context, c *Case, out *Authorization) error {
+	if c.EABKid != "" {
+		problem, err := s.bound(ctx, c)
+		if err != nil || problem != "" {
+			out.Problem = problem
+			return out, err
+		}
+	}
 	holds, err := s.holds(ctx, c)
 	if err != nil {
-		return err
+		return out, err
 	}
 	if !holds {
 		out.Problem = "not_entitled"
 	}
 	c.Grant = s.renewed(c)
-	return nil
+	return out, nil
 }
 
 // mostSiblings is how many cases one page shows.

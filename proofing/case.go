@@ -46,6 +46,8 @@ type Case struct {
 	// in, the last of which is the one that counts.
 	EABKid string   `json:"eab_kid,omitempty"`
 	Keys   []string `json:"keys,omitempty"`
+	// Known is the keyed hash of what the case is found by where nobody says who the applicant is; empty: by nothing.
+	Known string `json:"known,omitempty"`
 	// CSRDigest is the SHA-256 of the DER CertificationRequestInfo, base64url.
 	CSRDigest   string `json:"csr_digest,omitempty"`
 	Lang        string `json:"lang,omitempty"`
@@ -115,6 +117,9 @@ func (c *Case) Indexes() []Index {
 	}
 	if c.Applicant.ID != "" && !c.Status.Over() {
 		ix = append(ix, Index{Name: "applicant", Value: c.Applicant.ID})
+	}
+	if c.Known != "" && c.Status == CaseGranted {
+		ix = append(ix, Index{Name: "identifier", Value: c.Known})
 	}
 	if c.Person != "" {
 		ix = append(ix, Index{Name: "person", Value: c.Person})

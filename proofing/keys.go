@@ -338,7 +338,7 @@ func (s *Service) take(ctx context.Context, c *Case, k *Key) (taken bool, err er
 }
 
 // bound says what stands in the way of a case whose account is bound by a key, judged now: nothing, "frozen" or "binding_ended".
-func (s *Service) bound(ctx context.Context, ca *Authority, c *Case) (problem string, err error) {
+func (s *Service) bound(ctx context.Context, c *Case) (problem string, err error) {
 	k, err := s.Keys.Get(ctx, s.keyID(c.EABKid))
 	for hops := 0; err == nil && k.ReplacedBy != "" && hops < 100; hops++ { // what came in its place stands for it
 		k, err = s.Keys.Get(ctx, s.keyID(k.ReplacedBy))
@@ -349,7 +349,7 @@ func (s *Service) bound(ctx context.Context, ca *Authority, c *Case) (problem st
 	if err != nil {
 		return "", fmt.Errorf("look up key of case: %w", err)
 	}
-	if k.CA != ca.Name || k.Status(s.now()) != KeyActive {
+	if k.CA != c.CA || k.Status(s.now()) != KeyActive {
 		return "binding_ended", nil
 	}
 	if _, err := s.keyGrant(ctx, k); !errors.Is(err, ErrBinding) {

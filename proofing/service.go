@@ -145,7 +145,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		ID: NewID(r.Applicant.home()), CA: ca.Name, CATitle: ca.Title, Profile: profile.Name, Natural: hexOf(natural),
 		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(),
 		Applicant: r.Applicant, Identifier: id, Contacts: contacts, ExternalID: r.ExternalID, EABKid: r.EABKid,
-		CSRDigest: r.CSRDigest, Lang: r.Lang, SelfService: r.SelfService,
+		Known: s.knownBy(ca.Name, profile, id), CSRDigest: r.CSRDigest, Lang: r.Lang, SelfService: r.SelfService,
 		Status: CaseOpen, Created: now, Changed: now, Expires: now.Add(profile.CaseLifetime),
 		Started: !profile.RequireStart || r.SelfService,
 		Retain:  now.Add(profile.CaseLifetime + profile.Retention),

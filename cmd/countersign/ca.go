@@ -18,6 +18,7 @@ type caCommand struct {
 	List   caListCommand   `cmd:"" help:"List the CAs."`
 	Token  caTokenCommand  `cmd:"" help:"Give a CA one more token, or revoke one."`
 	Cert   caCertCommand   `cmd:"" help:"Manage the client certificates of a CA."`
+	StepCA caStepCommand   `cmd:"" name:"step-ca" help:"Manage the webhooks of step-ca that are answered for a CA."`
 	Revoke caRevokeCommand `cmd:"" help:"End a CA's access for good."`
 }
 

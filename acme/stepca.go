@@ -1,0 +1,597 @@
+package acme
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// The dialect of step-ca (v0.30): a provisioner of it calls webhooks before it fills in a certificate's template and before it signs,
+// and believes a 200 with "allow". Its calls name no account and no order; what they are about is found by the
+// certificate's key, or, where the operator has said so for a hook, by its names.
+
+const (
+	// maxStepBody is for a call that has a CSR of 64 KiB in it, with everything that step-ca read from that beside it.
+	maxStepBody = 256 << 10
+	// stepWindow is how far the time within a call may be from ours. step-ca sends a call once more, one second later,
+	// as it was; whoever replays one learns what step-ca has learned.
+	stepWindow = proofing.ClockSkew + time.Minute
+	// bySignature is a kind of credential, as the log has them.
+	bySignature = "signature"
+)
+
+// stepAnswer is what step-ca takes: a denial without an error it would pass on as a fault of the server.
+type stepAnswer struct {
+	Allow bool        `json:"allow"`
+	Data  *stepData   `json:"data,omitempty"`
+	Error *stepDenial `json:"error,omitempty"`
+}
+
+// stepDenial reaches the ACME client as the detail of a problem "unauthorized", with a subproblem urn:smallstep:acme:error:<code>.
+// step-ca writes it into its log.
+type stepDenial struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Error implements error.
+func (d *stepDenial) Error() string { return d.Code + ": " + d.Message }
+
+func deny(code, format string, args ...any) *stepDenial {
+	return &stepDenial{code, fmt.Sprintf(format, args...)}
+}
+
+// stepData is what a certificate's template may use: .Webhooks.<name of the hook>.
+type stepData struct {
+	Basis          proofing.Correlation `json:"basis"`
+	Organization   *organization        `json:"organization"` // null: none was proved
+	CommonName     string               `json:"common_name"`
+	SANs           []stepSAN            `json:"sans"` // those that are authorized
+	Authorizations []string             `json:"authorizations"`
+	Levels         *stepLevels          `json:"levels"` // null: no grant speaks for all
+	RecheckAfter   time.Time            `json:"recheck_after"`
+	DomainControl  string               `json:"domain_control,omitempty"`
+}
+
+type organization struct {
+	Name string `json:"name"`
+}
+
+// stepLevels is as much of an assessment as a certificate can show. A template needs nobody's address.
+type stepLevels struct {
+	Framework proofing.Framework `json:"framework"`
+	IAL       *int               `json:"ial"`
+	AAL       *int               `json:"aal"`
+	FAL       *int               `json:"fal"`
+}
+
+// stepSAN is a name as step-ca's templates have them.
+type stepSAN struct {
+	Type  string `json:"type"`
+	Value string `json:"value"`
+}
+
+// stepHook answers a call of step-ca. Whatever it is refused for, the answer is a 200 that says so: anything else step-ca passes on
+// as a fault of its own, which clients try again and again. A 5xx means that we cannot answer now.
+func (a *api) stepHook() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		c := &call{Request: r, w: w}
+		out, err := a.answerStep(c)
+		ans, failed := a.stepAnswer(out, err)
+		a.send(c, began, ans, failed)
+	})
+}
+
+// stepAnswer is the answer to a call that ended so, with the cause if that is a fault of ours.
+func (a *api) stepAnswer(out stepAnswer, err error) (answer, error) {
+	denial, denied := errors.AsType[*stepDenial](err)
+	if err != nil && !denied {
+		p := problemOf(err, a.Service.Now())
+		if p.Status >= 500 {
+			return p.answer(), err
+		}
+		denial = deny(p.Type[strings.LastIndex(p.Type, ":")+1:], "%s", p.Detail)
+	}
+	if denial != nil {
+		out = stepAnswer{Error: denial}
+	}
+	ans, err := jsonAnswer(http.StatusOK, out)
+	if err != nil {
+		return newProblem(typeServerInternal, "the fault is ours").answer(), err
+	}
+	if denial != nil {
+		ans.problem = denial.Code
+	}
+	return ans, nil
+}
+
+func (a *api) answerStep(c *call) (stepAnswer, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.Body, maxStepBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return stepAnswer{}, deny("malformed", "a call has at most %d bytes", maxStepBody)
+	}
+	if err != nil {
+		return stepAnswer{}, deny("malformed", "the call could not be read")
+	}
+	hook, err := a.authenticateStep(c, body)
+	if err != nil {
+		return stepAnswer{}, err
+	}
+	q, err := readStep(hook.Kind, body, a.Service.Now())
+	if err != nil {
+		return stepAnswer{}, err
+	}
+	if hook.Kind == proofing.StepNotifying {
+		// What became of a request is nothing that we keep.
+		a.Log.LogAttrs(c.Context(), slog.LevelInfo, "told by step-ca", slog.String("ca", c.ca.Name), slog.String("hook", hook.Name), slog.Bool("issued", !q.failed))
+		return stepAnswer{Allow: true}, nil
+	}
+	data, err := a.judgeStep(c.Context(), c.ca, hook, q)
+	return stepAnswer{Allow: err == nil, Data: data}, err
+}
+
+// authenticateStep finds the hook that is called, and makes sure that its authority calls. Whatever is
+// wrong, the answer is the same.
+func (a *api) authenticateStep(c *call, body []byte) (*proofing.StepHook, error) {
+	stranger := deny("notAuthenticated", "this call is from no webhook that is registered at %s: the operator of the CA must connect it", a.Service.Policy.Origin)
+	ca, err := a.Service.Authority(c.Context(), c.PathValue("ca"))
+	if err != nil && !isNotFound(err) {
+		return nil, err
+	}
+	hook := &proofing.StepHook{}
+	if ca != nil && err == nil {
+		if found := ca.StepHook(c.PathValue("hook")); found != nil {
+			hook = found
+		}
+	}
+	mac := hmac.New(sha256.New, hook.Key())
+	mac.Write(body)
+	given, err := hex.DecodeString(c.Header.Get("X-Smallstep-Signature"))
+	signed := err == nil && hmac.Equal(given, mac.Sum(nil))
+	named := subtle.ConstantTimeCompare([]byte(hook.WebhookID), []byte(c.Header.Get("X-Smallstep-Webhook-ID"))) == 1
+	if hook.WebhookID == "" || !named {
+		return nil, stranger
+	}
+	c.by = bySignature
+	if hook.Secret == "" {
+		// A webhook that was written into ca.json has no secret, and anybody can make its signature.
+		if signed, err = a.pinnedTo(c, ca); err != nil {
+			return nil, err
+		}
+		c.by = byCertificate
+	}
+	if !signed {
+		return nil, stranger
+	}
+	c.ca, c.hook = ca, hook.Name
+	return hook, nil
+}
+
+// pinnedTo says whether the connection's client certificate is pinned to the authority and holds now.
+func (a *api) pinnedTo(c *call, ca *proofing.Authority) (bool, error) {
+	shown := shownCertificate(c.Request)
+	if shown == nil {
+		return false, nil
+	}
+	owner, err := a.Service.AuthorityByCertificate(c.Context(), *shown)
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil && owner.ID == ca.ID, err
+}
+
+// stepQuestion is what a call is about.
+type stepQuestion struct {
+	applicant     proofing.Applicant
+	csrDigest     string // of a request
+	common        string
+	organizations []string
+	unproved      []string // members of the subject that nobody proves
+	sans          []stepSAN
+	final         bool // this is the certificate, as it is going to be signed
+	failed        bool // told: nothing was issued
+}
+
+// readStep reads a call of a hook of that kind. It is an object of step-ca's: members that we do not know are ignored.
+func readStep(kind proofing.StepKind, body []byte, now time.Time) (q stepQuestion, err error) {
+	m := &mistakes{}
+	o, err := readBody(body, m)
+	if err != nil {
+		return q, err
+	}
+	at, err := time.Parse(time.RFC3339, o.given("timestamp", isText).text)
+	if err != nil {
+		o.mistake("timestamp", "the timestamp must be a time as in RFC 3339")
+	} else if off := now.Sub(at).Abs(); off > stepWindow {
+		return q, deny("staleCall", "the call is of another time than now: the clocks of the CA and of this service differ, or it is an old call")
+	}
+	member := "x509CertificateRequest"
+	switch kind {
+	case proofing.StepAuthorizing:
+		member, q.final = "x509Certificate", true
+	case proofing.StepNotifying:
+		q.failed = !o.has("x509Certificate")
+		return q, stepMistakes(m)
+	}
+	x := o.givenObject(member)
+	if x == nil {
+		o.mistake(member, fmt.Sprintf("a hook of the kind %s is for calls with %s: register it with the kind that it has in step-ca", kind, member))
+		return q, stepMistakes(m)
+	}
+	q.read(x)
+	if attested := o.givenObject("attestationData"); attested != nil && !q.final {
+		q.add("permanentIdentifier", attested.given("permanentIdentifier", isText).text)
+	}
+	return q, stepMistakes(m)
+}
+
+// stepMistakes is the denial that reports the first mistake.
+func stepMistakes(m *mistakes) error {
+	if len(m.list) == 0 {
+		return nil
+	}
+	return deny("malformed", "%s", m.list[0].detail)
+}
+
+// given returns a member of that kind of an object that others define, where null means that it is not there.
+func (o *object) given(name string, want kind) value {
+	if o.members[name].kind == isNull {
+		return value{}
+	}
+	v, _ := o.member(name, want)
+	return v
+}
+
+func (o *object) givenObject(name string) *object {
+	if v := o.given(name, isObject); v.kind == isObject {
+		return newObject(v, join(o.at, name), o.m)
+	}
+	return nil
+}
+
+// texts are the strings of a list, of which one alone may stand without it.
+func (o *object) texts(name string) (texts []string) {
+	v := o.members[name]
+	if v.kind == isText {
+		return []string{v.text}
+	}
+	for _, item := range o.given(name, isArray).items {
+		if item.kind != isText {
+			o.mistake(name, fmt.Sprintf("%q must be a list of strings", name))
+		}
+		texts = append(texts, item.text)
+	}
+	return texts
+}
+
+func (q *stepQuestion) add(typ, value string) {
+	if one := (stepSAN{typ, value}); value != "" && !slices.Contains(q.sans, one) {
+		q.sans = append(q.sans, one)
+	}
+}
+
+// read reads a certificate, or the request for one.
+func (q *stepQuestion) read(x *object) {
+	q.readKey(x)
+	for _, list := range []struct{ member, typ string }{{"dnsNames", "dns"}, {"ipAddresses", "ip"}, {"emailAddresses", "email"}, {"uris", "uri"}} {
+		for _, v := range x.texts(list.member) {
+			q.add(list.typ, v)
+		}
+	}
+	for i, item := range x.given("sans", isArray).items {
+		if item.kind != isObject {
+			x.mistake("sans", "a SAN must be an object")
+			continue
+		}
+		san := newObject(item, join(join(x.at, "sans"), fmt.Sprint(i)), x.m)
+		typ, v := san.given("type", isText).text, san.given("value", isText).text
+		if v == "" && !q.final {
+			continue
+		}
+		if v == "" { // its value is in a form that is not text
+			x.mistake("sans", fmt.Sprintf("a SAN of the type %q has no value that can be judged", cut(typ)))
+		}
+		q.add(typ, v)
+	}
+	q.readSubject(x)
+	q.readExtensions(x)
+	if b := x.givenObject("basicConstraints"); b != nil && b.given("isCA", isOther).text == "true" {
+		x.mistake("basicConstraints", "nobody proves here that they are a CA: no CA certificate is authorized")
+	}
+}
+
+// readKey reads whose certificate it is to be. A request shows by its signature that whoever made it has the key.
+func (q *stepQuestion) readKey(x *object) {
+	der, err := base64.StdEncoding.DecodeString(x.given("publicKey", isText).text)
+	if err == nil {
+		_, err = parseSPKI(der)
+	}
+	if err != nil {
+		x.mistake("publicKey", "the public key: "+err.Error())
+		return
+	}
+	q.applicant = proofing.Applicant{Kind: proofing.ByPublicKey, SPKI: spkiDigest(der)}
+	if q.final {
+		return
+	}
+	raw, err := base64.StdEncoding.DecodeString(x.given("raw", isText).text)
+	var request *csr
+	if err == nil {
+		request, err = parseCSRDER(raw)
+	}
+	switch {
+	case err != nil:
+		x.mistake("raw", "the CSR: "+err.Error())
+	case spkiDigest(request.spki) != q.applicant.SPKI:
+		x.mistake("raw", "the CSR is for another key than publicKey")
+	default:
+		q.csrDigest = request.digest
+	}
+}
+
+func (q *stepQuestion) readSubject(x *object) {
+	if x.given("rawSubject", isText).text != "" {
+		q.unproved = append(q.unproved, "rawSubject")
+	}
+	s := x.givenObject("subject")
+	if s == nil {
+		return
+	}
+	for _, name := range s.order {
+		switch name {
+		case "commonName":
+			q.common = s.given(name, isText).text
+		case "organization":
+			q.organizations = s.texts(name)
+		default:
+			if v := s.members[name]; v.kind != isNull && (v.text != "" || len(v.items) > 0 || len(v.members) > 0) {
+				q.unproved = append(q.unproved, cut(name))
+			}
+		}
+	}
+}
+
+// readExtensions looks for names that stand in an extension of their own: in a certificate it replaces all other SANs.
+func (q *stepQuestion) readExtensions(x *object) {
+	if !q.final {
+		return
+	}
+	for i, item := range x.given("extensions", isArray).items {
+		if item.kind != isObject {
+			x.mistake("extensions", "an extension must be an object")
+			continue
+		}
+		e := newObject(item, join(join(x.at, "extensions"), fmt.Sprint(i)), x.m)
+		if e.given("id", isText).text != "2.5.29.17" {
+			continue
+		}
+		der, err := base64.StdEncoding.DecodeString(e.given("value", isText).text)
+		var names []stepSAN
+		if err == nil {
+			names, err = generalNames(der)
+		}
+		if err != nil {
+			x.mistake("extensions", "the subjectAltName extension: "+err.Error())
+		}
+		for _, n := range names {
+			q.add(n.Type, n.Value)
+		}
+	}
+}
+
+// oidPermanentIdentifier is id-on-permanentIdentifier (RFC 4043 3).
+var oidPermanentIdentifier = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 8, 3}
+
+// generalNames reads a subjectAltName (RFC 5280 4.2.1.6). A name of a kind that nobody proves is returned as of the type "other".
+func generalNames(der []byte) (names []stepSAN, err error) {
+	var all []asn1.RawValue
+	if rest, err := asn1.Unmarshal(der, &all); err != nil || len(rest) > 0 {
+		return nil, errors.New("it is no list of names")
+	}
+	for _, n := range all {
+		one := stepSAN{"other", "a name that is not text"}
+		switch {
+		case n.Class != asn1.ClassContextSpecific:
+			return nil, errors.New("it is no list of names")
+		case n.Tag == 0:
+			if v, ok := permanentIdentifier(n.Bytes); ok {
+				one = stepSAN{"permanentIdentifier", v}
+			}
+		case n.Tag == 1:
+			one = stepSAN{"email", string(n.Bytes)}
+		case n.Tag == 2:
+			one = stepSAN{"dns", string(n.Bytes)}
+		case n.Tag == 6:
+			one = stepSAN{"uri", string(n.Bytes)}
+		case n.Tag == 7:
+			if ip, ok := netip.AddrFromSlice(n.Bytes); ok {
+				one = stepSAN{"ip", ip.String()}
+			}
+		}
+		names = append(names, one)
+	}
+	return names, nil
+}
+
+// permanentIdentifier reads the inside of an otherName (RFC 4043 2). One with an assigner is another identifier than its value alone.
+func permanentIdentifier(der []byte) (string, bool) {
+	var oid asn1.ObjectIdentifier
+	rest, err := asn1.Unmarshal(der, &oid)
+	if err != nil || !oid.Equal(oidPermanentIdentifier) {
+		return "", false
+	}
+	var id struct {
+		Value string `asn1:"utf8"`
+	}
+	var inner asn1.RawValue
+	if rest, err = asn1.Unmarshal(rest, &inner); err != nil || len(rest) > 0 {
+		return "", false
+	}
+	rest, err = asn1.Unmarshal(inner.Bytes, &id)
+	return id.Value, err == nil && len(rest) == 0 && id.Value != ""
+}
+
+// stepTypes are the identifier types of step-ca's types of names.
+var stepTypes = map[string]string{
+	"dns": proofing.IdentifierDNS, "ip": proofing.IdentifierIP, "email": proofing.IdentifierEmail, "permanentIdentifier": proofing.IdentifierPermanent,
+}
+
+// judgeStep answers whether the certificate may be. Its names are those of identifier types that the profile serves, and authorized. The
+// others are left out of what a template gets, and a certificate that has one is refused.
+func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proofing.StepHook, q stepQuestion) (*stepData, error) {
+	p := a.Service.Policy.Profiles[hook.Profile]
+	if p == nil || !ca.May(hook.Profile) {
+		return nil, deny("profileUnknown", "the profile %s of this webhook is not served any more: the operator of the CA must register it anew", hook.Profile)
+	}
+	r := proofing.AuthorizeRequest{Applicant: q.applicant, Profile: p.Name, CSRDigest: q.csrDigest, Find: !hook.Links}
+	data := &stepData{Basis: hook.Correlate, SANs: []stepSAN{}, Authorizations: []string{}}
+	for _, san := range q.sans {
+		typ := stepTypes[san.Type]
+		if slices.Contains(p.Identifiers, typ) {
+			r.Identifiers = append(r.Identifiers, proofing.Identifier{Type: typ, Value: san.Value})
+			data.SANs = append(data.SANs, san)
+		} else if q.final {
+			return nil, deny("nameNotProved", "the certificate has a name of the type %s, and the profile %s proves none: its template must leave it out", cut(san.Type), p.Name)
+		}
+	}
+	if q.final && len(q.unproved) > 0 {
+		return nil, deny("nameNotProved", "the certificate's subject has %s, which nobody has proved: its template must leave it out", q.unproved[0])
+	}
+	organizations, err := a.stepOrganizations(ctx, ca, hook, p, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range organizations {
+		r.Identifiers = append(r.Identifiers, proofing.Identifier{Type: proofing.IdentifierOrganization, Value: o})
+	}
+	switch n := len(r.Identifiers); {
+	case n == 0 && q.final:
+		return nil, deny("nameNotProved", "the certificate names nothing that the profile %s proves: its template must put in what the hook of the kind %s answered", p.Name, proofing.StepEnriching)
+	case n == 0:
+		return nil, deny("userActionRequired", "nobody has shown who is behind this key, or it is over: have %s open a request (profile %s) for the key of this CSR, finish it at %s, and order again",
+			ca.Title, p.Name, a.Service.Policy.Origin)
+	case n > maxIdentifiers:
+		return nil, deny("malformed", "a certificate has at most %d names", maxIdentifiers)
+	}
+	var v proofing.Verdict
+	if hook.Correlate == proofing.CorrelateIdentifier {
+		v, err = a.Service.AuthorizeNames(ctx, ca, p.Name, r.Identifiers)
+	} else {
+		v, err = a.Service.Authorize(ctx, ca, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !v.Allow {
+		return nil, a.stepRefusal(ca, hook, v)
+	}
+	return data, data.fill(v, q)
+}
+
+// stepOrganizations are the organizations that the certificate names, or that it can name.
+func (a *api) stepOrganizations(ctx context.Context, ca *proofing.Authority, hook *proofing.StepHook, p *proofing.Profile, q stepQuestion) ([]string, error) {
+	serves := hook.Correlate == proofing.CorrelateKey && slices.Contains(p.Identifiers, proofing.IdentifierOrganization)
+	switch {
+	case q.final && len(q.organizations) > 0 && !serves:
+		return nil, deny("nameNotProved", "the certificate's subject names an organization, which this webhook proves nothing of: its template must leave it out")
+	case q.final, serves && len(q.organizations) == 1:
+		return q.organizations, nil
+	case !serves:
+		return nil, nil
+	case len(q.organizations) > 1:
+		return nil, deny("rejectedIdentifier", "the CSR names several organizations: name one")
+	}
+	standing, err := a.Service.Organizations(ctx, ca, q.applicant, p.Name)
+	if err != nil {
+		return nil, err
+	}
+	granted := slices.DeleteFunc(slices.Clone(standing), func(c *proofing.Case) bool { return c.Status != proofing.CaseGranted })
+	switch {
+	case len(granted) > 1:
+		return nil, deny("rejectedIdentifier", "this key has %d organizations: name one in the subject of the CSR", len(granted))
+	case len(granted) == 1:
+		return []string{granted[0].Identifier.Value}, nil
+	case len(standing) > 0:
+		return []string{standing[0].Identifier.Value}, nil
+	}
+	return nil, nil
+}
+
+// stepRefusal says why not and what to do, of the first name that nobody can cure, or else of the first.
+func (a *api) stepRefusal(ca *proofing.Authority, hook *proofing.StepHook, v proofing.Verdict) error {
+	refused := slices.DeleteFunc(slices.Clone(v.Authorizations), func(one proofing.Authorization) bool { return one.Problem == "" })
+	first := refused[0]
+	for _, one := range refused {
+		if one.Problem != "missing" && a.whyNot(one).Type != typeUserActionRequired {
+			first = one
+			break
+		}
+	}
+	name, origin := cut(first.Identifier.Value), a.Service.Policy.Origin
+	if more := len(refused) - 1; more > 0 {
+		name = fmt.Sprintf("%s (and %d more)", name, more)
+	}
+	const code = "userActionRequired"
+	switch {
+	case first.Problem == "missing" && hook.Correlate == proofing.CorrelateIdentifier:
+		return deny(code, "%s: nobody has shown who is behind this name, or it is over: have %s open a request for it, finish it at %s, and order again", name, ca.Title, origin)
+	case first.Problem == "missing":
+		return deny(code, "%s: nobody has shown who is behind this key, or it is over: have %s open a request for the key of this CSR, finish it at %s, and order again", name, ca.Title, origin)
+	case first.Problem == "pending" && hook.Links:
+		return deny(code, "%s: a person must show who they are: open %s, finish there, and order again", name, a.caseURL(first.Case))
+	case first.Problem == "pending":
+		return deny(code, "%s: a person must show who they are: open the link of the request %s that you were given, finish it at %s, and order again", name, first.Case.ID, origin)
+	case first.Problem == "review":
+		return deny(code, "%s: the request %s waits for the decision of an approver at %s; order again after it", name, first.Case.ID, origin)
+	}
+	sub := a.whyNot(first)
+	return deny(sub.Type[strings.LastIndex(sub.Type, ":")+1:], "%s: %s", name, sub.Detail)
+}
+
+// fill puts in what a template may use.
+func (d *stepData) fill(v proofing.Verdict, q stepQuestion) error {
+	var grants []*proofing.Grant
+	names := []string{""}
+	for _, one := range v.Authorizations {
+		if names = append(names, one.Identifier.Value); one.Identifier.Type == proofing.IdentifierOrganization && d.Organization == nil {
+			d.Organization = &organization{one.Identifier.Value}
+		}
+		if slices.Contains(d.Authorizations, one.Case.ID) {
+			continue
+		}
+		d.Authorizations, grants = append(d.Authorizations, one.Case.ID), append(grants, one.Case.Grant)
+		if s := domainControl(one.Identifier); s != "" {
+			d.DomainControl = s
+		}
+	}
+	d.RecheckAfter = v.RecheckAfter
+	authorized := slices.Contains(names, q.common) || slices.Contains(names, strings.ToLower(q.common))
+	switch {
+	case q.final && !authorized:
+		return deny("nameNotProved", "the certificate's common name is none of the names that were proved: its template must put one of them there, or nothing")
+	case d.Organization != nil: // the rules of the CA/Browser Forum for code signing want its name there, and no domain's
+		d.CommonName = d.Organization.Name
+	case authorized:
+		d.CommonName = q.common
+	}
+	if g := weakest(grants); g != nil {
+		d.Levels = &stepLevels{g.Assessment.Framework, g.Assessment.IAL, g.Assessment.AAL, g.Assessment.FAL}
+	}
+	return nil
+}
