@@ -6,6 +6,7 @@ require (
 	github.com/chromedp/cdproto v0.0.0-20250724212937-08a3db8b4327
 	github.com/chromedp/chromedp v0.14.2
 	github.com/countersign-id/countersign v0.0.0
+	github.com/countersign-id/countersign/client v0.0.0
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	modernc.org/sqlite v1.62.0
 )
@@ -37,4 +38,6 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-replace github.com/countersign-id/countersign => ../
+replace github.com/countersign-id/countersign => ..
+
+replace github.com/countersign-id/countersign/client => ../client

@@ -315,7 +315,7 @@ func (p *program) env() []string { return []string{"TWILIO_TOKEN=" + authToken} 
 // addCA registers a CA with the program's own command and returns its token.
 func (p *program) addCA(name string) string {
 	p.t.Helper()
-	out := p.command("ca", "add", name, "--title", "CA "+name, "--directory", "https://"+name+".example/dir",
+	out := p.command("ca", "add", name, "--title", "CA "+name, "--directory", "https://"+name+".example/dir", "--new-account", "https://"+name+".example/new-account",
 		"--profile", "client", "--profile", "sign", "--profile", "address", "--profile", "strong", "--profile", "proofed3", "--profile", "proofed")
 	for _, field := range strings.Fields(out) {
 		if strings.HasPrefix(field, "csca.") {
