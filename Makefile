@@ -71,10 +71,11 @@ soak: $(BIN)/MailHog redis
 	SOAK=1 go -C e2e test -count=1 -timeout 2h -parallel 8 -v -run '$(FAULTS)' ./...
 
 # The figures of docs/performance.md: the whole program and its pages against an echo of JSON, on Redis and on the
-# embedded store; and what is judged of a passkey's word and of an ID token against the libraries alone. It takes less
+# embedded store; and what is judged of a passkey's word, of an ID token and of an external account binding against
+# the libraries alone. It takes less
 # than ten minutes and wants the machine for itself.
 bench: redis
-	go test -run '^$$' -bench 'BenchmarkAssertion|BenchmarkIDToken' -benchtime 2s ./webauthn ./challenges
+	go test -run '^$$' -bench 'BenchmarkAssertion|BenchmarkIDToken|BenchmarkBinding' -benchtime 2s ./webauthn ./challenges ./acme
 	go test -run '^$$' -bench 'BenchmarkService|BenchmarkCommits|BenchmarkPages' -benchtime 1x -timeout 9m ./cmd/countersign
 
 # Benchmarks of parts, each by itself.

@@ -24,7 +24,9 @@ func readApplicant(o *object, nobody bool) applicant {
 	switch {
 	case o.has("account") && o.has("public_key"), result && (o.has("account") || o.has("public_key") || o.has("csr")):
 		o.mistake("", "name one applicant: an account, a public key, or the result eab_key")
-		o.asked["account"], o.asked["public_key"], o.asked["result"] = true, true, true
+		for _, name := range []string{"account", "public_key", "result"} {
+			o.ask(name)
+		}
 	case o.has("account"):
 		a.Applicant = readAccount(o, request, false)
 	case o.has("public_key"):

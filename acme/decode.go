@@ -1,122 +1,11 @@
 package acme
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
-	"unicode/utf8"
 )
-
-// encoding/json matches names without regard to case and lets the last of two
-// equal names win, so that two programs can read one text differently. What
-// authorities send is therefore read into values as they were written, and
-// members are asked for by name: what nobody asked for is a mistake.
-
-// maxDepth is far more than any request needs and far less than a stack holds.
-const maxDepth = 32
-
-// value is one JSON value as it was written.
-type value struct {
-	kind    kind
-	text    string // of a string, a number, true or false
-	members []member
-	items   []value
-}
-
-type kind string
-
-const (
-	isObject kind = "an object"
-	isArray  kind = "an array"
-	isText   kind = "a string"
-	isNull   kind = "null"
-	isOther  kind = "a number, true or false"
-)
-
-type member struct {
-	name  string
-	value value
-}
-
-// parse reads one JSON text (RFC 8259) in UTF-8. Duplicate names are reported
-// to m wherever they are; the error is for what is not JSON at all.
-func parse(body []byte, m *mistakes) (value, error) { return parseAt(body, "", m) }
-
-// parseAt is parse for a text that stands inside of another, at that pointer.
-func parseAt(body []byte, at string, m *mistakes) (value, error) {
-	if !utf8.Valid(body) {
-		return value{}, malformed("the body is not UTF-8")
-	}
-	// Tokens alone would let some texts pass that are not JSON, and trailing data.
-	var whole json.RawMessage
-	if err := json.Unmarshal(body, &whole); err != nil {
-		return value{}, malformed("the body is not one JSON value: " + err.Error())
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	return parseValue(d, at, 0, m)
-}
-
-func parseValue(d *json.Decoder, at string, depth int, m *mistakes) (value, error) {
-	if depth > maxDepth {
-		return value{}, malformed(fmt.Sprintf("the body is nested deeper than %d", maxDepth))
-	}
-	token, err := d.Token()
-	if err != nil {
-		return value{}, malformed("the body is not JSON: " + err.Error())
-	}
-	switch t := token.(type) {
-	case nil:
-		return value{kind: isNull}, nil
-	case string:
-		return value{kind: isText, text: t}, nil
-	case json.Delim:
-		if t == '{' {
-			return parseObject(d, at, depth, m)
-		}
-		return parseArray(d, at, depth, m)
-	}
-	return value{kind: isOther, text: fmt.Sprint(token)}, nil
-}
-
-func parseObject(d *json.Decoder, at string, depth int, m *mistakes) (value, error) {
-	v := value{kind: isObject}
-	seen := map[string]bool{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return v, malformed("the body is not JSON: " + err.Error())
-		}
-		name := token.(string)
-		here := join(at, name)
-		if seen[name] {
-			m.add(typeDuplicateMember, here, fmt.Sprintf("%q is given more than once", cut(name)))
-		}
-		seen[name] = true
-		child, err := parseValue(d, here, depth+1, m)
-		if err != nil {
-			return v, err
-		}
-		v.members = append(v.members, member{name, child})
-	}
-	_, err := d.Token()
-	return v, err
-}
-
-func parseArray(d *json.Decoder, at string, depth int, m *mistakes) (value, error) {
-	v := value{kind: isArray}
-	for d.More() {
-		child, err := parseValue(d, join(at, fmt.Sprint(len(v.items))), depth+1, m)
-		if err != nil {
-			return v, err
-		}
-		v.items = append(v.items, child)
-	}
-	_, err := d.Token()
-	return v, err
-}
 
 // maxNameTold is how much of a member's name is repeated. Names that mean something
 // are far shorter; without a bound a small body could ask for a giant answer.
@@ -187,12 +76,11 @@ func (m *mistakes) err() error {
 	return p
 }
 
-// object is one JSON object while it is being read.
+// object is one JSON object while it is being read. Objects of requests are small: a member is looked for from the first on.
 type object struct {
-	at      string // the JSON pointer to it
-	members map[string]value
-	order   []string
-	asked   map[string]bool
+	at      string   // the JSON pointer to it
+	members []member // as they were written; of two of one name the first counts
+	asked   []bool   // for each of them
 	m       *mistakes
 }
 
@@ -209,14 +97,43 @@ func readBody(body []byte, m *mistakes) (*object, error) {
 }
 
 func newObject(v value, at string, m *mistakes) *object {
-	o := &object{at: at, members: map[string]value{}, asked: map[string]bool{}, m: m}
-	for _, x := range v.members {
-		if _, again := o.members[x.name]; !again {
-			o.members[x.name] = x.value
-			o.order = append(o.order, x.name)
+	return &object{at: at, members: v.members, asked: make([]bool, len(v.members)), m: m}
+}
+
+// find is the place of a member; -1 if there is none.
+func (o *object) find(name string) int {
+	for i := range o.members {
+		if o.members[i].name == name {
+			return i
 		}
 	}
-	return o
+	return -1
+}
+
+// ask returns a member, and notes that it was asked for.
+func (o *object) ask(name string) (v value, ok bool) {
+	i := o.find(name)
+	if i < 0 {
+		return value{}, false
+	}
+	o.asked[i] = true
+	return o.members[i].value, true
+}
+
+// unasked are the names that nobody asked for, each once.
+func (o *object) unasked() (names []string) {
+	seen := map[string]bool{}
+	for i, x := range o.members {
+		if o.asked[i] {
+			seen[x.name] = true
+		}
+	}
+	for _, x := range o.members {
+		if !seen[x.name] {
+			seen[x.name], names = true, append(names, x.name)
+		}
+	}
+	return names
 }
 
 // mistake reports something wrong with a member.
@@ -232,14 +149,12 @@ func (o *object) wrong(typ, name, detail string) {
 
 // has says whether a member is there, whatever it is.
 func (o *object) has(name string) bool {
-	_, ok := o.members[name]
-	return ok
+	return o.find(name) >= 0
 }
 
 // member returns a member of that kind; anything else is a mistake, null included.
 func (o *object) member(name string, want kind) (value, bool) {
-	o.asked[name] = true
-	v, ok := o.members[name]
+	v, ok := o.ask(name)
 	if ok && v.kind != want {
 		o.mistake(name, fmt.Sprintf("%q must be %s", name, want))
 		return v, false
@@ -268,8 +183,7 @@ func (o *object) text(name string, most int) string {
 
 // require reports a member that is missing.
 func (o *object) require(name string) {
-	o.asked[name] = true
-	if !o.has(name) {
+	if _, ok := o.ask(name); !ok {
 		o.mistake(name, fmt.Sprintf("%q is missing", name))
 	}
 }
@@ -286,9 +200,10 @@ func (o *object) object(name string) *object {
 // closed reports every member that nobody asked for. It is for objects of ours;
 // unknown members of ACME objects are ignored, as RFC 8555 7.1 asks.
 func (o *object) closed() {
-	for _, name := range o.order {
-		if !o.asked[name] {
-			o.wrong(typeUnknownMember, name, fmt.Sprintf("%q is not a member of this object", cut(name)))
-		}
+	if !slices.Contains(o.asked, false) {
+		return
+	}
+	for _, name := range o.unasked() {
+		o.wrong(typeUnknownMember, name, fmt.Sprintf("%q is not a member of this object", cut(name)))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/countersign-id/countersign/acme"
 )
@@ -48,4 +49,25 @@ func sameNames(v, w map[string]json.RawMessage) bool {
 		return set
 	}
 	return reflect.DeepEqual(names(v), names(w))
+}
+
+// FuzzJSON holds the parser against encoding/json: what the one takes for JSON the other does, whatever else is wrong with it.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{`{}`, ` [1, -0.5e+7, "a\u00e9\n", true, false, null] `, `{"a":{"b":[]}}`, `01`, `-`, `1.`, `"\x"`, `"\ud800"`, "\"\t\"", `[1,]`, `{"a" 1}`, `tru`, `"\`, `{"a":1}{}`, `1e5 `} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		deep := 0
+		for _, c := range body {
+			if c == '[' || c == '{' {
+				deep++
+			}
+		}
+		if deep > 30 || !utf8.Valid(body) {
+			return
+		}
+		if got, want := acme.IsJSON(body), json.Valid(body); got != want {
+			t.Errorf("%q: %v here, %v for encoding/json", body, got, want)
+		}
+	})
 }

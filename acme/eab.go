@@ -75,21 +75,20 @@ func readBinding(body []byte, newAccounts []string) (proofing.ExternalBinding, e
 		o.mistake("url", "is not a newAccount URL of this certificate authority")
 	}
 	o.require("jwk")
-	if key := readJWK(o, "jwk"); key != nil {
-		if b.Thumbprint, err = thumbprintOf(key); err != nil {
-			o.wrong(typeBadPublicKey, "jwk", err.Error())
-		}
+	outer := o.object("jwk")
+	if outer != nil {
+		b.Thumbprint = readThumbprint(outer)
 	}
 	o.require("externalAccountBinding")
 	if jws := o.object("externalAccountBinding"); jws != nil {
-		readInner(jws, &b)
+		readInner(jws, outer, &b)
 	}
 	o.closed()
 	return b, m.err()
 }
 
 // readInner reads the inner JWS: one signature, in the flattened form (RFC 7515 7.2.2), with nothing that is not protected.
-func readInner(jws *object, b *proofing.ExternalBinding) {
+func readInner(jws, outer *object, b *proofing.ExternalBinding) {
 	part := func(name string) (text string, raw []byte) {
 		jws.require(name)
 		if text = jws.text(name, maxJWSPart); text == "" {
@@ -105,27 +104,46 @@ func readInner(jws *object, b *proofing.ExternalBinding) {
 	protected, header := part("protected")
 	payload, key := part("payload")
 	_, b.MAC = part("signature")
-	for _, name := range jws.order {
-		if !jws.asked[name] { // an unprotected header, the general form, or anything else that somebody could have added
+	if slices.Contains(jws.asked, false) { // an unprotected header, the general form, or anything else that somebody could have added
+		for _, name := range jws.unasked() {
 			jws.mistake(name, "an external account binding has protected, payload and signature, and nothing else")
 		}
 	}
 	if protected == "" || payload == "" {
 		return
 	}
-	b.Signed = append(append([]byte(protected), '.'), payload...)
+	b.Signed = make([]byte, 0, len(protected)+1+len(payload))
+	b.Signed = append(append(append(b.Signed, protected...), '.'), payload...)
 	if h := readPart(jws, "protected", header); h != nil {
 		readInnerHeader(h, b)
 	}
 	if j := readPart(jws, "payload", key); j != nil {
-		if public := keyOf(j); public != nil {
-			if thumbprint, err := thumbprintOf(public); err != nil {
-				jws.wrong(typeBadPublicKey, "payload", err.Error())
-			} else {
-				b.Bound = thumbprint
-			}
+		if outer != nil && sameJWK(outer, j) { // as it should be: it was judged already
+			b.Bound = b.Thumbprint
+		} else {
+			b.Bound = readThumbprint(j)
 		}
 	}
+}
+
+// readThumbprint is the thumbprint of the key that a JWK is; empty if there is something wrong with it, which is reported.
+func readThumbprint(j *object) string {
+	key := keyOf(j)
+	if key == nil {
+		return ""
+	}
+	thumbprint, err := thumbprintOf(key)
+	if err != nil {
+		j.wrong(typeBadPublicKey, "", err.Error())
+	}
+	return thumbprint
+}
+
+// sameJWK says whether two JWKs are written alike: whatever is right or wrong with one is so with the other.
+func sameJWK(a, b *object) bool {
+	return slices.EqualFunc(a.members, b.members, func(x, y member) bool {
+		return x.name == y.name && x.value.kind == isText && y.value.kind == isText && x.value.text == y.value.text
+	})
 }
 
 // readPart reads a part of a JWS that must be a JSON object.

@@ -37,3 +37,9 @@ func ParseObject(body []byte) error {
 func ReadBinding(body []byte, newAccounts []string) (proofing.ExternalBinding, error) {
 	return readBinding(body, newAccounts)
 }
+
+// IsJSON says whether a text is JSON, whatever else is wrong with it.
+func IsJSON(body []byte) bool {
+	_, err := parse(body, &mistakes{})
+	return err == nil
+}

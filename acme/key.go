@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 // The sizes of RSA keys that are accepted. The lower bound is everybody's; the
@@ -173,14 +171,27 @@ func checkKey(key crypto.PublicKey) error {
 	return errors.New("keys are RSA, ECDSA or Ed25519")
 }
 
-// thumbprintOf is the JWK thumbprint (RFC 7638, SHA-256, base64url) of a key that
-// checkKey accepts.
+// thumbprintOf is the JWK thumbprint (RFC 7638, SHA-256, base64url) of a key that checkKey accepts: the hash of its
+// required members, in the order of their names.
 func thumbprintOf(key crypto.PublicKey) (string, error) {
-	sum, err := (&jose.JSONWebKey{Key: key}).Thumbprint(crypto.SHA256)
-	if err != nil {
-		return "", fmt.Errorf("thumbprint: %w", err)
+	var jwk string
+	switch k := key.(type) {
+	case *ecdsa.PublicKey:
+		point, err := k.Bytes()
+		if err != nil {
+			return "", fmt.Errorf("thumbprint: %w", err)
+		}
+		size := (len(point) - 1) / 2
+		jwk = `{"crv":"` + k.Params().Name + `","kty":"EC","x":"` + encode64(point[1:1+size]) + `","y":"` + encode64(point[1+size:]) + `"}`
+	case *rsa.PublicKey:
+		jwk = `{"e":"` + encode64(big.NewInt(int64(k.E)).Bytes()) + `","kty":"RSA","n":"` + encode64(k.N.Bytes()) + `"}`
+	case ed25519.PublicKey:
+		jwk = `{"crv":"Ed25519","kty":"OKP","x":"` + encode64(k) + `"}`
+	default:
+		return "", errors.New("thumbprint: a key of no kind that is served")
 	}
-	return encode64(sum), nil
+	sum := sha256.Sum256([]byte(jwk))
+	return encode64(sum[:]), nil
 }
 
 // checkThumbprint accepts a SHA-256 thumbprint in base64url.

@@ -251,7 +251,7 @@ func stepMistakes(m *mistakes) error {
 
 // given returns a member of that kind of an object that others define, where null means that it is not there.
 func (o *object) given(name string, want kind) value {
-	if o.members[name].kind == isNull {
+	if v, _ := o.ask(name); v.kind == isNull {
 		return value{}
 	}
 	v, _ := o.member(name, want)
@@ -267,7 +267,7 @@ func (o *object) givenObject(name string) *object {
 
 // texts are the strings of a list, of which one alone may stand without it.
 func (o *object) texts(name string) (texts []string) {
-	v := o.members[name]
+	v, _ := o.ask(name)
 	if v.kind == isText {
 		return []string{v.text}
 	}
@@ -353,14 +353,14 @@ func (q *stepQuestion) readSubject(x *object) {
 	if s == nil {
 		return
 	}
-	for _, name := range s.order {
-		switch name {
+	for _, x := range s.members {
+		switch name, v := x.name, x.value; name {
 		case "commonName":
 			q.common = s.given(name, isText).text
 		case "organization":
 			q.organizations = s.texts(name)
 		default:
-			if v := s.members[name]; v.kind != isNull && (v.text != "" || len(v.items) > 0 || len(v.members) > 0) {
+			if v.kind != isNull && (v.text != "" || len(v.items) > 0 || len(v.members) > 0) {
 				q.unproved = append(q.unproved, cut(name))
 			}
 		}
