@@ -14,7 +14,7 @@ import (
 // whom the operator has named a representative.
 func atDesk(t testing.TB, p *program, s screen, name string) context.Context {
 	t.Helper()
-	ctx, email := tab(t, s), name+"-"+s.name+"@example.org"
+	ctx, email := tab(t, s), strings.ReplaceAll(strings.ToLower(name), " ", "-")+"-"+s.name+"@example.org"
 	authenticator := passkeys(t, ctx)
 	// What the browser offers by itself would sign in between two steps; TestAPasskeyInABrowser looks at that.
 	run(t, ctx, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`), chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery),
@@ -108,35 +108,35 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 				chromedp.Evaluate(`document.querySelector("[data-desk-code]").textContent`, &code))
 			look(t, applicant, picture+"-2-code")
 
-			ada := atDesk(t, p, s, "Desk 1")
-			run(t, ada, chromedp.Navigate(p.people+"/me"), chromedp.Click(`a[href*="/desk"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="records"]`, chromedp.ByQuery))
-			look(t, ada, picture+"-3-desk")
-			run(t, ada, chromedp.SendKeys(`input[name="code"]`, code, chromedp.ByQuery), chromedp.Submit(`form[action*="/desk/open"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="record"]`, chromedp.ByQuery))
-			if said := text(t, ada); !strings.Contains(said, code) || !strings.Contains(said, email) || strings.Contains(said, c.phone) {
+			first := atDesk(t, p, s, "Desk 1")
+			run(t, first, chromedp.Navigate(p.people+"/me"), chromedp.Click(`a[href*="/desk"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="records"]`, chromedp.ByQuery))
+			look(t, first, picture+"-3-desk")
+			run(t, first, chromedp.SendKeys(`input[name="code"]`, code, chromedp.ByQuery), chromedp.Submit(`form[action*="/desk/open"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="record"]`, chromedp.ByQuery))
+			if said := text(t, first); !strings.Contains(said, code) || !strings.Contains(said, email) || strings.Contains(said, c.phone) {
 				t.Errorf("the representative sees:\n%s", said)
 			}
-			look(t, ada, picture+"-4-form")
-			run(t, ada, choose([]string{`input[name="government1"]`, `input[name="portrait1"]`, `input[name="portrait2"]`, `input[name="biometric"]`, `input[name="core"]`, `input[name="address"][value="postal"]`, `label:last-of-type > input[name="notice"]`},
+			look(t, first, picture+"-4-form")
+			run(t, first, choose([]string{`input[name="government1"]`, `input[name="portrait1"]`, `input[name="portrait2"]`, `input[name="biometric"]`, `input[name="core"]`, `input[name="address"][value="postal"]`, `label:last-of-type > input[name="notice"]`},
 				map[string]string{"strength1": "strong", "validated1": "strong", "strength2": "strong", "validated2": "strong", "pathway": "biometric", "verification": "strong"}))
-			run(t, ada, chromedp.Click(`form.record > button`, chromedp.ByQuery), chromedp.WaitVisible(`#worth`, chromedp.ByQuery))
-			look(t, ada, picture+"-5-worth")
+			run(t, first, chromedp.Click(`form.record > button`, chromedp.ByQuery), chromedp.WaitVisible(`#worth`, chromedp.ByQuery))
+			look(t, first, picture+"-5-worth")
 			var level string
-			run(t, ada, chromedp.Text(`#worth .level b`, &level, chromedp.ByQuery))
+			run(t, first, chromedp.Text(`#worth .level b`, &level, chromedp.ByQuery))
 			if level != "2" {
 				t.Errorf("the record would earn %q", level)
 			}
-			run(t, ada, chromedp.Click(`form[action*="/submit"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`form.record`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="record"]`, chromedp.ByQuery))
-			look(t, ada, picture+"-6-waits")
+			run(t, first, chromedp.Click(`form[action*="/submit"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`form.record`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="record"]`, chromedp.ByQuery))
+			look(t, first, picture+"-6-waits")
 			_, between := p.call("GET", "/v1/preauthorizations/"+a["id"].(string), nil)
 			wantStatus(t, between, "pending")
 
-			bob, theirs := atDesk(t, p, s, "Desk 2"), `//h3/a[contains(., "`+email+`")]`
-			run(t, bob, chromedp.Navigate(p.people+"/desk"), chromedp.WaitVisible(theirs, chromedp.BySearch))
-			look(t, bob, picture+"-7-waiting")
-			run(t, bob, chromedp.Click(theirs, chromedp.BySearch), chromedp.WaitVisible(`form[action*="/review"] button`, chromedp.ByQuery))
-			look(t, bob, picture+"-8-review")
-			run(t, bob, chromedp.Click(`form[action*="/review"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`form[action*="/review"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="record"]`, chromedp.ByQuery))
-			look(t, bob, picture+"-9-accepted")
+			second, theirs := atDesk(t, p, s, "Desk 2"), `//h3/a[contains(., "`+email+`")]`
+			run(t, second, chromedp.Navigate(p.people+"/desk"), chromedp.WaitVisible(theirs, chromedp.BySearch))
+			look(t, second, picture+"-7-waiting")
+			run(t, second, chromedp.Click(theirs, chromedp.BySearch), chromedp.WaitVisible(`form[action*="/review"] button`, chromedp.ByQuery))
+			look(t, second, picture+"-8-review")
+			run(t, second, chromedp.Click(`form[action*="/review"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`form[action*="/review"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="record"]`, chromedp.ByQuery))
+			look(t, second, picture+"-9-accepted")
 
 			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
 			wantStatus(t, done, "valid")
@@ -157,8 +157,8 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 			if out := p.command("representative", "list"); !strings.Contains(out, "Desk 1") || !strings.Contains(out, "by the example trainer") {
 				t.Errorf("representative list says:\n%s", out)
 			}
-			p.command("representative", "remove", "Bob-"+s.name+"@example.org")
-			run(t, bob, chromedp.Navigate(p.people+"/desk"), chromedp.WaitNotPresent(`[data-page="records"]`, chromedp.ByQuery))
+			p.command("representative", "remove", "desk-2-"+s.name+"@example.org")
+			run(t, second, chromedp.Navigate(p.people+"/desk"), chromedp.WaitNotPresent(`[data-page="records"]`, chromedp.ByQuery))
 		})
 	}
 }
