@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"templates":             nil,
 	"challenges":            {"proofing", "webauthn"},
 	"challenges/oidctest":   nil,
+	"conformance":           nil,
 	"notify":                {"proofing", "templates"},
 	"notify/twiliotest":     nil,
 	"store":                 {"proofing"},
@@ -32,7 +33,7 @@ var mayImport = map[string][]string{
 	"web":                   {"proofing", "templates"},
 	"webauthn":              nil,
 	"webauthn/webauthntest": nil,
-	"cmd/countersign":       {"proofing", "challenges", "notify", "store", "acme", "web", "templates", "webauthn", "challenges/oidctest"},
+	"cmd/countersign":       {"proofing", "challenges", "notify", "store", "acme", "web", "templates", "webauthn", "challenges/oidctest", "conformance"},
 }
 
 // livesIn says which of our packages may import a library. Libraries that are
