@@ -65,7 +65,7 @@ func (s *Service) accountID(ca, thumbprint string) string {
 	return FixedID(s.Hasher.Sum("account", ca, thumbprint))
 }
 
-// AccountCreated attaches an account's URL to its key.
+// AccountCreated attaches an account's URL to its key, to its bindings and to its cases. Calling it again finishes what a crash left half done.
 func (s *Service) AccountCreated(ctx context.Context, ca *Authority, url, thumbprint string) error {
 	if _, _, err := s.applicant(ctx, ca.Name, Applicant{Kind: ByAccount, URL: url, Thumbprint: thumbprint}); err != nil {
 		return err
@@ -76,6 +76,9 @@ func (s *Service) AccountCreated(ctx context.Context, ca *Authority, url, thumbp
 	})
 	if err != nil {
 		return fmt.Errorf("attach account: %w", err)
+	}
+	if err := s.eachKey(ctx, a.Kids, a.Account, func(b *KeyAccount) { b.URL = url }); err != nil {
+		return err
 	}
 	return s.eachCase(ctx, a.Account, func(c *Case) { c.Applicant.URL = url })
 }
@@ -117,7 +120,12 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 		return fmt.Errorf("new account key: %w", err)
 	}
 	// A new account of the old key must not pass for the one that was bound.
-	if err := s.eachKey(ctx, next.Kids, old.Account, func(b *KeyAccount) { b.Thumbprint = newThumbprint }); err != nil {
+	if err := s.eachKey(ctx, next.Kids, old.Account, func(b *KeyAccount) {
+		b.Thumbprint = newThumbprint
+		if url != "" {
+			b.URL = url
+		}
+	}); err != nil {
 		return err
 	}
 	// The old key stops working only after the new one works, and the cases move

@@ -258,6 +258,53 @@ func TestAKeyOfAnAuthorityLimitsItsAccounts(t *testing.T) {
 	}
 }
 
+func TestAKeyNamesTheURLOfTheAccountThatItBound(t *testing.T) {
+	urls := func(w *world, k *proofing.Key) (list []string) {
+		for _, b := range must[*proofing.Key](t)(w.Key(t.Context(), w.ca.Name, k.Kid)).Accounts {
+			list = append(list, b.URL)
+		}
+		return list
+	}
+	for _, after := range []bool{false, true} {
+		for n := int64(1); ; n++ {
+			w, _ := withKeys(t)
+			k := must[*proofing.Key](t)(w.IssueKey(t.Context(), w.ca, proofing.KeyRequest{Profile: "email", MaxAccounts: 2}))
+			for _, account := range []int{1, 2} {
+				must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, account)))
+			}
+			// A crash on the way is made good by telling it again.
+			broke := w.dying(n, after).AccountCreated(t.Context(), w.ca, "https://ca.example/acct/1", accountKey(1)) != nil
+			if broke {
+				if err := w.AccountCreated(t.Context(), w.ca, "https://ca.example/acct/1", accountKey(1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := urls(w, k); !slices.Equal(got, []string{"https://ca.example/acct/1", ""}) {
+				t.Errorf("call %d, after %v: the accounts of the key are %q", n, after, got)
+			}
+			if broke {
+				continue
+			}
+			for _, c := range []struct {
+				url      string
+				from, to int
+			}{{"", 1, 3}, {"https://ca.example/acct/one", 3, 4}} {
+				if err := w.AccountKeyChanged(t.Context(), w.ca, c.url, accountKey(c.from), accountKey(c.to)); err != nil {
+					t.Fatal(err)
+				}
+				want := "https://ca.example/acct/1"
+				if c.url != "" {
+					want = c.url
+				}
+				if got := urls(w, k); !slices.Equal(got, []string{want, ""}) {
+					t.Errorf("after a rollover with the URL %q they are %q", c.url, got)
+				}
+			}
+			break
+		}
+	}
+}
+
 func TestARolloverMovesTheBindingAndFreesNoPlace(t *testing.T) {
 	w, c := withKeys(t)
 	k := w.caseKey(c)
