@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/countersign-id/countersign/client"
 )
@@ -125,6 +126,23 @@ func TestKeysAreListedReadAndRevoked(t *testing.T) {
 	}
 	if _, err := c.Key(t.Context(), ""); err == nil || c.RevokeKey(t.Context(), "") == nil {
 		t.Error("an empty kid reads the list")
+	}
+}
+
+func TestAKeyIsRotatedUnderOneIdempotencyKey(t *testing.T) {
+	c, d := newDouble(t, client.Config{}, answer{}, answer{status: 201, body: `{"kid":"kid-2","hmac_key":"c2VjcmV0LXNlY3JldA"}`})
+	k, err := c.RotateKey(t.Context(), "kid/1", 1500*time.Millisecond, "")
+	if err != nil || k.Kid != "kid-2" || k.HMACKey.Reveal() != "c2VjcmV0LXNlY3JldA" {
+		t.Fatalf("%+v, %v", k, err)
+	}
+	calls := d.calls()
+	for _, call := range calls {
+		if call.method+" "+call.uri != "POST /v1/eab/keys/kid%2F1/rotate" || call.body != `{"overlap":2}` || call.key == "" || call.key != calls[0].key {
+			t.Errorf("%+v", call)
+		}
+	}
+	if _, err := c.RotateKey(t.Context(), "", 0, ""); err == nil {
+		t.Error("no key was rotated")
 	}
 }
 

@@ -19,9 +19,16 @@ type Key struct {
 	Algorithm    string       `json:"algorithm"`
 	MaxAccounts  int          `json:"max_accounts"`
 	Accounts     []KeyAccount `json:"accounts"`
-	Created      time.Time    `json:"created"`
-	Expires      time.Time    `json:"expires"`
-	Reason       *string      `json:"reason"`
+	// Authorization is that of the proof which the key is the result of; empty if the authority has made it.
+	Authorization string     `json:"authorization,omitempty"`
+	Created       time.Time  `json:"created"`
+	Expires       time.Time  `json:"expires"`
+	UnusedUntil   *time.Time `json:"unused_until,omitempty"` // it ends then if nobody uses it; nil when somebody has
+	Revoked       *time.Time `json:"revoked,omitempty"`
+	Reason        string     `json:"reason,omitempty"`
+	// Replaces and ReplacedBy are the kids of its neighbours where keys were rotated.
+	Replaces   string `json:"replaces,omitempty"`
+	ReplacedBy string `json:"replaced_by,omitempty"`
 }
 
 // KeyAccount is an account that a key is bound to.
@@ -59,6 +66,19 @@ func (c *Client) RevokeKey(ctx context.Context, kid string) error {
 	defer c.answers.forgetAll()
 	_, err := c.do(ctx, call{method: http.MethodPost, path: "/v1/eab/keys/" + url.PathEscape(kid) + "/revoke", body: struct{}{}})
 	return err
+}
+
+// RotateKey puts a new key in the place of one, which works on for the accounts that it has bound: for the overlap, or for as long as the service gives if that is 0. Its
+// secret is in this answer and nowhere else. With an idempotencyKey, a call that is repeated after a crash of the caller returns the same key; empty: one for this call alone.
+func (c *Client) RotateKey(ctx context.Context, kid string, overlap time.Duration, idempotencyKey string) (*CreatedKey, error) {
+	if kid == "" {
+		return nil, errNoID
+	}
+	body := map[string]int64{}
+	if overlap > 0 {
+		body["overlap"] = int64((overlap + time.Second - 1) / time.Second)
+	}
+	return create[CreatedKey](ctx, c, "/v1/eab/keys/"+url.PathEscape(kid)+"/rotate", idempotencyKey, body)
 }
 
 // page is the query of a list.
