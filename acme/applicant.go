@@ -10,6 +10,7 @@ import (
 type applicant struct {
 	proofing.Applicant
 	csrDigest string
+	csr       *csr // nil: none was given
 }
 
 // readApplicant reads who the applicant is: an account, a public key (or a CSR
@@ -18,7 +19,7 @@ func readApplicant(o *object, nobody bool) applicant {
 	request := readCSR(o, "csr")
 	a := applicant{}
 	if request != nil {
-		a.csrDigest = request.digest
+		a.csrDigest, a.csr = request.digest, request
 	}
 	result := nobody && o.has("result")
 	switch {

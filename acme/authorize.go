@@ -74,6 +74,9 @@ func readAuthorize(body []byte) (proofing.AuthorizeRequest, error) {
 		Applicant: who.Applicant, CSRDigest: who.csrDigest,
 		Profile: o.text("profile", 64), ExternalID: o.text("external_id", 256),
 	}
+	if who.csr != nil {
+		r.CSR = who.csr.contents()
+	}
 	o.require("profile")
 	o.require("identifiers")
 	r.Identifiers = readIdentifiers(o, "identifiers")
@@ -106,7 +109,7 @@ func readIdentifiers(o *object, name string) []proofing.Identifier {
 }
 
 // verdictProblem says why the answer is no, with a subproblem for each identifier
-// that stands in the way. If a person can cure all of it, it is userActionRequired, and
+// that stands in the way, and for each fault of the CSR. If a person can cure all of it, it is userActionRequired, and
 // instance is where (RFC 8555 6.7); what nobody can cure comes first otherwise.
 func (a *api) verdictProblem(v proofing.Verdict) *problem {
 	var subs []subproblem
@@ -119,6 +122,9 @@ func (a *api) verdictProblem(v proofing.Verdict) *problem {
 			subs = append(subs, sub)
 		}
 	}
+	for _, f := range v.CSRFaults {
+		subs = append(subs, subproblem{Type: typeBadCSR, Detail: f.Detail, Pointer: "#/csr"})
+	}
 	incurable := slices.DeleteFunc(slices.Clone(subs), func(s subproblem) bool { return s.Type == typeUserActionRequired })
 	var p *problem
 	switch {
@@ -129,6 +135,9 @@ func (a *api) verdictProblem(v proofing.Verdict) *problem {
 		p = newProblem(typeCompound, "see the subproblems")
 	default:
 		p = newProblem(incurable[0].Type, incurable[0].Detail)
+		if p.Type == typeBadCSR && len(incurable) > 1 {
+			p.Detail = fmt.Sprintf("%d things are wrong with the CSR; see the subproblems", len(incurable))
+		}
 	}
 	p.Subproblems = subs
 	return p
@@ -147,6 +156,8 @@ func (a *api) whyNot(one proofing.Authorization) subproblem {
 		sub.Type, sub.Detail = typeUnauthorized, "somebody who was asked said that it was not them; nothing is authorized until that is settled"
 	case "binding_ended":
 		sub.Type, sub.Detail = typeUnauthorized, "the external account binding of this account has ended: register with a new key"
+	case "csr_differs":
+		sub.Type, sub.Detail = typeBadCSR, "the authorization was opened for another CSR, and is for no other: finalize with that one, or deactivate the authorization and open one anew"
 	case "not_entitled":
 		sub.Type, sub.Detail = typeRejectedIdentifier, "the person has no right to the identifier any more"
 	default:

@@ -14,6 +14,8 @@ type csr struct {
 	digest string
 	spki   []byte
 	key    crypto.PublicKey
+	// request is all of it.
+	request *x509.CertificateRequest
 }
 
 // readCSR reads an optional member that is a DER CSR in base64url (RFC 8555 7.4).
@@ -51,5 +53,5 @@ func parseCSRDER(der []byte) (*csr, error) {
 		return nil, errors.New("the signature is not by the key of the request")
 	}
 	sum := sha256.Sum256(r.RawTBSCertificateRequest)
-	return &csr{digest: encode64(sum[:]), spki: r.RawSubjectPublicKeyInfo, key: key}, nil
+	return &csr{digest: encode64(sum[:]), spki: r.RawSubjectPublicKeyInfo, key: key, request: r}, nil
 }

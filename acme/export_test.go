@@ -1,6 +1,10 @@
 package acme
 
-import "github.com/countersign-id/countersign/proofing"
+import (
+	"crypto/x509"
+
+	"github.com/countersign-id/countersign/proofing"
+)
 
 // Routes lists method and path of every route.
 func Routes() [][2]string {
@@ -42,4 +46,13 @@ func ReadBinding(body []byte, newAccounts []string) (proofing.ExternalBinding, e
 func IsJSON(body []byte) bool {
 	_, err := parse(body, &mistakes{})
 	return err == nil
+}
+
+// DescribeCSR reads a DER request as the rules see it, whoever signed it.
+func DescribeCSR(der []byte) (*proofing.CSR, error) {
+	r, err := x509.ParseCertificateRequest(der)
+	if err != nil {
+		return nil, err
+	}
+	return describeCSR(r), nil
 }

@@ -491,7 +491,7 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	}
 	var v proofing.Verdict
 	if hook.Correlate == proofing.CorrelateIdentifier {
-		v, err = a.Service.AuthorizeNames(ctx, ca, p.Name, r.Identifiers)
+		v, err = a.Service.AuthorizeNames(ctx, ca, p.Name, r.Identifiers, q.csrDigest)
 	} else {
 		v, err = a.Service.Authorize(ctx, ca, r)
 	}

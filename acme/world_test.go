@@ -197,6 +197,9 @@ func newWorld(t testing.TB) *world {
 				"started":  profile("started", func(p *proofing.Profile) { p.RequireStart = true }),
 				"reviewed": profile("reviewed", func(p *proofing.Profile) { p.Approvals = 2 }),
 				"private":  profile("private", nil),
+				"code": profile("code", func(p *proofing.Profile) {
+					p.Identifiers, p.CSR = []string{"organization", "email"}, codeSigning
+				}),
 			},
 		},
 	}
@@ -210,7 +213,7 @@ func newWorld(t testing.TB) *world {
 
 func (w *world) addCA(name string) (*proofing.Authority, string) {
 	w.t.Helper()
-	ca := &proofing.Authority{ID: w.AuthorityID(name), Name: name, Title: "CA " + name, Created: w.clock(), Profiles: []string{"client", "device", "started", "reviewed"}}
+	ca := &proofing.Authority{ID: w.AuthorityID(name), Name: name, Title: "CA " + name, Created: w.clock(), Profiles: []string{"client", "device", "started", "reviewed", "code"}}
 	_, token := ca.NewToken(w.clock())
 	if err := w.Authorities.Create(context.Background(), ca.ID, ca); err != nil {
 		w.t.Fatal(err)
@@ -344,7 +347,7 @@ func makeCSR(t testing.TB) (csr, spki string, key *ecdsa.PrivateKey) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "example.com"}, DNSNames: []string{"example.com"}}, key)
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: applicant}, EmailAddresses: []string{applicant}}, key)
 	if err != nil {
 		t.Fatal(err)
 	}

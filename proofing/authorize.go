@@ -13,8 +13,11 @@ type AuthorizeRequest struct {
 	Applicant   Applicant
 	Identifiers []Identifier
 	Profile     string
-	CSRDigest   string
-	ExternalID  string
+	// CSRDigest is of the CSR that is asked about; empty: of none yet. A case that names another is not for it.
+	CSRDigest string
+	// CSR is held against the profile's rules; nil where the edge judges the certificate itself.
+	CSR        *CSR
+	ExternalID string
 	// Find opens nothing: an identifier for which there is no case has the problem "missing".
 	Find bool
 }
@@ -25,6 +28,7 @@ type Authorization struct {
 	Case       *Case
 	// Problem is nil if the identifier is authorized; otherwise a code:
 	// "pending" (a person can cure it at the case's link), "review", "frozen", "not_entitled", "binding_ended",
+	// "csr_differs" (the case is for another CSR),
 	// "missing" (only with Find), or the code of an *InputError.
 	Problem string
 	Detail  string
@@ -34,6 +38,8 @@ type Authorization struct {
 type Verdict struct {
 	Allow          bool
 	Authorizations []Authorization
+	// CSRFaults are what is wrong with the CSR under the profile.
+	CSRFaults []CSRFault
 	// RecheckAfter is when the CA should ask again: the earliest of all grants.
 	RecheckAfter time.Time
 }
@@ -51,12 +57,29 @@ func (s *Service) Authorize(ctx context.Context, ca *Authority, r AuthorizeReque
 		}
 		v.add(a)
 	}
+	if p := s.Policy.Profiles[r.Profile]; p != nil && r.CSR != nil {
+		v.CSRFaults = p.CSR.Judge(r.CSR, s.canonicalIdentifiers(p, r.Identifiers))
+		v.Allow = v.Allow && len(v.CSRFaults) == 0
+	}
 	return v, nil
+}
+
+// canonicalIdentifiers are the identifiers in their one form. What has none is refused already, and stays as it is.
+func (s *Service) canonicalIdentifiers(p *Profile, ids []Identifier) []Identifier {
+	var list []Identifier
+	for _, id := range ids {
+		if known, err := s.canonicalIdentifier(p, id); err == nil {
+			id = known
+		}
+		list = append(list, id)
+	}
+	return list
 }
 
 func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRequest, id Identifier) (Authorization, error) {
 	out := Authorization{Identifier: id}
-	open := OpenRequest{Applicant: r.Applicant, Identifier: id, Profile: r.Profile, ExternalID: r.ExternalID, CSRDigest: r.CSRDigest}
+	// A case that is opened here names no CSR: what is asked for is the identifier, and the next certificate has another CSR.
+	open := OpenRequest{Applicant: r.Applicant, Identifier: id, Profile: r.Profile, ExternalID: r.ExternalID}
 	var c *Case
 	var err error
 	if r.Find {
@@ -75,7 +98,20 @@ func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRe
 	if err != nil {
 		return out, err
 	}
-	return s.judged(ctx, c)
+	if out, err = s.judged(ctx, c); err == nil {
+		out.hold(r.CSRDigest)
+	}
+	return out, err
+}
+
+// hold holds the case to the CSR that it names. Nothing that a person can do makes another one good.
+func (a *Authorization) hold(csrDigest string) {
+	if named := a.Case.CSRDigest; named == "" || csrDigest == "" || named == csrDigest {
+		return
+	}
+	if a.Problem == "" || a.Problem == "pending" || a.Problem == "review" {
+		a.Problem = "csr_differs"
+	}
 }
 
 // judged is what a case authorizes now.

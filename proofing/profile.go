@@ -40,6 +40,8 @@ type Profile struct {
 
 	// Key is what external account binding keys are made like.
 	Key KeyPolicy
+	// CSR is what certification requests must be like.
+	CSR CSRPolicy `json:",omitzero"`
 
 	CaseLifetime  time.Duration // from opening until the case expires
 	GrantLifetime time.Duration // from the grant until the authorization expires

@@ -51,8 +51,8 @@ func (s *Service) Organizations(ctx context.Context, ca *Authority, a Applicant,
 var namesFoundByThemselves = []string{IdentifierDNS, IdentifierIP, IdentifierPermanent}
 
 // AuthorizeNames is Authorize for an authority that cannot say who the applicant is: an identifier is authorized if
-// anybody's case for it is. Nothing is opened. Profiles that do not take this (Profile.Knows) are an *InputError with the code "correlation".
-func (s *Service) AuthorizeNames(ctx context.Context, ca *Authority, profile string, ids []Identifier) (Verdict, error) {
+// anybody's case for it is, and is for that CSR. Nothing is opened. Profiles that do not take this (Profile.Knows) are an *InputError with the code "correlation".
+func (s *Service) AuthorizeNames(ctx context.Context, ca *Authority, profile string, ids []Identifier, csrDigest string) (Verdict, error) {
 	p, ok := s.Policy.Profiles[profile]
 	if !ok || !ca.May(profile) {
 		return Verdict{}, &InputError{"profile", "profile_unknown", fmt.Sprintf("%q is not a profile of this certificate authority", profile)}
@@ -62,7 +62,7 @@ func (s *Service) AuthorizeNames(ctx context.Context, ca *Authority, profile str
 	}
 	v := Verdict{Allow: true}
 	for _, id := range ids {
-		a, err := s.authorizeName(ctx, ca, p, id)
+		a, err := s.authorizeName(ctx, ca, p, id, csrDigest)
 		if err != nil {
 			return Verdict{}, fmt.Errorf("authorize by identifier: %w", err)
 		}
@@ -71,7 +71,7 @@ func (s *Service) AuthorizeNames(ctx context.Context, ca *Authority, profile str
 	return v, nil
 }
 
-func (s *Service) authorizeName(ctx context.Context, ca *Authority, p *Profile, id Identifier) (Authorization, error) {
+func (s *Service) authorizeName(ctx context.Context, ca *Authority, p *Profile, id Identifier, csrDigest string) (Authorization, error) {
 	out := Authorization{Identifier: id, Problem: "missing"}
 	canonical, err := s.canonicalIdentifier(p, id)
 	if input, ok := errors.AsType[*InputError](err); ok {
@@ -100,7 +100,7 @@ func (s *Service) authorizeName(ctx context.Context, ca *Authority, p *Profile, 
 			if err != nil {
 				return out, err
 			}
-			if one.Problem == "" {
+			if one.hold(csrDigest); one.Problem == "" {
 				return one, nil
 			}
 			out = one
