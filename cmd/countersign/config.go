@@ -416,6 +416,9 @@ type ProfileConfig struct {
 	RecheckAfter time.Duration `yaml:"recheck_after"`
 	// EAB is what external account binding keys are made like.
 	EAB EABConfig `yaml:"eab"`
+	// CSR is what certification requests must be like in /v1/authorize. Where a profile has no such section, only what is
+	// never right is refused: CA:true, domain names, addresses and mailboxes that are not asked for, and the account's own key.
+	CSR CSRConfig `yaml:"csr"`
 	// Retention is how long the record stays after the end of the case or of its grant:
 	// 90d unless set, and 1191d for EV.
 	Retention time.Duration `yaml:"retention"`
@@ -432,6 +435,28 @@ type EABConfig struct {
 	Unused time.Duration `yaml:"unused"`
 	// MaxAccounts is how many accounts one key may bind; 1 unless set.
 	MaxAccounts int `yaml:"max_accounts"`
+}
+
+// CSRConfig is what certification requests of a profile must be like. No name may be in one that is not asked for,
+// in the subject or among the alternative names, whatever its kind. Webhooks of step-ca do not go by it: they judge the certificate.
+type CSRConfig struct {
+	// Purpose is what the certificates are for: code-signing (KeyUsage digitalSignature and
+	// ExtendedKeyUsage codeSigning must be asked for, and no other purpose), or other (codeSigning may not be asked for).
+	Purpose string `yaml:"purpose"`
+	// ClientAuth lets code-signing certificates be for clientAuth too. The first draft of ACME for code signing wanted
+	// that; the rules of the CA/Browser Forum discourage it.
+	ClientAuth bool `yaml:"client_auth"`
+	// Keys are the kinds of keys: rsa, p-256, p-384, p-521. All but the last unless set.
+	Keys []string `yaml:"keys"`
+	// MinRSABits is the least size of an RSA key: 3072 unless set, which is also the least for code signing (CSBR 6.1.5.2),
+	// and 2048 the least for others.
+	MinRSABits int `yaml:"min_rsa_bits"`
+	// CommonName is what the common name may be: no-domain (something else that is asked for, or none; the rules of the
+	// CA/Browser Forum for code signing, CSBR 3.2.2.2.6, and what holds there unless set), domain (a domain name that is asked for, which must be
+	// there: the first draft of ACME for code signing wants the registered domain of the organization. The profile then
+	// has dns among its identifiers, and `registry add` says whose each domain is), or authorized (anything that is asked for, or none;
+	// what holds for other unless set).
+	CommonName string `yaml:"common_name"`
 }
 
 // RequireConfig is what must be reached before a request is granted. What is

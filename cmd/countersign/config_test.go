@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -466,4 +467,45 @@ func TestWhatIsNotYAMLNamesItsLine(t *testing.T) {
 			t.Error(got[0])
 		}
 	}
+}
+
+func TestRulesForCSRsHaveTheirDefaults(t *testing.T) {
+	c, got := read(whole + "    csr: {purpose: code-signing}\n")
+	wantLines(t, got)
+	p := c.Profiles["device"].CSR.policy()
+	if p.CommonName != proofing.CommonNameNoDomain || p.MinRSABits != 3072 || p.ClientAuth || !reflect.DeepEqual(p.Keys, []proofing.KeyKind{"rsa", "p-256", "p-384"}) {
+		t.Errorf("%+v", p)
+	}
+	c, got = read(whole + "    csr: {purpose: other, min_rsa_bits: 2048, keys: [rsa, p-521]}\n")
+	wantLines(t, got)
+	if p := c.Profiles["device"].CSR.policy(); p.CommonName != proofing.CommonNameAuthorized || p.MinRSABits != 2048 || !reflect.DeepEqual(p.Keys, []proofing.KeyKind{"rsa", "p-521"}) {
+		t.Errorf("%+v", p)
+	}
+	c, got = read(whole)
+	wantLines(t, got)
+	if p := c.Profiles["device"].CSR.policy(); !reflect.DeepEqual(p, proofing.CSRPolicy{}) {
+		t.Errorf("what is not said has rules: %+v", p)
+	}
+}
+
+func TestAllMistakesInRulesForCSRsAreReported(t *testing.T) {
+	const at = "c.yaml:9: profiles.device.csr"
+	for section, want := range map[string][]string{
+		"{}":             {at + ".purpose: is missing"},
+		"{purpose: tls}": {at + ".purpose: must be one of code-signing, other"},
+		"{client_auth: true, keys: [p-224, rsa, rsa], min_rsa_bits: 1024, common_name: any}": {
+			at + ".purpose: is missing", at + ".client_auth: is for purpose: code-signing", at + `.keys[0]: must be one of rsa, p-256, p-384, p-521, not "p-224"`,
+			at + `.keys[2]: "rsa" is listed twice`, at + ".min_rsa_bits: must be 2048 to 8192, not 1024", at + ".common_name: must be one of no-domain, domain, authorized"},
+		"{purpose: code-signing, keys: [], min_rsa_bits: 2048}":      {at + ".keys: is empty", at + ".min_rsa_bits: must be 3072 to 8192, not 2048"},
+		"{purpose: code-signing, keys: [p-256], min_rsa_bits: 4096}": {at + ".min_rsa_bits: is for rsa"},
+		"{purpose: code-signing, common_name: domain}":               {"warning: profiles.device.csr.common_name: lets domain names into code-signing certificates"},
+		"{purpose: code-signing, common_name: authorized}":           {"warning: profiles.device.csr.common_name: lets domain names into code-signing certificates"},
+	} {
+		_, got := read(whole + "    csr: " + section + "\n")
+		slices.Sort(got)
+		slices.Sort(want)
+		t.Run(section, func(t *testing.T) { wantLines(t, got, want...) })
+	}
+	_, got := read(strings.Replace(whole, "[dns]", "[email]", 1) + "    csr: {purpose: other, common_name: domain}\n")
+	wantLines(t, got, at+".common_name: domain needs dns among the identifiers")
 }

@@ -50,6 +50,7 @@ func (c *Config) judge(r *report) {
 		j.smsAlone()
 		j.approvals()
 		j.lifetimes(p)
+		j.csr(p.CSR)
 	}
 }
 

@@ -126,6 +126,7 @@ func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Prof
 		GrantLifetime: cmp.Or(p.GrantLifetime, defaultGrantLifetime),
 		RecheckAfter:  p.RecheckAfter,
 		Key:           proofing.KeyPolicy(p.EAB),
+		CSR:           p.CSR.policy(),
 		Retention:     cmp.Or(p.Retention, retention),
 	}
 }
