@@ -12,9 +12,10 @@ type eabCommand struct {
 	List   eabListCommand   `cmd:"" help:"List the external account binding keys of a CA."`
 	Show   eabShowCommand   `cmd:"" help:"Show a key and the accounts that are bound to it."`
 	Revoke eabRevokeCommand `cmd:"" help:"End a key, and what its accounts were granted by it."`
+	Export eabExportCommand `cmd:"" help:"Print keys with their secrets, for a CA that keeps a list of its own."`
 }
 
-// eabView is a key as the operator sees it. Nobody sees its MAC key again.
+// eabView is a key as the operator sees it. Its MAC key is not in it: that leaves the store by 'eab export' alone.
 type eabView struct {
 	Kid         string       `json:"kid"`
 	Status      string       `json:"status"`

@@ -42,7 +42,7 @@ type commands struct {
 	Config         configCommand         `cmd:"" help:"Check the configuration, or print one to begin with."`
 	CA             caCommand             `cmd:"" name:"ca" help:"Manage the certificate authorities that may call."`
 	Webhook        webhookCommand        `cmd:"" help:"Tell CAs of changes."`
-	EAB            eabCommand            `cmd:"" name:"eab" help:"Show and revoke external account binding keys."`
+	EAB            eabCommand            `cmd:"" name:"eab" help:"Show, revoke and export external account binding keys."`
 	Registry       registryCommand       `cmd:"" help:"Say who may have certificates for which identifiers."`
 	Case           caseCommand           `cmd:"" help:"Look at requests, restore a frozen one, revoke one."`
 	Address        addressCommand        `cmd:"" help:"Take an address from a person who has lost it."`

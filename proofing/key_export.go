@@ -1,0 +1,45 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ExportKeys lists the keys, with their secrets, by which an account could be bound at a directory now: for an authority that keeps a list of keys
+// of its own and asks nobody. They are those that VerifyKey would take from an account that is not bound yet, so what has ended is missing,
+// and so is what is used up or has been replaced. An empty directory stands for the only one; an *InputError "directory_unknown" if there are
+// several, or none of that name.
+func (s *Service) ExportKeys(ctx context.Context, ca *Authority, directory string) ([]*Key, error) {
+	switch {
+	case directory == "" && len(ca.Directories) > 1:
+		return nil, &InputError{"directory", "directory_unknown", "the authority has several directories: name one"}
+	case directory == "" && len(ca.Directories) == 1:
+		directory = ca.Directories[0]
+	case directory != "" && !slices.Contains(ca.Directories, directory):
+		return nil, &InputError{"directory", "directory_unknown", "not a directory of this certificate authority"}
+	}
+	var keys []*Key
+	for after := ""; ; {
+		page, next, err := s.KeysOf(ctx, ca.Name, after, 500)
+		if err != nil {
+			return nil, fmt.Errorf("list keys: %w", err)
+		}
+		for _, k := range page {
+			if k.Directory != "" && k.Directory != directory || k.Status(s.now()) != KeyActive || k.ReplacedBy != "" || len(k.Accounts) >= k.MaxAccounts {
+				continue
+			}
+			switch _, err := s.keyGrant(ctx, k); {
+			case errors.Is(err, ErrBinding):
+			case err != nil:
+				return nil, fmt.Errorf("look up what a key rests on: %w", err)
+			default:
+				keys = append(keys, k)
+			}
+		}
+		if after = next; next == "" {
+			return keys, nil
+		}
+	}
+}
