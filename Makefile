@@ -7,7 +7,7 @@ BIN := $(CURDIR)/bin
 # Tests end by themselves; no single package may take longer than this.
 TIMEOUT ?= 15m
 
-.PHONY: test build tools check unit e2e race fuzz soak bench benchmarks release release-check clean
+.PHONY: test build tools cas check unit e2e race fuzz soak bench benchmarks release release-check clean
 
 # The whole of continuous integration.
 test: tools check unit e2e
@@ -16,10 +16,21 @@ build:
 	go build -trimpath -o $(BIN)/countersign ./cmd/countersign
 
 # What the tests run beside the program.
-tools: $(BIN)/MailHog browser redis provider axe
+tools: $(BIN)/MailHog cas browser redis provider axe
 
 $(BIN)/MailHog: tools/go.mod tools/go.sum tools/tools.go tools/linkio/linkio.go
 	go -C tools build -o $(BIN)/MailHog github.com/mailhog/MailHog
+
+# The CAs that the tests hold the program against, and step, by which step-ca is managed. They are large: the first time
+# takes some minutes.
+CAS := $(BIN)/pebble $(BIN)/step-ca $(BIN)/step
+cas: $(CAS)
+
+$(BIN)/pebble: PACKAGE := github.com/letsencrypt/pebble/v2/cmd/pebble
+$(BIN)/step-ca: PACKAGE := github.com/smallstep/certificates/cmd/step-ca
+$(BIN)/step: PACKAGE := github.com/smallstep/cli/cmd/step
+$(CAS): tools/cas/go.mod tools/cas/go.sum tools/cas/tools.go
+	CGO_ENABLED=0 go -C tools/cas build -o $@ $(PACKAGE)
 
 .PHONY: browser redis provider axe
 browser:
