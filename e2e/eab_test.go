@@ -10,8 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"net/url"
 	"regexp"
 	"testing"
 
@@ -80,33 +78,17 @@ func TestAProofReachesAnAccountByAKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, opened := p.call("POST", "/v1/preauthorizations", map[string]any{
-		"result": "eab_key", "identifier": map[string]any{"type": "email", "value": email}, "profile": "address",
-	})
-	if status != http.StatusCreated {
-		t.Fatal(status, opened)
-	}
-	h := p.person(opened["case_url"].(string))
-	h.prove("email", email)
-	_, page, err := h.submit(h.page+"/key", url.Values{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kid, secretText := kidOnPage.FindStringSubmatch(page), hmacOnPage.FindStringSubmatch(page)
-	if kid == nil || secretText == nil {
-		t.Fatalf("no key is shown:\n%s", page)
-	}
-	secret("a MAC key", secretText[1])
+	kid, hmacKey := p.keyOfProof(email)
 
 	mine, theirs := newACMEAccount(t, "mine"), newACMEAccount(t, "theirs")
 	ask := func(a acmeAccount, binding json.RawMessage) (*client.Binding, error) {
 		return cs.VerifyEAB(ctx, client.VerifyRequest{URL: newAccount, JWK: a.jwk, Binding: binding})
 	}
-	bound, err := ask(mine, mine.bindingOf(t, kid[1], secretText[1], newAccount))
+	bound, err := ask(mine, mine.bindingOf(t, kid, hmacKey, newAccount))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bound.Kid != kid[1] || len(bound.Identifiers) != 1 || string(bound.Assessment) == "null" {
+	if bound.Kid != kid || len(bound.Identifiers) != 1 || string(bound.Assessment) == "null" {
 		t.Errorf("the binding is %+v", bound)
 	}
 	refused := func(what string, err error, typ string) {
@@ -115,11 +97,11 @@ func TestAProofReachesAnAccountByAKey(t *testing.T) {
 			t.Errorf("%s: %v, want %s", what, err, typ)
 		}
 	}
-	_, err = ask(theirs, theirs.bindingOf(t, kid[1], secretText[1], newAccount))
+	_, err = ask(theirs, theirs.bindingOf(t, kid, hmacKey, newAccount))
 	refused("a second account", err, "urn:ietf:params:acme:error:unauthorized")
-	_, err = ask(theirs, mine.bindingOf(t, kid[1], secretText[1], newAccount))
+	_, err = ask(theirs, mine.bindingOf(t, kid, hmacKey, newAccount))
 	refused("somebody else's binding", err, "urn:ietf:params:acme:error:unauthorized")
-	_, err = ask(mine, mine.bindingOf(t, kid[1], secretText[1], newAccount+"/"))
+	_, err = ask(mine, mine.bindingOf(t, kid, hmacKey, newAccount+"/"))
 	refused("another url", err, "urn:ietf:params:acme:error:malformed")
 
 	if err := cs.AccountCreated(ctx, client.Account{URL: mine.url, JWK: mine.jwk}, bound.Kid); err != nil {
@@ -142,6 +124,6 @@ func TestAProofReachesAnAccountByAKey(t *testing.T) {
 	p.command("eab", "revoke", "example", bound.Kid)
 	err = order(mine, email)
 	refused("after the key was revoked", err, "urn:ietf:params:acme:error:unauthorized")
-	_, err = ask(mine, mine.bindingOf(t, kid[1], secretText[1], newAccount))
+	_, err = ask(mine, mine.bindingOf(t, kid, hmacKey, newAccount))
 	refused("the binding after that", err, "urn:ietf:params:acme:error:unauthorized")
 }
