@@ -159,8 +159,9 @@ type program struct {
 	people    string // base URL of the pages
 	api       string // base URL for CAs
 	token     string
-	smtp      string // where MailHog takes mail
-	mail      string // base URL of MailHog's own API
+	http      *http.Client // of the CA
+	smtp      string       // where MailHog takes mail
+	mail      string       // base URL of MailHog's own API
 	hog       *exec.Cmd
 	twilio    *twiliotest.Server
 	cmd       *exec.Cmd
@@ -194,11 +195,12 @@ type layout struct {
 	processes int  // 0: one
 	lines     bool // between us and those who deliver
 	drain     time.Duration
+	root      *root // whose certificate the listener for CAs shows; nil: none
 }
 
 func newService(t testing.TB, l layout) *program {
 	t.Helper()
-	p := &program{t: t, dir: t.TempDir()}
+	p := &program{t: t, dir: t.TempDir(), http: http.DefaultClient}
 	p.smtp, p.mail = free(t), "http://"+free(t)
 	p.startMailHog()
 	p.twilio = twiliotest.New(accountSID, secret("Twilio's token", authToken))
@@ -221,8 +223,13 @@ func newService(t testing.TB, l layout) *program {
 		p.peopleLine, p.apiLine = newLine(t, people...), newLine(t, cas...)
 		p.people, p.api = "http://localhost:"+port(t, p.peopleLine.addr), "http://"+p.apiLine.addr
 	}
+	tls := ""
+	if l.root != nil {
+		cert, key := l.root.server("cas")
+		p.http, p.api, tls = l.root.http(), "https://localhost:"+port(t, cas[0]), fmt.Sprintf("cas_tls: {cert_file: %s, key_file: %s}, ", cert, key)
+	}
 	for n := range people {
-		p.configure(n, fmt.Sprintf("{people: %s, cas: %s, cas_origin: %q, operators: %s, drain: %s}", people[n], cas[n], p.api, strings.TrimPrefix(p.operators[n], "http://"), l.drain),
+		p.configure(n, fmt.Sprintf("{people: %s, cas: %s, %scas_origin: %q, operators: %s, drain: %s}", people[n], cas[n], tls, p.api, strings.TrimPrefix(p.operators[n], "http://"), l.drain),
 			l.store(p.dir), smtp, twilioURL)
 	}
 	p.token = secret("a CA's token", p.addCA("example"))
@@ -281,6 +288,11 @@ profiles:
   address:
     title: Address
     identifiers: [email]
+    methods: [email]
+    require: {confirmed_addresses: [email]}
+  organization:
+    title: Code signing for an organization
+    identifiers: [organization]
     methods: [email]
     require: {confirmed_addresses: [email]}
 `, p.people, listeners, store, filepath.Join(p.dir, "c.keys"), port(p.t, smtp), accountSID, twilioURL)
@@ -412,7 +424,7 @@ func (p *program) do(method, path string, body any) (*http.Response, error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+p.token)
 	req.Header.Set("Content-Type", "application/json")
-	return http.DefaultClient.Do(req)
+	return p.http.Do(req)
 }
 
 // preauthorize opens a case for an e-mail identifier.

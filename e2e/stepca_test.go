@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/acme"
+)
+
+// stepCA is step-ca as it is given out, managed by step, with a provisioner for ACME.
+type stepCA struct {
+	*root
+	address, directory, newAccount string
+	acme                           *acme.Client
+	proofs                         *httptest.Server // answers http-01 for localhost
+	proof                          atomic.Value     // what it answers
+}
+
+// asAdmin is how step says who manages the CA.
+var asAdmin = []string{"--admin-subject", "step", "--admin-provisioner", "admin@example.org", "--admin-password-file"}
+
+// newStepCA makes a CA under the root and starts it.
+func newStepCA(t testing.TB, r *root) *stepCA {
+	t.Helper()
+	address := free(t)
+	at := "https://localhost:" + port(t, address)
+	s := &stepCA{root: r, address: address, directory: at + "/acme/acme/directory", newAccount: at + "/acme/acme/new-account"}
+	s.proofs = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(s.proof.Load().(string))) }))
+	t.Cleanup(s.proofs.Close)
+	if err := os.WriteFile(s.password(), []byte(secret("the password of a CA", rand.Text())), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.step("ca", "init", "--deployment-type", "standalone", "--name", "Example", "--dns", "localhost", "--address", address, "--provisioner", "admin@example.org",
+		"--password-file", s.password(), "--root", r.file, "--key", r.keyFile, "--acme", "--remote-management")
+	start(t, s.env(), part(t, "step-ca"), filepath.Join(r.dir, "config", "ca.json"), "--password-file", s.password(),
+		"--insecure", "--acme-http-port", port(t, s.proofs.Listener.Addr().String()))
+	await(t, "step-ca", 20*time.Second, s.answers(at+"/health"))
+	s.acme = &acme.Client{Key: newSigner(t), DirectoryURL: s.directory, HTTPClient: r.http()}
+	if _, err := s.acme.Register(context.Background(), &acme.Account{}, acme.AcceptTOS); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *stepCA) password() string { return filepath.Join(s.dir, "password") }
+
+func (s *stepCA) env() []string { return []string{"STEPPATH=" + s.dir} }
+
+// step runs a command of step and returns what it printed.
+func (s *stepCA) step(args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command(part(s.t, "step"), args...)
+	cmd.Env = append(os.Environ(), s.env()...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("step %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// manage is step for a command of the administrator.
+func (s *stepCA) manage(args ...string) string {
+	s.t.Helper()
+	return s.step(slices.Concat(args, asAdmin, []string{s.password()})...)
+}
+
+// order asks for a certificate for a key, as any ACME client does: an order for the one name that this machine can prove, http-01, a CSR.
+func (s *stepCA) order(key crypto.Signer) (*x509.Certificate, error) {
+	s.t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	defer stop()
+	order, err := s.acme.AuthorizeOrder(ctx, acme.DomainIDs("localhost"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, u := range order.AuthzURLs {
+		authz, err := s.acme.GetAuthorization(ctx, u)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		i := slices.IndexFunc(authz.Challenges, func(c *acme.Challenge) bool { return c.Type == "http-01" })
+		proof, err := s.acme.HTTP01ChallengeResponse(authz.Challenges[i].Token)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.proof.Store(proof)
+		if _, err := s.acme.Accept(ctx, authz.Challenges[i]); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if order, err = s.acme.WaitOrder(ctx, order.URI); err != nil {
+		s.t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{"localhost"}}, key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	chain, _, err := s.acme.CreateOrderCert(ctx, order.FinalizeURL, csr, true)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	between := x509.NewCertPool()
+	for _, der := range chain[1:] {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		between.AddCert(c)
+	}
+	if _, err := cert.Verify(x509.VerifyOptions{Roots: s.pool, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}}); err != nil {
+		s.t.Errorf("the certificate: %v", err)
+	}
+	return cert, nil
+}
+
+// step-ca knows nothing of us but the webhooks that `countersign ca step-ca` prints commands for. It issues for a key once a person
+// has shown that they speak for an organization, puts that into the subject, and issues no more once that was taken back.
+func TestStepCAIssuesForWhomAPersonHasProved(t *testing.T) {
+	t.Parallel()
+	r := newRoot(t)
+	p := newService(t, layout{store: func(dir string) string { return "path: " + filepath.Join(dir, "c.db") }, root: r})
+	s := newStepCA(t, r)
+	ca, email := p.ca("step", s.directory, s.newAccount, "organization"), secret("an address", "code-signer@example.org")
+	for hook, kind := range map[string]string{"countersign": "ENRICHING", "judge": "AUTHORIZING"} {
+		printed := strings.Fields(ca.output("", "ca", "step-ca", "add", "step", hook, "--kind", kind, "--profile", "organization"))
+		if len(printed) < 5 || printed[0] != "step" {
+			t.Fatalf("ca step-ca add prints %v", printed)
+		}
+		ca.output(s.manage(printed[1:]...), "ca", "step-ca", "connect", "step", hook)
+	}
+	ca.command("registry", "add", "step", "organization", "Example Ltd", "--email", email)
+
+	key := newSigner(t)
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuses := func(what, words string) {
+		t.Helper()
+		_, err := s.order(key)
+		refused(t, what, err, "unauthorized", words)
+	}
+	const nobody = "nobody has shown who is behind this key"
+	refuses("before there is a case", nobody)
+	status, opened := ca.call("POST", "/v1/preauthorizations", map[string]any{
+		"public_key": b64(spki), "identifier": map[string]any{"type": "organization", "value": "Example Ltd"}, "profile": "organization",
+	})
+	if status != http.StatusCreated {
+		t.Fatal(status, opened)
+	}
+	link := opened["case_url"].(string)
+	secret("the link of a case", strings.TrimPrefix(link, p.people))
+	refuses("while the case is open", "Example Ltd: a person must show who they are")
+	ca.person(link).prove("email", email)
+	_, proved := ca.call("GET", "/v1/preauthorizations/"+opened["id"].(string)+"?wait=10", nil)
+	wantStatus(t, proved, "valid")
+
+	// What step-ca does by itself is to put the names of the order into the certificate, and those nobody has proved to us.
+	refuses("with step-ca's own template", "the certificate has a name of the type dns")
+	s.manage("ca", "provisioner", "update", "acme", "--x509-template", filepath.Join("..", "contrib", "step-ca", "code-signing.tpl"))
+	cert, err := s.order(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(cert.Subject.Organization, []string{"Example Ltd"}) || len(cert.DNSNames)+len(cert.EmailAddresses)+len(cert.IPAddresses)+len(cert.URIs) > 0 {
+		t.Errorf("the certificate is for %s and %v", cert.Subject, cert.DNSNames)
+	}
+	if !slices.Equal(cert.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}) || cert.KeyUsage != x509.KeyUsageDigitalSignature {
+		t.Errorf("the certificate is good for %v, %b", cert.ExtKeyUsage, cert.KeyUsage)
+	}
+	if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(cert.PublicKey) {
+		t.Error("the certificate has another key")
+	}
+	_, err = s.order(newSigner(t))
+	refused(t, "another key", err, "unauthorized", nobody)
+
+	ca.command("case", "revoke", opened["id"].(string))
+	refuses("after the case was revoked", nobody)
+}
