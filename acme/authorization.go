@@ -21,6 +21,7 @@ type authorization struct {
 	Statement     *string             `json:"statement"`  // null unless it may be relied on
 	Approvals     approvals           `json:"approvals"`
 	Reason        *string             `json:"reason"`
+	Ends          *time.Time          `json:"ends,omitempty"` // a grant of which something has given way
 	ExternalID    string              `json:"external_id,omitempty"`
 	DomainControl string              `json:"domain_control,omitempty"`
 }
@@ -72,6 +73,9 @@ func (a *api) authorization(k *proofing.Case) (authorization, error) {
 	if k.Status != proofing.CaseGranted {
 		return out, nil
 	}
+	if k.Ending != nil {
+		out.Ends = &k.Ending.At
+	}
 	var err error
 	if out.Assessment, err = k.Grant.MarshalAssessment(); err != nil {
 		return out, err
@@ -110,6 +114,9 @@ func refusal(reason string) *problem {
 // reason says why the case stands where it stands: a code, or null.
 func reason(k *proofing.Case) *string {
 	code := outwardReason(k.Reason, k.Frozen != nil)
+	if code == "" && k.Ending != nil {
+		code = k.Ending.Reason
+	}
 	if code == "" {
 		return nil
 	}

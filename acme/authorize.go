@@ -156,6 +156,8 @@ func (a *api) whyNot(one proofing.Authorization) subproblem {
 		sub.Type, sub.Detail = typeUnauthorized, "somebody who was asked said that it was not them; nothing is authorized until that is settled"
 	case "binding_ended":
 		sub.Type, sub.Detail = typeUnauthorized, "the external account binding of this account has ended: register with a new key"
+	case "ended": // only where nothing is opened
+		sub.Type, sub.Detail = typeUnauthorized, "what the authorization rested on has given way ("+one.Case.Reason+"): the person must prove it anew"
 	case "csr_differs":
 		sub.Type, sub.Detail = typeBadCSR, "the authorization was opened for another CSR, and is for no other: finalize with that one, or deactivate the authorization and open one anew"
 	case "not_entitled":

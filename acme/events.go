@@ -27,8 +27,10 @@ type eventData struct {
 	Challenge        string  `json:"challenge,omitempty"`
 	Frozen           bool    `json:"frozen"`
 	Reason           *string `json:"reason"`
-	Profile          string  `json:"profile,omitempty"`
-	ExternalID       string  `json:"external_id,omitempty"`
+	// Ends is when a grant ends of which something has given way.
+	Ends       *time.Time `json:"ends,omitempty"`
+	Profile    string     `json:"profile,omitempty"`
+	ExternalID string     `json:"external_id,omitempty"`
 }
 
 // EventBody returns the function that writes an event for webhooks. origin is that of Options.
@@ -44,6 +46,9 @@ func showEvent(origin string, e proofing.Event) event {
 	out.Data = eventData{
 		Preauthorization: e.Object, URL: origin + "/v1/preauthorizations/" + e.Object,
 		Status: outside[e.Status], Challenge: e.Challenge, Frozen: e.Frozen, Profile: e.Profile, ExternalID: e.ExternalID,
+	}
+	if !e.Ends.IsZero() {
+		out.Data.Ends = &e.Ends
 	}
 	if code := outwardReason(e.Reason, e.Frozen); code != "" {
 		out.Data.Reason = &code
@@ -65,7 +70,7 @@ func eventType(e proofing.Event) string {
 	case proofing.ChangeChallenge:
 		return "preauthorization.challenge_" + e.Challenge
 	}
-	return "preauthorization." + string(e.Change) // created, frozen, restored
+	return "preauthorization." + string(e.Change) // created, frozen, ending, restored
 }
 
 // eventsPage is a part of an authority's feed.

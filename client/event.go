@@ -19,9 +19,11 @@ type Event struct {
 		Status           string `json:"status,omitempty"`
 		Challenge        string `json:"challenge,omitempty"`
 		Frozen           bool   `json:"frozen"`
-		Reason           string `json:"reason"`
-		Profile          string `json:"profile,omitempty"`
-		ExternalID       string `json:"external_id,omitempty"`
+		// Ends is when a grant ends under which something has given way; nil for others.
+		Ends       *time.Time `json:"ends,omitempty"`
+		Reason     string     `json:"reason"`
+		Profile    string     `json:"profile,omitempty"`
+		ExternalID string     `json:"external_id,omitempty"`
 	} `json:"data"`
 }
 

@@ -17,7 +17,7 @@ func (Templates) Render(m proofing.Message) (Rendered, error) {
 		CA: m.Context.CA, Identifier: m.Context.Identifier, Profile: m.Context.Profile, Fingerprint: m.Context.Fingerprint,
 		Operator: m.Context.Operator, Contact: m.Context.Contact, Origin: m.Context.Origin,
 		Code: m.Code.Reveal(), Link: m.Link.Reveal(), Disown: m.Disown.Reveal(),
-		Thing: string(m.Thing), About: m.About,
+		Thing: string(m.Thing), About: m.About, Reason: m.Context.Reason, Ends: m.Context.Ends,
 	}
 	if m.Minutes > 0 {
 		d.Minutes = strconv.Itoa(m.Minutes)

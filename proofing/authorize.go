@@ -28,7 +28,7 @@ type Authorization struct {
 	Case       *Case
 	// Problem is nil if the identifier is authorized; otherwise a code:
 	// "pending" (a person can cure it at the case's link), "review", "frozen", "not_entitled", "binding_ended",
-	// "csr_differs" (the case is for another CSR),
+	// "csr_differs" (the case is for another CSR), "ended" (it has just ceased to hold, and Case.Reason says why),
 	// "missing" (only with Find), or the code of an *InputError.
 	Problem string
 	Detail  string
@@ -98,7 +98,13 @@ func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRe
 	if err != nil {
 		return out, err
 	}
-	if out, err = s.judged(ctx, c); err == nil {
+	out, err = s.judged(ctx, c)
+	if err == nil && out.Problem == "ended" && !r.Find { // its place is free: the person may prove it anew
+		if c, _, err = s.Open(ctx, ca, open); err == nil {
+			out, err = s.judged(ctx, c)
+		}
+	}
+	if err == nil {
 		out.hold(r.CSRDigest)
 	}
 	return out, err
@@ -135,12 +141,29 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 			return out, err
 		}
 	}
-	holds, err := s.holds(ctx, c)
+	p := s.profileOf(c)
+	if p == nil {
+		out.Problem = "not_entitled"
+		return out, nil
+	}
+	entry, err := s.registryEntry(ctx, c)
 	if err != nil {
 		return out, err
 	}
-	if !holds {
+	reason := s.shaken(c, p, entry, s.now())
+	if reason == reasonUnentitled && c.Ending == nil && p.Recheck.Grace <= 0 {
+		// Whoever is put back into the registry before the next look has lost nothing.
 		out.Problem = "not_entitled"
+		return out, nil
+	}
+	if (reason == "") != (c.Ending == nil) { // it has given way, or was mended
+		if c, err = s.recheck(ctx, c.ID); err != nil {
+			return out, err
+		}
+		if out.Case = c; c.Status != CaseGranted || c.Frozen != nil {
+			out.Problem = "ended"
+			return out, nil
+		}
 	}
 	c.Grant = s.renewed(c)
 	return out, nil

@@ -153,8 +153,8 @@ func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effecte
 
 // Release takes an address from whoever has it, and ends its row of failures: the
 // next code to it binds it anew. It is for an operator who has made sure who
-// asks: the way out for somebody who has lost the number that is theirs here. Calling
-// it again finishes what a crash left half done; released is false if it was nobody's.
+// asks: the way out for somebody who has lost the number that is theirs here. Grants that rest on it go the way that their
+// profiles say. Calling it again finishes what a crash left half done; released is false if it was nobody's.
 func (s *Service) Release(ctx context.Context, contact Contact) (released bool, err error) {
 	known, err := s.address(ctx, contact)
 	if err != nil || known == nil {
@@ -162,6 +162,11 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 	}
 	if _, err := s.endFailures(ctx, s.failureKey("", contact, known, true)); err != nil {
 		return false, err
+	}
+	for _, person := range append(known.Former, known.Person) { // while its record still says whose it was
+		if err := s.lose(ctx, person, known.ID, s.now()); err != nil {
+			return false, err
+		}
 	}
 	return true, s.release(ctx, known)
 }
@@ -178,9 +183,9 @@ func (s *Service) release(ctx context.Context, a *Address) error {
 	return nil
 }
 
-// silence takes an address or authenticator from its person, so that a crash anywhere leaves nothing behind that speaks for
-// them: it speaks for nobody before it is off their list, and whoever still sees it there can take it away again. Those who
-// had it before are put right first, for only its record knows of them.
+// silence makes an address or authenticator speak for nobody. Its person's list has it until the caller takes it from there
+// (unlist), after everything else: a crash anywhere leaves nothing behind that speaks for them, and whoever still sees it
+// there can take it away again. Those who had it before are put right first, for only its record knows of them.
 func (s *Service) silence(ctx context.Context, person, address string) error {
 	a, err := s.Addresses.Get(ctx, address)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -196,7 +201,7 @@ func (s *Service) silence(ctx context.Context, person, address string) error {
 			return fmt.Errorf("forget address: %w", err)
 		}
 	}
-	return s.unlist(ctx, person, address)
+	return nil
 }
 
 // unbindDisowned takes back what a disowned case has bound: whoever was tricked into

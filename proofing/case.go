@@ -80,6 +80,10 @@ type Case struct {
 	DeskKey   string             `json:"desk_key,omitempty"`
 	Proofings []RecordedProofing `json:"proofings,omitempty"`
 	Grant     *Grant             `json:"grant,omitempty"`
+	// Lost is what the person has taken away since, Ending says that the grant does not last, and Recheck when it is looked at again.
+	Lost    []Loss    `json:"lost,omitempty"`
+	Ending  *Ending   `json:"ending,omitempty"`
+	Recheck time.Time `json:"recheck,omitzero"`
 	// Told is the number of the last event that the authority is told of.
 	Told   int64  `json:"told,omitempty"`
 	Outbox Outbox `json:"outbox,omitempty"`
@@ -166,13 +170,21 @@ func (c *Case) ExpiresAt() time.Time {
 func (c *Case) nextDue() (time.Time, bool) {
 	due, ok := c.Outbox.NextDue()
 	if !c.Status.Over() {
-		for _, t := range []time.Time{c.Expires, c.frozenUntil()} {
+		for _, t := range []time.Time{c.Expires, c.frozenUntil(), c.endingAt(), c.Recheck} {
 			if !t.IsZero() && (!ok || t.Before(due)) {
 				due, ok = t, true
 			}
 		}
 	}
 	return due, ok
+}
+
+// endingAt is when a grant ends of which something has given way; zero for others.
+func (c *Case) endingAt() time.Time {
+	if c.Ending == nil || c.Status != CaseGranted {
+		return time.Time{}
+	}
+	return c.Ending.At
 }
 
 func (c *Case) frozenUntil() time.Time {
@@ -206,7 +218,7 @@ func (c *Case) end(to Status, reason string, now time.Time, retention time.Durat
 	if c.Frozen != nil { // nothing more is to follow from it
 		c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind == EffectBind })
 	}
-	c.Frozen = nil
+	c.Frozen, c.Recheck = nil, time.Time{}
 	c.Retain = now.Add(retention)
 	for i := range c.Attempts {
 		a := &c.Attempts[i]
@@ -248,16 +260,21 @@ func (c *Case) freeze(f Freeze) {
 const reasonDisowned = "disowned"
 
 // lapse lets time take effect, and says whether it has: the end of the time that
-// its status gives it ends a case, and so does a freeze that nobody lifted. A frozen case
-// ends as disowned in either way: whoever relied on it must hear why.
+// its status gives it ends a case, and so does a freeze that nobody lifted, and what has given way under a grant. A frozen case
+// ends as disowned in any way: whoever relied on it must hear why.
 func (c *Case) lapse(now time.Time, retention time.Duration) bool {
 	over := c.Expires
 	if c.Frozen != nil && c.Frozen.Until.Before(over) {
 		over = c.Frozen.Until
 	}
+	if at := c.endingAt(); !at.IsZero() && at.Before(over) {
+		over = at
+	}
 	switch {
 	case c.Status.Over() || now.Before(over):
 		return false
+	case c.Frozen == nil && !c.endingAt().IsZero():
+		c.end(CaseRevoked, c.Ending.Reason, over, retention)
 	case c.Frozen == nil:
 		c.end(CaseExpired, "expired", over, retention)
 	case c.Status == CaseGranted:

@@ -24,6 +24,8 @@ type Event struct {
 	Challenge string `json:"challenge"` // status of the challenge (RFC 8555 8)
 	Frozen    bool   `json:"frozen,omitempty"`
 	Reason    string `json:"reason,omitempty"`
+	// Ends is when a grant ends of which something has given way: Case.Ending.
+	Ends time.Time `json:"ends,omitzero"`
 }
 
 // Change is what an event tells of.
@@ -34,6 +36,7 @@ const (
 	ChangeCreated   Change = "created"
 	ChangeStatus    Change = "status"
 	ChangeFrozen    Change = "frozen"
+	ChangeEnding    Change = "ending"
 	ChangeRestored  Change = "restored"
 	ChangeChallenge Change = "challenge"
 )
@@ -44,10 +47,15 @@ type view struct {
 	frozen    bool
 	challenge string
 	reason    string
+	ending    Ending
 }
 
 func (c *Case) view() view {
-	return view{c.Status, c.Frozen != nil, c.ChallengeStatus(), c.Reason}
+	v := view{status: c.Status, frozen: c.Frozen != nil, challenge: c.ChallengeStatus(), reason: c.Reason}
+	if c.Ending != nil && !c.Status.Over() {
+		v.ending = *c.Ending
+	}
+	return v
 }
 
 // change names the difference between two views; empty if there is none.
@@ -57,7 +65,9 @@ func (v view) change(before view) Change {
 		return ChangeStatus
 	case v.frozen && !before.frozen:
 		return ChangeFrozen
-	case !v.frozen && before.frozen:
+	case v.ending != before.ending && v.ending.Reason != "":
+		return ChangeEnding
+	case !v.frozen && before.frozen, v.ending.Reason == "" && before.ending.Reason != "":
 		return ChangeRestored
 	case v.challenge != before.challenge:
 		return ChangeChallenge
@@ -68,11 +78,14 @@ func (v view) change(before view) Change {
 // tell puts an event into the outbox.
 func (c *Case) tell(change Change, now time.Time) {
 	v := c.view()
+	if v.reason == "" {
+		v.reason = v.ending.Reason
+	}
 	c.Told++
 	c.Outbox.Events = append(c.Outbox.Events, Event{
 		ID: fmt.Sprintf("evt_%s_%d", c.ID, c.Told), Object: c.ID, Sequence: c.Told, At: now, Change: change,
 		Profile: c.Profile, ExternalID: c.ExternalID,
-		Status: v.status, Challenge: v.challenge, Frozen: v.frozen, Reason: v.reason,
+		Status: v.status, Challenge: v.challenge, Frozen: v.frozen, Reason: v.reason, Ends: v.ending.At,
 	})
 }
 

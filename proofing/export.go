@@ -109,6 +109,9 @@ func (s *Service) erase(ctx context.Context, p *Person) error {
 		if err := s.silence(ctx, p.ID, b.ID); err != nil {
 			return err
 		}
+		if err := s.unlist(ctx, p.ID, b.ID); err != nil {
+			return err
+		}
 	}
 	if err := s.People.Delete(ctx, p.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("forget person: %w", err)

@@ -244,8 +244,8 @@ func (s *Service) Rename(ctx context.Context, v Visit, binding, name string) err
 
 // Remove takes an address or authenticator from its person. ErrNotAdmitted unless they have authenticated
 // recently, as strongly as they can; the *InputError "last_authenticator" for the only thing that can sign them in:
-// that takes Erase. Other sessions that it has signed in to end, and so do open requests that it is at work in: who
-// removes something has perhaps lost it.
+// that takes Erase. Other sessions that it has signed in to end, and so do open requests that it is at work in, and grants that rest on it go
+// the way that their profiles say (RecheckPolicy): who removes something has perhaps lost it.
 func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 	session, err := s.Session(ctx, v)
 	if err != nil {
@@ -282,11 +282,17 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 			return e.Contact().Channel.Authenticates() && s.addressID(e.Contact()) == binding
 		})
 	}
-	const reason = "authenticator_removed"
+	const reason = reasonTakenAway
 	if err := s.endRequests(ctx, session.Person.ID, reason, func(c *Case) bool { return c.Status != CaseGranted && used(c) }); err != nil {
 		return err
 	}
-	return s.endSessions(ctx, session.Person.ID, reason, used)
+	if err := s.endSessions(ctx, session.Person.ID, reason, used); err != nil {
+		return err
+	}
+	if err := s.lose(ctx, session.Person.ID, binding, s.now()); err != nil {
+		return err
+	}
+	return s.unlist(ctx, session.Person.ID, binding)
 }
 
 // takeAway marks what a person takes away. ErrNotFound if it is not theirs; the *InputError

@@ -256,6 +256,9 @@ type MessageContext struct {
 	Contact     string `json:"contact"`     // where people turn with questions
 	Origin      string `json:"origin"`      // the public origin
 	Lang        string `json:"lang"`
+	// Reason is why a grant ends, and Ends when, if not at once.
+	Reason string    `json:"reason,omitempty"`
+	Ends   time.Time `json:"ends,omitzero"`
 }
 
 // Sender sends one message through a provider. It is called once for each

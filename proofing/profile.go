@@ -47,6 +47,8 @@ type Profile struct {
 	GrantLifetime time.Duration // from the grant until the authorization expires
 	RecheckAfter  time.Duration // from an answer until a CA should ask again; 0: until the grant expires
 	Retention     time.Duration // of the record, after its last status
+	// Recheck is what becomes of a grant when what it rests on gives way.
+	Recheck RecheckPolicy `json:",omitzero"`
 }
 
 // KeyPolicy is what external account binding keys of a profile are made like. A zero value takes HS256, the lifetime of the grant,

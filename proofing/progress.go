@@ -115,6 +115,7 @@ func (s *Service) grant(c *Case, p *Profile, a Assessment, basis string, now tim
 	}
 	c.move(CaseGranted, "", now, expires)
 	c.Retain = c.Expires.Add(p.Retention)
+	s.conclude(c, p, "", now)
 	s.notify(c, "granted", now)
 }
 

@@ -61,26 +61,29 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 	return c, err
 }
 
-// holds says whether the case has a grant on which a CA may rely now: the
-// entitlement under it is looked up again each time.
+// holds says whether the case has a grant on which a CA may rely now: everything under it is judged again each time.
+// One that has given way holds for as long as its profile lets it.
 func (s *Service) holds(ctx context.Context, c *Case) (bool, error) {
-	if c.Status != CaseGranted || c.Frozen != nil || s.profileOf(c) == nil {
+	p := s.profileOf(c)
+	if c.Status != CaseGranted || c.Frozen != nil || p == nil {
 		return false, nil
 	}
 	entry, err := s.registryEntry(ctx, c)
 	if err != nil {
 		return false, err
 	}
-	_, entitled := c.entitlement(entry)
-	return entitled, nil
+	return c.Ending != nil || p.Recheck.Grace > 0 || s.shaken(c, p, entry, s.now()) == "", nil
 }
 
-// renewed is the case's grant with its evidence assessed as of now.
+// renewed is the case's grant with its evidence assessed as of now: what was proved by something that was taken away since adds nothing to it.
 func (s *Service) renewed(c *Case) *Grant {
 	g, p, now := *c.Grant, s.profileOf(c), s.now()
-	g.Assessment = Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
+	g.Assessment = Assess(p.Framework, s.Policy.OperatorFacts, now, s.left(c))
 	g.PolicyDigest = s.Policy.Digest
 	g.RecheckAfter = p.recheck(now, g.Expires)
+	if at := c.endingAt(); !at.IsZero() && at.Before(g.RecheckAfter) {
+		g.RecheckAfter = at
+	}
 	return &g
 }
 

@@ -205,7 +205,7 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets [
 type debt struct {
 	id       string
 	fresh    bool // a change has just made it due
-	itself   bool // an effect, or the end of its time
+	itself   bool // an effect, the end of its time, or a second look at its grant
 	messages []owed
 }
 
@@ -216,7 +216,7 @@ type owed struct {
 
 // owes lists what of the case is due.
 func (c *Case) owes(now time.Time) debt {
-	d := debt{id: c.ID, itself: !c.Status.Over() && (!now.Before(c.Expires) || c.Frozen != nil && !now.Before(c.Frozen.Until))}
+	d := debt{id: c.ID, itself: !c.Status.Over() && (!now.Before(c.Expires) || c.Frozen != nil && !now.Before(c.Frozen.Until)) || c.recheckDue(now)}
 	for _, e := range c.Outbox.Effects {
 		d.itself = d.itself || !e.Due.After(now)
 	}
@@ -289,6 +289,11 @@ func (s *Service) workCase(ctx context.Context, id string) error {
 	}
 	if c.lapse(now, s.retention(c)) {
 		if c, err = s.update(ctx, id, keep); err != nil {
+			return err
+		}
+	}
+	if c.recheckDue(now) {
+		if c, err = s.recheck(ctx, id); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // messageKinds are the messages there are. A text message has no HTML part.
-var messageKinds = []string{"email_code", "sms_code", "granted", "frozen", "bound", "removed", "recovered", "proofed", "sms_bound", "sms_removed", "sms_recovered", "sms_proofed"}
+var messageKinds = []string{"email_code", "sms_code", "granted", "frozen", "ending", "ended", "bound", "removed", "recovered", "proofed", "sms_bound", "sms_removed", "sms_recovered", "sms_proofed"}
 
 // isText says whether the kind is that of a text message.
 func isText(kind string) bool { return strings.HasPrefix(kind, "sms_") }
@@ -32,6 +32,8 @@ type MessageData struct {
 	Minutes     string // how long the code is good for
 	Thing       string // what a notice is about: "email", "phone", "passkey", "identity" or "recovery"
 	About       string // which one; may be empty
+	Reason      string // why a grant ends: a code
+	Ends        time.Time
 }
 
 // Rendered is a message ready to be sent.

@@ -155,6 +155,9 @@ func samples() map[string]Screen {
 		Clients: []ClientText{{"certbot", "certbot register --server https://ca.example/acme/directory --eab-kid <kid>"}, {"Caddy", "acme_eab {\n\tkey_id cs2705\n}"}},
 	}
 	all["outcome-key"] = shown
+	ending := outcome("granted", "authenticator_removed")
+	ending.Ending, ending.Until = true, at.Add(72*time.Hour)
+	all["outcome-ending"] = ending
 	for _, s := range []string{"review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen"} {
 		all["outcome-"+s] = outcome(s, map[string]string{"review": "approvals", "refused": "not_entitled"}[s])
 	}
@@ -165,4 +168,5 @@ var message = MessageData{
 	CA: "Example CA", Identifier: "www.example.com", Profile: "Server certificate", Fingerprint: "3Zqx 9fKd 0aBc",
 	Operator: "Example Operations", Contact: "https://example.org/help", Origin: "https://proof.example.org", Code: "ABCDEFGH",
 	Link: "https://proof.example.org/m/ref", Disown: "https://proof.example.org/n/ref", Minutes: "1440",
+	Reason: "authenticator_removed", Ends: at.Add(72 * time.Hour),
 }

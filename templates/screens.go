@@ -175,6 +175,8 @@ type Outcome struct {
 	Frame
 	Request
 	Status string // "review", "granted", "refused", "expired", "withdrawn", "revoked" or "frozen"
+	// Ending says that something of a grant has given way: Reason is what, and Until when it ends.
+	Ending bool
 	Reason string // a code
 	At     time.Time
 	Until  time.Time // of the grant, or of the freeze; zero: none

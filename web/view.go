@@ -220,6 +220,8 @@ func (s *Site) viewOutcome(r *http.Request, c *proofing.Case, own bool) template
 	switch {
 	case c.Frozen != nil:
 		page.Status, page.Reason, page.At, page.Until = "frozen", "", c.Frozen.At, c.Frozen.Until
+	case c.Status == proofing.CaseGranted && c.Ending != nil:
+		page.Until, page.Reason, page.Ending = c.Ending.At, c.Ending.Reason, true
 	case c.Status == proofing.CaseGranted:
 		page.Until = c.Expires
 	}

@@ -414,6 +414,11 @@ type ProfileConfig struct {
 	GrantLifetime time.Duration `yaml:"grant_lifetime"`
 	// RecheckAfter is when the CA should ask again within that time.
 	RecheckAfter time.Duration `yaml:"recheck_after"`
+	// ProofAge is how old what was proved may become before a grant that rests on it ends; as old as the grant unless set.
+	ProofAge time.Duration `yaml:"proof_age"`
+	// Grace is how long a grant goes on when something gives way under it: what was proved is too old, the person removes what
+	// they proved it with, the registry has them no more, or the profile demands more than before. Unless set it ends at once.
+	Grace time.Duration `yaml:"grace"`
 	// EAB is what external account binding keys are made like.
 	EAB EABConfig `yaml:"eab"`
 	// CSR is what certification requests must be like in /v1/authorize. Where a profile has no such section, only what is

@@ -310,6 +310,9 @@ func (j *profileJudge) approvals() {
 	}
 }
 
+// mostGrace is the longest that a grant may go on under which something has given way.
+const mostGrace = 30 * day
+
 // lifetimes bounds how long things last.
 func (j *profileJudge) lifetimes(written ProfileConfig) {
 	p := j.profile
@@ -335,6 +338,15 @@ func (j *profileJudge) lifetimes(written ProfileConfig) {
 	}
 	if p.RecheckAfter > p.GrantLifetime {
 		j.mistake(j.at("recheck_after"), "must not be after grant_lifetime (%s): nothing is left to check again", formatDuration(p.GrantLifetime))
+	}
+	if path := j.at("proof_age"); p.Recheck.ProofAge != 0 || j.given(path) {
+		within(j.report, path, p.Recheck.ProofAge, time.Hour, p.GrantLifetime)
+	}
+	if path := j.at("grace"); p.Recheck.Grace != 0 && !faulty(j.report, path) {
+		within(j.report, path, p.Recheck.Grace, time.Minute, mostGrace)
+		if p.EV {
+			j.mistake(path, "is not for EV: what was verified must hold when a certificate is issued (CSBR 4.2.1.1.3)")
+		}
 	}
 	if e := written.EAB; e != (EABConfig{}) {
 		if e.Algorithm != "" {

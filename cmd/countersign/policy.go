@@ -125,6 +125,7 @@ func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Prof
 		CaseLifetime:  cmp.Or(p.CaseLifetime, defaultCaseLifetime),
 		GrantLifetime: cmp.Or(p.GrantLifetime, defaultGrantLifetime),
 		RecheckAfter:  p.RecheckAfter,
+		Recheck:       proofing.RecheckPolicy{Grace: p.Grace, ProofAge: p.ProofAge},
 		Key:           proofing.KeyPolicy(p.EAB),
 		CSR:           p.CSR.policy(),
 		Retention:     cmp.Or(p.Retention, retention),
