@@ -17,7 +17,11 @@ func meSamples() map[string]Screen {
 		},
 		Adds:   []Way{{"fido", "/me?method=fido"}, {"oidc", "/me?method=oidc"}, {"email", "/me?method=email"}, {"sms", "/me?method=sms"}},
 		Levels: []Level{{"IAL", "", nil}, {"AAL", "2", nil}, {"FAL", "", nil}},
-		Rename: "/me/rename", Remove: "/me/remove", NewCodes: "/me/codes", SignOut: "/me/sign-out", Export: "/me/export", Erase: "/me/erase",
+		Keys: []MyKey{
+			{Kid: "cs2705zv3m8bkq6rt4xw1c9n", Identifier: "applicant@example.org", CA: "Example CA", Status: "active", Accounts: 1, Made: at, Until: at.Add(30 * 24 * time.Hour)},
+			{Kid: "cs8n1c4xwrt6qkb8m3vz5072", Identifier: "www.example.com", CA: "Example CA", Status: "revoked", Made: at.Add(-48 * time.Hour), Until: at},
+		},
+		EndKey: "/me/keys/end", Rename: "/me/rename", Remove: "/me/remove", NewCodes: "/me/codes", SignOut: "/me/sign-out", Export: "/me/export", Erase: "/me/erase",
 	}
 	stale, codes := me, me
 	stale.Fresh, stale.Panel, stale.CodesLeft = false, panel, 0

@@ -38,8 +38,17 @@ type Me struct {
 	Until     time.Time // the end of the session, if nothing is done
 	Levels    []Level
 	Desk      string // the path of Records, for a representative
+	Keys      []MyKey
 	// Where forms go.
-	Rename, Remove, NewCodes, SignOut, Export, Erase string
+	Rename, Remove, NewCodes, SignOut, Export, Erase, EndKey string
+}
+
+// MyKey is an external account binding key that somebody has proved themselves a right to.
+type MyKey struct {
+	Kid, Identifier, CA string
+	Status              string // "active", "expired" or "revoked"
+	Accounts            int
+	Made, Until         time.Time
 }
 
 // Thing is one address or authenticator.

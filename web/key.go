@@ -37,3 +37,32 @@ func (s *Site) makeKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.Render(w, r, http.StatusOK, page)
 }
+
+// viewOwnKeys are the keys of who is signed in.
+func (s *Site) viewOwnKeys(r *http.Request, session *proofing.Session) ([]templates.MyKey, error) {
+	keys, err := s.service.OwnKeys(r.Context(), session)
+	if err != nil {
+		return nil, err
+	}
+	titles, now := map[string]string{}, s.service.Now()
+	var out []templates.MyKey
+	for _, k := range keys {
+		if _, known := titles[k.CA]; !known {
+			titles[k.CA] = k.CA
+			if ca, err := s.service.Authority(r.Context(), k.CA); err == nil {
+				titles[k.CA] = ca.Title
+			} else if !errors.Is(err, proofing.ErrNotFound) {
+				return nil, err
+			}
+		}
+		v := templates.MyKey{Kid: k.Kid, CA: titles[k.CA], Status: string(k.Status(now)), Accounts: len(k.Accounts), Made: k.Created, Until: k.Expires}
+		if len(k.Identifiers) > 0 {
+			v.Identifier = k.Identifiers[0].Value
+		}
+		if v.Accounts == 0 {
+			v.Until = k.UnusedUntil
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}

@@ -28,9 +28,10 @@ func (s *Site) meRoutes() {
 	s.mux.Handle("POST /me/codes", s.act(s.newCodes))
 	s.mux.Handle("GET /me/export", s.look(s.export))
 	s.mux.Handle("POST /me/erase", s.act(s.erase))
+	s.mux.Handle("POST /me/keys/end", s.act(s.endKey))
 	s.mux.Handle("POST /c/{ref}/recover", s.act(s.recover))
 	s.mux.Handle("GET /c/{ref}/recover", s.Serve(s.toCase))
-	for _, path := range []string{"rename", "remove", "codes", "erase"} { // where a page with a mistake stands
+	for _, path := range []string{"rename", "remove", "codes", "erase", "keys/end"} { // where a page with a mistake stands
 		s.mux.Handle("GET /me/"+path, s.Serve(func(w http.ResponseWriter, r *http.Request) error {
 			s.see(w, r, mePath)
 			return nil
@@ -116,6 +117,10 @@ func (s *Site) rename(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) remove(w http.ResponseWriter, r *http.Request) error {
 	return s.changed(w, r, s.service.Remove(r.Context(), s.signedInAs(r), r.PostForm.Get("binding")))
+}
+
+func (s *Site) endKey(w http.ResponseWriter, r *http.Request) error {
+	return s.changed(w, r, s.service.EndOwnKey(r.Context(), s.signedInAs(r), r.PostForm.Get("kid")))
 }
 
 // newCodes makes recovery codes. They are shown in the answer to the form and nowhere else, so that
@@ -300,7 +305,7 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 	page := templates.Me{
 		Frame: s.Frame(r, mePath), Fresh: session.Fresh, Until: session.Until, Levels: viewLevels(c.Grant.Assessment), CodesLeft: len(session.Person.Recovery),
 		Rename: s.Keep(r, "/me/rename"), Remove: s.Keep(r, "/me/remove"), NewCodes: s.Keep(r, "/me/codes"),
-		SignOut: s.Keep(r, "/me/sign-out"), Export: s.Keep(r, "/me/export"), Erase: s.Keep(r, "/me/erase"),
+		SignOut: s.Keep(r, "/me/sign-out"), Export: s.Keep(r, "/me/export"), Erase: s.Keep(r, "/me/erase"), EndKey: s.Keep(r, "/me/keys/end"),
 	}
 	if session.Person.Representative != nil {
 		page.Desk = s.Keep(r, deskPath)
@@ -316,6 +321,11 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		}
 		page.Things = append(page.Things, t)
 	}
+	keys, err := s.viewOwnKeys(r, session)
+	if err != nil {
+		return err
+	}
+	page.Keys = keys
 	adding := m.method != "" || r.URL.Query().Get("method") != ""
 	for _, method := range s.methods(s.service.Policy.Own, proofing.Identifier{}) {
 		a := c.Current(method.Name())
