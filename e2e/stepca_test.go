@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,10 +23,10 @@ import (
 // stepCA is step-ca as it is given out, managed by step, with a provisioner for ACME.
 type stepCA struct {
 	*root
-	address, directory, newAccount string
-	acme                           *acme.Client
-	proofs                         *httptest.Server // answers http-01 for localhost
-	proof                          atomic.Value     // what it answers
+	directory, newAccount string
+	acme                  *acme.Client
+	proofs                *httptest.Server // answers http-01 for localhost
+	proof                 atomic.Value     // what it answers, a string
 }
 
 // asAdmin is how step says who manages the CA.
@@ -36,7 +37,7 @@ func newStepCA(t testing.TB, r *root) *stepCA {
 	t.Helper()
 	address := free(t)
 	at := "https://localhost:" + port(t, address)
-	s := &stepCA{root: r, address: address, directory: at + "/acme/acme/directory", newAccount: at + "/acme/acme/new-account"}
+	s := &stepCA{root: r, directory: at + "/acme/acme/directory", newAccount: at + "/acme/acme/new-account"}
 	s.proofs = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(s.proof.Load().(string))) }))
 	t.Cleanup(s.proofs.Close)
 	if err := os.WriteFile(s.password(), []byte(secret("the password of a CA", rand.Text())), 0o600); err != nil {
@@ -47,11 +48,19 @@ func newStepCA(t testing.TB, r *root) *stepCA {
 	start(t, s.env(), part(t, "step-ca"), filepath.Join(r.dir, "config", "ca.json"), "--password-file", s.password(),
 		"--insecure", "--acme-http-port", port(t, s.proofs.Listener.Addr().String()))
 	await(t, "step-ca", 20*time.Second, s.answers(at+"/health"))
-	s.acme = &acme.Client{Key: newSigner(t), DirectoryURL: s.directory, HTTPClient: r.http()}
+	s.acme = &acme.Client{Key: newSigner(t), DirectoryURL: s.directory, HTTPClient: r.http(), RetryBackoff: retryNonces}
 	if _, err := s.acme.Register(context.Background(), &acme.Account{}, acme.AcceptTOS); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// retryNonces tries again what a client must, and nothing that the server calls its own fault: x/crypto/acme would for as long as it may.
+func retryNonces(n int, _ *http.Request, resp *http.Response) time.Duration {
+	if n > 10 || resp.StatusCode >= http.StatusInternalServerError {
+		return -1
+	}
+	return 20 * time.Millisecond
 }
 
 func (s *stepCA) password() string { return filepath.Join(s.dir, "password") }
@@ -189,6 +198,11 @@ func TestStepCAIssuesForWhomAPersonHasProved(t *testing.T) {
 	}
 	_, err = s.order(newSigner(t))
 	refused(t, "another key", err, "unauthorized", nobody)
+
+	end(p.cmd, syscall.SIGKILL)
+	_, err = s.order(key)
+	refused(t, "while nobody answers", err, "serverInternal", "")
+	p.run()
 
 	ca.command("case", "revoke", opened["id"].(string))
 	refuses("after the case was revoked", nobody)
