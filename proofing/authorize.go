@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,8 @@ type Verdict struct {
 	Authorizations []Authorization
 	// CSRFaults are what is wrong with the CSR under the profile.
 	CSRFaults []CSRFault
+	// CAA is what there is to be said of CAA records.
+	CAA []CAAFinding
 	// RecheckAfter is when the CA should ask again: the earliest of all grants.
 	RecheckAfter time.Time
 }
@@ -57,9 +60,20 @@ func (s *Service) Authorize(ctx context.Context, ca *Authority, r AuthorizeReque
 		}
 		v.add(a)
 	}
-	if p := s.Policy.Profiles[r.Profile]; p != nil && r.CSR != nil {
+	p := s.Policy.Profiles[r.Profile]
+	if p == nil {
+		return v, nil
+	}
+	authorized := v.Allow
+	if r.CSR != nil {
 		v.CSRFaults = p.CSR.Judge(r.CSR, s.canonicalIdentifiers(p, r.Identifiers))
 		v.Allow = v.Allow && len(v.CSRFaults) == 0
+	}
+	if authorized && p.CAA != CAAOff {
+		account := func(c *Case) string { return cmp.Or(r.Applicant.URL, c.Applicant.URL) }
+		if err := s.heedCAA(ctx, ca, p, account, &v); err != nil {
+			return Verdict{}, fmt.Errorf("authorize: %w", err)
+		}
 	}
 	return v, nil
 }

@@ -180,6 +180,38 @@ func (s *Service) Register(ctx context.Context, ca string, id Identifier, note s
 	})
 }
 
+// RegisterDomains adds domains to the entry of an organization; ErrNotFound if there is none.
+func (s *Service) RegisterDomains(ctx context.Context, ca string, organization Identifier, domains ...string) error {
+	one := Profile{Name: "registry", Identifiers: []string{IdentifierDNS, IdentifierOrganization}}
+	organization, err := s.canonicalIdentifier(&one, organization)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, d := range domains {
+		name, err := s.canonicalIdentifier(&one, Identifier{IdentifierDNS, d})
+		if err != nil {
+			return err
+		}
+		names = append(names, name.Value)
+	}
+	_, err = s.Registry.Update(ctx, s.registryID(ca, organization), func(have *RegistryEntry) error {
+		for _, name := range names {
+			if slices.Contains(have.Domains, name) {
+				continue
+			}
+			if have.Domains = append(have.Domains, name); len(have.Domains) > mostDomains {
+				return &InputError{"domain", "domains_many", fmt.Sprintf("an organization has at most %d domains here", mostDomains)}
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// mostDomains is how many domains an organization may have in the registry: all of them are looked up.
+const mostDomains = 20
+
 // Unregister removes the entry of an identifier; ErrNotFound if there is none.
 func (s *Service) Unregister(ctx context.Context, ca string, id Identifier) error {
 	all := Profile{Name: "registry", Identifiers: []string{IdentifierDNS, IdentifierIP, IdentifierPermanent, IdentifierHardware, IdentifierOrganization}}

@@ -42,6 +42,8 @@ type Profile struct {
 	Key KeyPolicy
 	// CSR is what certification requests must be like.
 	CSR CSRPolicy `json:",omitzero"`
+	// CAA is what CAA records can do to an answer.
+	CAA CAAMode `json:",omitzero"`
 
 	CaseLifetime  time.Duration // from opening until the case expires
 	GrantLifetime time.Duration // from the grant until the authorization expires

@@ -13,7 +13,9 @@ type RegistryEntry struct {
 	CA         string     `json:"ca"` // the authority it serves; entries of one serve no other
 	Identifier Identifier `json:"identifier"`
 	// Holders are whom the entry names; any one of them will do.
-	Holders []Holder  `json:"holders"`
+	Holders []Holder `json:"holders"`
+	// Domains are an organization's, whose CAA records count for it.
+	Domains []string  `json:"domains,omitempty"`
 	Created time.Time `json:"created"`
 	Note    string    `json:"note,omitempty"`
 }

@@ -31,6 +31,7 @@ type Service struct {
 	Sender      Sender
 	Signer      Signer
 	Caller      Caller
+	CAA         CAALookup // asked where Profile.CAA is not off
 	Hasher      Hasher
 	Policy      Policy
 	Now         func() time.Time

@@ -68,6 +68,12 @@ func (s *Service) AuthorizeNames(ctx context.Context, ca *Authority, profile str
 		}
 		v.add(a)
 	}
+	if v.Allow && p.CAA != CAAOff {
+		stranger := func(*Case) string { return "" } // the case may be another's
+		if err := s.heedCAA(ctx, ca, p, stranger, &v); err != nil {
+			return Verdict{}, fmt.Errorf("authorize by identifier: %w", err)
+		}
+	}
 	return v, nil
 }
 
