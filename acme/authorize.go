@@ -22,6 +22,8 @@ type allowed struct {
 	Data           struct{}        `json:"data"` // nothing beyond the identifiers is vouched for
 	RecheckAfter   time.Time       `json:"recheck_after"`
 	DomainControl  string          `json:"domain_control,omitempty"`
+	// Warnings are what does not stand against the answer under the profile, and is the authority's to weigh.
+	Warnings []subproblem `json:"warnings,omitempty"`
 }
 
 type refused struct {
@@ -40,10 +42,14 @@ func (a *api) authorize(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	a.logCAA(c.Context(), c.ca, r.Profile, v)
 	if !v.Allow {
 		return jsonAnswer(http.StatusOK, refused{Error: a.verdictProblem(v)})
 	}
 	out := allowed{Allow: true, RecheckAfter: v.RecheckAfter}
+	for _, f := range v.CAA {
+		out.Warnings = append(out.Warnings, caaProblem(f))
+	}
 	var grants []*proofing.Grant
 	for _, one := range v.Authorizations {
 		if slices.Contains(out.Authorizations, one.Case.ID) {
@@ -109,7 +115,7 @@ func readIdentifiers(o *object, name string) []proofing.Identifier {
 }
 
 // verdictProblem says why the answer is no, with a subproblem for each identifier
-// that stands in the way, and for each fault of the CSR. If a person can cure all of it, it is userActionRequired, and
+// that stands in the way, for each fault of the CSR, and for each domain whose CAA records forbid it. If a person can cure all of it, it is userActionRequired, and
 // instance is where (RFC 8555 6.7); what nobody can cure comes first otherwise.
 func (a *api) verdictProblem(v proofing.Verdict) *problem {
 	var subs []subproblem
@@ -125,6 +131,11 @@ func (a *api) verdictProblem(v proofing.Verdict) *problem {
 	for _, f := range v.CSRFaults {
 		subs = append(subs, subproblem{Type: typeBadCSR, Detail: f.Detail, Pointer: "#/csr"})
 	}
+	for _, f := range v.CAA {
+		if f.Blocks {
+			subs = append(subs, caaProblem(f))
+		}
+	}
 	incurable := slices.DeleteFunc(slices.Clone(subs), func(s subproblem) bool { return s.Type == typeUserActionRequired })
 	var p *problem
 	switch {
@@ -135,8 +146,14 @@ func (a *api) verdictProblem(v proofing.Verdict) *problem {
 		p = newProblem(typeCompound, "see the subproblems")
 	default:
 		p = newProblem(incurable[0].Type, incurable[0].Detail)
-		if p.Type == typeBadCSR && len(incurable) > 1 {
-			p.Detail = fmt.Sprintf("%d things are wrong with the CSR; see the subproblems", len(incurable))
+		switch n := len(incurable); {
+		case n == 1:
+		case p.Type == typeBadCSR:
+			p.Detail = fmt.Sprintf("%d things are wrong with the CSR; see the subproblems", n)
+		case p.Type == typeCAA:
+			p.Detail = fmt.Sprintf("the CAA records of %d domains do not let this CA issue; see the subproblems", n)
+		case p.Type == typeDNS:
+			p.Detail = fmt.Sprintf("the CAA records of %d domains could not be looked up: try again; see the subproblems", n)
 		}
 	}
 	p.Subproblems = subs

@@ -31,6 +31,8 @@ const (
 	typeAccountDoesNotExist   = acmeError + "accountDoesNotExist"
 	typeRateLimited           = acmeError + "rateLimited"
 	typeServerInternal        = acmeError + "serverInternal"
+	typeCAA                   = acmeError + "caa"
+	typeDNS                   = acmeError + "dns"
 
 	typeUnknownMember         = ownError + "unknownMember"
 	typeDuplicateMember       = ownError + "duplicateMember"
@@ -67,6 +69,8 @@ var problemTypes = map[string]struct {
 	typeAccountDoesNotExist:   {"Account not known", http.StatusNotFound},
 	typeRateLimited:           {"Too many requests", http.StatusTooManyRequests},
 	typeServerInternal:        {"Internal error", http.StatusInternalServerError},
+	typeCAA:                   {"CAA records forbid issuance", http.StatusForbidden},
+	typeDNS:                   {"Domain name system does not answer", http.StatusForbidden},
 
 	typeUnknownMember:         {"Unknown member", http.StatusBadRequest},
 	typeDuplicateMember:       {"Duplicate member", http.StatusBadRequest},

@@ -498,6 +498,7 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	if err != nil {
 		return nil, err
 	}
+	a.logCAA(ctx, ca, p.Name, v)
 	if !v.Allow {
 		return nil, a.stepRefusal(ca, hook, v)
 	}
@@ -536,6 +537,12 @@ func (a *api) stepOrganizations(ctx context.Context, ca *proofing.Authority, hoo
 // stepRefusal says why not and what to do, of the first name that nobody can cure, or else of the first.
 func (a *api) stepRefusal(ca *proofing.Authority, hook *proofing.StepHook, v proofing.Verdict) error {
 	refused := slices.DeleteFunc(slices.Clone(v.Authorizations), func(one proofing.Authorization) bool { return one.Problem == "" })
+	for _, f := range v.CAA {
+		if f.Blocks { // then every name is authorized
+			sub := caaProblem(f)
+			return deny(sub.Type[strings.LastIndex(sub.Type, ":")+1:], "%s: %s", cut(f.Identifier.Value), f.Detail)
+		}
+	}
 	first := refused[0]
 	for _, one := range refused {
 		if one.Problem != "missing" && a.whyNot(one).Type != typeUserActionRequired {

@@ -36,6 +36,8 @@ type Allowed struct {
 	RecheckAfter   time.Time       `json:"recheck_after"`
 	// DomainControl is "not_checked" for names and addresses: that somebody may have one is no validation of it.
 	DomainControl string `json:"domain_control,omitempty"`
+	// Warnings are what is left to the authority to weigh: CAA records that speak against it, where the profile does not refuse for them.
+	Warnings []Subproblem `json:"warnings,omitempty"`
 }
 
 // verdict is an answer to the question, before it is known to be a yes.

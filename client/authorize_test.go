@@ -51,6 +51,15 @@ func TestOnlyAWholeYesIsAYes(t *testing.T) {
 	}
 }
 
+func TestWarningsComeWithTheYes(t *testing.T) {
+	c, _ := newDouble(t, client.Config{}, answer{status: 200, body: `{"allow":true,"authorizations":["a1"],"assessment":null,"data":{},"recheck_after":"2099-01-01T00:00:00Z",
+		"warnings":[{"type":"urn:ietf:params:acme:error:caa","detail":"the CAA records let nobody issue","identifier":{"type":"dns","value":"example.com"}}]}`})
+	yes, err := c.Authorize(t.Context(), question)
+	if err != nil || len(yes.Warnings) != 1 || yes.Warnings[0].Type != client.CAAForbids || yes.Warnings[0].Identifier.Value != "example.com" {
+		t.Errorf("%+v, %v", yes, err)
+	}
+}
+
 func TestAFaultBetweenTheTwoIsNotToldToTheACMEClient(t *testing.T) {
 	c, _ := newDouble(t, client.Config{}, problem(401, client.CredentialInvalid, `,"detail":"the token is wrong"`))
 	_, err := c.Authorize(t.Context(), question)

@@ -20,6 +20,8 @@ const (
 	AccountDoesNotExist     = acmeError + "accountDoesNotExist"
 	BadCSR                  = acmeError + "badCSR"
 	Malformed               = acmeError + "malformed"
+	CAAForbids              = acmeError + "caa" // CAA records do not let the authority issue
+	DNSFails                = acmeError + "dns" // CAA records could not be looked up: ask again
 	RateLimited             = acmeError + "rateLimited"
 	ServerInternal          = acmeError + "serverInternal"
 
