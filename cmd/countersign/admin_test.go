@@ -141,6 +141,55 @@ func TestMistakesInACA(t *testing.T) {
 	}
 }
 
+func TestTheNamesInCAARecordsAreChanged(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	names := func(want string) {
+		t.Helper()
+		d.service(func(s *proofing.Service) {
+			if ca, err := s.Authority(t.Context(), "example"); err != nil || strings.Join(ca.CAAIdentities, " ") != want {
+				t.Errorf("%+v %v, want %s", ca, err, want)
+			}
+		})
+	}
+	_, said := d.run(exitOK, "ca", "set", "example", "--caa-identity", "ca.example", "--caa-identity", "ca.example.net")
+	contains(t, said, "example is called ca.example, ca.example.net in CAA records")
+	names("ca.example ca.example.net")
+	d.run(exitOK, "ca", "set", "example", "--caa-identity", "other.example")
+	names("other.example")
+	for want, args := range map[string][]string{
+		"say what to change":                    {"example"},
+		`"CA.example" cannot be a CAA identity`: {"example", "--caa-identity", "CA.example"},
+		`"-.example" cannot be a CAA identity`:  {"example", "--caa-identity=-.example"},
+		`"example" cannot be a CAA identity`:    {"example", "--caa-identity", "example"},
+		"can't be used together":                {"example", "--caa-identity", "a.example", "--no-caa-identities"},
+		`there is no CA "other"`:                {"other", "--no-caa-identities"},
+	} {
+		_, said := d.run(exitUsage, append([]string{"ca", "set"}, args...)...)
+		contains(t, said, want)
+	}
+	names("other.example")
+	_, said = d.run(exitOK, "ca", "set", "example", "--no-caa-identities")
+	contains(t, said, "example has no name in CAA records")
+	names("")
+}
+
+func TestAnOrganizationIsRegisteredWithItsDomains(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	add := func(want int, args ...string) string {
+		t.Helper()
+		_, said := d.run(want, append([]string{"registry", "add", "example"}, args...)...)
+		return said
+	}
+	contains(t, add(exitOK, "organization", "Example GmbH", "--email", "applicant@example.org", "--domain", "Example.com", "--domain", "example.org"), "named now: 1", "whose CAA records count for it: Example.com, example.org")
+	contains(t, add(exitOK, "organization", "Example GmbH", "--email", "applicant@example.org", "--domain", "example.net"), "named now: 1")
+	out, _ := d.run(exitOK, "registry", "list", "example")
+	contains(t, out, "DOMAINS", "example.com example.org example.net")
+	contains(t, add(exitUsage, "dns", "host.example.org", "--email", "applicant@example.org", "--domain", "example.org"), "--domain is for organizations")
+	contains(t, add(exitUsage, "organization", "Example GmbH", "--email", "applicant@example.org", "--domain", "localhost"), `"localhost" is not a fully qualified domain name`)
+}
+
 func TestTokensComeAndGo(t *testing.T) {
 	d := newDesk(t)
 	first := proofing.Secret(d.addCA("example"))

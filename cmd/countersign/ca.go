@@ -15,6 +15,7 @@ import (
 
 type caCommand struct {
 	Add    caAddCommand    `cmd:"" help:"Register a CA and print its bearer token, once."`
+	Set    caSetCommand    `cmd:"" help:"Change how a CA is called in CAA records."`
 	List   caListCommand   `cmd:"" help:"List the CAs."`
 	Token  caTokenCommand  `cmd:"" help:"Give a CA one more token, or revoke one."`
 	Cert   caCertCommand   `cmd:"" help:"Manage the client certificates of a CA."`
@@ -65,10 +66,8 @@ func (c *caAddCommand) authority(a *admin) (*proofing.Authority, error) {
 			return nil, err
 		}
 	}
-	for _, name := range c.CAAIdentity {
-		if !caaIdentity(name) {
-			return nil, usagef("%q cannot be a CAA identity: it is a domain name in lower case (RFC 8659 4.2)", name)
-		}
+	if err := checkCAAIdentities(c.CAAIdentity); err != nil {
+		return nil, err
 	}
 	var spend Money
 	if c.DailySpend != "" {
@@ -94,12 +93,6 @@ func checkCAURL(s string) error {
 		return usagef("%q must be an https URL, without user or fragment", s)
 	}
 	return nil
-}
-
-func caaIdentity(name string) bool {
-	return strings.Contains(name, ".") && !strings.ContainsFunc(name, func(r rune) bool {
-		return r != '-' && r != '.' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
-	})
 }
 
 // showToken prints the token alone on standard output, for a script to catch.

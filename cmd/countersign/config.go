@@ -39,6 +39,7 @@ type Config struct {
 	// have for each: letters a-z, digits and hyphens.
 	Issuers   map[string]IssuerConfig `yaml:"issuers"`
 	Webhooks  WebhooksConfig          `yaml:"webhooks"`
+	DNS       DNSConfig               `yaml:"dns"`
 	Assurance AssuranceConfig         `yaml:"assurance"`
 	Limits    LimitsConfig            `yaml:"limits"`
 	Log       LogConfig               `yaml:"log"`
@@ -297,6 +298,16 @@ type WebhooksConfig struct {
 	AllowNetworks []string `yaml:"allow_networks"`
 }
 
+// DNSConfig is who is asked for CAA records, for profiles that want to know them.
+type DNSConfig struct {
+	// Resolvers are addresses ("192.0.2.53", "[2001:db8::53]:5353") of up to three that resolve names for others, in the order in which
+	// they are asked: those of /etc/resolv.conf unless set. Whoever is on the way to them, or has them believe
+	// something, decides what is read: let it be one that validates DNSSEC, on this machine or near it.
+	Resolvers []string `yaml:"resolvers"`
+	// Timeout is how long the records of one domain are waited for: 1s to 8s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
 // AssuranceConfig is how levels are named, and what the operator attests of this
 // installation. Nothing here or in a profile can raise a label above its rules.
 type AssuranceConfig struct {
@@ -424,6 +435,10 @@ type ProfileConfig struct {
 	// CSR is what certification requests must be like in /v1/authorize. Where a profile has no such section, only what is
 	// never right is refused: CA:true, domain names, addresses and mailboxes that are not asked for, and the account's own key.
 	CSR CSRConfig `yaml:"csr"`
+	// CAA is what becomes of an answer in /v1/authorize that CAA records (RFC 8659) speak against: off (nobody is asked), warn (the CA is
+	// told beside the yes), or block (the answer is no, also while they cannot be looked up). Asked for are names, the domains of
+	// mailboxes (RFC 9495), and those that `registry add --domain` gives an organization. It is off unless set.
+	CAA string `yaml:"caa"`
 	// Retention is how long the record stays after the end of the case or of its grant:
 	// 90d unless set, and 1191d for EV.
 	Retention time.Duration `yaml:"retention"`
@@ -494,6 +509,7 @@ func defaultConfig() Config {
 			CountryUnanswered: b.CountryUnanswered, Times: b.Times, AssumedPercent: b.Assumed, Hold: b.Hold,
 		}},
 		People:    PeopleConfig{SignIn: true, Cooling: 24 * time.Hour},
+		DNS:       DNSConfig{Timeout: 5 * time.Second},
 		Assurance: AssuranceConfig{Framework: proofing.R4},
 		Limits: LimitsConfig{
 			Cooldown: l.Cooldown, AddressHour: l.AddressHour, AddressDay: l.AddressDay, PrefixHour: l.PrefixHour,

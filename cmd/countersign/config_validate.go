@@ -21,6 +21,7 @@ func (c *Config) validate(r *report) {
 	c.validateOperator(r)
 	c.validateListeners(r)
 	c.validateWebhooks(r)
+	c.validateDNS(r)
 	c.validateTelemetry(r)
 	c.validateStore(r)
 	c.validateProviders(r)

@@ -53,6 +53,9 @@ func (doctorCommand) Run(g *globals) error {
 	for _, u := range checkProviders(ctx, c, g.now) {
 		tell(u)
 	}
+	for _, u := range checkDNS(ctx, c, g.now) {
+		tell(u)
+	}
 	for _, l := range c.listeners() {
 		for _, u := range checkListener(ctx, l, g.now()) {
 			tell(u)
@@ -82,10 +85,11 @@ func checkStore(ctx context.Context, c *Config, now func() time.Time) []checkup 
 	}
 	defer s.Close()
 	u.err = useStore(ctx, c, s, now)
+	all := append([]checkup{u}, checkIdentities(ctx, c, s, now)...)
 	if s.shared == nil {
-		return []checkup{u}
+		return all
 	}
-	return append([]checkup{u}, checkServers(ctx, c.Store.Redis, s.shared)...)
+	return append(all, checkServers(ctx, c.Store.Redis, s.shared)...)
 }
 
 // useStore writes and reads a counter of its own, which expires at once, and reads a record.

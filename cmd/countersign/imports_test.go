@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"challenges":            {"proofing", "webauthn"},
 	"challenges/oidctest":   nil,
 	"conformance":           nil,
+	"dns":                   {"proofing"},
 	"notify":                {"proofing", "templates"},
 	"notify/twiliotest":     nil,
 	"store":                 {"proofing"},
@@ -33,7 +34,7 @@ var mayImport = map[string][]string{
 	"web":                   {"proofing", "templates"},
 	"webauthn":              nil,
 	"webauthn/webauthntest": nil,
-	"cmd/countersign":       {"proofing", "challenges", "notify", "store", "acme", "web", "templates", "webauthn", "challenges/oidctest", "conformance"},
+	"cmd/countersign":       {"proofing", "challenges", "notify", "store", "acme", "web", "templates", "webauthn", "challenges/oidctest", "conformance", "dns"},
 }
 
 // livesIn says which of our packages may import a library. Libraries that are
@@ -50,6 +51,7 @@ var livesIn = map[string][]string{
 	"github.com/wneessen/go-mail":         {"notify"},
 	"go.opentelemetry.io/otel":            {"cmd/countersign"},
 	"go.yaml.in/yaml":                     {"acme", "cmd/countersign"},
+	"golang.org/x/net/dns/dnsmessage":     {"dns"},
 	"golang.org/x/net/idna":               {"challenges"},
 	"golang.org/x/net/netutil":            {"cmd/countersign"},
 	"golang.org/x/oauth2":                 {"challenges"},

@@ -51,6 +51,7 @@ func (c *Config) judge(r *report) {
 		j.approvals()
 		j.lifetimes(p)
 		j.csr(p.CSR)
+		j.caa(p.CAA)
 	}
 }
 

@@ -32,6 +32,7 @@ type meters struct {
 	texts    *prometheus.CounterVec
 	outcomes outcomes
 	refused  *prometheus.CounterVec
+	lookups  *prometheus.HistogramVec
 }
 
 func newMeters() *meters {
@@ -70,7 +71,11 @@ func newMeters() *meters {
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "countersign_refused_requests_total", Help: "Requests that were answered 503 at once because too many were in hand, by listener.",
 	}, []string{"listener"})
-	m.registry.MustRegister(m.requests, m.refused, m.messages, m.webhooks, m.lag, m.durable, m.reload, m.loaded, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.lookups = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "countersign_caa_lookup_seconds", Help: "Time to find the CAA records of a domain, by outcome: found, none or failed.",
+		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"outcome"})
+	m.registry.MustRegister(m.lookups, m.requests, m.refused, m.messages, m.webhooks, m.lag, m.durable, m.reload, m.loaded, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -186,6 +191,27 @@ func (c measuredCaller) Call(ctx context.Context, call proofing.Call) error {
 	}
 	c.meters.webhooks.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
 	return err
+}
+
+// measuredLookup times what is looked up.
+type measuredLookup struct {
+	proofing.CAALookup
+	meters *meters
+}
+
+// CAA implements proofing.CAALookup.
+func (l measuredLookup) CAA(ctx context.Context, domain string) (proofing.CAASet, error) {
+	began := time.Now()
+	set, err := l.CAALookup.CAA(ctx, domain)
+	outcome := "none"
+	switch {
+	case err != nil:
+		outcome = "failed"
+	case len(set.Records) > 0:
+		outcome = "found"
+	}
+	l.meters.lookups.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
+	return set, err
 }
 
 // phase is where the life of the process stands.

@@ -128,6 +128,7 @@ func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Prof
 		Recheck:       proofing.RecheckPolicy{Grace: p.Grace, ProofAge: p.ProofAge},
 		Key:           proofing.KeyPolicy(p.EAB),
 		CSR:           p.CSR.policy(),
+		CAA:           caaMode(p.CAA),
 		Retention:     cmp.Or(p.Retention, retention),
 	}
 }

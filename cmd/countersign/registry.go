@@ -23,12 +23,16 @@ type registryAddCommand struct {
 	Email  []string `sep:"none" help:"Whoever confirms this address (repeatable)." placeholder:"ADDRESS"`
 	Phone  []string `sep:"none" help:"Whoever confirms this number (repeatable)." placeholder:"NUMBER"`
 	Person []string `help:"The person of this id (repeatable)." placeholder:"ID"`
+	Domain []string `help:"A domain of the organization, whose CAA records count for it (repeatable)." placeholder:"NAME"`
 	Note   string   `help:"Why, for whoever reads the list." placeholder:"TEXT"`
 }
 
 func (c *registryAddCommand) Run(g *globals) error {
 	if err := registrable(c.Type); err != nil {
 		return err
+	}
+	if len(c.Domain) > 0 && c.Type != proofing.IdentifierOrganization {
+		return usagef("--domain is for organizations: a %s is what it is", c.Type)
 	}
 	return g.administer(false, func(a *admin) error {
 		if _, err := a.living(c.CA); err != nil {
@@ -41,6 +45,12 @@ func (c *registryAddCommand) Run(g *globals) error {
 		entry, err := a.service.Register(a.ctx, c.CA, proofing.Identifier{Type: c.Type, Value: c.Value}, c.Note, holders...)
 		if err != nil {
 			return valueFault(err, c.Value)
+		}
+		if len(c.Domain) > 0 {
+			if err := a.service.RegisterDomains(a.ctx, c.CA, entry.Identifier, c.Domain...); err != nil {
+				return valueFault(err, strings.Join(c.Domain, ", "))
+			}
+			a.say("its domains, whose CAA records count for it: %s", strings.Join(c.Domain, ", "))
 		}
 		a.say("%s %s: whoever is named may have certificates of %s; named now: %d", entry.Identifier.Type, entry.Identifier.Value, c.CA, len(entry.Holders))
 		return nil
@@ -120,6 +130,7 @@ type entryView struct {
 	Type    string       `json:"type"`
 	Value   string       `json:"value"`
 	Holders []holderView `json:"holders"`
+	Domains []string     `json:"domains,omitempty"`
 	Created time.Time    `json:"created"`
 	Note    string       `json:"note,omitempty"`
 }
@@ -151,12 +162,12 @@ func (c *registryListCommand) Run(g *globals) error {
 		slices.SortFunc(views, func(x, y entryView) int {
 			return cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(x.Value, y.Value))
 		})
-		return list(g, c.JSON, views, []string{"TYPE", "VALUE", "HOLDERS", "SINCE", "NOTE"}, entryView.row)
+		return list(g, c.JSON, views, []string{"TYPE", "VALUE", "HOLDERS", "DOMAINS", "SINCE", "NOTE"}, entryView.row)
 	})
 }
 
 func viewEntry(e *proofing.RegistryEntry, reveal bool) entryView {
-	v := entryView{Type: e.Identifier.Type, Value: e.Identifier.Value, Holders: []holderView{}, Created: e.Created, Note: e.Note}
+	v := entryView{Type: e.Identifier.Type, Value: e.Identifier.Value, Holders: []holderView{}, Domains: e.Domains, Created: e.Created, Note: e.Note}
 	for _, h := range e.Holders {
 		address := h.Address.Reveal()
 		if !reveal {
@@ -183,7 +194,7 @@ func (v entryView) row() []string {
 	for _, h := range v.Holders {
 		holders = append(holders, cmp.Or(h.Address, "person "+h.Person))
 	}
-	return []string{v.Type, v.Value, strings.Join(holders, ", "), when(v.Created), orDash(v.Note)}
+	return []string{v.Type, v.Value, strings.Join(holders, ", "), orDash(strings.Join(v.Domains, " ")), when(v.Created), orDash(v.Note)}
 }
 
 type registryRemoveCommand struct {

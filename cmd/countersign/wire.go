@@ -94,7 +94,7 @@ func (a *app) build(home http.Handler) (err error) {
 		return err
 	}
 	a.service.Sender, a.service.Caller = a.sender(), a.caller()
-	a.service.Signer = acme.NewSigner(a.keys())
+	a.service.Signer, a.service.CAA = acme.NewSigner(a.keys()), a.lookup()
 	a.service.Lag = func(lag time.Duration) { a.meters.lag.Observe(lag.Seconds()) }
 	a.service.Watch = a.meters.watchTexts(a.config.SMS.Countries)
 	a.service.Start()
@@ -122,7 +122,7 @@ func (a *app) under(c *Config) (next *app, err error) {
 		return nil, errors.Join(err, next.router.Close())
 	}
 	next.service = a.service.With(policy, methods, next.sender(), next.caller())
-	next.service.Watch = a.meters.watchTexts(c.SMS.Countries)
+	next.service.Watch, next.service.CAA = a.meters.watchTexts(c.SMS.Countries), next.lookup()
 	if err := next.buildSite(nil); err != nil {
 		return nil, errors.Join(err, next.router.Close())
 	}
@@ -150,6 +150,10 @@ func (a *app) sender() proofing.Sender { return a.tracing.sender(measuredSender{
 
 func (a *app) caller() proofing.Caller {
 	return a.tracing.caller(measuredCaller{a.config.caller(), a.meters})
+}
+
+func (a *app) lookup() proofing.CAALookup {
+	return measuredLookup{a.config.resolver(a.now), a.meters}
 }
 
 // mailboxPath is where messages can be read that nobody delivers.
