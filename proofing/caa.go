@@ -51,7 +51,7 @@ func (e *CAALookupError) Error() string {
 	if e.Err == nil {
 		return fmt.Sprintf("look up the CAA records at %s: %s", e.At, e.Why)
 	}
-	return fmt.Sprintf("look up the CAA records at %s: %s: %v", e.At, e.Why, e.Err)
+	return fmt.Sprintf("look up the CAA records at %s: %v", e.At, e.Err) // the cause says more than the reason
 }
 
 func (e *CAALookupError) Unwrap() error { return e.Err }

@@ -95,7 +95,7 @@ func TestTheDoctorAsksTheResolvers(t *testing.T) {
 	begin := bytes.Index(text, []byte("resolvers: ["))
 	address := string(text[begin : begin+bytes.IndexByte(text[begin:], '\n')])
 	d.rewrite(address, "resolvers: ['127.0.0.1:1']")
-	d.expect(d.doctor(exitOK), "dns", "warn", "the resolver could not be reached")
+	d.expect(d.doctor(exitOK), "dns", "warn", "127.0.0.1:1")
 	d.rewrite("caa: warn", "caa: block")
 	d.expect(d.doctor(exitFailure), "dns", "FAIL", "127.0.0.1:1")
 }
