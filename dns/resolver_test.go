@@ -332,8 +332,9 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 
 func TestManyWhoWaitForOneNameAskOnce(t *testing.T) {
 	s := newServer(t, zone...)
+	large(s, "large.org", 50) // takes a connection after the first has left
 	release := make(chan struct{})
-	s.when("example.org.", func(w mdns.ResponseWriter, q, a *mdns.Msg) {
+	s.when("large.org.", func(w mdns.ResponseWriter, q, a *mdns.Msg) {
 		<-release
 		send(w, q, a)
 	})
@@ -341,7 +342,7 @@ func TestManyWhoWaitForOneNameAskOnce(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	left := make(chan error, 1)
 	go func() { // the first who asks gives up
-		_, err := r.CAA(gone, "example.org")
+		_, err := r.CAA(gone, "large.org")
 		left <- err
 	}()
 	for s.questions() == "" {
@@ -350,7 +351,7 @@ func TestManyWhoWaitForOneNameAskOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			if got := lookup(r, "example.org"); !strings.HasPrefix(got, "example.org: 0 issue") {
+			if got := lookup(r, "large.org"); !strings.HasPrefix(got, "large.org: 0 issue") {
 				t.Error(got)
 			}
 		})
@@ -361,7 +362,7 @@ func TestManyWhoWaitForOneNameAskOnce(t *testing.T) {
 	}
 	close(release)
 	all.Wait()
-	if got := s.questions(); got != "udp example.org" {
+	if got := s.questions(); got != "udp large.org tcp large.org" {
 		t.Errorf("asked %s", got)
 	}
 	if r.mu.Lock(); len(r.flights) != 0 {
