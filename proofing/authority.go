@@ -31,6 +31,8 @@ type Authority struct {
 	Certificates []AuthorityCertificate `json:"certificates,omitempty"`
 	// StepHooks are the webhooks of step-ca that are answered for it.
 	StepHooks []StepHook `json:"step_hooks,omitempty"`
+	// Release lets it have the MAC keys of its bindings; nil: it asks about each.
+	Release *KeyRelease `json:"release,omitempty"`
 	// Daily limits; 0 takes the service's default.
 	DailyMessages    int64     `json:"daily_messages,omitempty"`
 	DailySpendMicros int64     `json:"daily_spend_micros,omitempty"`

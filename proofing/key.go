@@ -37,10 +37,14 @@ type Key struct {
 
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
-	// UnusedUntil is when it ends if no account has been bound to it.
+	// UnusedUntil is when it ends if no account has been bound to it and its authority has not been given it.
 	UnusedUntil time.Time `json:"unused_until"`
 	Revoked     time.Time `json:"revoked,omitzero"`
-	Reason      string    `json:"reason,omitempty"` // of the revocation: a code
+	// Released is when its authority was first given the MAC key, and Reported when that first said that an account was bound. What is
+	// bound by an authority that verifies by itself does not stand in Accounts.
+	Released time.Time `json:"released,omitzero"`
+	Reported time.Time `json:"reported,omitzero"`
+	Reason   string    `json:"reason,omitempty"` // of the revocation: a code
 	// Replaces and ReplacedBy are the kids of a rotation; the old key works until Expires.
 	Replaces   string    `json:"replaces,omitempty"`
 	ReplacedBy string    `json:"replaced_by,omitempty"`
@@ -92,11 +96,14 @@ func (k *Key) Status(now time.Time) KeyStatus {
 	switch {
 	case !k.Revoked.IsZero():
 		return KeyRevoked
-	case !now.Before(k.Expires), len(k.Accounts) == 0 && !now.Before(k.UnusedUntil):
+	case !now.Before(k.Expires), k.Unused() && !now.Before(k.UnusedUntil):
 		return KeyExpired
 	}
 	return KeyActive
 }
+
+// Unused says whether nobody can have bound an account by the key. Of one that its authority has, nobody tells us.
+func (k *Key) Unused() bool { return len(k.Accounts) == 0 && k.Released.IsZero() }
 
 // ExternalBinding is an external account binding as an account presents it, in which everything is well formed.
 type ExternalBinding struct {

@@ -106,7 +106,7 @@ func (s *Service) CaseKey(ctx context.Context, v Visit) (*Case, *Key, error) {
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return c, nil, err
 		}
-		if err == nil && len(before.Accounts) > 0 {
+		if err == nil && (len(before.Accounts) > 0 || !before.Reported.IsZero()) {
 			return c, nil, &InputError{Field: "key", Code: "key_in_use"}
 		}
 	}
