@@ -27,8 +27,10 @@ type keyView struct {
 	Expires       time.Time  `json:"expires"`
 	UnusedUntil   *time.Time `json:"unused_until,omitempty"`
 	Revoked       *time.Time `json:"revoked,omitempty"`
-	Replaces      string     `json:"replaces,omitempty"`
-	ReplacedBy    string     `json:"replaced_by,omitempty"`
+	// Released is since when the authority has the MAC key.
+	Released   *time.Time `json:"released,omitempty"`
+	Replaces   string     `json:"replaces,omitempty"`
+	ReplacedBy string     `json:"replaced_by,omitempty"`
 }
 
 type boundView struct {
@@ -53,11 +55,14 @@ func (a *api) viewKey(k *proofing.Key) keyView {
 	for _, b := range k.Accounts {
 		v.Accounts = append(v.Accounts, boundView{b.URL, b.Thumbprint, b.At})
 	}
-	if len(k.Accounts) == 0 {
+	if k.Unused() {
 		v.UnusedUntil = &k.UnusedUntil
 	}
 	if !k.Revoked.IsZero() {
 		v.Revoked = &k.Revoked
+	}
+	if !k.Released.IsZero() {
+		v.Released = &k.Released
 	}
 	return v
 }

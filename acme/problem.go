@@ -41,6 +41,7 @@ const (
 	typeClosed                = ownError + "authorizationClosed"
 	typeCredentialInvalid     = ownError + "credentialInvalid"
 	typeNotFound              = ownError + "notFound"
+	typeKeysWithheld          = ownError + "keysWithheld"
 	typeMethodNotAllowed      = ownError + "methodNotAllowed"
 	typeTooLarge              = ownError + "bodyTooLarge"
 	typeMediaType             = ownError + "unsupportedMediaType"
@@ -79,6 +80,7 @@ var problemTypes = map[string]struct {
 	typeClosed:                {"Authorization is over", http.StatusConflict},
 	typeCredentialInvalid:     {"Credential missing or not valid", http.StatusUnauthorized},
 	typeNotFound:              {"Not found", http.StatusNotFound},
+	typeKeysWithheld:          {"MAC keys are not released", http.StatusForbidden},
 	typeMethodNotAllowed:      {"Method not allowed", http.StatusMethodNotAllowed},
 	typeTooLarge:              {"Body too large", http.StatusRequestEntityTooLarge},
 	typeMediaType:             {"Unsupported media type", http.StatusUnsupportedMediaType},
@@ -150,6 +152,8 @@ func problemOf(err error, now time.Time) *problem {
 	case errors.Is(err, proofing.ErrNotFound):
 		// Another authority's objects are not told from absent ones.
 		return newProblem(typeNotFound, "there is no such object")
+	case errors.Is(err, proofing.ErrWithheld):
+		return newProblem(typeKeysWithheld, "you are given no MAC keys: ask POST /v1/eab/verify about each binding, or let the operator release them to you")
 	case errors.Is(err, proofing.ErrEventsExpired):
 		return newProblem(typeEventsExpired, "what came behind the cursor is no longer kept: look at your objects, and begin anew without a cursor")
 	case errors.Is(err, proofing.ErrBinding):

@@ -25,6 +25,7 @@ type Key struct {
 	Expires       time.Time  `json:"expires"`
 	UnusedUntil   *time.Time `json:"unused_until,omitempty"` // it ends then if nobody uses it; nil when somebody has
 	Revoked       *time.Time `json:"revoked,omitempty"`
+	Released      *time.Time `json:"released,omitempty"` // since when you have the MAC key, to verify by yourself
 	Reason        string     `json:"reason,omitempty"`
 	// Replaces and ReplacedBy are the kids of its neighbours where keys were rotated.
 	Replaces   string `json:"replaces,omitempty"`

@@ -20,6 +20,7 @@ type caCommand struct {
 	Token  caTokenCommand  `cmd:"" help:"Give a CA one more token, or revoke one."`
 	Cert   caCertCommand   `cmd:"" help:"Manage the client certificates of a CA."`
 	StepCA caStepCommand   `cmd:"" name:"step-ca" help:"Manage the webhooks of step-ca that are answered for a CA."`
+	MAC    caMACCommand    `cmd:"" name:"mac-keys" help:"Say whether a CA is given the MAC keys of its bindings."`
 	Revoke caRevokeCommand `cmd:"" help:"End a CA's access for good."`
 }
 
@@ -118,6 +119,7 @@ type caView struct {
 	Profiles      []string      `json:"profiles"`
 	Tokens        []caTokenView `json:"tokens"`
 	Certificates  []caCertView  `json:"certificates,omitempty"`
+	MACKeys       string        `json:"mac_keys,omitempty"` // which it is given: "open" or "all"
 	DailyMessages int64         `json:"daily_messages,omitempty"`
 	DailySpend    string        `json:"daily_spend,omitempty"`
 }
@@ -136,6 +138,11 @@ func viewCA(ca *proofing.Authority) caView {
 	}
 	if ca.DailySpendMicros > 0 {
 		v.DailySpend = Money(ca.DailySpendMicros).String()
+	}
+	if r := ca.Release; r != nil && r.Limited {
+		v.MACKeys = "all"
+	} else if r != nil {
+		v.MACKeys = "open"
 	}
 	for _, t := range ca.Tokens {
 		v.Tokens = append(v.Tokens, caTokenView{t.ID, t.Created, t.Revoked})
@@ -161,7 +168,7 @@ func (v caView) row() []string {
 	if v.DailyMessages > 0 {
 		budget = strings.TrimSpace(budget + " " + strconv.FormatInt(v.DailyMessages, 10) + " messages")
 	}
-	return []string{v.Name, v.Title, status, orDash(strings.TrimSpace(tokens)), orDash(certificates), strings.Join(v.Profiles, " "), orDash(budget), strings.Join(v.Directories, " ")}
+	return []string{v.Name, v.Title, status, orDash(strings.TrimSpace(tokens)), orDash(certificates), orDash(v.MACKeys), strings.Join(v.Profiles, " "), orDash(budget), strings.Join(v.Directories, " ")}
 }
 
 func (c *caListCommand) Run(g *globals) error {
@@ -175,7 +182,7 @@ func (c *caListCommand) Run(g *globals) error {
 		for _, ca := range all {
 			views = append(views, viewCA(ca))
 		}
-		return list(g, c.JSON, views, []string{"NAME", "TITLE", "STATUS", "TOKENS", "CERTIFICATES", "PROFILES", "OWN BUDGET", "DIRECTORIES"}, caView.row)
+		return list(g, c.JSON, views, []string{"NAME", "TITLE", "STATUS", "TOKENS", "CERTIFICATES", "MAC KEYS", "PROFILES", "OWN BUDGET", "DIRECTORIES"}, caView.row)
 	})
 }
 

@@ -15,7 +15,7 @@ type eabCommand struct {
 	Export eabExportCommand `cmd:"" help:"Print keys with their secrets, for a CA that keeps a list of its own."`
 }
 
-// eabView is a key as the operator sees it. Its MAC key is not in it: that leaves the store by 'eab export' alone.
+// eabView is a key as the operator sees it. Its MAC key is not in it: that leaves the store by 'eab export', and for a CA that is given it.
 type eabView struct {
 	Kid         string       `json:"kid"`
 	Status      string       `json:"status"`
@@ -31,6 +31,8 @@ type eabView struct {
 	Created     time.Time    `json:"created"`
 	Expires     time.Time    `json:"expires"`
 	UnusedUntil time.Time    `json:"unused_until,omitzero"`
+	Released    time.Time    `json:"released,omitzero"` // the CA has the MAC key
+	Reported    time.Time    `json:"reported,omitzero"` // the CA said that an account was bound
 	ReplacedBy  string       `json:"replaced_by,omitempty"`
 }
 
@@ -43,7 +45,8 @@ type eabAccount struct {
 func viewEAB(k *proofing.Key, now time.Time) eabView {
 	v := eabView{
 		Kid: k.Kid, Status: string(k.Status(now)), Reason: k.Reason, Algorithm: k.Algorithm, Profile: k.Profile, Identifiers: []string{}, Subject: k.Subject,
-		Case: k.Case, Person: k.Person, MaxAccounts: k.MaxAccounts, Accounts: []eabAccount{}, Created: k.Created, Expires: k.Expires, ReplacedBy: k.ReplacedBy,
+		Case: k.Case, Person: k.Person, MaxAccounts: k.MaxAccounts, Accounts: []eabAccount{}, Created: k.Created, Expires: k.Expires,
+		Released: k.Released, Reported: k.Reported, ReplacedBy: k.ReplacedBy,
 	}
 	for _, id := range k.Identifiers {
 		v.Identifiers = append(v.Identifiers, id.Type+" "+id.Value)
@@ -51,7 +54,7 @@ func viewEAB(k *proofing.Key, now time.Time) eabView {
 	for _, b := range k.Accounts {
 		v.Accounts = append(v.Accounts, eabAccount{b.URL, b.Thumbprint, b.At})
 	}
-	if len(k.Accounts) == 0 {
+	if k.Unused() {
 		v.UnusedUntil = k.UnusedUntil
 	}
 	return v

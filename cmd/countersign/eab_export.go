@@ -7,7 +7,8 @@ import (
 )
 
 type eabExportCommand struct {
-	Pebble eabExportPebbleCommand `cmd:"" help:"Print the members of Pebble's configuration that have the keys of a CA."`
+	Pebble         eabExportPebbleCommand `cmd:"" help:"Print the members of Pebble's configuration that have the keys of a CA."`
+	Acme2certifier eabExportA2CCommand    `cmd:"" name:"acme2certifier" help:"Write the key_file of acme2certifier's json_handler or file_handler."`
 }
 
 type eabExportPebbleCommand struct {
