@@ -27,9 +27,13 @@ func (a *api) routes() []route {
 		{"GET", "/v1/eab/keys/{kid}", a.serve(a.readKey)},
 		{"POST", "/v1/eab/keys/{kid}/revoke", a.serve(a.revokeKey)},
 		{"POST", "/v1/eab/keys/{kid}/rotate", a.serve(a.once(a.rotateKey))},
+		{"GET", "/v1/eab/keys/{kid}/mac", a.serve(a.readMAC)},
 		{"GET", "/v1/events", a.serve(a.readEvents)},
 
 		{"POST", "/step-ca/{ca}/{hook}", a.stepHook()},
+		{"GET", "/adcs/mac/{kid}", a.serveADCS(a.adcsMAC)},
+		{"GET", "/adcs/success/{kid}", a.serveADCS(a.adcsReport(true))},
+		{"GET", "/adcs/failed/{kid}", a.serveADCS(a.adcsReport(false))},
 
 		{"GET", "/.well-known/jwks.json", JWKS(a.Keys)},
 		{"GET", "/openapi.yaml", document("application/yaml", openapiYAML)},
