@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -28,6 +29,7 @@ func (a *api) routes() []route {
 		{"POST", "/v1/eab/keys/{kid}/revoke", a.serve(a.revokeKey)},
 		{"POST", "/v1/eab/keys/{kid}/rotate", a.serve(a.once(a.rotateKey))},
 		{"GET", "/v1/eab/keys/{kid}/mac", a.serve(a.readMAC)},
+		{"POST", "/v1/authority-tokens", a.serve(a.makeToken)},
 		{"GET", "/v1/events", a.serve(a.readEvents)},
 
 		{"POST", "/step-ca/{ca}/{hook}", a.stepHook()},
@@ -58,7 +60,9 @@ type Options struct {
 	Replies proofing.Table[Reply]
 	// Keys are the keys of the JWKS; the service's Signer signs with the same.
 	Keys KeySource
-	Log  *slog.Logger
+	// TokenCertificate is what Authority Tokens are signed with now, on P-256; nil: none are made.
+	TokenCertificate func() *tls.Certificate
+	Log              *slog.Logger
 }
 
 type api struct{ Options }

@@ -194,9 +194,9 @@ func inputType(code string) string {
 	switch code {
 	case "profile_unknown":
 		return typeProfileUnknown
-	case "identifier_unsupported":
+	case "identifier_unsupported", "token_type":
 		return typeUnsupportedIdentifier
-	case "identifier_rejected", "not_entitled":
+	case "identifier_rejected", "not_entitled", "token_ca", "token_csr", "token_levels":
 		return typeRejectedIdentifier
 	case "account_key_replaced", "account_deactivated", "binding_ended":
 		return typeUnauthorized

@@ -33,6 +33,8 @@ type Authority struct {
 	StepHooks []StepHook `json:"step_hooks,omitempty"`
 	// Release lets it have the MAC keys of its bindings; nil: it asks about each.
 	Release *KeyRelease `json:"release,omitempty"`
+	// TokenTypes are the identifier types for which it takes Authority Tokens of ours (RFC 9447).
+	TokenTypes []string `json:"token_types,omitempty"`
 	// Daily limits; 0 takes the service's default.
 	DailyMessages    int64     `json:"daily_messages,omitempty"`
 	DailySpendMicros int64     `json:"daily_spend_micros,omitempty"`

@@ -21,6 +21,7 @@ type caCommand struct {
 	Cert   caCertCommand   `cmd:"" help:"Manage the client certificates of a CA."`
 	StepCA caStepCommand   `cmd:"" name:"step-ca" help:"Manage the webhooks of step-ca that are answered for a CA."`
 	MAC    caMACCommand    `cmd:"" name:"mac-keys" help:"Say whether a CA is given the MAC keys of its bindings."`
+	Tokens caTokensCommand `cmd:"" name:"authority-tokens" help:"Say which Authority Tokens (RFC 9447) a CA takes."`
 	Revoke caRevokeCommand `cmd:"" help:"End a CA's access for good."`
 }
 
@@ -120,6 +121,7 @@ type caView struct {
 	Tokens        []caTokenView `json:"tokens"`
 	Certificates  []caCertView  `json:"certificates,omitempty"`
 	MACKeys       string        `json:"mac_keys,omitempty"` // which it is given: "open" or "all"
+	TokenTypes    []string      `json:"authority_tokens,omitempty"`
 	DailyMessages int64         `json:"daily_messages,omitempty"`
 	DailySpend    string        `json:"daily_spend,omitempty"`
 }
@@ -134,7 +136,7 @@ func viewCA(ca *proofing.Authority) caView {
 	v := caView{
 		Name: ca.Name, Title: ca.Title, Created: ca.Created, Revoked: ca.Revoked, Directories: ca.Directories,
 		NewAccounts: ca.NewAccounts, CAAIdentities: ca.CAAIdentities, Profiles: ca.Profiles,
-		Tokens: []caTokenView{}, Certificates: viewCertificates(ca), DailyMessages: ca.DailyMessages,
+		TokenTypes: ca.TokenTypes, Tokens: []caTokenView{}, Certificates: viewCertificates(ca), DailyMessages: ca.DailyMessages,
 	}
 	if ca.DailySpendMicros > 0 {
 		v.DailySpend = Money(ca.DailySpendMicros).String()

@@ -23,19 +23,26 @@ type listener struct {
 	address string
 	tls     ListenerTLSConfig
 	origin  string // what a certificate must be for; empty if nobody knows
+	fits    func(pair) error
 }
 
-func (l listener) path() string    { return "listeners." + l.name }
-func (l listener) tlsPath() string { return l.path() + "_tls" }
+func (l listener) path() string { return "listeners." + l.name }
+
+func (l listener) tlsPath() string {
+	if l.name == tokenCertificate {
+		return tokenCertificate
+	}
+	return l.path() + "_tls"
+}
 
 // all lists the listeners. That for operators is there only if it is set.
 func (c *Config) listeners() []listener {
 	all := []listener{
-		{listenPeople, c.Listeners.People, c.Listeners.PeopleTLS, c.Origin},
-		{listenCAs, c.Listeners.CAs, c.Listeners.CAsTLS, c.apiOrigin()},
+		{listenPeople, c.Listeners.People, c.Listeners.PeopleTLS, c.Origin, nil},
+		{listenCAs, c.Listeners.CAs, c.Listeners.CAsTLS, c.apiOrigin(), nil},
 	}
 	if c.Listeners.Operators != "" {
-		all = append(all, listener{listenOperators, c.Listeners.Operators, c.Listeners.OperatorsTLS, ""})
+		all = append(all, listener{listenOperators, c.Listeners.Operators, c.Listeners.OperatorsTLS, "", nil})
 	}
 	return all
 }
@@ -164,12 +171,15 @@ func roughly(d time.Duration) string {
 // validateCertificates reads the listeners' certificates. One that has expired is no
 // mistake: the service must come up all the same, to take up its successor.
 func (c *Config) validateCertificates(r *report, now time.Time) {
-	for _, l := range c.listeners() {
+	for _, l := range append(c.listeners(), c.tokens()) {
 		path := l.tlsPath()
 		if l.tls.CertFile == "" || l.tls.KeyFile == "" {
 			continue
 		}
 		p, err := l.tls.load()
+		if err == nil && l.fits != nil {
+			err = l.fits(p)
+		}
 		if err != nil {
 			if at, ok := errors.AsType[fileError](err); ok {
 				path = join(path, at.setting)

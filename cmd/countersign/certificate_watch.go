@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// shownCertificate is the certificate that a listener shows. It follows its files.
+// shownCertificate is the certificate that a listener shows, or that tokens are signed with. It follows its files.
 type shownCertificate struct {
 	listener string
+	fits     func(pair) error // unless nil, says what is wrong with a pair that is whole
 	log      *slog.Logger
 	now      func() time.Time
 	files    atomic.Pointer[ListenerTLSConfig]
@@ -25,10 +26,13 @@ type shownCertificate struct {
 // newShownCertificate reads the pair; without one that is whole nothing is served.
 func newShownCertificate(l listener, log *slog.Logger, now func() time.Time) (*shownCertificate, error) {
 	p, err := l.tls.load()
+	if err == nil && l.fits != nil {
+		err = l.fits(p)
+	}
 	if err != nil {
 		return nil, usageError{fileError{l.tlsPath(), err}}
 	}
-	s := &shownCertificate{listener: l.name, log: log, now: now}
+	s := &shownCertificate{listener: l.name, fits: l.fits, log: log, now: now}
 	s.files.Store(&l.tls)
 	s.shown.Store(&p)
 	return s, nil
@@ -52,7 +56,11 @@ func (s *shownCertificate) config(askClients bool) *tls.Config {
 func (s *shownCertificate) look() {
 	p, err := s.files.Load().load()
 	if err == nil && p.sum != s.shown.Load().sum {
-		if _, _, err = remaining(p.Leaf, s.now()); err == nil {
+		_, _, err = remaining(p.Leaf, s.now())
+		if err == nil && s.fits != nil {
+			err = s.fits(p)
+		}
+		if err == nil {
 			s.shown.Store(&p)
 			s.warned = time.Time{}
 			s.log.Info("certificate reloaded", "for", s.listener, "subject", p.Leaf.Subject.String(), "not_after", p.Leaf.NotAfter)

@@ -37,13 +37,16 @@ type Config struct {
 	People    PeopleConfig    `yaml:"people"`
 	// Issuers are the identity providers whose word is taken, by the name that profiles and the redirect URI
 	// have for each: letters a-z, digits and hyphens.
-	Issuers   map[string]IssuerConfig `yaml:"issuers"`
-	Webhooks  WebhooksConfig          `yaml:"webhooks"`
-	DNS       DNSConfig               `yaml:"dns"`
-	Assurance AssuranceConfig         `yaml:"assurance"`
-	Limits    LimitsConfig            `yaml:"limits"`
-	Log       LogConfig               `yaml:"log"`
-	Telemetry TelemetryConfig         `yaml:"telemetry"`
+	Issuers  map[string]IssuerConfig `yaml:"issuers"`
+	Webhooks WebhooksConfig          `yaml:"webhooks"`
+	DNS      DNSConfig               `yaml:"dns"`
+	// AuthorityTokens is what Authority Tokens (RFC 9447) are signed with; `countersign ca authority-tokens` says
+	// which CAs take them. None are made unless it is set.
+	AuthorityTokens ListenerTLSConfig `yaml:"authority_tokens"`
+	Assurance       AssuranceConfig   `yaml:"assurance"`
+	Limits          LimitsConfig      `yaml:"limits"`
+	Log             LogConfig         `yaml:"log"`
+	Telemetry       TelemetryConfig   `yaml:"telemetry"`
 	// Profiles says, by name, what each kind of certificate demands of the person
 	// behind a request. A CA asks for a profile by its name, so a
 	// name stays as it is: letters a-z, digits and hyphens.
@@ -102,7 +105,7 @@ type ListenersConfig struct {
 	Drain time.Duration `yaml:"drain"`
 }
 
-// ListenerTLSConfig is the certificate that a listener shows. Both files are read again
+// ListenerTLSConfig is the certificate that a listener shows, or that Authority Tokens carry. Both files are read again
 // when they change; a pair that is no good leaves the one before in use.
 type ListenerTLSConfig struct {
 	// CertFile has the certificate and then its intermediates (PEM).

@@ -363,7 +363,7 @@ func TestTheExampleShowsEverySetting(t *testing.T) {
 	// What the example leaves for one machine becomes what it says to change.
 	p := newPKI(t)
 	files := p.write("listener", p.fresh())
-	for _, name := range []string{listenPeople, listenCAs, listenOperators} {
+	for _, name := range []string{listenPeople, listenCAs, listenOperators, "tokens"} {
 		text = strings.NewReplacer("/etc/countersign/"+name+".pem", files.CertFile, "/etc/countersign/"+name+".key", files.KeyFile).Replace(text)
 	}
 	text = strings.NewReplacer("http://localhost:8080", "https://proof.example.org", "http://127.0.0.1:8081", "https://ca.proof.example.org", "email: mailbox", "email: smtp",

@@ -121,18 +121,25 @@ func isAddress(s string) bool {
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 
+// validatePair wants both files of a certificate or none.
+func (l listener) validatePair(r *report) {
+	if (l.tls.CertFile == "") == (l.tls.KeyFile == "") || faulty(r, l.tlsPath()) {
+		return
+	}
+	missing := "cert_file"
+	if l.tls.KeyFile == "" {
+		missing = "key_file"
+	}
+	r.mistake(join(l.tlsPath(), missing), "is missing: cert_file and key_file go together")
+}
+
 func (c *Config) validateListeners(r *report) {
+	c.tokens().validatePair(r)
 	for _, l := range c.listeners() {
 		if _, port, err := net.SplitHostPort(l.address); err != nil || !isPort(port) {
 			r.mistake(l.path(), "must be host:port, such as 127.0.0.1:8080, not %q", l.address)
 		}
-		if (l.tls.CertFile == "") != (l.tls.KeyFile == "") && !faulty(r, l.tlsPath()) {
-			missing := "cert_file"
-			if l.tls.KeyFile == "" {
-				missing = "key_file"
-			}
-			r.mistake(join(l.tlsPath(), missing), "is missing: cert_file and key_file go together")
-		}
+		l.validatePair(r)
 		// What stands before a plain listener, and is not named, shows only as a missing setting.
 		if l.name != listenOperators && !l.tls.on() && !listensLocally(l.address) && len(c.Listeners.TrustedProxies) == 0 && !faulty(r, l.path()) && !faulty(r, "listeners.trusted_proxies") {
 			r.warning(l.path(), "speaks plain HTTP to other machines: give it a certificate (%s), or name the TLS proxy before it in listeners.trusted_proxies", l.tlsPath())

@@ -117,7 +117,7 @@ func (c *Config) keepWhatStays(before *Config) {
 	proxies := c.Listeners.TrustedProxies
 	c.Listeners = before.Listeners
 	c.Listeners.TrustedProxies = proxies
-	c.Passkeys = before.Passkeys
+	c.Passkeys, c.AuthorityTokens = before.Passkeys, before.AuthorityTokens
 	c.Origin, c.Store, c.Telemetry, c.Log.Format = before.Origin, before.Store, before.Telemetry, before.Log.Format
 }
 

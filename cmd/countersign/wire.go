@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/ecdsa"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,8 +50,9 @@ type app struct {
 	stopBegins func()           // unless nil, is called when serve begins to stop
 	reloads    *reloads         // nil where the configuration is not read again
 	gates      map[string]*gate // by listener
-	// certificates are those that the listeners show.
+	// certificates are those that the listeners show, and tokens.
 	certificates []*shownCertificate
+	tokens       *shownCertificate                      // what Authority Tokens are signed with; nil: none are made
 	bar          func(*http.Request) *templates.DemoBar // nil outside the demo
 }
 
@@ -100,6 +102,13 @@ func (a *app) build(home http.Handler) (err error) {
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](traced.kv, a.storage.ring, "reply")
 	a.meters.watchMemory(a.remembered)
+	if l := a.config.tokens(); l.tls.on() {
+		if a.tokens, err = newShownCertificate(l, a.log, a.now); err != nil {
+			return err
+		}
+		a.certificates = append(a.certificates, a.tokens)
+		a.meters.watchExpiry(a.tokens)
+	}
 	return a.buildSite(home)
 }
 
@@ -108,7 +117,7 @@ func (a *app) build(home http.Handler) (err error) {
 func (a *app) under(c *Config) (next *app, err error) {
 	next = &app{
 		started: a.started, config: c, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
-		gates: a.gates, mds: a.mds,
+		gates: a.gates, mds: a.mds, tokens: a.tokens,
 	}
 	if next.router, err = next.newRouter(); err != nil {
 		return nil, err
@@ -268,9 +277,11 @@ func (a *app) people() http.Handler {
 
 // authorities is the handler of the listener for CAs.
 func (a *app) authorities() http.Handler {
-	api := acme.New(acme.Options{
-		Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: a.keys(), Log: a.log,
-	})
+	o := acme.Options{Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: a.keys(), Log: a.log}
+	if a.tokens != nil {
+		o.TokenCertificate = func() *tls.Certificate { return a.tokens.shown.Load().Certificate }
+	}
+	api := acme.New(o)
 	return a.clientAddress(a.tracing.requests(listenCAs, a.meters.measure(listenCAs, a.gates[listenCAs].admit(api, acme.Busy))))
 }
 
