@@ -3,8 +3,10 @@ package acme_test
 import (
 	"bufio"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -322,6 +324,43 @@ func must0(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTheHandlerBelievesNoServerThatItWasNotToldOf(t *testing.T) {
+	w := withDirectory(t)
+	w.release(t, &proofing.KeyRelease{Since: w.clock()})
+	k := w.makeKey(t, `{"profile": "client"}`)
+	var tokens atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			tokens.Add(1)
+		}
+		w.handler.ServeHTTP(rw, r)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	a := newA2C(t, w, "countersign_url: "+server.URL)
+	a.want("its certificate is nobody's", k.text("kid"), "raised Unreachable")
+	if tokens.Load() != 0 {
+		t.Error("the token was shown to a stranger")
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	write(t, file, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})), 0o644)
+	a.configure("countersign_url: "+server.URL, "countersign_ca_file: "+file)
+	a.want("its certificate is the one of the settings", k.text("kid"), k.text("hmac_key"))
+
+	// Nor does it follow where it is sent.
+	a.away(func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, server.URL+r.URL.Path, http.StatusFound)
+	})
+	seen := tokens.Load()
+	w.pass(2 * time.Hour)
+	a.configure("countersign_ca_file: " + file)
+	a.want("sent to another server", k.text("kid"), "raised Unreachable")
+	if tokens.Load() != seen {
+		t.Error("the token was sent elsewhere")
 	}
 }
 
