@@ -113,7 +113,7 @@ func refusal(reason string) *problem {
 
 // reason says why the case stands where it stands: a code, or null.
 func reason(k *proofing.Case) *string {
-	code := outwardReason(k.Reason, k.Frozen != nil)
+	code := outwardReason(k.Reason, k.Frozen != nil, k.Status == proofing.CaseGranted && !k.Held.IsZero())
 	if code == "" && k.Ending != nil {
 		code = k.Ending.Reason
 	}
@@ -123,9 +123,12 @@ func reason(k *proofing.Case) *string {
 	return &code
 }
 
-func outwardReason(code string, frozen bool) string {
-	if frozen {
+func outwardReason(code string, frozen, held bool) string {
+	switch {
+	case frozen:
 		return "frozen"
+	case held:
+		return "recovering"
 	}
 	return code
 }

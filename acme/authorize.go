@@ -171,6 +171,8 @@ func (a *api) whyNot(one proofing.Authorization) subproblem {
 		sub.Type, sub.Detail = typeUserActionRequired, "the request waits for the decision of an approver"
 	case "frozen":
 		sub.Type, sub.Detail = typeUnauthorized, "somebody who was asked said that it was not them; nothing is authorized until that is settled"
+	case "recovering":
+		sub.Type, sub.Detail = typeUserActionRequired, "the person's account was recovered, and what they showed is suspended until they say that it is still theirs"
 	case "binding_ended":
 		sub.Type, sub.Detail = typeUnauthorized, "the external account binding of this account has ended: register with a new key"
 	case "ended": // only where nothing is opened

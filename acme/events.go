@@ -50,7 +50,7 @@ func showEvent(origin string, e proofing.Event) event {
 	if !e.Ends.IsZero() {
 		out.Data.Ends = &e.Ends
 	}
-	if code := outwardReason(e.Reason, e.Frozen); code != "" {
+	if code := outwardReason(e.Reason, e.Frozen, e.Held); code != "" {
 		out.Data.Reason = &code
 	}
 	return out
@@ -70,7 +70,7 @@ func eventType(e proofing.Event) string {
 	case proofing.ChangeChallenge:
 		return "preauthorization.challenge_" + e.Challenge
 	}
-	return "preauthorization." + string(e.Change) // created, frozen, ending, restored
+	return "preauthorization." + string(e.Change) // created, frozen, suspended, ending, restored
 }
 
 // eventsPage is a part of an authority's feed.

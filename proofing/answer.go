@@ -167,6 +167,9 @@ func (s *Service) speaker(ctx context.Context, c *Case, contact Contact) (*Addre
 		if s.now().Before(known.Counts) {
 			return nil, &InputError{Field: "response", Code: "authenticator_cooling"}
 		}
+		if inPerson(known.Suspended) {
+			return nil, &InputError{Field: "response", Code: "authenticator_suspended"}
+		}
 		return known, nil
 	}
 	person, err := s.person(ctx, c.Person)

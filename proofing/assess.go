@@ -121,6 +121,10 @@ func judge(framework Framework, operator OperatorFacts, now time.Time, e Evidenc
 	if !operator.VerifierFIPS140Validated {
 		v.capAAL(2, common.unvalidatedVerifier)
 	}
+	if e.Suspended && v.AAL != nil {
+		v.AAL = nil
+		v.onAAL(common.suspended)
+	}
 	v.expire(common, now)
 	v.finish()
 	return v

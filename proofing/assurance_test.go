@@ -106,8 +106,9 @@ func verdictsOn(o OperatorFacts, now time.Time, e Evidence) (verdicts []verdict)
 // one circumstance and all events of a circumstance earn the same.
 func outcomesOf(t *testing.T, k kind) []outcome {
 	t.Helper()
-	// Three facts are of other kinds, each of which has rows of its own, and who spoke is not for the rules.
-	if facts := reflect.TypeFor[Evidence]().NumField() + reflect.TypeFor[OperatorFacts]().NumField(); facts != 8+3+3 {
+	// Three facts are of other kinds, each of which has rows of its own, who spoke is not for the rules, and what is suspended has no
+	// AAL whatever its kind.
+	if facts := reflect.TypeFor[Evidence]().NumField() + reflect.TypeFor[OperatorFacts]().NumField(); facts != 8+3+3+1 {
 		t.Fatal("there are new facts: let everyEvent go through them, and say here how many there are")
 	}
 	listed, ok := circumstances[k.confirms]
@@ -267,7 +268,7 @@ func flags(v verdict) string {
 // drawRecords says what a framework makes of any record, whatever is in it.
 func drawRecords(t *testing.T) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, "| framework | IAL of a record in which nothing gives one | AAL where nothing authenticated | FAL without an assertion | an AAL lasts | cap without a validated verifier |\n|---|---|---|---|---|---|")
+	fmt.Fprintln(&b, "| framework | IAL of a record in which nothing gives one | AAL where nothing authenticated | FAL without an assertion | an AAL lasts | cap without a validated verifier | AAL by what a recovery has suspended |\n|---|---|---|---|---|---|---|")
 	var rules []*revision
 	for _, f := range frameworks {
 		rules = append(rules, f.rules)
@@ -287,8 +288,8 @@ func drawRecords(t *testing.T) string {
 			}
 			lasts = append(lasts, fmt.Sprintf("AAL%d: %s (%s)", aal, words, short(d.due.Clause)))
 		}
-		fmt.Fprintf(&b, "| %s | %s, `%s` (%s) | none (%s) | none (%s) | %s | AAL2 (%s) |\n", titles(same), value, r.ialBasis, short(r.ialReason.Clause),
-			short(r.noAAL.Clause), short(r.noFAL.Clause), strings.Join(lasts, "; "), short(r.unvalidatedVerifier.Clause))
+		fmt.Fprintf(&b, "| %s | %s, `%s` (%s) | none (%s) | none (%s) | %s | AAL2 (%s) | none (%s) |\n", titles(same), value, r.ialBasis, short(r.ialReason.Clause),
+			short(r.noAAL.Clause), short(r.noFAL.Clause), strings.Join(lasts, "; "), short(r.unvalidatedVerifier.Clause), short(r.suspended.Clause))
 	}
 	return b.String()
 }
@@ -314,7 +315,7 @@ func reasonsInTables(t *testing.T) (reasons []Reason) {
 		for _, row := range slices.Concat(loginRows, keyRows, recordRows) {
 			add(judge(f.name, row.operator, assessNow, row.event).Reasons...)
 		}
-		add(f.rules.ialReason, f.rules.noAAL, f.rules.noFAL, f.rules.unvalidatedVerifier)
+		add(f.rules.ialReason, f.rules.noAAL, f.rules.noFAL, f.rules.unvalidatedVerifier, f.rules.suspended)
 		for aal := 1; aal <= 3; aal++ {
 			add(f.rules.reauthentication[aal].due)
 		}

@@ -29,6 +29,7 @@ type Authorization struct {
 	Case       *Case
 	// Problem is nil if the identifier is authorized; otherwise a code:
 	// "pending" (a person can cure it at the case's link), "review", "frozen", "not_entitled", "binding_ended",
+	// "recovering" (the account was recovered, and what the grant rests on is suspended: its person can cure that),
 	// "csr_differs" (the case is for another CSR), "ended" (it has just ceased to hold, and Case.Reason says why),
 	// "missing" (only with Find), or the code of an *InputError.
 	Problem string
@@ -163,6 +164,13 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 	entry, err := s.registryEntry(ctx, c)
 	if err != nil {
 		return out, err
+	}
+	if err := s.weigh(ctx, c); err != nil {
+		return out, err
+	}
+	if !c.Held.IsZero() {
+		out.Problem = "recovering"
+		return out, nil
 	}
 	reason := s.shaken(c, p, entry, s.now())
 	if reason == reasonUnentitled && c.Ending == nil && p.Recheck.Grace <= 0 {

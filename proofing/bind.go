@@ -46,7 +46,7 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 			// The event that bound it may turn out to be somebody else's: Case.become.
 			if a.Person != c.Person && (a.BoundAt.Before(e.At) || a.Event == e.ID) {
 				a.Former = append(a.Former, a.Person)
-				a.Person, a.Event, a.BoundAt, a.Contact, a.Counts = c.Person, e.ID, e.At, contact, binding.Counts
+				a.Person, a.Event, a.BoundAt, a.Contact, a.Counts, a.Suspended = c.Person, e.ID, e.At, contact, binding.Counts, nil
 			}
 			if kept != nil && a.KeptAt.Before(e.At) {
 				a.Kept, a.KeptAt = kept, e.At

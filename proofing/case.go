@@ -72,6 +72,10 @@ type Case struct {
 	Person   string     `json:"person,omitempty"`
 	Attempts []Attempt  `json:"attempts,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// Lost are the authenticators that are suspended since they spoke here, and Held since when the grant is held back for that: it
+	// authorizes nothing until what it rests on is its person's again.
+	Lost []Lost    `json:"lost,omitempty"`
+	Held time.Time `json:"held,omitzero"`
 	// Unbound are the events whose address did not become the person's: Person.admits.
 	Unbound []string `json:"unbound,omitempty"`
 	// DeskCode is what the person shows to a representative, once they have asked for one, DeskKey is its keyed
@@ -80,8 +84,8 @@ type Case struct {
 	DeskKey   string             `json:"desk_key,omitempty"`
 	Proofings []RecordedProofing `json:"proofings,omitempty"`
 	Grant     *Grant             `json:"grant,omitempty"`
-	// Lost is what the person has taken away since, Ending says that the grant does not last, and Recheck when it is looked at again.
-	Lost    []Loss    `json:"lost,omitempty"`
+	// Taken is what the person has taken away since, Ending says that the grant does not last, and Recheck when it is looked at again.
+	Taken   []Taking  `json:"taken,omitempty"`
 	Ending  *Ending   `json:"ending,omitempty"`
 	Recheck time.Time `json:"recheck,omitzero"`
 	// Told is the number of the last event that the authority is told of.
@@ -237,7 +241,7 @@ func (c *Case) end(to Status, reason string, now time.Time, retention time.Durat
 // Disownable says whether anything follows from somebody's word that it was not them.
 func (c *Case) Disownable() bool {
 	if c.Status.Over() {
-		return len(c.Evidence) > 0 && c.Denied.IsZero() && c.Reason != reasonDisowned
+		return (len(c.Evidence) > 0 || !c.Recovered.IsZero()) && c.Denied.IsZero() && c.Reason != reasonDisowned
 	}
 	return c.Frozen == nil
 }

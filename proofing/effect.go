@@ -86,18 +86,24 @@ type loss struct {
 }
 
 func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effected) {
-	if e.Kind == EffectDisown {
-		return effected{failed: errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c))}
+	switch e.Kind {
+	case EffectDisown:
+		return effected{failed: errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c), s.applyRecovery(ctx, c))}
+	case EffectRecover:
+		return effected{failed: s.applyRecovery(ctx, c)}
 	}
 	if c.Status.Over() && (c.Reason == reasonDisowned || c.Reason == reasonErased) {
 		return r // nothing is to follow from it
 	}
+	if c.Frozen != nil {
+		return effected{failed: ErrFrozen}
+	}
+	if e.Kind == EffectReactivate {
+		return effected{failed: s.reactivate(ctx, c.Person, e.Event)}
+	}
 	i := slices.IndexFunc(c.Evidence, func(ev Evidence) bool { return ev.ID == e.Event })
 	if i < 0 {
 		return r
-	}
-	if c.Frozen != nil {
-		return effected{failed: ErrFrozen}
 	}
 	switch e.Kind {
 	case EffectBind:
@@ -131,6 +137,7 @@ func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
 			}
 			o.Browser, o.Person = c.Browser, c.Person
 			o.Evidence = append(o.Evidence, e)
+			o.Lost = append(o.Lost, slices.DeleteFunc(slices.Clone(c.Lost), func(l Lost) bool { return l.Event != e.ID })...)
 			return s.progress(o, entry, now)
 		})
 		if err != nil && !errors.Is(err, ErrNotFound) {

@@ -23,6 +23,7 @@ type Event struct {
 	Status    Status `json:"status"`
 	Challenge string `json:"challenge"` // status of the challenge (RFC 8555 8)
 	Frozen    bool   `json:"frozen,omitempty"`
+	Held      bool   `json:"held,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 	// Ends is when a grant ends of which something has given way: Case.Ending.
 	Ends time.Time `json:"ends,omitzero"`
@@ -36,6 +37,7 @@ const (
 	ChangeCreated   Change = "created"
 	ChangeStatus    Change = "status"
 	ChangeFrozen    Change = "frozen"
+	ChangeSuspended Change = "suspended"
 	ChangeEnding    Change = "ending"
 	ChangeRestored  Change = "restored"
 	ChangeChallenge Change = "challenge"
@@ -45,13 +47,14 @@ const (
 type view struct {
 	status    Status
 	frozen    bool
+	held      bool
 	challenge string
 	reason    string
 	ending    Ending
 }
 
 func (c *Case) view() view {
-	v := view{status: c.Status, frozen: c.Frozen != nil, challenge: c.ChallengeStatus(), reason: c.Reason}
+	v := view{status: c.Status, frozen: c.Frozen != nil, held: !c.Held.IsZero() && c.Status == CaseGranted, challenge: c.ChallengeStatus(), reason: c.Reason}
 	if c.Ending != nil && !c.Status.Over() {
 		v.ending = *c.Ending
 	}
@@ -65,9 +68,11 @@ func (v view) change(before view) Change {
 		return ChangeStatus
 	case v.frozen && !before.frozen:
 		return ChangeFrozen
+	case v.held && !before.held:
+		return ChangeSuspended
 	case v.ending != before.ending && v.ending.Reason != "":
 		return ChangeEnding
-	case !v.frozen && before.frozen, v.ending.Reason == "" && before.ending.Reason != "":
+	case !v.frozen && before.frozen, !v.held && before.held, v.ending.Reason == "" && before.ending.Reason != "":
 		return ChangeRestored
 	case v.challenge != before.challenge:
 		return ChangeChallenge
@@ -85,7 +90,7 @@ func (c *Case) tell(change Change, now time.Time) {
 	c.Outbox.Events = append(c.Outbox.Events, Event{
 		ID: fmt.Sprintf("evt_%s_%d", c.ID, c.Told), Object: c.ID, Sequence: c.Told, At: now, Change: change,
 		Profile: c.Profile, ExternalID: c.ExternalID,
-		Status: v.status, Challenge: v.challenge, Frozen: v.frozen, Reason: v.reason, Ends: v.ending.At,
+		Status: v.status, Challenge: v.challenge, Frozen: v.frozen, Held: v.held, Reason: v.reason, Ends: v.ending.At,
 	})
 }
 

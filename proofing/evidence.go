@@ -27,6 +27,10 @@ type Evidence struct {
 
 	// Authenticator is what spoke, where that is no address. The rules do not read it.
 	Authenticator *Contact `json:"authenticator,omitempty"`
+
+	// Suspended: a recovery of the account has suspended the authenticator, so that it authenticates nobody now. It is what
+	// Case.Standing says, and not stored.
+	Suspended bool `json:"suspended,omitempty"`
 }
 
 // maxEvidence is the most events that one case takes: more than anybody needs, and

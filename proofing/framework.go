@@ -78,6 +78,8 @@ type revision struct {
 	noAAL, noFAL Reason
 	// unvalidatedVerifier is why the operator's verifier caps every AAL at 2.
 	unvalidatedVerifier Reason
+	// suspended is why what a recovery has suspended authenticates nobody.
+	suspended Reason
 	// unknownKind is why an event of a kind without rules earns nothing.
 	unknownKind Reason
 	// reauthentication is indexed by AAL; there is no AAL0.

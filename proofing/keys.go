@@ -323,7 +323,7 @@ func (s *Service) take(ctx context.Context, c *Case, k *Key) (taken bool, err er
 		return false, err
 	}
 	c.EABKid, c.Person, c.Browser, c.Started = k.Kid, from.Person, from.Browser, true
-	c.Evidence = slices.Clone(from.Evidence)
+	c.Evidence, c.Lost = slices.Clone(from.Evidence), slices.Clone(from.Lost)
 	if err := s.progress(c, entry, s.now()); err != nil {
 		return false, err
 	}
@@ -337,7 +337,7 @@ func (s *Service) take(ctx context.Context, c *Case, k *Key) (taken bool, err er
 	return true, nil
 }
 
-// bound says what stands in the way of a case whose account is bound by a key, judged now: nothing, "frozen" or "binding_ended".
+// bound says what stands in the way of a case whose account is bound by a key, judged now: nothing, "frozen", "recovering" or "binding_ended".
 func (s *Service) bound(ctx context.Context, c *Case) (problem string, err error) {
 	k, err := s.Keys.Get(ctx, s.keyID(c.EABKid))
 	for hops := 0; err == nil && k.ReplacedBy != "" && hops < 100; hops++ { // what came in its place stands for it
@@ -355,8 +355,16 @@ func (s *Service) bound(ctx context.Context, c *Case) (problem string, err error
 	if _, err := s.keyGrant(ctx, k); !errors.Is(err, ErrBinding) {
 		return "", err
 	}
-	if from, err := s.get(ctx, k.Case); err == nil && from.Frozen != nil {
-		return "frozen", nil
+	if from, err := s.get(ctx, k.Case); err == nil {
+		if _, err := s.holds(ctx, from); err != nil {
+			return "", err
+		}
+		switch {
+		case from.Frozen != nil:
+			return "frozen", nil
+		case !from.Held.IsZero():
+			return "recovering", nil
+		}
 	}
 	return "binding_ended", nil
 }

@@ -31,7 +31,7 @@ func randomCode(r *rand.Rand) Evidence {
 	}
 	e.Number = pick[Secret](r, "+12025550143", "+442079460958")
 	e.LineType = pick(r, LineMobile, LineLandline, LineVoIP, LineUnknown)
-	e.BoundAt = randomBinding(r, e.At)
+	e.BoundAt, e.Suspended = randomBinding(r, e.At), r.IntN(8) == 0
 	return e
 }
 

@@ -13,6 +13,8 @@ const (
 	noticeRemoved   = "removed"
 	noticeRecovered = "recovered"
 	noticeProofed   = "proofed"
+	// noticeReactivated is of what a recovery had suspended.
+	noticeReactivated = "reactivated"
 	// maxNotices is the most addresses that hear of one change: SP 800-63B-4 4.6 asks for two where there are two.
 	maxNotices = 5
 	// changesDay is how often in a day a person changes what is told to all of their addresses, and textsDay how many

@@ -65,6 +65,10 @@ const (
 	EffectShare EffectKind = "share" // evidence serves the applicant's other open cases
 	// EffectDisown freezes the cases that evidence of this one served.
 	EffectDisown EffectKind = "disown"
+	// EffectRecover suspends what authenticated the person before they recovered their account, and EffectReactivate gives
+	// one of it back, the Address record that Event names.
+	EffectRecover    EffectKind = "recover"
+	EffectReactivate EffectKind = "reactivate"
 )
 
 // NextDue is when the first of the entries is due.

@@ -59,7 +59,7 @@ func (s *Service) signIn(c *Case, now time.Time) {
 		return
 	}
 	p := s.Policy.Own
-	a := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
+	a := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Standing())
 	lasts := p.Framework.sessionLimit(a.AAL)
 	if c.Grant != nil && c.idle(p, now) && !c.spoken(now) {
 		return // who has been away must authenticate, and others must not do it by confirming something of theirs
@@ -105,6 +105,10 @@ type Session struct {
 	// Fresh says that the person has just authenticated, as strongly as they can: only then may
 	// anything of theirs be changed.
 	Fresh bool
+	// Recovering: somebody has recovered the account, and authenticators are suspended since. MayStop: it can be ended with
+	// StopRecovery.
+	Recovering, MayStop bool
+
 	Until time.Time // the end of the session if nothing is done in it
 }
 
@@ -136,11 +140,17 @@ func (s *Service) Session(ctx context.Context, v Visit) (*Session, error) {
 	if p == nil {
 		return nil, ErrNotFound // erased meanwhile
 	}
+	if c.Lost = c.lostOf(p, s.addressID); c.suspended() {
+		c.Grant.Assessment = Assess(s.Policy.Own.Framework, s.Policy.OperatorFacts, now, c.Standing())
+	}
 	idle := c.Seen.Add(s.Policy.Own.Framework.sessionLimit(c.Grant.Assessment.AAL).idle)
 	if c.Expires.Before(idle) {
 		idle = c.Expires
 	}
-	return &Session{Case: c, Person: p, Fresh: s.mayChange(c, p, now), Until: idle}, nil
+	session := &Session{Case: c, Person: p, Fresh: s.mayChange(c, p, now), Until: idle}
+	session.Recovering = slices.ContainsFunc(p.Bindings, func(b Binding) bool { return len(b.Suspended) > 0 })
+	session.MayStop = session.Recovering && s.mayStop(c, p, now)
+	return session, nil
 }
 
 func (c *Case) signedIn(own *Profile, browser string, now time.Time) bool {
@@ -164,19 +174,20 @@ func (c *Case) spoken(now time.Time) bool {
 // mayChange says whether the person of a session has authenticated recently, as strongly as they can
 // (SP 800-63B 6.1.2.1; SP 800-63B-4 4.1.2.1).
 func (s *Service) mayChange(c *Case, p *Person, now time.Time) bool {
-	return s.authenticatedFor(c, p.Bindings, freshFor, now)
+	return s.authenticatedFor(c, p, p.Bindings, freshFor, now)
 }
 
 // authenticatedFor says whether the case has authenticated its person, in their browser, as strongly as what they have
-// allows; within some time, unless that is 0.
-func (s *Service) authenticatedFor(c *Case, have []Binding, within time.Duration, now time.Time) bool {
+// allows; within some time, unless that is 0. What a recovery has suspended proves nothing.
+func (s *Service) authenticatedFor(c *Case, who *Person, have []Binding, within time.Duration, now time.Time) bool {
 	p := s.profileOf(c)
 	if p == nil {
 		return false
 	}
-	strongest := s.strongest(p, have, now)
+	strongest, since := s.strongest(p, have, now), &Case{Evidence: c.Evidence}
+	since.Lost = since.lostOf(who, s.addressID)
 	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool {
-		return !e.bound() || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.At) > within
+		return !e.bound() || since.suspends(e.ID) || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.At) > within
 	})
 	if len(proved) == 0 {
 		return false
@@ -283,7 +294,12 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 		})
 	}
 	const reason = reasonTakenAway
-	if err := s.endRequests(ctx, session.Person.ID, reason, func(c *Case) bool { return c.Status != CaseGranted && used(c) }); err != nil {
+	// A grant that was held back because of a recovery is not given back by this.
+	held := func(c *Case) bool {
+		c.Lost = c.lostOf(session.Person, s.addressID)
+		return s.heldBack(c)
+	}
+	if err := s.endRequests(ctx, session.Person.ID, reason, func(c *Case) bool { return used(c) && (c.Status != CaseGranted || held(c)) }); err != nil {
 		return err
 	}
 	if err := s.endSessions(ctx, session.Person.ID, reason, used); err != nil {
@@ -303,7 +319,7 @@ func (p *Person) takeAway(binding string, now time.Time) error {
 		return ErrNotFound
 	}
 	left := slices.ContainsFunc(p.Bindings, func(b Binding) bool {
-		return b.ID != binding && b.Gone.IsZero() && b.Contact.Channel.Authenticates()
+		return b.ID != binding && b.Gone.IsZero() && len(b.Suspended) == 0 && b.Contact.Channel.Authenticates()
 	})
 	if p.Bindings[i].Contact.Channel.Authenticates() && !left {
 		return &InputError{Field: "binding", Code: "last_authenticator"}

@@ -34,14 +34,16 @@ type Binding struct {
 	Name string `json:"name,omitempty"`
 	// Gone is when its person began to take it away: nothing rests on it from then on.
 	Gone time.Time `json:"gone,omitzero"`
-	// Counts is from when on it may be used, if it was added by somebody who came in by a saved code.
+	// Counts is from when on it may be used, if it was added by somebody who recovered the account.
 	Counts time.Time `json:"counts,omitzero"`
+	// Suspended is by which recoveries it has been suspended since.
+	Suspended []Suspension `json:"suspended,omitempty"`
 }
 
 // reach is the AAL that the authenticator would earn now; 0 for none.
 func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
 	e := b.Facts
-	if e.Kind == "" || !b.Gone.IsZero() { // bound before facts were kept, or being taken away
+	if e.Kind == "" || !b.Gone.IsZero() || len(b.Suspended) > 0 || now.Before(b.Counts) { // bound before facts were kept, or of no use now
 		return 0
 	}
 	e.BoundAt, e.At = b.BoundAt, now
@@ -98,7 +100,7 @@ func (s *Service) admits(c *Case, p *Person, k Contact) bool {
 	if len(elsewhere) == 0 || slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.ID == id }) {
 		return true
 	}
-	if s.authenticatedFor(c, elsewhere, within, s.now()) || c.recovered(s.now()) && k.Channel.Authenticates() {
+	if s.authenticatedFor(c, p, elsewhere, within, s.now()) || c.recovered(s.now()) && k.Channel.Authenticates() {
 		return true
 	}
 	able := slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.Contact.Channel.Authenticates() })
@@ -169,7 +171,9 @@ type Address struct {
 	// Kept is what the method must know of an authenticator (Proof.Kept), as of KeptAt.
 	Kept   json.RawMessage `json:"kept,omitempty"`
 	KeptAt time.Time       `json:"kept_at,omitzero"`
-	Counts time.Time       `json:"counts,omitzero"` // as in Binding
+	// Counts and Suspended are as in Binding.
+	Counts    time.Time    `json:"counts,omitzero"`
+	Suspended []Suspension `json:"suspended,omitempty"`
 }
 
 // Indexes implements Record.

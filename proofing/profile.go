@@ -169,7 +169,7 @@ func (p *Profile) unmetProofs(evidence []Evidence) (missing []Missing) {
 		}
 	}
 	for _, m := range p.Require.AllMethods {
-		if !slices.ContainsFunc(evidence, func(e Evidence) bool { return e.Method() == m }) {
+		if !slices.ContainsFunc(evidence, func(e Evidence) bool { return e.Method() == m && !e.Suspended }) {
 			missing = append(missing, Missing{"method", m})
 		}
 	}

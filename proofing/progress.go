@@ -31,6 +31,9 @@ func (s *Service) pass(c *Case, a *Attempt, p Proof, known *Address, newcomer st
 		if known.BoundAt.Before(now) && !now.Before(known.Counts) {
 			e.BoundAt = known.BoundAt
 		}
+		if len(known.Suspended) > 0 {
+			c.Lost = append(c.Lost, Lost{e.ID, known.Suspended[0].At})
+		}
 	} else if c.Person == "" {
 		c.Person = cmp.Or(a.Person, newcomer)
 	}
@@ -88,10 +91,10 @@ func (s *Service) progress(c *Case, entry *RegistryEntry, now time.Time) error {
 	if c.Status != CaseOpen || p == nil || c.Frozen != nil {
 		return nil
 	}
-	if len(p.Unmet(s.Policy.OperatorFacts, now, c.Evidence)) > 0 {
+	if len(p.Unmet(s.Policy.OperatorFacts, now, c.Standing())) > 0 {
 		return nil
 	}
-	assessment := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Evidence)
+	assessment := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Standing())
 	basis, entitled := c.entitlement(entry)
 	switch {
 	case !entitled && p.ReviewEntitlement:

@@ -25,8 +25,8 @@ const (
 	reasonBindingOver = "binding_ended"         // the key by which its account was bound has ended
 )
 
-// Loss is an address or authenticator that a case's person has taken away since: what was proved by it counts no more.
-type Loss struct {
+// Taking is an address or authenticator that a case's person has taken away since: what was proved by it counts no more.
+type Taking struct {
 	Address string    `json:"address"` // id of the Address
 	At      time.Time `json:"at"`
 }
@@ -53,7 +53,7 @@ func (s *Service) shaken(c *Case, p *Profile, entry *RegistryEntry, now time.Tim
 	if _, entitled := c.entitlement(entry); !entitled {
 		return reasonUnentitled
 	}
-	if len(c.Lost) > 0 {
+	if len(c.Taken) > 0 {
 		left := *c
 		left.Evidence = s.left(c)
 		if _, entitled := left.entitlement(entry); !entitled || !carries(left.Evidence) {
@@ -68,8 +68,8 @@ func (s *Service) shaken(c *Case, p *Profile, entry *RegistryEntry, now time.Tim
 
 // left is what was proved by what the person has not taken away since.
 func (s *Service) left(c *Case) []Evidence {
-	return slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool {
-		return slices.ContainsFunc(c.Lost, func(l Loss) bool {
+	return slices.DeleteFunc(c.Standing(), func(e Evidence) bool {
+		return slices.ContainsFunc(c.Taken, func(l Taking) bool {
 			return l.Address == s.addressID(e.Contact()) && !e.At.After(l.At)
 		})
 	})
@@ -189,8 +189,8 @@ func (s *Service) lose(ctx context.Context, person, address string, at time.Time
 			if c.Status != CaseGranted || p == nil {
 				return nil
 			}
-			if !slices.ContainsFunc(c.Lost, func(l Loss) bool { return l.Address == address }) {
-				c.Lost = append(c.Lost, Loss{Address: address, At: at})
+			if !slices.ContainsFunc(c.Taken, func(l Taking) bool { return l.Address == address }) {
+				c.Taken = append(c.Taken, Taking{Address: address, At: at})
 			}
 			c.withhold()
 			if c.Frozen == nil {

@@ -80,7 +80,7 @@ func TestAGrantEndsWithTheAuthenticatorThatItRestsOn(t *testing.T) {
 	if got := w.orders("strong", lostsKey); got.Problem != "pending" || got.Case.ID == rests.ID {
 		t.Errorf("the next order has no request at which it can be proved anew: %+v", got)
 	}
-	if got := w.reload(mine); got.Status != proofing.CaseGranted || len(got.Lost) > 0 {
+	if got := w.reload(mine); got.Status != proofing.CaseGranted || len(got.Taken) > 0 {
 		t.Errorf("what rests on another is %s", got.Status)
 	}
 }

@@ -27,7 +27,7 @@ func (s *Service) PreviewProofing(c *Case, r *RecordedProofing) (*ProofingPrevie
 		}
 	}
 	e := accepted(r.ID, *facts, "somebody else", now)
-	evidence := append(slices.Clone(c.Evidence), e)
+	evidence := append(c.Standing(), e)
 	a := Assess(p.Framework, s.Policy.OperatorFacts, now, evidence)
 	return &ProofingPreview{Assessed: a.Events[len(a.Events)-1], Unmet: p.Unmet(s.Policy.OperatorFacts, now, evidence)}, nil
 }

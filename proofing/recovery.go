@@ -12,7 +12,8 @@ import (
 
 // Whoever has lost what they sign in with comes back by two things at once: a saved code, and a mailbox that was
 // theirs before; never by a mailbox alone (SP 800-63B 6.1.2.3; SP 800-63B-4 4.2). That authenticates nobody: it admits
-// a new authenticator, which counts for nothing until a time is over in which the owner hears of it.
+// a new authenticator, which counts for nothing until a time is over in which the owner hears of it. Whatever authenticated them
+// before is suspended, so that there is no level until then.
 
 const (
 	recoveryCodes  = 10
@@ -128,6 +129,7 @@ func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, err
 			return err
 		}
 		c.Recovered = now
+		c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: string(EffectRecover), Kind: EffectRecover, Due: now})
 		s.notifyPerson(c, p.Bindings, noticeRecovered, Binding{Contact: Contact{Channel: channelRecovery}}, now)
 		s.signIn(c, now)
 		return nil
@@ -137,6 +139,7 @@ func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, err
 	if _, _, err := s.Limiter.Add(context.WithoutCancel(ctx), counter, -failures, 0); err != nil {
 		s.Log.WarnContext(ctx, "failure counter not given back", "case", c.ID, "error", err)
 	}
+	s.hurry(ctx, c.ID)
 	return c, nil
 }
 

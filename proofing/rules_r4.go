@@ -13,6 +13,8 @@ var revision4 = revision{
 	noFAL: Reason{"SP 800-63C-4 2", "No event rests on an assertion of an identity provider that counts."},
 	unvalidatedVerifier: Reason{"SP 800-63B-4 2.3.2",
 		"AAL3 needs a verifier that is validated to FIPS 140, which the operator has not attested: capped at AAL2."},
+	suspended: Reason{"SP 800-63B-4 4.3",
+		"The account was recovered, and what authenticated its person before is suspended as lost until they say that it is theirs still: no AAL."},
 	unknownKind: Reason{"SP 800-63B-4 2", "This version has no rule for this kind of event, so it earns nothing."},
 	reauthentication: [4]reauthentication{
 		1: {30 * 24 * time.Hour, Reason{"SP 800-63B-4 2.1.3", "At AAL1 reauthentication is due after 30 days, which have passed."}},

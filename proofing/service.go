@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -57,7 +58,7 @@ type Policy struct {
 	// Own is by which methods people sign in to manage what is theirs, and with the labels of
 	// which framework; nil: they cannot.
 	Own *Profile
-	// Cooling is how long what was added by somebody who came in by a saved code counts for nothing.
+	// Cooling is how long what was added by somebody who recovered the account counts for nothing.
 	Cooling time.Duration
 	Digest  string // of the policy part of the configuration
 	Limits  Limits
@@ -312,13 +313,18 @@ func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+	return s.disown(ctx, c.ID)
+}
+
+func (s *Service) disown(ctx context.Context, id string) (*Case, error) {
+	return s.update(ctx, id, func(c *Case, now time.Time) error {
 		switch {
 		case !c.Disownable():
 			return nil
 		case c.Status.Over():
 			c.Denied = now
-			c.Outbox.Effects = nil // nothing more is to follow from it
+			// Nothing more is to follow from it, and what has is taken back: a recovery that is being applied finds it so.
+			c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind != EffectRecover })
 			c.Outbox.disown(now)
 			return nil
 		}

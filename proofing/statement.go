@@ -34,7 +34,7 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 		c.withhold()
 		return c, nil
 	}
-	if c.Grant.Statement != "" && s.now().Before(c.Grant.StatementExpires) {
+	if !c.suspended() && c.Grant.Statement != "" && s.now().Before(c.Grant.StatementExpires) {
 		return c, nil
 	}
 	// Signing is kept out of the update: it is slow, and an edit may run twice.
@@ -48,6 +48,10 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 		return nil, fmt.Errorf("sign statement: %w", err)
 	}
 	fresh.Statement, fresh.StatementExpires = Secret(signed), expires
+	if c.suspended() { // what is said now is not to be kept beyond it
+		c.Grant = fresh
+		return c, nil
+	}
 	key, before := c.Applicant.Key(), c.Grant.Statement
 	c, err = s.update(ctx, id, func(c *Case, _ time.Time) error {
 		if c.Status == CaseGranted && c.Frozen == nil && c.Grant.Statement == before && c.Applicant.Key() == key {
@@ -61,8 +65,8 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 	return c, err
 }
 
-// holds says whether the case has a grant on which a CA may rely now: everything under it is judged again each time.
-// One that has given way holds for as long as its profile lets it.
+// holds says whether the case has a grant on which a CA may rely now: everything under it is judged again each time, and so is what
+// has become of the authenticators that it rests on. One that has given way holds for as long as its profile lets it.
 func (s *Service) holds(ctx context.Context, c *Case) (bool, error) {
 	p := s.profileOf(c)
 	if c.Status != CaseGranted || c.Frozen != nil || p == nil {
@@ -71,6 +75,12 @@ func (s *Service) holds(ctx context.Context, c *Case) (bool, error) {
 	entry, err := s.registryEntry(ctx, c)
 	if err != nil {
 		return false, err
+	}
+	if err := s.weigh(ctx, c); err != nil {
+		return false, err
+	}
+	if !c.Held.IsZero() {
+		return false, nil
 	}
 	return c.Ending != nil || p.Recheck.Grace > 0 || s.shaken(c, p, entry, s.now()) == "", nil
 }

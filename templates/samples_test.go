@@ -51,6 +51,9 @@ func outcome(status, reason string) Outcome {
 	if status != "granted" && status != "review" {
 		o.Disown = ""
 	}
+	if status == "held" {
+		o.Me = "/me"
+	}
 	if status == "granted" {
 		o.Until = at.Add(30 * 24 * time.Hour)
 		o.Proved = []Proof{{"email_code", "a•••@example.org", at}, {"sms_code", "+44 ••• •56", at}}
@@ -158,7 +161,7 @@ func samples() map[string]Screen {
 	ending := outcome("granted", "authenticator_removed")
 	ending.Ending, ending.Until = true, at.Add(72*time.Hour)
 	all["outcome-ending"] = ending
-	for _, s := range []string{"review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen"} {
+	for _, s := range []string{"review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen", "held"} {
 		all["outcome-"+s] = outcome(s, map[string]string{"review": "approvals", "refused": "not_entitled"}[s])
 	}
 	return all

@@ -174,7 +174,8 @@ type Claimed struct {
 type Outcome struct {
 	Frame
 	Request
-	Status string // "review", "granted", "refused", "expired", "withdrawn", "revoked" or "frozen"
+	Status string // "review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen" or "held"
+	Me     string // where its person signs in, if it is held
 	// Ending says that something of a grant has given way: Reason is what, and Until when it ends.
 	Ending bool
 	Reason string // a code

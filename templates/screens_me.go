@@ -37,10 +37,13 @@ type Me struct {
 	CodesLeft int
 	Until     time.Time // the end of the session, if nothing is done
 	Levels    []Level
-	Desk      string // the path of Records, for a representative
-	Keys      []MyKey
+	// Recovering: the account was recovered, and something is suspended since. StopRecovery is where it goes that this was not them.
+	Recovering   bool
+	StopRecovery string
+	Desk         string // the path of Records, for a representative
+	Keys         []MyKey
 	// Where forms go.
-	Rename, Remove, NewCodes, SignOut, Export, Erase, EndKey string
+	Rename, Remove, Reactivate, NewCodes, SignOut, Export, Erase, EndKey string
 }
 
 // MyKey is an external account binding key that somebody has proved themselves a right to.
@@ -59,6 +62,7 @@ type Thing struct {
 	Name       string // that the person gave it; may be empty
 	Added      time.Time
 	Counts     time.Time // from when on it counts, if that is not yet
+	Suspended  time.Time // since when a recovery has suspended it; zero: it has not
 	Restricted bool
 }
 

@@ -25,13 +25,15 @@ func (s *Site) meRoutes() {
 	s.mux.Handle("POST /me/sign-out", s.act(s.signOut))
 	s.mux.Handle("POST /me/rename", s.act(s.rename))
 	s.mux.Handle("POST /me/remove", s.act(s.remove))
+	s.mux.Handle("POST /me/reactivate", s.act(s.reactivate))
+	s.mux.Handle("POST /me/recovery/stop", s.act(s.stopRecovery))
 	s.mux.Handle("POST /me/codes", s.act(s.newCodes))
 	s.mux.Handle("GET /me/export", s.look(s.export))
 	s.mux.Handle("POST /me/erase", s.act(s.erase))
 	s.mux.Handle("POST /me/keys/end", s.act(s.endKey))
 	s.mux.Handle("POST /c/{ref}/recover", s.act(s.recover))
 	s.mux.Handle("GET /c/{ref}/recover", s.Serve(s.toCase))
-	for _, path := range []string{"rename", "remove", "codes", "erase", "keys/end"} { // where a page with a mistake stands
+	for _, path := range []string{"rename", "remove", "reactivate", "recovery/stop", "codes", "erase", "keys/end"} { // where a page with a mistake stands
 		s.mux.Handle("GET /me/"+path, s.Serve(func(w http.ResponseWriter, r *http.Request) error {
 			s.see(w, r, mePath)
 			return nil
@@ -121,6 +123,16 @@ func (s *Site) remove(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) endKey(w http.ResponseWriter, r *http.Request) error {
 	return s.changed(w, r, s.service.EndOwnKey(r.Context(), s.signedInAs(r), r.PostForm.Get("kid")))
+}
+
+// reactivate takes the word of somebody that what a recovery has suspended is still theirs.
+func (s *Site) reactivate(w http.ResponseWriter, r *http.Request) error {
+	return s.changed(w, r, s.service.Reactivate(r.Context(), s.signedInAs(r), r.PostForm.Get("binding")))
+}
+
+// stopRecovery takes the word of somebody who has lost nothing that it was not them.
+func (s *Site) stopRecovery(w http.ResponseWriter, r *http.Request) error {
+	return s.changed(w, r, s.service.StopRecovery(r.Context(), s.signedInAs(r)))
 }
 
 // newCodes makes recovery codes. They are shown in the answer to the form and nowhere else, so that
@@ -304,11 +316,15 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 	status, a := s.statusOf(w, m)
 	page := templates.Me{
 		Frame: s.Frame(r, mePath), Fresh: session.Fresh, Until: session.Until, Levels: viewLevels(c.Grant.Assessment), CodesLeft: len(session.Person.Recovery),
+		Recovering: session.Recovering, Reactivate: s.Keep(r, "/me/reactivate"),
 		Rename: s.Keep(r, "/me/rename"), Remove: s.Keep(r, "/me/remove"), NewCodes: s.Keep(r, "/me/codes"),
 		SignOut: s.Keep(r, "/me/sign-out"), Export: s.Keep(r, "/me/export"), Erase: s.Keep(r, "/me/erase"), EndKey: s.Keep(r, "/me/keys/end"),
 	}
 	if session.Person.Representative != nil {
 		page.Desk = s.Keep(r, deskPath)
+	}
+	if session.MayStop {
+		page.StopRecovery = s.Keep(r, "/me/recovery/stop")
 	}
 	for _, code := range codes {
 		page.Codes = append(page.Codes, code.Reveal())
@@ -318,6 +334,9 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		t := templates.Thing{ID: b.ID, Kind: string(b.Contact.Channel), Shown: b.Contact.Shown, Name: b.Name, Added: b.BoundAt, Restricted: b.Contact.Channel == proofing.ChannelPhone}
 		if b.Counts.After(now) {
 			t.Counts = b.Counts
+		}
+		if len(b.Suspended) > 0 {
+			t.Suspended = b.Suspended[0].At
 		}
 		page.Things = append(page.Things, t)
 	}

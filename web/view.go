@@ -220,6 +220,8 @@ func (s *Site) viewOutcome(r *http.Request, c *proofing.Case, own bool) template
 	switch {
 	case c.Frozen != nil:
 		page.Status, page.Reason, page.At, page.Until = "frozen", "", c.Frozen.At, c.Frozen.Until
+	case c.Status == proofing.CaseGranted && !c.Held.IsZero():
+		page.Status, page.At, page.Until, page.Me = "held", c.Held, c.Expires, s.Keep(r, mePath)
 	case c.Status == proofing.CaseGranted && c.Ending != nil:
 		page.Until, page.Reason, page.Ending = c.Ending.At, c.Ending.Reason, true
 	case c.Status == proofing.CaseGranted:
@@ -231,7 +233,7 @@ func (s *Site) viewOutcome(r *http.Request, c *proofing.Case, own bool) template
 	for _, e := range c.Evidence {
 		page.Proved = append(page.Proved, viewProof(c, e))
 	}
-	if c.Grant != nil && c.Status == proofing.CaseGranted && c.Frozen == nil {
+	if c.Grant != nil && c.Status == proofing.CaseGranted && c.Frozen == nil && c.Held.IsZero() {
 		page.Levels, page.Restricted, page.PhishingResistant = viewLevels(c.Grant.Assessment), c.Grant.Assessment.Restricted, c.Grant.Assessment.PhishingResistant
 		ial, framework := c.Grant.Assessment.IAL, c.Grant.Assessment.Framework
 		page.SelfAsserted = ial != nil && *ial == 1 && framework != proofing.R4

@@ -20,8 +20,8 @@ type work struct {
 func (s *Site) workOf(c *proofing.Case, p *proofing.Profile) work {
 	facts, now := s.service.Policy.OperatorFacts, s.service.Now().UTC()
 	w := work{
-		profile: p, methods: s.methods(p, c.Identifier), evidence: c.Evidence,
-		demanded: p.Unmet(facts, now, nil), missing: p.Unmet(facts, now, c.Evidence),
+		profile: p, methods: s.methods(p, c.Identifier), evidence: c.Standing(),
+		demanded: p.Unmet(facts, now, nil), missing: p.Unmet(facts, now, c.Standing()),
 	}
 	for _, m := range w.missing { // known only once the rest is there
 		if m.Code == "binding_age" {
@@ -57,7 +57,7 @@ func (w work) inPerson(missing proofing.Missing) bool {
 // chooses what to offer: what the result counts for, the assessment says.
 func (w work) serves(m proofing.Method, missing proofing.Missing) bool {
 	most := reach[m.Name()]
-	used := slices.ContainsFunc(w.evidence, func(e proofing.Evidence) bool { return e.Method() == m.Name() })
+	used := slices.ContainsFunc(w.evidence, func(e proofing.Evidence) bool { return e.Method() == m.Name() && !e.Suspended })
 	switch missing.Code {
 	case "any":
 		return true

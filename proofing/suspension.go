@@ -1,0 +1,348 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// Suspension is what a recovery does to each authenticator that was the person's before it: whoever recovers an account
+// has lost what they sign in with, and what is lost must be taken for stolen (SP 800-63B 6.2; SP 800-63B-4 4.3). It earns no level
+// until its person, signed in by something that is not suspended, says that it is theirs still.
+type Suspension struct {
+	At time.Time `json:"at"`
+	// Case is the session of the recovery. Who says of it "this was not me" ends what it has suspended.
+	Case string `json:"case"`
+	// InPerson: a representative has checked who it is. What such a recovery suspends signs nobody in.
+	InPerson bool `json:"in_person,omitempty"`
+}
+
+// inPerson says whether any of the suspensions is by a recovery before a representative.
+func inPerson(all []Suspension) bool {
+	return slices.ContainsFunc(all, func(s Suspension) bool { return s.InPerson })
+}
+
+// Lost is an authenticator that is suspended since it spoke in a case.
+type Lost struct {
+	Event string    `json:"event"` // the evidence that it left
+	At    time.Time `json:"at"`
+}
+
+// lostOf is which authenticators that spoke in the case are suspended, by what is known of its person. ID is Service.addressID.
+func (c *Case) lostOf(p *Person, id func(Contact) string) (all []Lost) {
+	if p == nil {
+		return nil
+	}
+	for _, e := range c.Evidence {
+		if !e.Contact().Channel.Authenticates() {
+			continue
+		}
+		known := id(e.Contact())
+		if i := slices.IndexFunc(p.Bindings, func(b Binding) bool { return b.ID == known }); i >= 0 && len(p.Bindings[i].Suspended) > 0 {
+			all = append(all, Lost{e.ID, p.Bindings[i].Suspended[0].At})
+		}
+	}
+	return all
+}
+
+// suspends says whether the event's authenticator is suspended.
+func (c *Case) suspends(event string) bool {
+	return slices.ContainsFunc(c.Lost, func(l Lost) bool { return l.Event == event })
+}
+
+// suspended says whether that is so of any event.
+func (c *Case) suspended() bool { return len(c.Lost) > 0 }
+
+// Standing is the evidence as it is to be judged: with what is known of its authenticators since.
+func (c *Case) Standing() []Evidence {
+	all := slices.Clone(c.Evidence)
+	for i := range all {
+		all[i].Suspended = c.suspends(all[i].ID)
+	}
+	return all
+}
+
+// rests says whether what the profile demands is no longer there without the authenticators that are suspended. It is judged as of
+// the last authentication: that a level has run out since is no loss.
+func (p *Profile) rests(o OperatorFacts, evidence, standing []Evidence) bool {
+	var at time.Time
+	for _, e := range evidence {
+		if e.bound() && e.Contact().Channel.Authenticates() && e.At.After(at) {
+			at = e.At
+		}
+	}
+	return len(p.Unmet(o, at, standing)) > len(p.Unmet(o, at, evidence))
+}
+
+// heldBack says whether the case's grant authorizes nothing for now.
+func (s *Service) heldBack(c *Case) bool {
+	p := s.profileOf(c)
+	return c.Status == CaseGranted && !c.Own() && p != nil && c.suspended() && p.rests(s.Policy.OperatorFacts, c.Evidence, c.Standing())
+}
+
+// holdBack writes down what has become of the case's authenticators, and whether its grant is held back for that.
+func (s *Service) holdBack(c *Case, p *Person, now time.Time) {
+	c.Lost = c.lostOf(p, s.addressID)
+	switch held := s.heldBack(c); {
+	case !held:
+		c.Held = time.Time{}
+	case c.Held.IsZero():
+		c.Held = now
+	}
+}
+
+// weigh brings a copy of the case up to what is known now of the authenticators that spoke in it. The person's record has the
+// last word, so that nothing rests on how fast a recovery reaches the cases.
+func (s *Service) weigh(ctx context.Context, c *Case) error {
+	if c.Person == "" || !slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return e.Contact().Channel.Authenticates() }) {
+		return nil
+	}
+	p, err := s.person(ctx, c.Person)
+	if err != nil {
+		return fmt.Errorf("look up person of case: %w", err)
+	}
+	s.holdBack(c, p, s.now())
+	return nil
+}
+
+// applyRecovery suspends what was the person's before the recovery of a session, or gives it back if somebody has said that it was
+// not them. It may be applied again, and late.
+func (s *Service) applyRecovery(ctx context.Context, c *Case) error {
+	if c.Recovered.IsZero() {
+		return nil
+	}
+	if !c.repudiated() {
+		if err := s.suspend(ctx, c); err != nil {
+			return fmt.Errorf("suspend authenticators: %w", err)
+		}
+		// Whoever said so meanwhile may have found nothing to give back.
+		again, err := s.get(ctx, c.ID)
+		if err != nil {
+			return ignoreNotFound(err)
+		}
+		if !again.repudiated() {
+			return nil
+		}
+	}
+	return s.endSuspensions(ctx, c.Person, func(by Suspension) bool { return by.Case == c.ID })
+}
+
+// repudiated says whether somebody has said that the case was not them.
+func (c *Case) repudiated() bool {
+	return c.Frozen != nil || !c.Denied.IsZero() || c.Status.Over() && c.Reason == reasonDisowned
+}
+
+func (s *Service) suspend(ctx context.Context, c *Case) error {
+	by := Suspension{At: c.Recovered, Case: c.ID}
+	mark := func(all []Suspension) []Suspension {
+		if slices.ContainsFunc(all, func(have Suspension) bool { return have.Case == by.Case }) {
+			return all
+		}
+		return append(all, by)
+	}
+	before := func(b Binding) bool {
+		return b.Contact.Channel.Authenticates() && !c.has(b.Event) && !b.BoundAt.After(c.Recovered)
+	}
+	p, err := s.People.Update(ctx, c.Person, func(p *Person) error {
+		for i := range p.Bindings {
+			if b := &p.Bindings[i]; before(*b) {
+				b.Suspended = mark(b.Suspended)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	for _, b := range p.Bindings {
+		if !before(b) {
+			continue
+		}
+		if _, err := s.Addresses.Update(ctx, b.ID, func(a *Address) error {
+			if a.Person == p.ID {
+				a.Suspended = mark(a.Suspended)
+			}
+			return nil
+		}); ignoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return s.spreadLosses(ctx, p.ID)
+}
+
+// endSuspensions gives back what recoveries have suspended. The person's own list comes last: as long as it names a suspension
+// this can be done again.
+func (s *Service) endSuspensions(ctx context.Context, person string, which func(Suspension) bool) error {
+	p, err := s.person(ctx, person)
+	if err != nil || p == nil {
+		return err
+	}
+	for _, b := range p.Bindings {
+		if !slices.ContainsFunc(b.Suspended, which) {
+			continue
+		}
+		if _, err := s.Addresses.Update(ctx, b.ID, func(a *Address) error {
+			if a.Person == p.ID {
+				a.Suspended = slices.DeleteFunc(a.Suspended, which)
+			}
+			return nil
+		}); ignoreNotFound(err) != nil {
+			return fmt.Errorf("end suspension: %w", err)
+		}
+	}
+	if _, err := s.People.Update(ctx, person, func(p *Person) error {
+		for i := range p.Bindings {
+			p.Bindings[i].Suspended = slices.DeleteFunc(p.Bindings[i].Suspended, which)
+		}
+		return nil
+	}); err != nil {
+		return ignoreNotFound(err)
+	}
+	return s.spreadLosses(ctx, person)
+}
+
+// spreadLosses tells the requests of a person what has become of their authenticators: a grant that rests on what is suspended
+// is held back, its authority is told, and one that need not be held any more is given back. What changes meanwhile is
+// seen at the end, and spread too.
+func (s *Service) spreadLosses(ctx context.Context, person string) error {
+	p, err := s.person(ctx, person)
+	for err == nil && p != nil {
+		for c, err := range s.casesOfPerson(ctx, person) {
+			if err != nil {
+				return err
+			}
+			if c.Own() || c.Status.Over() || slices.Equal(c.Lost, c.lostOf(p, s.addressID)) {
+				continue
+			}
+			entry, err := s.registryEntry(ctx, c)
+			if err != nil {
+				return err
+			}
+			if _, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+				if c.Status.Over() {
+					return nil
+				}
+				s.holdBack(c, p, now)
+				return s.progress(c, entry, now)
+			}); ignoreNotFound(err) != nil {
+				return fmt.Errorf("tell request of what its person has lost: %w", err)
+			}
+		}
+		before := p
+		if p, err = s.person(ctx, person); p == nil || reflect.DeepEqual(p, before) {
+			break
+		}
+	}
+	return err
+}
+
+// Reactivate says that an authenticator which a recovery has suspended is its person's still (SP 800-63B-4 4.3). ErrNotAdmitted
+// unless they have just authenticated, as strongly as they can, by something that is not suspended. Everybody hears of it.
+func (s *Service) Reactivate(ctx context.Context, v Visit, binding string) error {
+	session, err := s.Session(ctx, v)
+	if err != nil {
+		return err
+	}
+	if !session.Fresh {
+		return ErrNotAdmitted
+	}
+	i := slices.IndexFunc(session.Person.Bindings, func(b Binding) bool { return b.ID == binding && len(b.Suspended) > 0 && b.Gone.IsZero() })
+	if i < 0 {
+		return ErrNotFound
+	}
+	if err := s.spendChange(ctx, session.Person); err != nil {
+		return err
+	}
+	if _, err := s.update(ctx, session.Case.ID, func(c *Case, now time.Time) error {
+		id := "reactivate." + binding
+		if slices.ContainsFunc(c.Outbox.Effects, func(e Effect) bool { return e.ID == id }) {
+			return nil
+		}
+		s.notifyPerson(c, session.Person.Bindings, noticeReactivated, session.Person.Bindings[i], now)
+		c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: id, Kind: EffectReactivate, Due: now, Event: binding})
+		return nil
+	}); err != nil {
+		return err
+	}
+	s.hurry(ctx, session.Case.ID)
+	return nil
+}
+
+// reactivate applies Reactivate.
+func (s *Service) reactivate(ctx context.Context, person, binding string) error {
+	if _, err := s.Addresses.Update(ctx, binding, func(a *Address) error {
+		if a.Person == person {
+			a.Suspended = nil
+		}
+		return nil
+	}); ignoreNotFound(err) != nil {
+		return err
+	}
+	if _, err := s.People.Update(ctx, person, func(p *Person) error {
+		for i := range p.Bindings {
+			if p.Bindings[i].ID == binding {
+				p.Bindings[i].Suspended = nil
+			}
+		}
+		return nil
+	}); err != nil {
+		return ignoreNotFound(err)
+	}
+	return s.spreadLosses(ctx, person)
+}
+
+// hurry applies effects that somebody waits for. If it fails the worker does it.
+func (s *Service) hurry(ctx context.Context, id string) {
+	if err := s.workCase(context.WithoutCancel(ctx), id); err != nil {
+		s.Log.WarnContext(ctx, "effects wait", "case", id, "error", err)
+	}
+}
+
+// StopRecovery ends the recoveries of an account by saved codes, on the word of somebody who has just authenticated by what was theirs
+// before, as strongly as the account could: they have lost nothing. ErrNotAdmitted for anybody else, and
+// ErrNotFound if there is none. A recovery before a representative is not ended so: a thief has what was lost.
+func (s *Service) StopRecovery(ctx context.Context, v Visit) error {
+	session, err := s.Session(ctx, v)
+	if err != nil {
+		return err
+	}
+	if !session.Recovering {
+		return ErrNotFound
+	}
+	if !session.MayStop {
+		return ErrNotAdmitted
+	}
+	var recoveries []string
+	for _, b := range session.Person.Bindings {
+		for _, by := range b.Suspended {
+			if !by.InPerson && !slices.Contains(recoveries, by.Case) {
+				recoveries = append(recoveries, by.Case)
+			}
+		}
+	}
+	for _, id := range recoveries {
+		_, err := s.disown(ctx, id)
+		if errors.Is(err, ErrNotFound) { // its record is gone, and what it did is not
+			err = s.endSuspensions(ctx, session.Person.ID, func(by Suspension) bool { return by.Case == id })
+		}
+		if err != nil {
+			return fmt.Errorf("stop recovery: %w", err)
+		}
+		s.hurry(ctx, id)
+	}
+	return nil
+}
+
+// mayStop says whether the session's person could change what is theirs if nobody had recovered the account by a saved code.
+func (s *Service) mayStop(c *Case, p *Person, now time.Time) bool {
+	before := *p
+	before.Bindings = slices.Clone(p.Bindings)
+	for i := range before.Bindings {
+		b := &before.Bindings[i]
+		b.Suspended = slices.DeleteFunc(slices.Clone(b.Suspended), func(by Suspension) bool { return !by.InPerson })
+	}
+	return s.authenticatedFor(c, &before, before.Bindings, freshFor, now)
+}

@@ -1,0 +1,266 @@
+package proofing_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn/webauthntest"
+)
+
+// recover comes in by a mailbox and a saved code.
+func (w *world) recover(code proofing.Secret) *proofing.Case {
+	w.t.Helper()
+	c := w.openOwn()
+	w.prove(c, "b", "email", "applicant@example.org")
+	return must[*proofing.Case](w.t)(w.Recover(w.t.Context(), ownVisit(c), code))
+}
+
+// codes are new saved codes of who is signed in.
+func (w *world) codes(c *proofing.Case) []proofing.Secret {
+	w.t.Helper()
+	return must[[]proofing.Secret](w.t)(w.NewRecoveryCodes(w.t.Context(), ownVisit(c)))
+}
+
+func (w *world) authorized(c *proofing.Case) (problem string) {
+	w.t.Helper()
+	v, err := w.Authorize(w.t.Context(), w.ca, proofing.AuthorizeRequest{Applicant: c.Applicant, Identifiers: []proofing.Identifier{c.Identifier}, Profile: c.Profile})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v.Authorizations[0].Problem
+}
+
+// changes are what the authority was told of a case.
+func (w *world) changes(c *proofing.Case) (all []proofing.Change) {
+	w.t.Helper()
+	for _, e := range w.reload(c).Outbox.Events {
+		all = append(all, e.Change)
+	}
+	return all
+}
+
+func (w *world) bindingOf(c *proofing.Case, of proofing.Evidence) proofing.Binding {
+	w.t.Helper()
+	for _, b := range w.session(c).Person.Bindings {
+		if b.Contact.Address == of.Contact().Address {
+			return b
+		}
+	}
+	w.t.Fatal("it is not theirs")
+	return proofing.Binding{}
+}
+
+// After a recovery there is no level: neither by what was there, nor by what is new before its time; requests and grants that rest on
+// it wait, and the authority hears of it.
+func TestAfterARecoveryThereIsNoLevelUntilSomethingNewHasCooled(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	c := w.signUp(key)
+	granted := w.reload(w.openFor("strong", "applicant@example.org", ""))
+	codes := w.codes(c)
+	waiting := w.openFor("strong", "waiting@example.org", "waiting-key-waiting-key-waiting-key-waiting1")
+	waiting = must[*proofing.Case](t)(w.use(visit(waiting, "b"), key))
+	if got := w.authorized(granted); got != "" {
+		t.Fatalf("before: %q", got)
+	}
+	must[*proofing.Case](t)(w.Statement(t.Context(), w.ca, granted.ID))
+
+	in := w.recover(codes[0])
+	w.work()
+	if got := w.authorized(granted); got != "recovering" {
+		t.Errorf("a grant that rests on what was lost is %q", got)
+	}
+	held := w.reload(granted)
+	if s := must[*proofing.Case](t)(w.Statement(t.Context(), w.ca, granted.ID)); held.Held.IsZero() || s.Grant.Statement != "" {
+		t.Errorf("held since %v, and its statement is %q", held.Held, s.Grant.Statement.Reveal())
+	}
+	if got := w.changes(granted); !slices.Contains(got, proofing.ChangeSuspended) {
+		t.Errorf("the authority was told %v", got)
+	}
+	if waiting = w.prove(waiting, "b", "email", ""); waiting.Status != proofing.CaseOpen {
+		t.Errorf("a request that the lost passkey was at work in is %s", waiting.Status)
+	}
+	later := w.openFor("strong", "later@example.org", "later-key-later-key-later-key-later-key-012")
+	later = must[*proofing.Case](t)(w.use(visit(later, "b"), key))
+	if later = w.prove(later, "b", "email", ""); later.Status != proofing.CaseOpen {
+		t.Errorf("a request with the lost passkey is %s", later.Status)
+	}
+	old := w.signIn(key)
+	if s := w.session(old); s.Fresh || s.Case.Grant.Assessment.AAL != nil || !s.Recovering {
+		t.Errorf("the lost passkey signs in to %+v", s)
+	}
+	_, err := w.NewRecoveryCodes(t.Context(), ownVisit(old))
+	wantErr(t, "new codes by the lost passkey", err, proofing.ErrNotAdmitted)
+	if _, err := w.enrol(ownVisit(old), webauthntest.New()); err == nil {
+		t.Error("the lost passkey adds another")
+	}
+
+	fresh := webauthntest.New()
+	must[*proofing.Case](t)(w.enrol(ownVisit(in), fresh))
+	w.pass(23 * time.Hour)
+	if got := w.authorized(granted); got != "recovering" {
+		t.Errorf("while what is new cools the grant is %q", got)
+	}
+	w.pass(2 * time.Hour)
+	again := w.signIn(fresh)
+	if s := w.session(again); !s.Fresh || *s.Case.Grant.Assessment.AAL != 2 {
+		t.Fatalf("what has cooled signs in to %+v", s)
+	}
+	if got := w.authorized(granted); got != "recovering" {
+		t.Errorf("before its person has said what is lost the grant is %q", got)
+	}
+	lost := w.bindingOf(again, held.Evidence[1])
+	if err := w.Reactivate(t.Context(), ownVisit(again), lost.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if got := w.authorized(granted); got != "" {
+		t.Errorf("what is theirs still leaves the grant %q", got)
+	}
+	if got := w.changes(granted); !slices.Contains(got, proofing.ChangeRestored) {
+		t.Errorf("the authority was told %v", got)
+	}
+	if told := w.post.all("reactivated"); len(told) == 0 {
+		t.Error("nobody was told that something counts again")
+	}
+	if s := w.session(w.signIn(key)); !s.Fresh || s.Recovering {
+		t.Errorf("what was reactivated signs in to %+v", s)
+	}
+}
+
+// What rests on something that was lost and is taken away for good does not come back by that.
+func TestAGrantThatWasHeldBackEndsWithWhatItRestsOn(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	c := w.signUp(key)
+	granted := w.reload(w.openFor("strong", "applicant@example.org", ""))
+	in := w.recover(w.codes(c)[0])
+	fresh := webauthntest.New()
+	must[*proofing.Case](t)(w.enrol(ownVisit(in), fresh))
+	w.pass(25 * time.Hour)
+	again := w.signIn(fresh)
+	if err := w.Remove(t.Context(), ownVisit(again), w.bindingOf(again, granted.Evidence[1]).ID); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if got := w.reload(granted); got.Status != proofing.CaseRevoked || got.Reason != "authenticator_removed" {
+		t.Errorf("the grant is %s, %s", got.Status, got.Reason)
+	}
+}
+
+// Who steals a code and a mailbox does not shut the owner out: any of their addresses, and what they have had, stop it.
+func TestARecoveryThatWasNotMeIsTakenBack(t *testing.T) {
+	for _, by := range []string{"link", "link, signed out", "passkey"} {
+		t.Run(by, func(t *testing.T) {
+			w := withPasskeys(t)
+			key, thiefs := webauthntest.New(), webauthntest.New()
+			c := w.signUp(key)
+			granted := w.reload(w.openFor("strong", "applicant@example.org", ""))
+			in := w.recover(w.codes(c)[0])
+			must[*proofing.Case](t)(w.enrol(ownVisit(in), thiefs))
+			w.work()
+			if by == "link, signed out" {
+				if err := w.SignOut(t.Context(), ownVisit(in)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if by == "passkey" {
+				wantErr(t, "stopping it from within", w.StopRecovery(t.Context(), ownVisit(in)), proofing.ErrNotAdmitted)
+				own := w.signIn(key)
+				if !w.session(own).MayStop {
+					t.Fatal("whoever still has what was theirs cannot stop it")
+				}
+				if err := w.StopRecovery(t.Context(), ownVisit(own)); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				_, ref, _ := strings.Cut(w.post.last(t, "recovered").Disown.Reveal(), proofing.DisownPath)
+				must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(ref)))
+			}
+			w.work()
+			if got := w.authorized(granted); got != "" {
+				t.Errorf("the grant is %q", got)
+			}
+			if s := w.session(w.signIn(key)); !s.Fresh || s.Recovering || *s.Case.Grant.Assessment.AAL != 2 {
+				t.Errorf("their passkey signs in to %+v", s)
+			}
+			w.pass(25 * time.Hour)
+			if w.speaks(thiefs) {
+				t.Error("what the thief has added signs in")
+			}
+		})
+	}
+}
+
+// An external account binding that rests on a lost authenticator binds nobody meanwhile.
+func TestAKeyThatRestsOnALostAuthenticatorBindsNobody(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	c := w.signUp(key)
+	r := request("strong")
+	r.Applicant = proofing.Applicant{Kind: proofing.ByNobody}
+	open, _, err := w.Open(t.Context(), w.ca, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must[*proofing.Case](t)(w.use(visit(open, "b"), key))
+	w.prove(open, "b", "email", "")
+	_, k, err := w.CaseKey(t.Context(), visit(open, "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.recover(w.codes(c)[0])
+	_, err = w.VerifyKey(t.Context(), w.ca, present(k, 1))
+	wantErr(t, "a key that rests on what was lost", err, proofing.ErrBinding)
+}
+
+// Whatever a process that dies leaves behind of a recovery, trying again and the worker end it: with no level, or, once somebody has
+// said that it was not them, as if it had not been.
+func TestTheProcessMayDieWhileAnAccountIsRecovered(t *testing.T) {
+	for _, disowned := range []bool{false, true} {
+		breaksOff(t, func(t *testing.T, n int64, after bool) (broke bool) {
+			w := withPasskeys(t)
+			key := webauthntest.New()
+			c := w.signUp(key)
+			granted := w.reload(w.openFor("strong", "applicant@example.org", ""))
+			codes := w.codes(c)
+			own := w.openOwn()
+			w.prove(own, "b", "email", "applicant@example.org")
+			f := &faulty{KV: w.kv, after: after, n: n, dies: true}
+			dying := w.process(f)
+			dying.Methods, dying.Policy = w.Methods, w.Policy
+			f.calls.Store(0)
+			if disowned {
+				in := must[*proofing.Case](t)(w.Recover(t.Context(), ownVisit(own), codes[0]))
+				ref := proofing.Secret(in.ID + "." + in.Disown.Reveal())
+				if _, err := dying.Disown(t.Context(), ref); err == nil {
+					_, _ = dying.WorkOnce(t.Context())
+				}
+				must[*proofing.Case](t)(w.Disown(t.Context(), ref))
+			} else if _, err := dying.Recover(t.Context(), ownVisit(own), codes[0]); err != nil {
+				if got := must[*proofing.Case](t)(w.Cases.Get(t.Context(), own.ID)); got.Recovered.IsZero() {
+					must[*proofing.Case](t)(w.Recover(t.Context(), ownVisit(got), codes[1]))
+				}
+			}
+			w.pass(10 * time.Minute)
+			w.work()
+			want, level := "recovering", false
+			if disowned {
+				want, level = "", true
+			}
+			if got := w.authorized(granted); got != want {
+				t.Errorf("call %d, after %v: the grant is %q, want %q", n, after, got, want)
+			}
+			if s := w.session(w.signIn(key)); s.Fresh != level || s.Recovering == level {
+				t.Errorf("call %d, after %v: what was theirs signs in to %+v", n, after, s)
+			}
+			if told := w.post.all("recovered"); len(told) == 0 {
+				t.Errorf("call %d, after %v: nobody was told", n, after)
+			}
+			return f.calls.Load() >= n
+		})
+	}
+}
