@@ -552,3 +552,28 @@ func TestTwoWhoTakeTheLastTwoAtOnceLeaveOne(t *testing.T) {
 		t.Errorf("%d were taken, and %+v is left", gone, left)
 	}
 }
+
+func TestAfterAHundredWrongCodesAnOperatorMustLook(t *testing.T) {
+	w := withPasskeys(t)
+	c := w.signUp(webauthntest.New())
+	codes := must[[]proofing.Secret](t)(w.NewRecoveryCodes(t.Context(), ownVisit(c)))
+	own := w.openOwn()
+	w.prove(own, "b", "email", "applicant@example.org")
+	for range 100 {
+		_, err := w.Recover(t.Context(), ownVisit(own), "0000-0000-0000-0000")
+		wantErr(t, "a made-up code", err, proofing.ErrWrongAnswer)
+	}
+	_, err := w.Recover(t.Context(), ownVisit(own), codes[0])
+	wantErr(t, "a good code after a hundred", err, proofing.ErrBlocked)
+	_, err = w.UnblockRecovery(t.Context(), proofing.NewID(nil), false)
+	wantErr(t, "nobody", err, proofing.ErrNotFound)
+	if n := must[int64](t)(w.UnblockRecovery(t.Context(), c.Person, false)); n < 100 {
+		t.Errorf("the row was of %d", n)
+	}
+	must[*proofing.Case](t)(w.Recover(t.Context(), ownVisit(own), codes[0]))
+	must[int64](t)(w.UnblockRecovery(t.Context(), c.Person, true))
+	own = w.openOwn()
+	w.prove(own, "b", "email", "applicant@example.org")
+	_, err = w.Recover(t.Context(), ownVisit(own), codes[1])
+	wantErr(t, "a code that was forgotten", err, proofing.ErrWrongAnswer)
+}

@@ -102,7 +102,7 @@ func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, err
 	if !c.Recoverable() || browser == "" {
 		return nil, ErrNotAdmitted
 	}
-	counter := "failures.recovery." + c.Person
+	counter := recoveryFailures(c.Person)
 	failures, _, err := s.Limiter.Add(ctx, counter, 1, 0)
 	if err != nil {
 		return nil, fmt.Errorf("count failures: %w", err)
@@ -141,6 +141,27 @@ func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, err
 	}
 	s.hurry(ctx, c.ID)
 	return c, nil
+}
+
+// recoveryFailures is the counter of a person's wrong codes in a row.
+func recoveryFailures(person string) string { return "failures.recovery." + person }
+
+// UnblockRecovery ends the row of wrong codes of a person, for an operator who has made sure who asks, and returns how long it
+// was. The codes stay good, for a hundred tries say nothing of eighty bits, unless they are to be forgotten, as
+// when somebody may have seen them. ErrNotFound if there is no such person.
+func (s *Service) UnblockRecovery(ctx context.Context, person string, forget bool) (failures int64, err error) {
+	if _, err := s.People.Get(ctx, person); err != nil {
+		return 0, err
+	}
+	if forget { // first: what is left of a crash is a block
+		if _, err := s.People.Update(ctx, person, func(p *Person) error {
+			p.Recovery = nil
+			return nil
+		}); err != nil {
+			return 0, fmt.Errorf("forget recovery codes: %w", err)
+		}
+	}
+	return s.endFailures(ctx, recoveryFailures(person))
 }
 
 // recovered says whether the case was entered by a saved code, not long ago, and has not authenticated since.

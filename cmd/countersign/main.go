@@ -46,6 +46,7 @@ type commands struct {
 	Registry       registryCommand       `cmd:"" help:"Say who may have certificates for which identifiers."`
 	Case           caseCommand           `cmd:"" help:"Look at requests, restore a frozen one, revoke one."`
 	Address        addressCommand        `cmd:"" help:"Take an address from a person who has lost it."`
+	Person         personCommand         `cmd:"" help:"Let a person use their recovery codes again after too many wrong ones."`
 	Representative representativeCommand `cmd:"" help:"Say who may record the identity proofing of others."`
 	Limits         limitsCommand         `cmd:"" help:"Lift a block, or a brake on text messages."`
 	Keys           keysCommand           `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
