@@ -204,7 +204,7 @@ func TestAnAuthorityTokenIsMadeOfAGrantThatHoldsAlone(t *testing.T) {
 	if r := w.do(t, "POST", tokenPath, w.stranger, ask); r.Code != 403 {
 		t.Errorf("another authority got %d", r.Code)
 	}
-	w.Policy.Profiles["client"].Require.AAL = 1
+	w.Policy.Profiles["client"].Require.AAL, w.Policy.Profiles["client"].Recheck.Grace = 1, time.Hour
 	refused("the level is not that of the profile any more", "rejectedIdentifier")
 	w.Policy.Profiles["client"].Require.AAL = 0
 	w.disown(t, c.text("id"))

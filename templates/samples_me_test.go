@@ -25,6 +25,7 @@ func meSamples() map[string]Screen {
 	}
 	stale, codes := me, me
 	stale.Fresh, stale.Panel, stale.CodesLeft = false, panel, 0
+	stale.Keys, stale.ShowKeys = nil, "/me?keys=show#keys-title"
 	stale.Notice = &Problem{Family: "error", Code: "not_admitted"}
 	desk := me
 	desk.Desk = "/desk"

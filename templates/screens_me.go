@@ -41,7 +41,9 @@ type Me struct {
 	Recovering   bool
 	StopRecovery string
 	Desk         string // the path of Records, for a representative
-	Keys         []MyKey
+	// Keys are those that they have proved themselves a right to; ShowKeys is where they are shown, if it is not here.
+	Keys     []MyKey
+	ShowKeys string
 	// Where forms go.
 	Rename, Remove, Reactivate, NewCodes, SignOut, Export, Erase, EndKey string
 }

@@ -122,7 +122,11 @@ func (s *Site) remove(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) endKey(w http.ResponseWriter, r *http.Request) error {
-	return s.changed(w, r, s.service.EndOwnKey(r.Context(), s.signedInAs(r), r.PostForm.Get("kid")))
+	if err := s.service.EndOwnKey(r.Context(), s.signedInAs(r), r.PostForm.Get("kid")); err != nil {
+		return s.changed(w, r, err)
+	}
+	s.seeAt(w, r, s.meWith(r, "keys=show"), "keys-title")
+	return nil
 }
 
 // reactivate takes the word of somebody that what a recovery has suspended is still theirs.
@@ -340,11 +344,14 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		}
 		page.Things = append(page.Things, t)
 	}
-	keys, err := s.viewOwnKeys(r, session)
-	if err != nil {
-		return err
+	page.ShowKeys = s.meWith(r, "keys=show") + "#keys-title"
+	if r.URL.Query().Get("keys") != "" { // looking for them costs a look into every bucket
+		keys, err := s.viewOwnKeys(r, session)
+		if err != nil {
+			return err
+		}
+		page.Keys, page.ShowKeys = keys, ""
 	}
-	page.Keys = keys
 	adding := m.method != "" || r.URL.Query().Get("method") != ""
 	for _, method := range s.methods(s.service.Policy.Own, proofing.Identifier{}) {
 		a := c.Current(method.Name())
@@ -361,11 +368,14 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 	return s.Render(w, r, status, page)
 }
 
-func (s *Site) meLink(r *http.Request, method string) string {
+func (s *Site) meLink(r *http.Request, method string) string { return s.meWith(r, "method="+method) }
+
+// meWith is the page of who is signed in, with something in its query.
+func (s *Site) meWith(r *http.Request, query string) string {
 	path := s.Keep(r, mePath)
 	between := "?"
 	if strings.Contains(path, "?") {
 		between = "&"
 	}
-	return path + between + "method=" + method
+	return path + between + query
 }

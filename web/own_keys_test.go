@@ -27,9 +27,9 @@ func TestAPersonSeesTheirKeysAndEndsOne(t *testing.T) {
 	if kid == nil {
 		t.Fatal("no key was shown")
 	}
-	h.want(ada.get("/me"), 200, "Your keys for ACME clients", kid[1], "No account is registered with it yet.", "End this key")
-	hides(t, ada.get("/me"), "data-hmac")
-	hides(t, bob.get("/me"), kid[1])
+	h.want(ada.get("/me?keys=show"), 200, "Your keys for ACME clients", kid[1], "No account is registered with it yet.", "End this key")
+	hides(t, ada.get("/me?keys=show"), "data-hmac")
+	hides(t, bob.get("/me?keys=show"), kid[1])
 
 	h.want(bob.post("/me/keys/end", "kid", kid[1]), http.StatusNotFound)
 	h.wait(11 * time.Minute)
@@ -42,7 +42,7 @@ func TestAPersonSeesTheirKeysAndEndsOne(t *testing.T) {
 	ada.passkey("/c/"+mine.ID+"."+mine.LinkSecret.Reveal(), "begin")
 	h.want(ada.post("/me/keys/end", "kid", kid[1]), http.StatusSeeOther)
 	h.want(ada.post("/me/keys/end", "kid", kid[1]), http.StatusSeeOther)
-	hides(t, ada.get("/me"), "End this key")
+	hides(t, ada.get("/me?keys=show"), "End this key")
 	if k, err = h.svc.Key(t.Context(), h.ca.Name, kid[1]); err != nil || k.Reason != "person_ended" {
 		t.Errorf("the key is %+v, %v", k, err)
 	}
