@@ -22,6 +22,7 @@ runs acme2certifier may read its file. Further settings, with their defaults and
 A key that countersign says no to is forgotten at once. While countersign cannot be asked, a key that was good is believed for
 countersign_cache_age and no longer than countersign said at the time; after that, and for a key that is not kept, mac_key_get raises,
 and acme2certifier refuses the request. So a revocation takes countersign_fresh, or countersign_cache_age in an outage.
+Without countersign_cache_file nothing is kept: each request asks, and an outage refuses all of them.
 
 Never set invalid_eabkid_deactivate: acme2certifier takes an outage for a missing key then, and deactivates accounts for good. And leave
 acme2certifier's debug log off where others read it: parts of it write MAC keys.
