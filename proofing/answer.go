@@ -92,6 +92,9 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, answer Answer) (
 	if c.tooShort(a, known) {
 		return s.outdated(ctx, c.ID, a.ID)
 	}
+	if c.Own() && known != nil && inPerson(known.Suspended) {
+		return c, a, &InputError{Field: "code", Code: "authenticator_suspended"}
+	}
 	counter := s.failureKey(c.CA, a.Contact, known, a.Bound && c.authenticates(known))
 	failures, _, err := s.Limiter.Add(ctx, counter, 1, 0)
 	if err != nil {

@@ -61,10 +61,12 @@ type Case struct {
 	Changed time.Time `json:"changed"` // the last change of status
 	Expires time.Time `json:"expires"` // of the status it is in
 	Started bool      `json:"started"` // the CA has started the challenge
-	// Seen is when a session was last used, and Recovered when somebody came in by a saved code.
+	// Seen is when a session was last used, and Recovered when somebody came in by a saved code or by a representative's.
 	Seen      time.Time `json:"seen,omitzero"`
 	Recovered time.Time `json:"recovered,omitzero"`
-	Retain    time.Time `json:"retain"` // the record may go after this
+	// Desk is the recovery before a representative that the session is of; nil: of none.
+	Desk   *DeskRecovery `json:"desk,omitempty"`
+	Retain time.Time     `json:"retain"` // the record may go after this
 
 	// Browser is the hash of the browser that claimed the case by completing
 	// the first challenge.
@@ -157,6 +159,13 @@ func (c *Case) ownIndexes() (ix []Index) {
 	}
 	if due, ok := c.nextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
+	}
+	if d := c.Desk; d != nil && d.Used.IsZero() && !c.Status.Over() {
+		// One for a person: their cases of this kind share a bucket.
+		ix = append(ix, Index{Name: "regains", Value: stamp(c.Created)}, Index{Name: "recovering", Value: c.Person, Unique: true})
+		if d.CodeKey != "" {
+			ix = append(ix, Index{Name: "regain", Value: d.CodeKey})
+		}
 	}
 	return ix
 }

@@ -40,6 +40,7 @@ type ExportedCase struct {
 	Evidence   []Evidence       `json:"evidence"`
 	Assessment *Assessment      `json:"assessment,omitempty"`
 	Records    []ExportedRecord `json:"proofing_records,omitempty"`
+	Recovery   *DeskRecovery    `json:"recovery_in_person,omitempty"`
 	Kept       time.Time        `json:"kept_until"`
 }
 
@@ -75,6 +76,11 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 		e := ExportedCase{ID: c.ID, CA: c.CA, Profile: c.Profile, Status: c.Status, Created: c.Created, Changed: c.Changed, Evidence: c.Evidence, Kept: c.Retain}
 		if !c.Own() {
 			e.Identifier = &c.Identifier
+		}
+		if c.Desk != nil {
+			d := *c.Desk
+			d.CodeKey, d.CollectorName, d.ConfirmerName = "", "", ""
+			e.Recovery = &d
 		}
 		if c.Grant != nil {
 			e.Assessment = &c.Grant.Assessment
@@ -149,7 +155,7 @@ func (s *Service) endSessions(ctx context.Context, person, reason string, which 
 		}
 		if _, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
 			if !c.Status.Over() {
-				c.end(CaseWithdrawn, reason, now, ownRetention)
+				c.end(CaseWithdrawn, reason, now, s.retention(c))
 			}
 			return nil
 		}); err != nil && !errors.Is(err, ErrNotFound) {

@@ -2,6 +2,8 @@ package proofing
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -15,6 +17,9 @@ const (
 	noticeProofed   = "proofed"
 	// noticeReactivated is of what a recovery had suspended.
 	noticeReactivated = "reactivated"
+	// noticeDeskRecovery and noticeDeskRecovered are of a recovery before a representative: it was started, and somebody came in.
+	noticeDeskRecovery  = "desk_recovery"
+	noticeDeskRecovered = "desk_recovered"
 	// maxNotices is the most addresses that hear of one change: SP 800-63B-4 4.6 asks for two where there are two.
 	maxNotices = 5
 	// changesDay is how often in a day a person changes what is told to all of their addresses, and textsDay how many
@@ -30,6 +35,8 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 	ctx := s.messageContext(c)
 	ctx.Lang = c.Lang
 	told := 0
+	// Of a recovery everybody hears who can be reached (SP 800-63B-4 4.6).
+	everybody := slices.Contains([]string{noticeRecovered, noticeDeskRecovery, noticeDeskRecovered}, kind)
 	tell := func(kind string, k Contact) {
 		told++
 		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
@@ -42,11 +49,11 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 	}
 	for _, ch := range []Channel{ChannelEmail, ChannelPhone} {
 		for _, b := range had {
-			if b.Contact.Channel != ch || b.ID == of.ID && kind == noticeBound || told >= maxNotices {
+			if b.Contact.Channel != ch || b.ID == of.ID && kind == noticeBound || told >= maxNotices && !everybody {
 				continue
 			}
 			if ch == ChannelPhone {
-				if told < 2 {
+				if told < 2 || everybody {
 					tell("sms_"+kind, b.Contact)
 				}
 				continue
@@ -61,15 +68,37 @@ func (s *Service) spendChange(ctx context.Context, p *Person) error {
 	return s.spendAll(ctx, []spend{{"changes", "own.changes." + p.ID, 1, changesDay, 24 * time.Hour}})
 }
 
-// mayNotify counts a notice by text message before it is first sent. What is too much is not sent: the
-// mailboxes hear of everything.
-func (s *Service) mayNotify(ctx context.Context, m *Outgoing) bool {
-	if m.Code() || m.Channel != ChannelPhone || m.Sends > 1 || m.Kind == "sms_"+noticeProofed { // a label rests on the last
+// alwaysSent are the notices by text message that go out whatever has been sent: a label rests on the one, and the others are of a recovery, which
+// nobody brings about without a code or a representative. They are counted all the same.
+var alwaysSent = []string{"sms_" + noticeProofed, "sms_" + noticeRecovered, "sms_" + noticeDeskRecovery, "sms_" + noticeDeskRecovered}
+
+// mayNotify counts a notice by text message before it is first sent: for the number, and in the day's budget like every other message. What is too
+// much is not sent: the mailboxes hear of everything.
+func (s *Service) mayNotify(ctx context.Context, id string, m *Outgoing) bool {
+	if m.Code() || m.Channel != ChannelPhone || m.Sends > 1 {
+		return true
+	}
+	c, err := s.get(ctx, id)
+	if err != nil {
+		return true // one too many is better than none
+	}
+	contact := Contact{Channel: m.Channel, Address: m.To}
+	if sms := s.Methods["sms"]; sms != nil { // with the country, by which it is priced
+		if known, err := sms.Check(m.To.Reveal()); err == nil {
+			contact = known
+		}
+	}
+	spends, err := s.budgetSpends(ctx, c, contact)
+	if err != nil {
+		return true
+	}
+	if slices.Contains(alwaysSent, m.Kind) {
+		s.addEach(ctx, spends)
 		return true
 	}
 	key := "notices.day." + s.Hasher.Hex("limit address", string(m.Channel), m.To.Reveal())
-	n, _, err := s.Limiter.Add(ctx, key, 1, 24*time.Hour)
-	return err != nil || n <= textsDay // one too many is better than none
+	_, limited := errors.AsType[*LimitError](s.spendAll(ctx, append([]spend{{"address", key, 1, textsDay, 24 * time.Hour}}, spends...)))
+	return !limited
 }
 
 // notifyProofed tells the person that their identity was proofed (SP 800-63A 4.4.1.6; SP 800-63A-4 3.10): each mailbox

@@ -75,7 +75,7 @@ func (s *Service) signIn(c *Case, now time.Time) {
 	c.LinkSecret = NewToken()
 	c.Grant = &Grant{At: at, Expires: at.Add(lasts.overall), RecheckAfter: at.Add(lasts.overall), Entitlement: "own", PolicyDigest: s.Policy.Digest, Assessment: a}
 	c.move(CaseGranted, "", now, c.Grant.Expires)
-	c.Seen, c.Retain = now, c.Expires.Add(ownRetention)
+	c.Seen, c.Retain = now, c.Expires.Add(s.retention(c))
 }
 
 // sessionLimit is how long a session lasts: overall, and without anything being done in it
@@ -221,7 +221,7 @@ func (s *Service) SignOut(ctx context.Context, v Visit) error {
 	}
 	_, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
 		if !c.Status.Over() {
-			c.end(CaseWithdrawn, "signed_out", now, ownRetention)
+			c.end(CaseWithdrawn, "signed_out", now, s.retention(c))
 		}
 		return nil
 	})

@@ -409,6 +409,28 @@ func TestNoticesByTextMessageHaveALimit(t *testing.T) {
 	wantLimit(t, "codes without end", err, "changes")
 }
 
+// What nobody has asked for counts in the day's budget like what somebody has; of a recovery people hear all the same.
+func TestNoticesByTextMessageCountInTheDaysBudget(t *testing.T) {
+	w := withPasskeys(t)
+	c := w.signUp(webauthntest.New())
+	w.prove(c, "b", "sms", "+447400123456") // of which the mailbox hears, and the budget has one
+	w.Policy.Limits.CAMessagesDay = 3
+	var codes []proofing.Secret
+	for range 3 {
+		codes = must[[]proofing.Secret](t)(w.NewRecoveryCodes(t.Context(), ownVisit(c)))
+		w.work()
+	}
+	if texts, mails := len(w.post.all("sms_bound")), len(w.post.all("bound")); texts != 2 || mails != 4 {
+		t.Errorf("%d text messages and %d mails were sent", texts, mails)
+	}
+	w.Policy.Limits.CAMessagesDay = 4 // for the code that the mailbox is proved by
+	w.recover(codes[0])
+	w.work()
+	if texts := len(w.post.all("sms_recovered")); texts != 1 {
+		t.Errorf("of the recovery %d text messages tell", texts)
+	}
+}
+
 func TestWhatIsToBeBoundIsNotBoundByAnEnd(t *testing.T) {
 	w := withPasskeys(t)
 	key := webauthntest.New()

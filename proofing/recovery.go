@@ -2,11 +2,9 @@ package proofing
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -37,7 +35,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, v Visit) ([]Secret, erro
 	}
 	codes, hashes := make([]Secret, recoveryCodes), make([]string, recoveryCodes)
 	for i := range codes {
-		codes[i] = recoveryCode()
+		codes[i] = groupedCode(recoveryLength)
 		hashes[i] = s.recoveryHash(session.Person.ID, codes[i])
 	}
 	if _, err := s.update(ctx, session.Case.ID, func(c *Case, now time.Time) error {
@@ -58,25 +56,9 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, v Visit) ([]Secret, erro
 // channelRecovery is what notices call recovery codes; nothing is bound under it.
 const channelRecovery Channel = "recovery"
 
-// recoveryCode is a code in groups of four. 32 letters divide 256, so each is drawn evenly.
-func recoveryCode() Secret {
-	b := make([]byte, recoveryLength)
-	rand.Read(b)
-	var out strings.Builder
-	for i, x := range b {
-		if i > 0 && i%4 == 0 {
-			out.WriteByte('-')
-		}
-		out.WriteByte(recoveryLetter[x%32])
-	}
-	return Secret(out.String())
-}
-
-// recoveryHash is what is kept of a code, as people type it: in any case, with or without hyphens, and with
-// the letters that are taken for digits.
+// recoveryHash is what is kept of a code.
 func (s *Service) recoveryHash(person string, code Secret) string {
-	normal := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(code.Reveal()))
-	return s.Hasher.Hex("recovery", person, normal)
+	return s.Hasher.Hex("recovery", person, readRecoveryCode(code))
 }
 
 // Recoverable says whether a saved code may be used in the case: it is a person's own, and a mailbox that was

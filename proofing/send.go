@@ -33,7 +33,7 @@ func (s *Service) workMessage(ctx context.Context, id, message string) error {
 	// What was claimed is sent even if the program is told to stop, because a code that is cut
 	// off is lost, and its outcome is stored.
 	ctx = context.WithoutCancel(ctx)
-	if !s.mayNotify(ctx, claimed) {
+	if !s.mayNotify(ctx, id, claimed) {
 		_, err := s.update(ctx, id, func(c *Case, _ time.Time) error {
 			c.Outbox.settle(message)
 			return nil

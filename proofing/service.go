@@ -465,7 +465,10 @@ func (s *Service) update(ctx context.Context, id string, edit func(c *Case, now 
 }
 
 func (s *Service) retention(c *Case) time.Duration {
-	if c.Own() {
+	switch {
+	case c.Own() && c.Desk != nil:
+		return deskRetention
+	case c.Own():
 		return ownRetention
 	}
 	if p := s.Policy.Profiles[c.Profile]; p != nil {

@@ -41,18 +41,24 @@ func (s *Service) sendSpends(ctx context.Context, c *Case, contact Contact, clie
 	if contact.Prefix != "" {
 		shared = append(shared, spend{"prefix", "prefix.hour." + s.Hasher.Hex("limit prefix", contact.Prefix.Reveal()), 1, l.PrefixHour, time.Hour})
 	}
+	budget, err := s.budgetSpends(ctx, c, contact)
+	return own, append(shared, budget...), err
+}
+
+// budgetSpends are the counts of one message against the day's budget of the authority whose case it is of.
+func (s *Service) budgetSpends(ctx context.Context, c *Case, contact Contact) (spends []spend, err error) {
 	ca := &Authority{} // the service itself, in a person's own session
 	if !c.Own() {
 		if ca, err = s.Authority(ctx, c.CA); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	messages, money := s.budget(ca)
-	shared = append(shared, spend{"ca_messages", messagesKey(c.CA, s.day()), 1, messages, 48 * time.Hour})
+	spends = append(spends, spend{"ca_messages", messagesKey(c.CA, s.day()), 1, messages, 48 * time.Hour})
 	if price := s.price(contact); price > 0 {
-		shared = append(shared, spend{"ca_spend", moneyKey(c.CA, s.day()), price, money, 48 * time.Hour})
+		spends = append(spends, spend{"ca_spend", moneyKey(c.CA, s.day()), price, money, 48 * time.Hour})
 	}
-	return own, shared, nil
+	return spends, nil
 }
 
 // budget is what an authority may use in a day: its own, or the service's default.

@@ -136,7 +136,7 @@ func (c *Case) repudiated() bool {
 }
 
 func (s *Service) suspend(ctx context.Context, c *Case) error {
-	by := Suspension{At: c.Recovered, Case: c.ID}
+	by := Suspension{At: c.Recovered, Case: c.ID, InPerson: c.Desk != nil}
 	mark := func(all []Suspension) []Suspension {
 		if slices.ContainsFunc(all, func(have Suspension) bool { return have.Case == by.Case }) {
 			return all
@@ -167,6 +167,11 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 			}
 			return nil
 		}); ignoreNotFound(err) != nil {
+			return err
+		}
+	}
+	if by.InPerson { // nobody is to go on in what somebody else may have
+		if err := s.endSessions(ctx, p.ID, "account_recovered", func(o *Case) bool { return o.ID != c.ID && o.Desk == nil }); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,10 @@ func recordSamples() map[string]Screen {
 			{"/desk/3", "Example CA", "b@example.org", "review", "Desk 2", at.Add(-time.Hour)},
 		},
 	}
+	desk.Recover = "/recoveries"
+	desk.Recoveries = []RecoveryRow{{"/recoveries/1", "waits", "Desk <1>", at}, {"/recoveries/2", "given", "Desk 2", at}}
 	none := desk
+	none.Recoveries = nil
 	none.Rows, none.Code, none.Bad = nil, "<0000>", &Problem{Family: "input", Code: "record_code"}
 	pieces := []RecordPiece{
 		{N: 1, Strength: "strong", Validated: "superior", Source: true, Proofed: true, Government: true, Portrait: true},
@@ -42,6 +45,21 @@ func recordSamples() map[string]Screen {
 	all := map[string]Screen{
 		"records": desk, "records-none": none, "record": page, "record-saved": saved, "record-lacking": lacking, "record-review": review, "record-mine": mine, "record-closed": closed,
 	}
+	recovery := DeskRecovery{
+		Frame: frame, Fresh: true, Confirm: "/me?method=fido", Desk: "/desk", State: "waits", Collector: "Desk <1>", At: at, Reference: "ledger <17>", Recorded: RecordForm{Type: "onsite_attended", Pieces: pieces[:1], Strength: "strong", Pathway: "biometric"},
+		Things: []Thing{{Kind: "email", Shown: "a•••@example.org"}, {Kind: "passkey", Shown: "…Ab3d"}}, Agree: "/recoveries/1/agree",
+	}
+	stale, given, refused := recovery, recovery, recovery
+	stale.Fresh, stale.Agree, stale.State, stale.Give, stale.Confirmer = false, "", "ready", "/recoveries/1/give", "Desk 2"
+	given.Agree, given.State, given.Give, given.Confirmer = "", "given", "/recoveries/1/give", "Desk 2"
+	given.Code, given.Where, given.CodeUntil = "0123-4567-89AB-CDEF-GHJK-MNPQ", "https://proof.example.org/me/regain", at.Add(10*time.Minute)
+	refused.Agree, refused.State, refused.Refusal, refused.Confirmer = "", "refused", "The <document> was another's", ""
+	start := DeskRecover{Frame: frame, Fresh: true, Confirm: "/me?method=fido", Desk: "/desk", Start: "/recoveries", Form: &blank, Clauses: page.Clauses}
+	wrong := start
+	wrong.Fresh, wrong.Form, wrong.Address, wrong.Reference, wrong.AddressBad = false, &form, "<nobody@example.org>", "ledger <17>", &Problem{Family: "input", Code: "recovery_nobody"}
+	all["desk-recovery"], all["desk-recovery-ready"], all["desk-recovery-given"], all["desk-recovery-refused"] = recovery, stale, given, refused
+	all["desk-recover"], all["desk-recover-wrong"] = start, wrong
+	all["regain"], all["regain-wrong"] = Regain{Frame: frame, Start: "/me/regain"}, Regain{Frame: frame, Start: "/me/regain", Bad: &Problem{Family: "input", Code: "regain_wrong"}}
 	for name, p := range map[string]InPerson{
 		"nobody": {Nobody: true}, "ask": {Ask: "/c/ref/representative"}, "code": {Code: "4F3K-9Q2M"}, "waits": {Code: "4F3K-9Q2M", Waits: true}, "refused": {Code: "4F3K-9Q2M", Refused: true},
 	} {

@@ -11,7 +11,10 @@ type Records struct {
 	Code   string // as it was typed, to be mended
 	Bad    *Problem
 	Rows   []RecordRow
-	Me     string // the path of the representative's own page
+	// Recover is where the recovery of an account starts, and Recoveries are those that wait.
+	Recover    string
+	Recoveries []RecoveryRow
+	Me         string // the path of the representative's own page
 }
 
 // RecordRow is one request with a record on its way.
@@ -27,6 +30,7 @@ type RecordRow struct {
 type Record struct {
 	Frame
 	Request
+	checkLists
 	Notice *Problem
 	// Fresh: the representative has just authenticated. Confirm is where they do so.
 	Fresh   bool
@@ -89,13 +93,6 @@ type Worth struct {
 	Reasons []Clause
 	Unmet   []Step // what the request would still lack
 }
-
-// The closed lists of a record's form.
-func (Record) Types() []string {
-	return []string{"onsite_attended", "supervised_remote", "remote_attended"}
-}
-func (Record) Strengths() []string { return []string{"fair", "strong", "superior"} }
-func (Record) Pathways() []string  { return []string{"biometric", "non_biometric", "digital_evidence"} }
 
 func (Records) page() string { return "records" }
 func (Record) page() string  { return "record" }

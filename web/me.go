@@ -92,7 +92,7 @@ func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	if s.service.Policy.Own == nil {
 		return proofing.ErrNotFound
 	}
-	return s.Render(w, r, http.StatusOK, templates.SignIn{Frame: s.Frame(r, signInPath), Start: s.Keep(r, signInPath)})
+	return s.Render(w, r, http.StatusOK, templates.SignIn{Frame: s.Frame(r, signInPath), Start: s.Keep(r, signInPath), Regain: s.Keep(r, regainPath)})
 }
 
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {

@@ -49,6 +49,7 @@ func (s *Site) routes(home http.Handler) {
 
 	s.meRoutes()
 	s.recordRoutes()
+	s.recoveryRoutes()
 	s.mux.Handle("/", s.Serve(s.nothing))
 }
 

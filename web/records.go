@@ -113,6 +113,10 @@ func (s *Site) renderDesk(w http.ResponseWriter, r *http.Request, session *proof
 	}
 	page := templates.Records{
 		Frame: s.Frame(r, deskPath), Name: session.Person.Representative.Name, Find: s.Keep(r, deskPath+"/open"), Code: code, Bad: a.problem, Me: s.Keep(r, mePath),
+		Recover: s.Keep(r, recoverPath),
+	}
+	if page.Recoveries, err = s.recoveryRows(r); err != nil {
+		return err
 	}
 	for _, c := range all {
 		row := templates.RecordRow{Href: s.Keep(r, recordPath(c.ID)), CA: c.CATitle, Identifier: c.Identifier.Value, State: "draft"}

@@ -1,0 +1,257 @@
+package proofing_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn/webauthntest"
+)
+
+// checked is what a representative records of whom they have before them.
+func checked() proofing.ProofingDraft {
+	return proofing.ProofingDraft{
+		Type:         proofing.OnsiteAttended,
+		Pieces:       []proofing.IdentityPiece{{Strength: proofing.Strong, ValidatedStrength: proofing.Strong, GovernmentIdentifier: true, PortraitOrDigital: true}},
+		Verification: proofing.IdentityVerification{Strength: proofing.Strong, Pathway: proofing.Biometric},
+	}
+}
+
+// recovers starts a recovery for whoever has an address.
+func (r *representative) recovers(address string) (*proofing.Case, error) {
+	return r.w.StartRecovery(r.w.t.Context(), r.visit(), address, checked(), "ledger 2026-17")
+}
+
+// given is a code for the person with the applicant's address, to whose recovery two representatives have agreed.
+func (w *world) given(one, two *representative) (*proofing.Case, proofing.Secret) {
+	w.t.Helper()
+	one.renew()
+	two.renew()
+	c := must[*proofing.Case](w.t)(one.recovers("applicant@example.org"))
+	must[*proofing.Case](w.t)(w.ConfirmRecovery(w.t.Context(), two.visit(), c.ID, true, ""))
+	c, code, err := w.GiveRecoveryCode(w.t.Context(), one.visit(), c.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c, code
+}
+
+func (w *world) regain(code proofing.Secret) (*proofing.Case, error) {
+	return w.Regain(w.t.Context(), proofing.Visit{Browser: "b", Client: "192.0.2.7", Lang: "en"}, code)
+}
+
+// Who has lost everything comes back by two representatives, without a level, and what they had before is worth nothing; what they add counts
+// after a time in which all their addresses hear of it.
+func TestWhoHasLostEverythingComesBackByTwoRepresentatives(t *testing.T) {
+	w, one, two := atADesk(t)
+	key, fresh := webauthntest.New(), webauthntest.New()
+	owner := w.signUp(key)
+	granted := w.reload(w.openFor("strong", "applicant@example.org", ""))
+	w.prove(owner, "b", "email", "second@example.org")
+	thiefs := w.signIn(key)
+	one.renew()
+	two.renew()
+	c := must[*proofing.Case](t)(one.recovers("applicant@EXAMPLE.org"))
+	if !c.Desk.Two || c.DeskState(w.clock()) != "waits" {
+		t.Fatalf("an account at AAL2 is recovered by %+v, %s", c.Desk, c.DeskState(w.clock()))
+	}
+	w.work()
+	if told := w.post.all("desk_recovery"); len(told) != 2 || told[0].Disown == "" {
+		t.Fatalf("told were %+v", told)
+	}
+	_, _, err := w.GiveRecoveryCode(t.Context(), one.visit(), c.ID)
+	wantInput(t, "a code before anybody else has agreed", err, "recovery_two")
+	_, err = w.ConfirmRecovery(t.Context(), one.visit(), c.ID, true, "")
+	wantInput(t, "who started it agrees", err, "record_reviewer")
+	for range 2 {
+		must[*proofing.Case](t)(w.ConfirmRecovery(t.Context(), two.visit(), c.ID, true, ""))
+	}
+	_, _, err = w.GiveRecoveryCode(t.Context(), two.visit(), c.ID)
+	wantInput(t, "a code by who has nobody before them", err, "recovery_collector")
+	_, code, err := w.GiveRecoveryCode(t.Context(), one.visit(), c.ID)
+	if err != nil || len(strings.ReplaceAll(code.Reveal(), "-", ""))*5 < 112 {
+		t.Fatalf("the code is %s, %v", code.Reveal(), err)
+	}
+	if got := w.authorized(granted); got != "" {
+		t.Errorf("before anybody has come in the grant is %q", got)
+	}
+	_, err = w.regain("0000-0000-0000-0000-0000-0000")
+	wantErr(t, "a made-up code", err, proofing.ErrWrongAnswer)
+
+	in := must[*proofing.Case](t)(w.regain(proofing.Secret(strings.ToLower(code.Reveal()))))
+	_, err = w.regain(code)
+	wantErr(t, "the code twice", err, proofing.ErrWrongAnswer)
+	if s := w.session(in); in.Person != owner.Person || s.Fresh || s.Case.Grant.Assessment.AAL != nil || s.MayStop {
+		t.Errorf("they are in as %+v", s)
+	}
+	w.work()
+	if told := w.post.all("desk_recovered"); len(told) != 2 {
+		t.Errorf("of their coming in were told %+v", told)
+	}
+	if got := w.authorized(granted); got != "recovering" {
+		t.Errorf("the grant is %q", got)
+	}
+	if _, err := w.Session(t.Context(), ownVisit(thiefs)); !errors.Is(err, proofing.ErrNotFound) {
+		t.Errorf("a session from before goes on: %v", err)
+	}
+	_, err = w.use(ownVisit(w.openOwn()), key)
+	wantInput(t, "what was lost", err, "authenticator_suspended")
+	must[*proofing.Case](t)(w.enrol(ownVisit(in), fresh))
+	_, err = w.use(ownVisit(w.openOwn()), fresh)
+	wantInput(t, "what is new, at once", err, "authenticator_cooling")
+	w.pass(25 * time.Hour)
+	if s := w.session(w.signIn(fresh)); !s.Fresh || s.Person.ID != owner.Person {
+		t.Errorf("what has cooled signs in to %+v", s)
+	}
+}
+
+// Of an account at AAL1 with no identity behind it, one representative is enough.
+func TestAnAccountWithoutALevelTakesOneRepresentative(t *testing.T) {
+	w, one, _ := atADesk(t)
+	c := w.openFor("email", "weak@example.org", "weak-key-weak-key-weak-key-weak-key-weak-ke")
+	w.prove(c, "b", "email", "")
+	one.renew()
+	got := must[*proofing.Case](t)(one.recovers("weak@example.org"))
+	if got.Desk.Two || got.DeskState(w.clock()) != "ready" {
+		t.Errorf("it is %+v", got.Desk)
+	}
+}
+
+func TestNobodyRecoversAnAccountWhoMayNot(t *testing.T) {
+	w, one, two := atADesk(t)
+	w.signUp(webauthntest.New())
+	one.renew()
+	two.renew()
+	ctx := t.Context()
+	_, err := one.recovers("desk-1@example.org")
+	wantInput(t, "one's own", err, "recovery_own")
+	_, err = one.recovers("nobody@example.org")
+	wantInput(t, "nobody's", err, "recovery_nobody")
+	_, err = w.StartRecovery(ctx, one.visit(), "applicant@example.org", checked(), "  ")
+	wantInput(t, "without a reference", err, "recovery_reference")
+	_, err = w.StartRecovery(ctx, one.visit(), "applicant@example.org", proofing.ProofingDraft{}, "ledger 1")
+	wantInput(t, "without a check", err, "record_form")
+	_, err = w.StartRecovery(ctx, w.member("member").visit(), "applicant@example.org", checked(), "ledger 1")
+	wantErr(t, "by somebody who is no representative", err, proofing.ErrNotFound)
+	c := must[*proofing.Case](t)(one.recovers("applicant@example.org"))
+	_, err = two.recovers("applicant@example.org")
+	wantInput(t, "a second at the same time", err, "recovery_waits")
+	_, err = w.ConfirmRecovery(ctx, two.visit(), c.ID, false, "")
+	wantInput(t, "refused without a reason", err, "record_reason")
+	refused := must[*proofing.Case](t)(w.ConfirmRecovery(ctx, two.visit(), c.ID, false, "the document was not theirs"))
+	if refused.DeskState(w.clock()) != "refused" {
+		t.Errorf("it is %s", refused.DeskState(w.clock()))
+	}
+	_, _, err = w.GiveRecoveryCode(ctx, one.visit(), c.ID)
+	wantErr(t, "a code after that", err, proofing.ErrClosed)
+
+	c = must[*proofing.Case](t)(one.recovers("applicant@example.org"))
+	must[*proofing.Case](t)(w.ConfirmRecovery(ctx, two.visit(), c.ID, true, ""))
+	_, code, err := w.GiveRecoveryCode(ctx, one.visit(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, again, err := w.GiveRecoveryCode(ctx, one.visit(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.regain(code)
+	wantErr(t, "a code in whose place another was made", err, proofing.ErrWrongAnswer)
+	w.pass(10 * time.Minute)
+	_, err = w.regain(again)
+	wantErr(t, "a code after ten minutes", err, proofing.ErrWrongAnswer)
+	if err := w.Dismiss(ctx, two.person()); err != nil {
+		t.Fatal(err)
+	}
+	one.renew()
+	_, _, err = w.GiveRecoveryCode(ctx, one.visit(), c.ID)
+	wantInput(t, "who agreed was dismissed", err, "recovery_confirmer")
+	w.pass(11 * time.Minute)
+	_, _, err = w.GiveRecoveryCode(ctx, one.visit(), c.ID)
+	wantErr(t, "long after an authentication", err, proofing.ErrNotAdmitted)
+}
+
+// The link in a notice stops a recovery at the desk at every stage, and what it did is taken back.
+func TestARecoveryAtTheDeskThatWasNotMeIsStopped(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		w, one, two := atADesk(t)
+		key, thiefs := webauthntest.New(), webauthntest.New()
+		w.signUp(key)
+		granted := w.reload(w.openFor("strong", "applicant@example.org", ""))
+		_, code := w.given(one, two)
+		if late {
+			in := must[*proofing.Case](t)(w.regain(code))
+			must[*proofing.Case](t)(w.enrol(ownVisit(in), thiefs))
+		}
+		w.work()
+		_, ref, _ := strings.Cut(w.post.last(t, "desk_recovery").Disown.Reveal(), proofing.DisownPath)
+		stopped := must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(ref)))
+		w.work()
+		if got := stopped.DeskState(w.clock()); got != "stopped" {
+			t.Errorf("it is %s", got)
+		}
+		_, err := w.regain(code)
+		wantErr(t, "the code", err, proofing.ErrWrongAnswer)
+		if got := w.authorized(granted); got != "" {
+			t.Errorf("late %v: the grant is %q", late, got)
+		}
+		w.pass(25 * time.Hour)
+		if s := w.session(w.signIn(key)); !s.Fresh || s.Recovering {
+			t.Errorf("late %v: their passkey signs in to %+v", late, s)
+		}
+		if late && w.speaks(thiefs) {
+			t.Error("what was added by it signs in")
+		}
+	}
+}
+
+func TestOfTwoWhoBringOneCodeOneComesIn(t *testing.T) {
+	w, one, two := atADesk(t)
+	w.signUp(webauthntest.New())
+	_, code := w.given(one, two)
+	errs := make(chan error)
+	for _, browser := range []proofing.Secret{"b", "another"} {
+		go func() {
+			_, err := w.Regain(t.Context(), proofing.Visit{Browser: browser, Client: "192.0.2.7"}, code)
+			errs <- err
+		}()
+	}
+	all := []error{<-errs, <-errs}
+	if !slices.Contains(all, nil) || !errors.Is(errors.Join(all...), proofing.ErrWrongAnswer) {
+		t.Errorf("two came in with %v", all)
+	}
+}
+
+// A process that dies while somebody comes in leaves either a good code, or an account that is recovered.
+func TestTheProcessMayDieWhileSomebodyComesBack(t *testing.T) {
+	breaksOff(t, func(t *testing.T, n int64, after bool) (broke bool) {
+		w, one, two := atADesk(t)
+		key := webauthntest.New()
+		w.signUp(key)
+		granted := w.reload(w.openFor("strong", "applicant@example.org", ""))
+		c, code := w.given(one, two)
+		f := &faulty{KV: w.kv, after: after, n: n, dies: true}
+		dying := w.process(f)
+		dying.Methods, dying.Policy = w.Methods, w.Policy
+		f.calls.Store(0)
+		_, _ = dying.Regain(t.Context(), proofing.Visit{Browser: "b", Client: "192.0.2.7"}, code)
+		w.pass(time.Minute)
+		if got := must[*proofing.Case](t)(w.Cases.Get(t.Context(), c.ID)); got.Desk.Used.IsZero() {
+			must[*proofing.Case](t)(w.regain(code))
+		}
+		w.work()
+		if got := w.authorized(granted); got != "recovering" {
+			t.Errorf("call %d, after %v: the grant is %q", n, after, got)
+		}
+		if _, err := w.use(ownVisit(w.openOwn()), key); err == nil {
+			t.Errorf("call %d, after %v: what was lost signs in", n, after)
+		}
+		if len(w.post.all("desk_recovered")) == 0 {
+			t.Errorf("call %d, after %v: nobody was told", n, after)
+		}
+		return f.calls.Load() >= n
+	})
+}
