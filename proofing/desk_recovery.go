@@ -155,15 +155,20 @@ func (s *Service) recoveryTakesTwo(ctx context.Context, p *Person, now time.Time
 			return true, nil
 		}
 	}
+	return s.proofed(ctx, p)
+}
+
+// proofed says whether the person was proofed at IAL2 or above in any request that is still known.
+func (s *Service) proofed(ctx context.Context, p *Person) (bool, error) {
 	for c, err := range s.casesOfPerson(ctx, p.ID) {
 		if err != nil {
 			return false, err
 		}
+		framework := s.Policy.Own.Framework
+		if profile := s.profileOf(c); profile != nil {
+			framework = profile.Framework
+		}
 		for _, e := range c.Evidence {
-			framework := s.Policy.Own.Framework
-			if profile := s.profileOf(c); profile != nil {
-				framework = profile.Framework
-			}
 			if ial := Assess(framework, s.Policy.OperatorFacts, e.At, []Evidence{e}).IAL; ial != nil && *ial >= 2 {
 				return true, nil
 			}

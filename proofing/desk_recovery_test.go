@@ -108,6 +108,54 @@ func TestWhoHasLostEverythingComesBackByTwoRepresentatives(t *testing.T) {
 	}
 }
 
+// A recovery leads nobody into an office, and saved codes end with one at the desk.
+func TestARecoveryEndsTheOfficeOfARepresentative(t *testing.T) {
+	w, one, two := atADesk(t)
+	three := w.representative("desk-3")
+	must[[]proofing.Secret](t)(w.NewRecoveryCodes(t.Context(), three.visit()))
+	one.renew()
+	two.renew()
+	c := must[*proofing.Case](t)(one.recovers("desk-3@example.org"))
+	must[*proofing.Case](t)(w.ConfirmRecovery(t.Context(), two.visit(), c.ID, true, ""))
+	_, code, err := w.GiveRecoveryCode(t.Context(), one.visit(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must[*proofing.Case](t)(w.regain(code))
+	if p := must[*proofing.Person](t)(w.People.Get(t.Context(), three.person())); p.Representative != nil || len(p.Recovery) != 0 {
+		t.Errorf("they are %+v with %d codes", p.Representative, len(p.Recovery))
+	}
+}
+
+// In revision 3 a code does not give back an account whose person was proofed at IAL2 (SP 800-63B 6.1.2.3).
+func TestInRevision3ACodeIsNotEnoughForWhoWasProofed(t *testing.T) {
+	for framework, want := range map[proofing.Framework]string{proofing.R3: "recovery_in_person", proofing.R4: ""} {
+		w, one, two := atADesk(t)
+		w.Policy.Own.Framework = framework
+		key := webauthntest.New()
+		session := w.signUp(key)
+		codes := w.codes(session)
+		c := w.openFor("proofed3", "applicant@example.org", "")
+		must[*proofing.Case](t)(w.use(visit(c, "b"), key))
+		w.prove(c, "b", "email", "")
+		w.prove(c, "b", "sms", "+447400123456")
+		c = must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "b")))
+		one.renew()
+		two.renew()
+		record := one.submit(c, passport(c))
+		must[*proofing.Case](t)(two.review(c, record.ID, true, ""))
+		own := w.openOwn()
+		w.prove(own, "b", "email", "applicant@example.org")
+		_, err := w.Recover(t.Context(), ownVisit(own), codes[0])
+		if want == "" && err != nil {
+			t.Errorf("%s: %v", framework, err)
+		}
+		if want != "" {
+			wantInput(t, string(framework), err, want)
+		}
+	}
+}
+
 // Of an account at AAL1 with no identity behind it, one representative is enough.
 func TestAnAccountWithoutALevelTakesOneRepresentative(t *testing.T) {
 	w, one, _ := atADesk(t)

@@ -71,7 +71,7 @@ func (c *Case) Recoverable() bool {
 
 // Recover spends a saved code in a case of a person's own in which they have confirmed a mailbox of theirs. Then they are
 // in, without any level, and may add an authenticator for a while. Errors: ErrNotAdmitted without the mailbox,
-// ErrWrongAnswer, ErrBlocked, and those of Answer.
+// ErrWrongAnswer, ErrBlocked, the *InputError "recovery_in_person", and those of Answer.
 func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, error) {
 	c, err := s.CaseByLink(ctx, v.Link)
 	if err != nil {
@@ -83,6 +83,9 @@ func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, err
 	}
 	if !c.Recoverable() || browser == "" {
 		return nil, ErrNotAdmitted
+	}
+	if err := s.mayRecover(ctx, c.Person); err != nil {
+		return nil, err
 	}
 	counter := recoveryFailures(c.Person)
 	failures, _, err := s.Limiter.Add(ctx, counter, 1, 0)
@@ -123,6 +126,23 @@ func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, err
 	}
 	s.hurry(ctx, c.ID)
 	return c, nil
+}
+
+// mayRecover says whether a code is enough for a person: in revision 3 who was proofed at IAL2 or above must be proofed again
+// (SP 800-63B 6.1.2.3), which is the *InputError "recovery_in_person".
+func (s *Service) mayRecover(ctx context.Context, person string) error {
+	if s.Policy.Own.Framework == R4 {
+		return nil
+	}
+	p, err := s.person(ctx, person)
+	if err != nil || p == nil {
+		return err
+	}
+	proofed, err := s.proofed(ctx, p)
+	if err == nil && proofed {
+		err = &InputError{Field: "code", Code: "recovery_in_person"}
+	}
+	return err
 }
 
 // recoveryFailures is the counter of a person's wrong codes in a row.

@@ -147,9 +147,18 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 		return b.Contact.Channel.Authenticates() && !c.has(b.Event) && !b.BoundAt.After(c.Recovered)
 	}
 	p, err := s.People.Update(ctx, c.Person, func(p *Person) error {
+		fresh := false
 		for i := range p.Bindings {
 			if b := &p.Bindings[i]; before(*b) {
+				had := len(b.Suspended)
 				b.Suspended = mark(b.Suspended)
+				fresh = fresh || len(b.Suspended) > had
+			}
+		}
+		if fresh {
+			p.Representative = nil // nobody comes by that into the office of another: the operator names them anew
+			if by.InPerson {
+				p.Recovery = nil // who has lost everything has lost these
 			}
 		}
 		return nil
