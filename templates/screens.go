@@ -287,6 +287,7 @@ type Disown struct {
 	Request
 	Action string
 	Over   bool // the case is over: there is nothing to freeze
+	Own    bool // it is a session or a recovery of the person's own, and no authority's request
 	Bad    *Problem
 }
 
@@ -295,6 +296,7 @@ type Disowned struct {
 	Frame
 	Request
 	Until time.Time
+	Own   bool // as in Disown
 }
 
 // Apply is the form of self-service.

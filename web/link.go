@@ -123,12 +123,12 @@ func (s *Site) renderDisown(w http.ResponseWriter, r *http.Request, c *proofing.
 	frame, request := s.Frame(r, disownPath(ref)), s.viewRequest(r, c)
 	request.Disown = "" // it is this page
 	if c.Frozen != nil {
-		return s.Render(w, r, http.StatusOK, templates.Disowned{Frame: frame, Request: request, Until: c.Frozen.Until})
+		return s.Render(w, r, http.StatusOK, templates.Disowned{Frame: frame, Request: request, Until: c.Frozen.Until, Own: c.Own()})
 	}
 	if !c.Denied.IsZero() {
-		return s.Render(w, r, http.StatusOK, templates.Disowned{Frame: frame, Request: request})
+		return s.Render(w, r, http.StatusOK, templates.Disowned{Frame: frame, Request: request, Own: c.Own()})
 	}
-	page := templates.Disown{Frame: frame, Request: request, Action: s.Keep(r, disownPath(ref)), Over: !c.Disownable()}
+	page := templates.Disown{Frame: frame, Request: request, Action: s.Keep(r, disownPath(ref)), Over: !c.Disownable(), Own: c.Own()}
 	status := http.StatusOK
 	if wrong != nil {
 		a := s.answerTo(wrong)

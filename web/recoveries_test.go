@@ -49,6 +49,7 @@ func TestARecoveryFromTheDeskToANewPasskey(t *testing.T) {
 	if m := ada.sent.last(); m.Kind != "desk_recovery" || m.To.Reveal() != "applicant@example.org" || m.Disown == "" {
 		t.Errorf("told was %+v", m)
 	}
+	h.want(lost.get(path(ada.sent.last().Disown)), 200, "asked for a way back into the account", "That was not me.")
 	h.want(ada.post(page+"/give"), 422, "First another representative has to agree")
 	h.want(bob.get("/desk"), 200, "Recoveries that wait", page)
 	h.want(bob.get(page), 200, "Do you agree?", page+"/agree")
