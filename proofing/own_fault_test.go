@@ -42,6 +42,17 @@ func breaksOff(t *testing.T, try func(t *testing.T, n int64, after bool) (broke 
 	}
 }
 
+// diesAfterEach is breaksOff for what takes long to prepare: to die before a call leaves what dying after the one before it has left.
+func diesAfterEach(t *testing.T, try func(t *testing.T, n int64, after bool) (broke bool)) {
+	n := int64(1)
+	for try(t, n, true) {
+		n++
+	}
+	if n < 5 {
+		t.Fatalf("it was made to die %d times alone", n-1)
+	}
+}
+
 // What a person takes away must not speak for them after a crash and a second try, and nothing else may be lost.
 func TestTheProcessMayDieWhileAPersonTakesSomethingAway(t *testing.T) {
 	breaksOff(t, func(t *testing.T, n int64, after bool) (broke bool) {

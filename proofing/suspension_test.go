@@ -221,7 +221,7 @@ func TestAKeyThatRestsOnALostAuthenticatorBindsNobody(t *testing.T) {
 // said that it was not them, as if it had not been.
 func TestTheProcessMayDieWhileAnAccountIsRecovered(t *testing.T) {
 	for _, disowned := range []bool{false, true} {
-		breaksOff(t, func(t *testing.T, n int64, after bool) (broke bool) {
+		diesAfterEach(t, func(t *testing.T, n int64, after bool) (broke bool) {
 			w := withPasskeys(t)
 			key := webauthntest.New()
 			c := w.signUp(key)
