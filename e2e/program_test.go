@@ -290,6 +290,11 @@ profiles:
     identifiers: [email]
     methods: [email]
     require: {confirmed_addresses: [email]}
+  device:
+    title: Device
+    identifiers: [dns]
+    methods: [email]
+    require: {confirmed_addresses: [email]}
   organization:
     title: Code signing for an organization
     identifiers: [organization]

@@ -1,0 +1,504 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/go-acme/lego/v4/certcrypto"
+	"github.com/go-acme/lego/v4/certificate"
+	"github.com/go-acme/lego/v4/lego"
+	"github.com/go-acme/lego/v4/registration"
+	"golang.org/x/crypto/acme"
+
+	"github.com/countersign-id/countersign/client"
+)
+
+// ownCA is a small ACME server of these tests, and of nothing else: no server that runs here asks anybody about a binding or
+// serves newAuthz, so that the whole chain needs one. It decides nothing by itself: whatever it grants, the Go client said yes to.
+type ownCA struct {
+	*root
+	t      testing.TB
+	server *httptest.Server
+	cs     *client.Client
+	// profileOf is the profile that a type of identifiers is asked for under.
+	profileOf map[string]string
+
+	mu       sync.Mutex
+	next     int
+	nonces   map[string]bool
+	accounts map[string]*caAccount // by URL
+	byKey    map[string]string     // URL, by thumbprint
+	orders   map[string]*caOrder
+	authzs   map[string]caAuthz
+}
+
+type caAccount struct {
+	url string
+	jwk json.RawMessage
+	key *ecdsa.PublicKey
+}
+
+type caOrder struct {
+	account     string
+	identifiers []client.Identifier
+	authzs      []string
+	cert        []byte
+}
+
+// caAuthz is an authorization of ours: the id that countersign knows it by, and whose it is.
+type caAuthz struct{ account, id string }
+
+func newOwnCA(t testing.TB) *ownCA {
+	ca := &ownCA{root: newRoot(t), t: t, nonces: map[string]bool{}, accounts: map[string]*caAccount{}, byKey: map[string]string{}, orders: map[string]*caOrder{}, authzs: map[string]caAuthz{}}
+	ca.server = httptest.NewTLSServer(http.HandlerFunc(ca.serve))
+	t.Cleanup(ca.server.Close)
+	return ca
+}
+
+func (ca *ownCA) url(path string) string { return ca.server.URL + path }
+
+// name makes a path that nothing else has.
+func (ca *ownCA) name(kind string) string {
+	ca.next++
+	return fmt.Sprintf("/%s/%d", kind, ca.next)
+}
+
+func (ca *ownCA) serve(w http.ResponseWriter, r *http.Request) {
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	nonce := rand.Text()
+	ca.nonces[nonce] = true
+	w.Header().Set("Replay-Nonce", nonce)
+	w.Header().Set("Cache-Control", "no-store")
+	switch {
+	case r.URL.Path == "/dir":
+		ca.show(w, 200, map[string]any{
+			"newNonce": ca.url("/nonce"), "newAccount": ca.url("/new-account"), "newOrder": ca.url("/new-order"), "newAuthz": ca.url("/new-authz"),
+			"revokeCert": ca.url("/revoke"), "keyChange": ca.url("/key-change"), "meta": map[string]any{"externalAccountRequired": true},
+		})
+		return
+	case r.URL.Path == "/nonce":
+		return
+	}
+	a, jwk, payload, err := ca.opened(r)
+	if err != nil {
+		ca.refuse(w, &client.Problem{Type: client.Malformed, Status: 400, Detail: err.Error()})
+		return
+	}
+	switch path := r.URL.Path; {
+	case path == "/new-account":
+		ca.newAccount(w, r, jwk, payload)
+	case a == nil:
+		ca.refuse(w, &client.Problem{Type: client.Unauthorized, Status: 403, Detail: "no such account"})
+	case path == "/new-order":
+		ca.newOrder(w, r, a, payload)
+	case path == "/new-authz":
+		ca.newAuthz(w, r, a, payload)
+	case strings.HasPrefix(path, "/authz/"):
+		ca.authz(w, r, a)
+	case strings.HasPrefix(path, "/order/"), strings.HasPrefix(path, "/finalize/"), strings.HasPrefix(path, "/cert/"):
+		ca.order(w, r, a, payload)
+	default:
+		ca.refuse(w, &client.Problem{Type: client.Malformed, Status: 404, Detail: "nothing is here"})
+	}
+}
+
+func (ca *ownCA) show(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		ca.t.Error(err)
+	}
+}
+
+// refuse passes on why not (RFC 8555 6.7).
+func (ca *ownCA) refuse(w http.ResponseWriter, err error) {
+	p := client.ACMEProblem(err)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		ca.t.Error(err)
+	}
+}
+
+// opened verifies a request (RFC 8555 6.2 to 6.5): ES256 alone, a nonce that is used once, the URL that it came to.
+func (ca *ownCA) opened(r *http.Request) (a *caAccount, jwk, payload json.RawMessage, err error) {
+	var jws struct{ Protected, Payload, Signature string }
+	if err := json.NewDecoder(r.Body).Decode(&jws); err != nil {
+		return nil, nil, nil, err
+	}
+	var raw [3][]byte
+	for i, text := range []string{jws.Protected, jws.Payload, jws.Signature} {
+		if raw[i], err = base64.RawURLEncoding.DecodeString(text); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	var header struct {
+		Alg, Kid, Nonce, URL string
+		JWK                  json.RawMessage
+	}
+	if err := json.Unmarshal(raw[0], &header); err != nil {
+		return nil, nil, nil, err
+	}
+	if !ca.nonces[header.Nonce] || header.Alg != "ES256" || header.URL != ca.url(r.URL.Path) || len(raw[2]) != 64 {
+		return nil, nil, nil, errors.New("the nonce, the algorithm or the URL is not right")
+	}
+	delete(ca.nonces, header.Nonce)
+	var key *ecdsa.PublicKey
+	if header.JWK != nil {
+		var k struct{ X, Y string }
+		if err := json.Unmarshal(header.JWK, &k); err != nil {
+			return nil, nil, nil, err
+		}
+		x, _ := base64.RawURLEncoding.DecodeString(k.X)
+		y, _ := base64.RawURLEncoding.DecodeString(k.Y)
+		if key, err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...)); err != nil {
+			return nil, nil, nil, err
+		}
+	} else if a = ca.accounts[header.Kid]; a != nil {
+		key = a.key
+	} else {
+		return nil, nil, nil, nil
+	}
+	sum := sha256.Sum256([]byte(jws.Protected + "." + jws.Payload))
+	if !ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(raw[2][:32]), new(big.Int).SetBytes(raw[2][32:])) {
+		return nil, nil, nil, errors.New("the signature does not verify")
+	}
+	if a == nil && r.URL.Path != "/new-account" {
+		return nil, nil, nil, errors.New("a jwk where a kid must be")
+	}
+	return a, header.JWK, raw[1], nil
+}
+
+// newAccount asks about the binding before there is an account, and tells of the account then (RFC 8555 7.3.4).
+func (ca *ownCA) newAccount(w http.ResponseWriter, r *http.Request, jwk, payload json.RawMessage) {
+	var asked struct {
+		ExternalAccountBinding json.RawMessage
+		OnlyReturnExisting     bool
+	}
+	_ = json.Unmarshal(payload, &asked)
+	thumbprint, err := client.Thumbprint(jwk)
+	if err != nil {
+		ca.refuse(w, err)
+		return
+	}
+	if there := ca.byKey[thumbprint]; there != "" {
+		w.Header().Set("Location", there)
+		ca.show(w, 200, map[string]any{"status": "valid", "orders": there + "/orders"})
+		return
+	}
+	bound, err := ca.cs.VerifyEAB(r.Context(), client.VerifyRequest{URL: ca.url("/new-account"), JWK: jwk, Binding: asked.ExternalAccountBinding})
+	if err != nil {
+		ca.refuse(w, err)
+		return
+	}
+	var k struct{ X, Y string }
+	_ = json.Unmarshal(jwk, &k)
+	x, _ := base64.RawURLEncoding.DecodeString(k.X)
+	y, _ := base64.RawURLEncoding.DecodeString(k.Y)
+	key, _ := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...))
+	a := &caAccount{url: ca.url(ca.name("account")), jwk: jwk, key: key}
+	if err := ca.cs.AccountCreated(r.Context(), client.Account{URL: a.url, JWK: jwk}, bound.Kid); err != nil {
+		ca.refuse(w, err)
+		return
+	}
+	ca.accounts[a.url], ca.byKey[thumbprint] = a, a.url
+	w.Header().Set("Location", a.url)
+	ca.show(w, 201, map[string]any{"status": "valid", "orders": a.url + "/orders", "externalAccountBinding": asked.ExternalAccountBinding})
+}
+
+// allowed asks whether the account may have the identifiers, which are all of one type.
+func (ca *ownCA) allowed(ctx context.Context, a *caAccount, ids []client.Identifier, csr []byte) (*client.Allowed, error) {
+	return ca.cs.Authorize(ctx, client.AuthorizeRequest{
+		Account: &client.Account{URL: a.url, JWK: a.jwk}, Identifiers: ids, Profile: ca.profileOf[ids[0].Type], CSR: csr,
+	})
+}
+
+// newOrder makes an order that is ready from the start, or none (RFC 8555 7.4.1, the way without ACME).
+func (ca *ownCA) newOrder(w http.ResponseWriter, r *http.Request, a *caAccount, payload json.RawMessage) {
+	var asked struct{ Identifiers []client.Identifier }
+	if err := json.Unmarshal(payload, &asked); err != nil || len(asked.Identifiers) == 0 {
+		ca.refuse(w, &client.Problem{Type: client.Malformed, Status: 400, Detail: "no identifiers"})
+		return
+	}
+	yes, err := ca.allowed(r.Context(), a, asked.Identifiers, nil)
+	if err != nil {
+		ca.refuse(w, err)
+		return
+	}
+	o := &caOrder{account: a.url, identifiers: asked.Identifiers}
+	for _, id := range yes.Authorizations {
+		path := ca.name("authz")
+		ca.authzs[path] = caAuthz{a.url, id}
+		o.authzs = append(o.authzs, ca.url(path))
+	}
+	path := ca.name("order")
+	ca.orders[path] = o
+	w.Header().Set("Location", ca.url(path))
+	ca.showOrder(w, 201, path, o)
+}
+
+func (ca *ownCA) showOrder(w http.ResponseWriter, status int, path string, o *caOrder) {
+	body := map[string]any{
+		"status": "ready", "expires": time.Now().Add(time.Hour), "identifiers": o.identifiers, "authorizations": o.authzs,
+		"finalize": ca.url(strings.Replace(path, "/order/", "/finalize/", 1)),
+	}
+	if o.cert != nil {
+		body["status"], body["certificate"] = "valid", ca.url(strings.Replace(path, "/order/", "/cert/", 1))
+	}
+	ca.show(w, status, body)
+}
+
+// order shows an order, finalizes it or gives out its certificate.
+func (ca *ownCA) order(w http.ResponseWriter, r *http.Request, a *caAccount, payload json.RawMessage) {
+	_, number, _ := strings.Cut(r.URL.Path[1:], "/")
+	path := "/order/" + number
+	o := ca.orders[path]
+	switch {
+	case o == nil || o.account != a.url:
+		ca.refuse(w, &client.Problem{Type: client.Unauthorized, Status: 403, Detail: "not an order of the account"})
+		return
+	case strings.HasPrefix(r.URL.Path, "/cert/") && o.cert != nil:
+		w.Header().Set("Content-Type", "application/pem-certificate-chain")
+		_, _ = w.Write(o.cert)
+		return
+	case strings.HasPrefix(r.URL.Path, "/finalize/") && o.cert == nil:
+		var asked struct{ CSR string }
+		_ = json.Unmarshal(payload, &asked)
+		der, err := base64.RawURLEncoding.DecodeString(asked.CSR)
+		if err == nil {
+			_, err = ca.allowed(r.Context(), a, o.identifiers, der)
+		}
+		if err == nil {
+			o.cert, err = ca.sign(der)
+		}
+		if err != nil {
+			ca.refuse(w, err)
+			return
+		}
+	}
+	w.Header().Set("Location", ca.url(path))
+	ca.showOrder(w, 200, path, o)
+}
+
+// sign issues what the CSR asks for: that it asks for nothing else countersign has said.
+func (ca *ownCA) sign(der []byte) ([]byte, error) {
+	csr, err := x509.ParseCertificateRequest(der)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{}, NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
+		DNSNames: csr.DNSNames, EmailAddresses: csr.EmailAddresses,
+	}, ca.cert, csr.PublicKey, ca.key)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), err
+}
+
+// newAuthz opens a pre-authorization that a person has to complete (RFC 8555 7.4.1).
+func (ca *ownCA) newAuthz(w http.ResponseWriter, r *http.Request, a *caAccount, payload json.RawMessage) {
+	var asked struct{ Identifier client.Identifier }
+	_ = json.Unmarshal(payload, &asked)
+	opened, err := ca.cs.Open(r.Context(), client.OpenRequest{
+		Account: &client.Account{URL: a.url, JWK: a.jwk}, Identifier: asked.Identifier, Profile: ca.profileOf[asked.Identifier.Type],
+	})
+	if err != nil {
+		ca.refuse(w, err)
+		return
+	}
+	path := ca.name("authz")
+	ca.authzs[path] = caAuthz{a.url, opened.ID}
+	w.Header().Set("Location", ca.url(path))
+	ca.showAuthz(w, 201, opened)
+}
+
+func (ca *ownCA) authz(w http.ResponseWriter, r *http.Request, a *caAccount) {
+	have, ok := ca.authzs[r.URL.Path]
+	if !ok || have.account != a.url {
+		ca.refuse(w, &client.Problem{Type: client.Unauthorized, Status: 403, Detail: "not an authorization of the account"})
+		return
+	}
+	got, err := ca.cs.Authorization(r.Context(), have.id)
+	if err != nil {
+		ca.refuse(w, err)
+		return
+	}
+	ca.showAuthz(w, 200, got)
+}
+
+// showAuthz shows an authorization with its one challenge, and where the person completes it.
+func (ca *ownCA) showAuthz(w http.ResponseWriter, status int, got *client.Authorization) {
+	challenges := []map[string]any{}
+	for _, c := range got.Challenges {
+		challenges = append(challenges, map[string]any{"type": c.Type, "url": got.CaseURL, "status": c.Status, "token": c.Token})
+	}
+	ca.show(w, status, map[string]any{"identifier": got.Identifier, "status": got.Status, "expires": got.Expires, "challenges": challenges})
+}
+
+// acmeClient is golang.org/x/crypto/acme with an account key of its own.
+func (ca *ownCA) acmeClient() *acme.Client {
+	return &acme.Client{Key: newSigner(ca.t), DirectoryURL: ca.url("/dir"), HTTPClient: ca.server.Client()}
+}
+
+// obtain orders a certificate for a mailbox.
+func (ca *ownCA) obtain(c *acme.Client, email string) (*x509.Certificate, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	o, err := c.AuthorizeOrder(ctx, []acme.AuthzID{{Type: "email", Value: email}})
+	if err != nil {
+		return nil, err
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{EmailAddresses: []string{email}}, newSigner(ca.t))
+	if err != nil {
+		ca.t.Fatal(err)
+	}
+	chain, _, err := c.CreateOrderCert(ctx, o.FinalizeURL, csr, false)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(chain[0])
+}
+
+// The whole chain, at a CA of ours by two clients of others: a person proves an address in Chromium and takes the key that
+// this ends in; an account registers with it, orders and gets a certificate, for that address and no other; what was proved loses
+// its ground, and the next order is refused with a link at which the person proves it anew, which they do.
+func TestTheWholeChainFromAPersonToACertificate(t *testing.T) {
+	t.Parallel()
+	p, ca := newProgram(t), newOwnCA(t)
+	asCA := p.ca("own", ca.url("/dir"), ca.url("/new-account"), "address", "device")
+	ca.profileOf = map[string]string{"email": "address", "dns": "device"}
+	var err error
+	if ca.cs, err = client.New(client.Config{URL: p.api, Token: asCA.token}); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	const email = "chain@example.org"
+
+	status, opened := asCA.call("POST", "/v1/preauthorizations", map[string]any{
+		"result": "eab_key", "identifier": map[string]any{"type": "email", "value": email}, "profile": "address",
+	})
+	if status != http.StatusCreated {
+		t.Fatal(status, opened)
+	}
+	window := tab(t, screen{name: "chain", width: 390, height: 844, phone: true, lang: "en"})
+	var kid, hmacKey string
+	run(t, window, chromedp.Navigate(opened["case_url"].(string)), chromedp.WaitVisible("main", chromedp.ByQuery),
+		chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+	run(t, window, chromedp.SendKeys(`input[name="code"]`, p.codeAfter("email", email, 0), chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery),
+		chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
+	look(t, window, "chain-1-proved")
+	run(t, window, chromedp.Click(`form[action$="/key"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-kid]`, chromedp.ByQuery),
+		chromedp.Text(`[data-kid]`, &kid, chromedp.ByQuery), chromedp.Text(`[data-hmac]`, &hmacKey, chromedp.ByQuery))
+	look(t, window, "chain-2-key")
+	raw, err := base64.RawURLEncoding.DecodeString(secret("a MAC key", hmacKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	mine := ca.acmeClient()
+	binding := &acme.ExternalAccountBinding{KID: kid, Key: raw}
+	_, err = ca.acmeClient().Register(ctx, &acme.Account{}, acme.AcceptTOS)
+	refused(t, "without a key", err, "externalAccountRequired", "binding")
+	_, err = ca.acmeClient().Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: kid, Key: bytes.Repeat([]byte{7}, 32)}}, acme.AcceptTOS)
+	refused(t, "with a wrong MAC key", err, "unauthorized", "binding")
+	if _, err := mine.Register(ctx, &acme.Account{ExternalAccountBinding: binding}, acme.AcceptTOS); err != nil {
+		t.Fatal(err)
+	}
+	_, err = ca.acmeClient().Register(ctx, &acme.Account{ExternalAccountBinding: binding}, acme.AcceptTOS)
+	refused(t, "a second account with the key", err, "unauthorized", "binding")
+
+	cert, err := ca.obtain(mine, email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cert.EmailAddresses) != 1 || cert.EmailAddresses[0] != email {
+		t.Errorf("the certificate is for %v", cert.EmailAddresses)
+	}
+	_, err = ca.obtain(mine, "other@example.org")
+	refused(t, "an address that was not proved", err, "userActionRequired", "open the instance")
+	o, err := mine.AuthorizeOrder(ctx, []acme.AuthzID{{Type: "email", Value: email}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{EmailAddresses: []string{email, "other@example.org"}}, newSigner(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = mine.CreateOrderCert(ctx, o.FinalizeURL, csr, false)
+	refused(t, "a CSR with one address more", err, "badCSR", "other@example.org")
+
+	// What it rests on is taken away: the next order says where the person can prove it anew.
+	p.command("address", "release", email)
+	_, err = ca.obtain(mine, email)
+	refused(t, "after the address was taken away", err, "userActionRequired", "open the instance")
+	no, ok := errors.AsType[*acme.Error](err)
+	if !ok || no.Instance == "" {
+		t.Fatalf("no link is told: %v", err)
+	}
+	_, err = ca.acmeClient().Register(ctx, &acme.Account{ExternalAccountBinding: binding}, acme.AcceptTOS)
+	refused(t, "the key after that", err, "unauthorized", "binding")
+	p.person(no.Instance).prove("email", email)
+	if _, err := ca.obtain(mine, email); err != nil {
+		t.Errorf("proved anew: %v", err)
+	}
+
+	// newAuthz, by x/crypto, and lego with what was pre-authorized.
+	t.Run("newAuthz and lego", func(t *testing.T) {
+		const name, holder = "machine.example.org", "holder@example.org"
+		p := p.in(t)
+		p.command("registry", "add", "own", "dns", name, "--email", holder)
+		kid, hmacKey := asCA.in(t).keyOfProof(holder)
+		user := &legoUser{key: newSigner(t)}
+		config := lego.NewConfig(user)
+		config.CADirURL, config.HTTPClient, config.Certificate.KeyType = ca.url("/dir"), ca.server.Client(), certcrypto.EC256
+		c, err := lego.NewClient(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if user.resource, err = c.Registration.RegisterWithExternalAccountBinding(registration.RegisterEABOptions{TermsOfServiceAgreed: true, Kid: kid, HmacEncoded: hmacKey}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Certificate.Obtain(certificate.ObtainRequest{Domains: []string{name}}); err == nil || !strings.Contains(err.Error(), "userActionRequired") {
+			t.Errorf("lego before anybody has proved anything: %v", err)
+		}
+		same := &acme.Client{Key: user.key.(*ecdsa.PrivateKey), DirectoryURL: ca.url("/dir"), HTTPClient: ca.server.Client()}
+		pending, err := same.Authorize(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pending.Status != acme.StatusPending || len(pending.Challenges) != 1 {
+			t.Fatalf("newAuthz: %+v", pending)
+		}
+		p.person(pending.Challenges[0].URI).prove("email", holder)
+		if got, err := same.GetAuthorization(ctx, pending.URI); err != nil || got.Status != acme.StatusValid {
+			t.Errorf("the pre-authorization is %+v, %v", got, err)
+		}
+		got, err := c.Certificate.Obtain(certificate.ObtainRequest{Domains: []string{name}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, _ := pem.Decode(got.Certificate)
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil || len(cert.DNSNames) != 1 || cert.DNSNames[0] != name {
+			t.Errorf("lego's certificate is %+v, %v", cert, err)
+		}
+	})
+}
