@@ -98,8 +98,19 @@ func profileDir(t testing.TB) string {
 
 func run(t testing.TB, ctx context.Context, actions ...chromedp.Action) {
 	t.Helper()
-	if err := chromedp.Run(ctx, actions...); err != nil {
-		t.Fatalf("browser: %v", err)
+	for _, action := range actions {
+		if tasks, ok := action.(chromedp.Tasks); ok {
+			run(t, ctx, tasks...)
+			continue
+		}
+		err := chromedp.Run(ctx, action)
+		// What was found may be of the page before, which the browser has just left: then nothing was done to it.
+		for tries := 0; tries < 5 && err != nil && strings.Contains(err.Error(), "Could not find node with given id"); tries++ {
+			err = chromedp.Run(ctx, action)
+		}
+		if err != nil {
+			t.Fatalf("browser: %v", err)
+		}
 	}
 }
 

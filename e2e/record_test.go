@@ -64,9 +64,12 @@ func (p *program) named(email, name string) (out string, ok bool) {
 
 // typeCode answers with the code that was sent there, once it has come.
 func typeCode(p *program, method, to string) chromedp.Action {
-	return chromedp.ActionFunc(func(ctx context.Context) error {
-		return chromedp.Tasks{chromedp.SendKeys(`input[name="code"]`, p.codeAfter(method, to, 0), chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery)}.Do(ctx)
-	})
+	return chromedp.Tasks{
+		chromedp.ActionFunc(func(ctx context.Context) error {
+			return chromedp.SendKeys(`input[name="code"]`, p.codeAfter(method, to, 0), chromedp.ByQuery).Do(ctx)
+		}),
+		chromedp.Submit(`form.answer`, chromedp.ByQuery),
+	}
 }
 
 // choose sets the fields of a form as a person does: boxes by their selectors, and lists by value.
