@@ -5,7 +5,8 @@ import "strings"
 // Instructions are commands that can be pasted to register an account with the key, by the name of their client. They have the
 // key's secret in them. A directory that nobody knows has a name in its place.
 //
-// The options are those of certbot 2.1 and 5, lego 4, acme.sh 3, cert-manager 1.14 and later, Caddy 2, and step 0.30.
+// The options are those of certbot 2.1 and 5, lego 4, acme.sh 3, cert-manager 1.14 and later, and Caddy 2. The ACME client of step 0.30
+// registers without a binding.
 func (k *Key) Instructions(directory string) map[string]string {
 	if directory == "" {
 		directory = "DIRECTORY_URL"
