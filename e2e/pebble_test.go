@@ -104,13 +104,13 @@ func refused(t testing.TB, what string, err error, typ, words string) {
 	}
 }
 
-// legoUser is a person with lego.
+// legoUser is a person with lego, which writes their address into its own log. So it is nobody's who proves it to the program.
 type legoUser struct {
 	key      crypto.PrivateKey
 	resource *registration.Resource
 }
 
-func (u *legoUser) GetEmail() string                        { return "applicant@example.org" }
+func (u *legoUser) GetEmail() string                        { return "lego-user@example.org" }
 func (u *legoUser) GetRegistration() *registration.Resource { return u.resource }
 func (u *legoUser) GetPrivateKey() crypto.PrivateKey        { return u.key }
 

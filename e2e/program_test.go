@@ -85,7 +85,7 @@ func checkLogs() int {
 	code := 0
 	for value, what := range spoken.secrets {
 		if strings.Contains(log, value) {
-			fmt.Fprintf(os.Stderr, "FAIL: %s is in the log\n", what)
+			fmt.Fprintf(os.Stderr, "FAIL: %s is in the log: %q\n", what, value)
 			code = 1
 		}
 	}
