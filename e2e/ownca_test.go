@@ -165,13 +165,7 @@ func (ca *ownCA) opened(r *http.Request) (a *caAccount, jwk, payload json.RawMes
 	delete(ca.nonces, header.Nonce)
 	var key *ecdsa.PublicKey
 	if header.JWK != nil {
-		var k struct{ X, Y string }
-		if err := json.Unmarshal(header.JWK, &k); err != nil {
-			return nil, nil, nil, err
-		}
-		x, _ := base64.RawURLEncoding.DecodeString(k.X)
-		y, _ := base64.RawURLEncoding.DecodeString(k.Y)
-		if key, err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...)); err != nil {
+		if key, err = keyOf(header.JWK); err != nil {
 			return nil, nil, nil, err
 		}
 	} else if a = ca.accounts[header.Kid]; a != nil {
@@ -187,6 +181,23 @@ func (ca *ownCA) opened(r *http.Request) (a *caAccount, jwk, payload json.RawMes
 		return nil, nil, nil, errors.New("a jwk where a kid must be")
 	}
 	return a, header.JWK, raw[1], nil
+}
+
+// keyOf reads the only kind of key that there are accounts for.
+func keyOf(jwk json.RawMessage) (*ecdsa.PublicKey, error) {
+	var k struct{ X, Y string }
+	if err := json.Unmarshal(jwk, &k); err != nil {
+		return nil, err
+	}
+	point := []byte{4}
+	for _, text := range []string{k.X, k.Y} {
+		b, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil {
+			return nil, err
+		}
+		point = append(point, b...)
+	}
+	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 }
 
 // newAccount asks about the binding before there is an account, and tells of the account then (RFC 8555 7.3.4).
@@ -211,11 +222,11 @@ func (ca *ownCA) newAccount(w http.ResponseWriter, r *http.Request, jwk, payload
 		ca.refuse(w, err)
 		return
 	}
-	var k struct{ X, Y string }
-	_ = json.Unmarshal(jwk, &k)
-	x, _ := base64.RawURLEncoding.DecodeString(k.X)
-	y, _ := base64.RawURLEncoding.DecodeString(k.Y)
-	key, _ := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...))
+	key, err := keyOf(jwk)
+	if err != nil {
+		ca.refuse(w, err)
+		return
+	}
 	a := &caAccount{url: ca.url(ca.name("account")), jwk: jwk, key: key}
 	if err := ca.cs.AccountCreated(r.Context(), client.Account{URL: a.url, JWK: jwk}, bound.Kid); err != nil {
 		ca.refuse(w, err)

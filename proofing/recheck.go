@@ -147,8 +147,11 @@ func (s *Service) recheck(ctx context.Context, id string) (*Case, error) {
 	}
 	c, err = s.update(ctx, id, func(c *Case, now time.Time) error {
 		p := s.profileOf(c)
-		if c.Status != CaseGranted || p == nil {
-			c.Recheck = time.Time{} // its profile is gone: nothing can be judged, and nothing is authorized
+		if c.Status != CaseGranted { // another process was first
+			return nil
+		}
+		if p == nil { // nothing can be judged, and nothing is authorized, until its profile is back
+			c.Recheck = now.Add(recheckEvery)
 			return nil
 		}
 		if c.Frozen != nil {

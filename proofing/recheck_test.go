@@ -1,7 +1,9 @@
 package proofing_test
 
 import (
+	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -142,6 +144,100 @@ func TestTheProcessMayDieWhileAGrantGivesWay(t *testing.T) {
 			t.Errorf("call %d, after %v: what rests on another is %s", n, after, got.Status)
 		}
 		return broke
+	})
+}
+
+// An open request must not be granted by what its person has taken away meanwhile, whatever that was.
+func TestAMailboxThatIsTakenAwayEndsTheRequestsThatItWasConfirmedIn(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	session := w.signUp(key)
+	const second = "second@example.org"
+	w.prove(session, "b", "email", second)
+	open := w.openFor("strong", second, ownersKey)
+	must[*proofing.Case](t)(w.use(visit(open, "b"), key))
+	w.work()
+	other := w.openFor("strong", second, lostsKey)
+	w.Policy.Profiles["strong"].Require.AllMethods = []string{"sms"} // so that it stays open
+	if open = w.prove(open, "b", "email", ""); open.Status != proofing.CaseOpen {
+		t.Fatalf("it is %s", open.Status)
+	}
+	session = w.signIn(key)
+	gone := ""
+	for _, b := range w.session(session).Person.Bindings {
+		if b.Contact.Address == second {
+			gone = b.ID
+		}
+	}
+	elsewhere := w.signIn(key)
+	if err := w.Remove(t.Context(), ownVisit(session), gone); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.reload(open); got.Status != proofing.CaseRefused || got.Reason != "authenticator_removed" {
+		t.Errorf("the request is %s, %q", got.Status, got.Reason)
+	}
+	if got := w.reload(other); got.Status != proofing.CaseOpen {
+		t.Errorf("one in which nothing was confirmed is %s", got.Status)
+	}
+	w.session(elsewhere) // which goes on
+}
+
+// Of many questions at once, to two processes, one finds that a grant has given way.
+func TestAGrantGivesWayOnce(t *testing.T) {
+	for _, grace := range []time.Duration{0, time.Hour} {
+		w := newWorld(t)
+		c := w.open("email")
+		c = w.prove(c, "b", "email", "")
+		p := w.Policy.Profiles["email"]
+		p.Require.AllMethods, p.Recheck.Grace = []string{"email", "sms"}, grace
+		second := w.process(w.kv)
+		second.Methods, second.Policy = w.Methods, w.Policy
+		var asking sync.WaitGroup
+		for i := range 16 {
+			s := []*proofing.Service{w.Service, second}[i%2]
+			asking.Go(func() {
+				v, err := s.Authorize(t.Context(), w.ca, proofing.AuthorizeRequest{
+					Applicant: proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: c.Applicant.Thumbprint}, Identifiers: []proofing.Identifier{proved}, Profile: "email",
+				})
+				if err != nil || v.Allow != (grace > 0) {
+					t.Errorf("grace %v: allowed %v, %v", grace, v.Allow, err)
+				}
+			})
+		}
+		asking.Wait()
+		w.work()
+		w.sequenceAll()
+		told := 0
+		for _, e := range w.told(w.ca) {
+			if e.Object == c.ID && e.Reason == "level_fell" {
+				told++
+			}
+		}
+		if mails := len(w.post.all("ending")) + len(w.post.all("ended")); told != 1 || mails != 1 {
+			t.Errorf("grace %v: told %d times, by mail %d times", grace, told, mails)
+		}
+	}
+}
+
+// The process dies at each of its calls in turn while an operator releases an address, and they do it again.
+func TestTheProcessMayDieWhileAnAddressIsReleased(t *testing.T) {
+	breaksOff(t, func(t *testing.T, n int64, after bool) (broke bool) {
+		w := newWorld(t)
+		c := w.open("email")
+		c = w.prove(c, "b", "email", "")
+		contact := c.Evidence[0].Contact()
+		_, err := w.dying(n, after).Release(t.Context(), contact)
+		if _, again := w.Release(t.Context(), contact); again != nil {
+			t.Fatalf("call %d, after %v: again: %v", n, after, again)
+		}
+		w.work()
+		if got := w.reload(c); got.Status != proofing.CaseRevoked {
+			t.Errorf("call %d, after %v: what rests on it is %s", n, after, got.Status)
+		}
+		if owner, err := w.Owner(t.Context(), contact); !errors.Is(err, proofing.ErrNotFound) {
+			t.Errorf("call %d, after %v: it is still %s's, %v", n, after, owner, err)
+		}
+		return err != nil
 	})
 }
 
