@@ -60,9 +60,11 @@ type Authorization struct {
 		Needed int `json:"needed"`
 		Given  int `json:"given"`
 	} `json:"approvals"`
-	Reason        string `json:"reason"`
-	ExternalID    string `json:"external_id,omitempty"`
-	DomainControl string `json:"domain_control,omitempty"`
+	Reason string `json:"reason"`
+	// Ends is when a valid one will be revoked under which something has given way; nil for others.
+	Ends          *time.Time `json:"ends,omitempty"`
+	ExternalID    string     `json:"external_id,omitempty"`
+	DomainControl string     `json:"domain_control,omitempty"`
 }
 
 // Challenge is the one challenge of an authorization. URL is for the authority, which shows its account a challenge URL of its own.
