@@ -1,0 +1,63 @@
+package proofing
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAJournalSaysEverythingOnce(t *testing.T) {
+	var j Journal
+	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	for range 3 {
+		j.Write(Note{Of: SubjectCase, Object: "07x", Kind: "seen", By: Actor{Kind: "person", ID: "p"}, At: at, Facts: map[string]any{"n": 1}, Private: map[string]string{"name": "somebody"}})
+	}
+	if j.Written != 3 || len(j.Pending) != 3 || j.Logged() || len(j.index()) != 1 || j.index()[0].Value != stamp(at) {
+		t.Fatalf("%+v", j)
+	}
+	j.settle(map[int64]int64{2: 8}) // out of turn
+	if len(j.Pending) != 3 {
+		t.Error("an entry was settled before the one that precedes it")
+	}
+	for range 2 { // it may come twice
+		j.settle(map[int64]int64{1: 7, 2: 8})
+	}
+	if len(j.Pending) != 1 || j.Pending[0].Number != 3 || len(j.Places) != 2 || j.Places[1] != 8 {
+		t.Errorf("%+v", j)
+	}
+	j.settle(map[int64]int64{3: 12})
+	if !j.Logged() || j.index() != nil || j.Written != 3 {
+		t.Errorf("%+v", j)
+	}
+}
+
+func TestALeafCommitsToWhatItDoesNotSay(t *testing.T) {
+	var j Journal
+	for range 2 {
+		j.Write(Note{Of: SubjectCase, Object: "07x", Kind: "seen", By: ByService, At: time.Now(), Private: map[string]string{"name": "somebody"}})
+	}
+	e := j.Pending[0]
+	if !e.Opens() || strings.Contains(e.Leaf, "somebody") {
+		t.Fatalf("%s", e.Leaf)
+	}
+	var one, two Leaf
+	if json.Unmarshal([]byte(e.Leaf), &one) != nil || json.Unmarshal([]byte(j.Pending[1].Leaf), &two) != nil || one.Commitment == two.Commitment {
+		t.Error("two commitments to the same words are alike: whoever guesses the words can see that they are right")
+	}
+	for name, changed := range map[string]func(*Entry){
+		"the words": func(e *Entry) { e.Private = json.RawMessage(`{"name":"somebody else"}`) },
+		"the salt":  func(e *Entry) { e.Salt = j.Pending[1].Salt },
+		"nothing":   func(e *Entry) { e.Salt, e.Private = "", nil },
+		"the leaf":  func(e *Entry) { e.Leaf = j.Pending[1].Leaf },
+	} {
+		other := e
+		changed(&other)
+		if other.Opens() {
+			t.Errorf("with %s changed it still opens", name)
+		}
+	}
+	if canonical, err := Canonicalize([]byte(e.Leaf)); err != nil || string(canonical) != e.Leaf {
+		t.Errorf("a leaf is not in its canonical form: %s", e.Leaf)
+	}
+}
