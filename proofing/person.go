@@ -18,6 +18,8 @@ type Person struct {
 	Recovery []string `json:"recovery,omitempty"`
 	// Representative is set by the operator for who may record the proofing of others.
 	Representative *Representative `json:"representative,omitempty"`
+	// Recovered is when the account was last recovered: no office that was held before counts from then on.
+	Recovered time.Time `json:"recovered,omitzero"`
 }
 
 // Binding is an address or authenticator that belongs to a person since a certain time. It is

@@ -156,7 +156,11 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 			}
 		}
 		if fresh {
-			p.Representative = nil // nobody comes by that into the office of another: the operator names them anew
+			// Nobody comes by that into the office of another: the operator names them anew, and two resume what they were appointed to.
+			p.Representative = nil
+			if c.Recovered.After(p.Recovered) {
+				p.Recovered = c.Recovered
+			}
 			if by.InPerson {
 				p.Recovery = nil // who has lost everything has lost these
 			}

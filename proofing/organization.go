@@ -1,0 +1,156 @@
+package proofing
+
+import (
+	"slices"
+	"time"
+)
+
+// Organization is the dossier of one organization at one authority: what was found out about it, by whom, from where, and for how
+// long that is good. Nothing in it is edited: a newer item takes the place of an older one, which stays.
+type Organization struct {
+	// ID follows from the authority and the name, as the registry's do: there is one dossier for an identifier.
+	ID string `json:"id"`
+	CA string `json:"ca"`
+	// Name is the legal name in its canonical form: the value of the identifier of type "organization" that a CA asks about.
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+	Items   []Item    `json:"items,omitempty"`
+	// Rule is who of the organization must approve, and Proposed one that a second person has yet to agree to.
+	Rule     ApprovalRule  `json:"rule"`
+	Proposed *ProposedRule `json:"proposed,omitempty"`
+	Journal  Journal       `json:"journal,omitempty"`
+}
+
+// Version is the number of the last change of the dossier: what somebody was shown, and what a decision is about.
+func (o *Organization) Version() int64 { return o.Journal.Written }
+
+// ApprovalRule says who of an organization must approve a request.
+type ApprovalRule struct {
+	// Needed is how many must, of the appointments in Of, or of everybody who is a Certificate Approver if there are none.
+	Needed int      `json:"needed"`
+	Of     []string `json:"of,omitempty"`
+	// InOrder: each of Of only after the one before.
+	InOrder bool `json:"in_order,omitempty"`
+}
+
+// ProposedRule is a rule that waits for a second person.
+type ProposedRule struct {
+	ApprovalRule
+	Act
+}
+
+// mostApprovers is the most approvers that a rule asks for.
+const mostApprovers = 20
+
+// check says what is wrong with a rule by itself.
+func (r ApprovalRule) check() error {
+	unique := slices.Compact(slices.Sorted(slices.Values(r.Of)))
+	switch {
+	case r.Needed < 1 || r.Needed > mostApprovers || len(r.Of) > mostApprovers || len(r.Of) > 0 && r.Needed > len(r.Of):
+		return &InputError{Field: "needed", Code: "rule_needed"}
+	case len(unique) != len(r.Of):
+		return &InputError{Field: "of", Code: "rule_twice"}
+	case r.InOrder && (len(r.Of) == 0 || r.Needed != len(r.Of)):
+		return &InputError{Field: "in_order", Code: "rule_order"}
+	}
+	return nil
+}
+
+// Next are the approvers whose turn it is, after those who have approved already, by their appointments: nil and
+// true for anybody who is a Certificate Approver. Nobody is left once Met.
+func (r ApprovalRule) Next(approved []string) (of []string, anybody bool) {
+	switch {
+	case r.Met(approved):
+		return nil, false
+	case len(r.Of) == 0:
+		return nil, true
+	}
+	left := slices.DeleteFunc(slices.Clone(r.Of), func(id string) bool { return slices.Contains(approved, id) })
+	if r.InOrder {
+		left = left[:1]
+	}
+	return left, false
+}
+
+// Met says whether the approvals are as many as the rule asks for, of those whom it names, each once.
+func (r ApprovalRule) Met(approved []string) bool {
+	unique := slices.Compact(slices.Sorted(slices.Values(approved)))
+	if len(r.Of) > 0 {
+		unique = slices.DeleteFunc(unique, func(id string) bool { return !slices.Contains(r.Of, id) })
+	}
+	return r.Needed > 0 && len(unique) >= r.Needed
+}
+
+// Current is the newest item of a kind about a subject; nil if there is none.
+func (o *Organization) Current(kind ItemKind, subject string) *Item {
+	for i := len(o.Items) - 1; i >= 0; i-- {
+		if it := &o.Items[i]; it.Kind == kind && it.Subject == subject {
+			return it
+		}
+	}
+	return nil
+}
+
+// Currents are the newest items of each kind and subject, in the order in which they came.
+func (o *Organization) Currents() (all []*Item) {
+	for i := range o.Items {
+		if it := &o.Items[i]; o.Current(it.Kind, it.Subject) == it {
+			all = append(all, it)
+		}
+	}
+	return all
+}
+
+// Combined says whether the organization lets who asks for a certificate approve it, too (CSBR 3.2.2.2). It has said so from
+// a source, and has not taken it back.
+func (o *Organization) Combined(now time.Time) bool { return o.declares(ItemRolesCombined, now) }
+
+// EnterpriseRA says whether one person of the organization's own may make the final cross-correlation (CSBR 1.3.2.1.2).
+func (o *Organization) EnterpriseRA(now time.Time) bool { return o.declares(ItemEnterpriseRA, now) }
+
+func (o *Organization) declares(kind ItemKind, now time.Time) bool {
+	it := o.Current(kind, "")
+	return it != nil && it.Outcome == OutcomeGood && it.good(true, now)
+}
+
+// Collectors are who has recorded or confirmed anything that counts in the dossier now: none of them may review it (CSBR 3.2.9).
+func (o *Organization) Collectors() (persons []string) {
+	for _, it := range o.Currents() {
+		for _, p := range []string{it.CollectedBy, it.ConfirmedBy} {
+			if p != "" && !slices.Contains(persons, p) {
+				persons = append(persons, p)
+			}
+		}
+	}
+	return persons
+}
+
+// Requesters are the appointments of those who alone may ask for certificates, if the organization has said so in writing; listed
+// says whether it has (CSBR 3.2.5).
+func (o *Organization) Requesters() (appointments []string, listed bool) {
+	it := o.Current(ItemRequesterList, "")
+	if it == nil || it.Outcome != OutcomeGood {
+		return nil, false
+	}
+	return it.Names, true
+}
+
+// The entries of a dossier in the log.
+const (
+	OrganizationIsOpened     EntryKind = "organization_opened"
+	OrganizationItem         EntryKind = "organization_item"
+	OrganizationRuleProposed EntryKind = "organization_rule_proposed"
+	OrganizationRuleSet      EntryKind = "organization_rule_set"
+)
+
+// Indexes implements Record.
+func (o *Organization) Indexes() []Index {
+	ix := []Index{{Name: "ca", Value: o.CA}, {Name: "all", Value: stamp(o.Created)}}
+	if at := o.nextAge(); !at.IsZero() {
+		ix = append(ix, Index{Name: "ages", Value: stamp(at)})
+	}
+	return append(ix, o.Journal.index()...)
+}
+
+// ExpiresAt implements Record.
+func (o *Organization) ExpiresAt() time.Time { return time.Time{} }
