@@ -32,8 +32,12 @@ type Profile struct {
 	SelfService bool
 	// EV marks extended validation code signing.
 	EV bool
-	// Approvals is how many approvers must agree after the evidence is complete.
+	// Approvals is how many of the organization's approvers must agree after the evidence is complete; 0: nobody decides. An
+	// organization may ask for more of its own.
 	Approvals int
+	// Approve is what their word is for, and ApprovalLifetime how long it waits for the others'.
+	Approve          ApproveMode   `json:",omitempty"`
+	ApprovalLifetime time.Duration `json:",omitzero"`
 	// ReviewEntitlement sends a case whose person has no entitlement to the
 	// identifier to review instead of refusing it.
 	ReviewEntitlement bool
@@ -73,6 +77,17 @@ func (p *Profile) keyPolicy() KeyPolicy {
 		Unused: cmp.Or(k.Unused, 7*24*time.Hour), MaxAccounts: cmp.Or(k.MaxAccounts, 1),
 	}
 }
+
+// ApproveMode is what people approve.
+type ApproveMode string
+
+// What is approved.
+const (
+	// ApproveEach is a word for one CSR: another one waits for another word.
+	ApproveEach ApproveMode = "each-certificate"
+	// ApprovePre is a word for the applicant, the identifier and the profile: later CSRs pass while everything is fresh.
+	ApprovePre ApproveMode = "pre-authorized"
+)
 
 // AttestationPolicy says which passkeys and security keys may be created and used. The label does not
 // depend on it: what an attestation is worth, the rules say.

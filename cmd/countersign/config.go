@@ -416,8 +416,14 @@ type ProfileConfig struct {
 	SelfService bool `yaml:"self_service"`
 	// EV marks extended validation code signing, and turns on its rules.
 	EV bool `yaml:"ev"`
-	// Approvals is how many approvers must agree once the evidence is complete.
+	// Approvals is how many of an organization's certificate approvers must agree once the person has proved who they are. After
+	// them a validation specialist and a reviewer of the CA decide, in the console. It takes the identifier type organization alone.
 	Approvals int `yaml:"approvals"`
+	// Approve is what is approved: each-certificate (one CSR; another one waits for another word), or pre-authorized (later CSRs pass
+	// while everything that the word rests on is fresh). It is each-certificate unless set.
+	Approve proofing.ApproveMode `yaml:"approve"`
+	// ApprovalLifetime is how long an approval waits for the other decisions; 30d unless set, and 90d at most.
+	ApprovalLifetime time.Duration `yaml:"approval_lifetime"`
 	// ReviewEntitlement sends a person who is not entitled to the identifier to
 	// review by people, instead of refusing them.
 	ReviewEntitlement bool `yaml:"review_entitlement"`

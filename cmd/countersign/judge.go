@@ -306,8 +306,19 @@ func (j *profileJudge) approvals() {
 		j.mistake(path, "must be 0 to 10, not %d", n)
 	case n == 0 && j.profile.EV:
 		j.mistake(path, "must be at least 1 for EV: an approver must agree to the request (CSBR 3.2.2.2.9), and nobody may validate and authorize one alone (CSBR 5.2.4)")
-	case n > 0:
-		j.warning(path, "approvals cannot be given in this version: a case waits in review until it expires")
+	case n > 0 && !slices.Equal(j.profile.Identifiers, []string{proofing.IdentifierOrganization}):
+		j.mistake(path, "take identifiers: [organization] and no other: who approves is named in the dossier of an organization (CSBR 3.2.2.2)")
+	}
+	if path := j.at("approve"); j.profile.Approve != "" {
+		oneOf(j.report, path, string(j.profile.Approve), string(proofing.ApproveEach), string(proofing.ApprovePre))
+	}
+	if path := j.at("approval_lifetime"); j.profile.ApprovalLifetime != 0 || j.given(path) {
+		within(j.report, path, j.profile.ApprovalLifetime, time.Hour, mostApprovalLifetime)
+	}
+	for _, name := range []string{"approve", "approval_lifetime"} {
+		if path := j.at(name); j.profile.Approvals == 0 && j.given(path) && !faulty(j.report, path) {
+			j.mistake(path, "says nothing without approvals")
+		}
 	}
 }
 

@@ -45,7 +45,6 @@ const (
 	aloneR3 = "warning .methods[0]: sms is the only authenticator and is restricted: SP 800-63B 5.2.10 asks for another one that is not, for a notice of the risk, and for a plan to leave it"
 	aloneR4 = "warning .methods[0]: sms is the only authenticator and is restricted: SP 800-63B-4 3.2.9 asks for another one"
 	besides = "warning .methods[1]: sms is the only authenticator (email is no authenticator) and is restricted"
-	queue   = "warning .approvals: approvals cannot be given in this version: a case waits in review until it expires"
 )
 
 func TestProfilesThatNobodyCanSatisfyAreRefusedWithTheReason(t *testing.T) {
@@ -103,15 +102,20 @@ func TestProfilesThatNobodyCanSatisfyAreRefusedWithTheReason(t *testing.T) {
 		{"a method twice", "identifiers: [dns]\nmethods: [email, email]\nrequire: {all_methods: [email]}", []string{`methods[1]: "email" is listed twice`}},
 		{"an address that nobody confirms", "identifiers: [email]\nmethods: [sms]\nrequire: {aal: 1}", []string{"identifiers: email needs the method email", aloneR4}},
 
-		{"EV", byEV + "approvals: 1", []string{queue}},
+		{"EV", byEV + "approvals: 1", nil},
+		{"approvals for a name", byEmail + "require: {confirmed_addresses: [email]}\napprovals: 1", []string{"approvals: take identifiers: [organization] and no other"}},
+		{"EV that is approved once", byEV + "approvals: 1\napprove: pre-authorized\napproval_lifetime: 90d", nil},
+		{"EV that is approved somehow", byEV + "approvals: 1\napprove: sometimes", []string{"approve: must be one of each-certificate, pre-authorized, not \"sometimes\""}},
+		{"an approval that waits too long", byEV + "approvals: 1\napproval_lifetime: 91d", []string{"approval_lifetime: must be 1h to 90d, not 91d"}},
+		{"a way to approve what nobody approves", byEmail + "require: {confirmed_addresses: [email]}\napprove: pre-authorized", []string{"approve: says nothing without approvals"}},
 		{"EV without approvers", byEV, []string{"approvals: must be at least 1 for EV: an approver must agree to the request (CSBR 3.2.2.2.9), and nobody may validate and authorize one alone (CSBR 5.2.4)"}},
 		{"EV by SMS alone", r4 + "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [sms]\nrequire: {aal: 1}", []string{
-			queue, "methods[0]: sms must not be the only authenticator of an EV profile: it is restricted (SP 800-63B-4 3.2.9)"}},
+			"methods[0]: sms must not be the only authenticator of an EV profile: it is restricted (SP 800-63B-4 3.2.9)"}},
 		{"EV by SMS with e-mail beside it", r3 + "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [email, sms]\nrequire: {aal: 1}", []string{
-			queue, "methods[1]: sms must not be the only authenticator of an EV profile (email is no authenticator): it is restricted (SP 800-63B 5.2.10)"}},
-		{"EV for too long", byEV + "approvals: 1\ngrant_lifetime: 399d", []string{queue, "grant_lifetime: must be at most 398d for EV, not 399d: what was verified may not be relied on for longer (CSBR 4.2.1.1.3)"}},
-		{"EV that is forgotten early", byEV + "approvals: 1\nretention: 730d", []string{queue, "retention: must be at least 731d for EV, not 730d: records stay for two years"}},
-		{"EV that is forgotten before its certificate", byEV + "approvals: 1\nretention: 731d", []string{queue, "warning .retention: 731d is counted from the end of the grant"}},
+			"methods[1]: sms must not be the only authenticator of an EV profile (email is no authenticator): it is restricted (SP 800-63B 5.2.10)"}},
+		{"EV for too long", byEV + "approvals: 1\ngrant_lifetime: 399d", []string{"grant_lifetime: must be at most 398d for EV, not 399d: what was verified may not be relied on for longer (CSBR 4.2.1.1.3)"}},
+		{"EV that is forgotten early", byEV + "approvals: 1\nretention: 730d", []string{"retention: must be at least 731d for EV, not 730d: records stay for two years"}},
+		{"EV that is forgotten before its certificate", byEV + "approvals: 1\nretention: 731d", []string{"warning .retention: 731d is counted from the end of the grant"}},
 		{"too many approvers", byEmail + "require: {all_methods: [email]}\napprovals: 11", []string{"approvals: must be 0 to 10, not 11"}},
 		{"for ever", byEmail + "require: {all_methods: [email]}\ngrant_lifetime: 826d", []string{"grant_lifetime: must be at most 825d, not 826d (CSBR 4.2.1)"}},
 		{"for no time", byEmail + "require: {all_methods: [email]}\ngrant_lifetime: 0s", []string{"grant_lifetime: must be more than nothing: leave it out for the default"}},

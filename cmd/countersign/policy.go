@@ -23,6 +23,9 @@ const (
 	defaultRetention     = 90 * day
 	twoYears             = 731 * day
 	retentionEV          = twoYears + 460*day
+
+	defaultApprovalLifetime = 30 * day
+	mostApprovalLifetime    = 90 * day
 )
 
 // policy is what the configuration decides, in the domain's words. It is for a
@@ -121,7 +124,7 @@ func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Prof
 			BindingAge:         p.Require.BindingAge,
 		},
 		RequireStart: p.RequireStart, SelfService: p.SelfService, EV: p.EV,
-		Approvals: p.Approvals, ReviewEntitlement: p.ReviewEntitlement,
+		Approvals: p.Approvals, Approve: p.approve(), ApprovalLifetime: p.approvalLifetime(), ReviewEntitlement: p.ReviewEntitlement,
 		CaseLifetime:  cmp.Or(p.CaseLifetime, defaultCaseLifetime),
 		GrantLifetime: cmp.Or(p.GrantLifetime, defaultGrantLifetime),
 		RecheckAfter:  p.RecheckAfter,
@@ -131,6 +134,20 @@ func (p ProfileConfig) resolve(name string, f proofing.Framework) *proofing.Prof
 		CAA:           caaMode(p.CAA),
 		Retention:     cmp.Or(p.Retention, retention),
 	}
+}
+
+func (p ProfileConfig) approve() proofing.ApproveMode {
+	if p.Approvals == 0 {
+		return p.Approve
+	}
+	return cmp.Or(p.Approve, proofing.ApproveEach)
+}
+
+func (p ProfileConfig) approvalLifetime() time.Duration {
+	if p.Approvals == 0 {
+		return p.ApprovalLifetime
+	}
+	return cmp.Or(p.ApprovalLifetime, defaultApprovalLifetime)
 }
 
 // agreement is what a trust agreement says of levels.
