@@ -48,7 +48,7 @@ type Table[T any] interface {
 	// ErrNotFound if none does.
 	Find(ctx context.Context, bucket, index, value string) (*T, error)
 	// List returns records in the order of their index values and then of
-	// their ids, bucket by bucket, and the cursor of the next page, which is
+	// their ids, bucket by bucket unless they are merged, and the cursor of the next page, which is
 	// empty when there is none.
 	List(ctx context.Context, q Query) (page []*T, next string, err error)
 }
@@ -56,8 +56,12 @@ type Table[T any] interface {
 // Query says which records of a Table to list.
 type Query struct {
 	Index string // the name of the index
-	Value string // the value that entries must have; ignored when Below is set
+	Value string // the value that entries must have; ignored when Below or Prefix is set
 	Below string // or: every entry whose value sorts before this one
+	// Prefix is what the values begin with, where neither of the others is set.
+	Prefix string
+	// Merged puts the whole listing into one order, that of the values, over all buckets. It costs a look into each of them for every page.
+	Merged bool
 	// Bucket restricts the listing to one bucket; empty means all of them.
 	Bucket string
 	After  string // the cursor of the page before, or empty

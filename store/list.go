@@ -21,6 +21,9 @@ func (t *Table[T, P]) List(ctx context.Context, q proofing.Query) (page []*T, ne
 	if err != nil {
 		return nil, "", err
 	}
+	if q.Merged {
+		return l.merge(ctx)
+	}
 	for _, bucket := range l.buckets {
 		err := l.walk(ctx, bucket)
 		if errors.Is(err, errPageFull) {
@@ -58,9 +61,12 @@ func (t *Table[T, P]) newListing(q proofing.Query) (*listing[T], error) {
 		kv: t.kv, read: t.listed,
 		prefix: indexPrefix(t.kind, q.Index), buckets: allBuckets(), limit: min(q.Limit, MaxScan),
 	}
-	if q.Below != "" {
+	switch {
+	case q.Below != "":
 		l.below = l.prefix + escape(q.Below)
-	} else {
+	case q.Prefix != "":
+		l.prefix += escape(q.Prefix)
+	default:
 		l.prefix += escape(q.Value) + "!"
 	}
 	if max(len(l.prefix), len(l.below)) > MaxName {
@@ -74,6 +80,9 @@ func (t *Table[T, P]) newListing(q proofing.Query) (*listing[T], error) {
 			return nil, err
 		}
 		l.buckets = []string{q.Bucket}
+	}
+	if q.Merged {
+		return l, l.resumeMerged(q.After)
 	}
 	return l, l.resume(q.After)
 }
@@ -91,10 +100,14 @@ func (l *listing[T]) resume(cursor string) error {
 	}
 	at := slices.Index(l.buckets, bucket)
 	if at < 0 || !strings.HasPrefix(entry, l.prefix) || len(entry) > MaxName {
-		return &proofing.InputError{Field: "cursor", Code: "cursor_malformed", Detail: "is not a cursor of this listing"}
+		return errCursor()
 	}
 	l.buckets, l.after = l.buckets[at:], entry
 	return nil
+}
+
+func errCursor() error {
+	return &proofing.InputError{Field: "cursor", Code: "cursor_malformed", Detail: "is not a cursor of this listing"}
 }
 
 // walk adds what one bucket has to the page.

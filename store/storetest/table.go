@@ -21,6 +21,7 @@ var tableParts = []Part{
 	{"every edit of many at once is made once", checkParallelEdits},
 	{"a listing is in the order of values, in pages that join", checkListing},
 	{"a listing below a value stops there", checkBelow},
+	{"a merged listing has one order", checkMerged},
 	{"a record and its entries expire together", checkRecordExpiry},
 	{"what is stored shows nothing of the record", checkSealed},
 	{"records and entries agree after random changes at once", checkConsistency},
@@ -281,6 +282,41 @@ func checkBelow(t T, kv store.KV) {
 			expect(t, fmt.Sprintf("below %q", value), list(t, table, proofing.Query{Index: "status", Below: value}), ids[:i])
 		}
 	}
+}
+
+func checkMerged(t T, kv store.KV) {
+	table := things(t, kv)
+	var want []string
+	for i := range 23 { // one after another in their order, each in another bucket
+		want = append(want, create(t, table, fmt.Sprintf("%02d", i*37%64), fmt.Sprint("m", i), thing{Status: fmt.Sprintf("open.%02d", i/3)}))
+	}
+	for i := 0; i < len(want); i += 3 { // what has the same value is in the order of ids
+		slices.Sort(want[i:min(i+3, len(want))])
+	}
+	create(t, table, "00", "other", thing{Status: "opener"})
+	create(t, table, "63", "none", thing{Status: "closed"})
+	expect(t, "merged", list(t, table, proofing.Query{Index: "status", Prefix: "open.", Merged: true}), want)
+	expect(t, "merged, of one value", list(t, table, proofing.Query{Index: "status", Value: "open.03", Merged: true}), want[9:12])
+	expect(t, "merged, below", list(t, table, proofing.Query{Index: "status", Below: "open.02", Merged: true}), append([]string{"63none"}, want[:6]...))
+	expect(t, "merged, in one bucket", list(t, table, proofing.Query{Index: "status", Prefix: "open.", Bucket: "00", Merged: true}), []string{"00m0"})
+	expect(t, "merged, of nothing", list(t, table, proofing.Query{Index: "status", Prefix: "ended", Merged: true}), nil)
+	expect(t, "not merged", list(t, table, proofing.Query{Index: "status", Prefix: "open.", Bucket: "37"}), []string{"37m1"})
+	var input *proofing.InputError
+	_, other, err := table.List(t.Context(), proofing.Query{Index: "status", Prefix: "open.", Limit: 1})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for _, cursor := range []string{"?", "AAAA", other} {
+		if _, _, err := table.List(t.Context(), proofing.Query{Index: "status", Prefix: "open.", Merged: true, After: cursor}); !errors.As(err, &input) {
+			t.Errorf("cursor %q: got %v, want an InputError", cursor, err)
+		}
+	}
+	for _, gone := range want[3:20] { // a page is not shorter for what went while it was made
+		if err := table.Delete(t.Context(), gone); err != nil {
+			t.Fatalf("%v", err)
+		}
+	}
+	expect(t, "merged, after some have gone", list(t, table, proofing.Query{Index: "status", Prefix: "open.", Merged: true}), append(want[:3:3], want[20:]...))
 }
 
 func checkRecordExpiry(t T, kv store.KV) {
