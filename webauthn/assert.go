@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 )
@@ -105,46 +106,63 @@ func (rp *RelyingParty) finishAssertion(state []byte, a AssertionAnswer) (Assert
 	if err := c.checkCredential(answer, &a.Credential); err != nil {
 		return Assertion{}, err
 	}
-	challenge := rp.challenge(Assert, rp.config.ID, c.Nonce, a.Binding)
-	if err := rp.checkClientData(answer.clientData, "webauthn.get", challenge); err != nil {
-		return Assertion{}, err
-	}
-	parsed, err := answer.parse()
+	facts, updated, err := rp.judgeAssertion(c, answer, a.Credential, rp.challenge(Assert, rp.config.ID, c.Nonce, a.Binding), now)
 	if err != nil {
 		return Assertion{}, err
 	}
-	data := &parsed.Response.AuthenticatorData
-	if data.Flags.HasAttestedCredentialData() {
-		return Assertion{}, fmt.Errorf("%w: an assertion with attested credential data", ErrMalformed)
-	}
-	if err := rp.checkAuthenticatorData(data, c.UserVerification); err != nil {
-		return Assertion{}, err
-	}
-	if data.Flags.HasBackupEligible() != a.Credential.BE {
-		return Assertion{}, fmt.Errorf("%w: eligibility is not that of the registration", ErrBackupFlags)
-	}
-	err = guarded(func() error {
-		return parsed.Verify(encode(challenge), rp.config.ID, "", rp.config.Origins, nil, nil,
-			protocol.TopOriginExplicitVerificationMode, false, c.UserVerification == Required, true, a.Credential.PublicKey, protocol.SignaturePolicy{})
-	})
-	if err != nil {
-		return Assertion{}, fmt.Errorf("%w: %w", ErrSignature, err)
-	}
+	return Assertion{Facts: facts, Credential: updated, Nonce: c.Nonce}, nil
+}
 
-	updated := a.Credential
+// judgeAssertion checks an answer to a challenge against the record of its credential, and returns the record as it is to be stored.
+func (rp *RelyingParty) judgeAssertion(c ceremony, answer assertionAnswer, record Credential, challenge []byte, now time.Time) (Facts, Credential, error) {
+	data, err := rp.checkAssertion(answer, challenge, c.UserVerification, record.PublicKey)
+	if err != nil {
+		return Facts{}, Credential{}, err
+	}
+	if data.Flags.HasBackupEligible() != record.BE {
+		return Facts{}, Credential{}, fmt.Errorf("%w: eligibility is not that of the registration", ErrBackupFlags)
+	}
+	updated := record
 	updated.BS = data.Flags.HasBackupState()
 	updated.SignCount = max(updated.SignCount, data.Counter)
 	judged, _ := rp.judge(&updated, now)
 	if err := c.Policy.accepts(updated.AAGUID, judged); err != nil {
-		return Assertion{}, err
+		return Facts{}, Credential{}, err
 	}
 	facts := Facts{
 		UP: data.Flags.HasUserPresent(), UV: data.Flags.HasUserVerified(), BE: updated.BE, BS: updated.BS,
 		// WebAuthn 7.2 step 22: two zeros are an authenticator that does not count.
-		SignCountRegressed: (data.Counter != 0 || a.Credential.SignCount != 0) && data.Counter <= a.Credential.SignCount,
+		SignCountRegressed: (data.Counter != 0 || record.SignCount != 0) && data.Counter <= record.SignCount,
 		Attestation:        judged,
 	}
-	return Assertion{Facts: facts, Credential: updated, Nonce: c.Nonce}, nil
+	return facts, updated, nil
+}
+
+// checkAssertion checks what an answer shows by itself (WebAuthn 7.2 steps 10 to 21): nothing of it rests on what is stored
+// but the public key.
+func (rp *RelyingParty) checkAssertion(answer assertionAnswer, challenge []byte, uv UserVerification, publicKey []byte) (*protocol.AuthenticatorData, error) {
+	if err := rp.checkClientData(answer.clientData, "webauthn.get", challenge); err != nil {
+		return nil, err
+	}
+	parsed, err := answer.parse()
+	if err != nil {
+		return nil, err
+	}
+	data := &parsed.Response.AuthenticatorData
+	if data.Flags.HasAttestedCredentialData() {
+		return nil, fmt.Errorf("%w: an assertion with attested credential data", ErrMalformed)
+	}
+	if err := rp.checkAuthenticatorData(data, uv); err != nil {
+		return nil, err
+	}
+	err = guarded(func() error {
+		return parsed.Verify(encode(challenge), rp.config.ID, "", rp.config.Origins, nil, nil,
+			protocol.TopOriginExplicitVerificationMode, false, uv == Required, true, publicKey, protocol.SignaturePolicy{})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	return data, nil
 }
 
 // checkCredential checks that the record is of the credential that answered, and that

@@ -11,10 +11,11 @@ const NonceSize = 32
 // Purpose says which ceremony a state and a challenge are for.
 type Purpose string
 
-// The two ceremonies.
+// The ceremonies. Signing is an assertion whose challenge is a document's digest.
 const (
 	Register Purpose = "register"
 	Assert   Purpose = "assert"
+	Sign     Purpose = "sign"
 )
 
 const challengeDomain = "countersign webauthn challenge v1"
@@ -27,6 +28,9 @@ const challengeDomain = "countersign webauthn challenge v1"
 // The nonce makes it fresh; the binding is whatever the answer is to count for, and
 // for nothing else (a case and a key authorization, a decision as it was shown).
 // Whoever holds the nonce and the binding can compute it again.
+//
+// The challenge of a signature is the SHA-256 of the document instead, which is text: no document begins with the
+// eight bytes of a length, and so none has the challenge of another ceremony.
 func Challenge(purpose Purpose, rpID string, nonce, binding []byte) []byte {
 	h := sha256.New()
 	var size [8]byte
