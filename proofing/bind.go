@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // bind makes a confirmed address, or an authenticator that has spoken, the person's. An address belongs to whoever
@@ -27,7 +28,7 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	}
 	id := s.addressID(contact)
 	if e.bound() {
-		return effected{failed: s.spoke(ctx, c, id, e, kept)}
+		return effected{failed: s.keepUsed(ctx, c.Person, id, kept, e.At)}
 	}
 	// The person's list comes first: it is the one place at which two cases that
 	// bind at once meet, and nothing counts before the address itself says whose it is.
@@ -70,15 +71,15 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	return r
 }
 
-// spoke stores what is to be kept of something that was the person's before. If it is not theirs any more
+// keepUsed stores what is to be kept of something that was the person's before and was used. If it is not theirs any more
 // it stays so: a use that is stored late does not bring back what was removed meanwhile.
-func (s *Service) spoke(ctx context.Context, c *Case, id string, e Evidence, kept json.RawMessage) error {
+func (s *Service) keepUsed(ctx context.Context, person, id string, kept json.RawMessage, at time.Time) error {
 	if kept == nil {
 		return nil
 	}
 	_, err := s.Addresses.Update(ctx, id, func(a *Address) error {
-		if a.Person == c.Person && a.KeptAt.Before(e.At) {
-			a.Kept, a.KeptAt = kept, e.At
+		if a.Person == person && a.KeptAt.Before(at) {
+			a.Kept, a.KeptAt = kept, at
 		}
 		return nil
 	})

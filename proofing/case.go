@@ -65,8 +65,10 @@ type Case struct {
 	Seen      time.Time `json:"seen,omitzero"`
 	Recovered time.Time `json:"recovered,omitzero"`
 	// Desk is the recovery before a representative that the session is of; nil: of none.
-	Desk   *DeskRecovery `json:"desk,omitempty"`
-	Retain time.Time     `json:"retain"` // the record may go after this
+	Desk *DeskRecovery `json:"desk,omitempty"`
+	// Signing is the decision that the session's person is asked to sign; nil: none.
+	Signing *Signing  `json:"signing,omitempty"`
+	Retain  time.Time `json:"retain"` // the record may go after this
 
 	// Browser is the hash of the browser that claimed the case by completing
 	// the first challenge.
@@ -241,6 +243,7 @@ func (c *Case) end(to Status, reason string, now time.Time, retention time.Durat
 		a.erase()
 	}
 	c.endRecords(now)
+	c.forgetSigning(now)
 	c.Outbox.Drop()
 	if to != CaseExpired && reason != "not_entitled" { // it was taken back, and serves no other
 		c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind == EffectShare })
@@ -261,6 +264,7 @@ func (c *Case) freeze(f Freeze) {
 		return
 	}
 	c.Frozen = &f
+	c.forgetSigning(f.At)
 	for i := range c.Attempts {
 		if a := &c.Attempts[i]; a.Status == AttemptOpen {
 			c.replace(a)

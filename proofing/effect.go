@@ -101,6 +101,9 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effecte
 	if e.Kind == EffectReactivate {
 		return effected{failed: s.reactivate(ctx, c.Person, e.Event)}
 	}
+	if e.Kind == EffectSigned {
+		return effected{failed: s.keepUsed(ctx, c.Person, e.Event, e.Kept, e.At)}
+	}
 	i := slices.IndexFunc(c.Evidence, func(ev Evidence) bool { return ev.ID == e.Event })
 	if i < 0 {
 		return r

@@ -52,8 +52,10 @@ type Effect struct {
 	// Event is the id of the evidence that the effect is about.
 	Event string `json:"event,omitempty"`
 	// Kept is what the record of the authenticator that is bound, or has spoken, is to keep.
-	Kept  json.RawMessage `json:"kept,omitempty"`
-	Tries int             `json:"tries,omitempty"`
+	Kept json.RawMessage `json:"kept,omitempty"`
+	// At is when an authenticator has signed (EffectSigned).
+	At    time.Time `json:"at,omitzero"`
+	Tries int       `json:"tries,omitempty"`
 }
 
 // EffectKind names an effect.
@@ -69,6 +71,8 @@ const (
 	// one of it back, the Address record that Event names.
 	EffectRecover    EffectKind = "recover"
 	EffectReactivate EffectKind = "reactivate"
+	// EffectSigned brings the Address record that Event names up to date after a document was signed.
+	EffectSigned EffectKind = "signed"
 )
 
 // NextDue is when the first of the entries is due.

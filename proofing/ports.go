@@ -138,6 +138,42 @@ type Receiver interface {
 	Receive(ctx context.Context, token Secret, to Handover) (Handed, error)
 }
 
+// DocumentSigner is a Method whose authenticators sign documents, with their user verified: what a person decides, as
+// they were shown it. Like the rest of a method it keeps nothing and touches no storage.
+type DocumentSigner interface {
+	Method
+	// AskDocument makes what the page's script hands to the browser, so that one authenticator signs a document, and the state
+	// that TakeDocument needs.
+	AskDocument(d DocumentAsking) (ask, state json.RawMessage, err error)
+	// TakeDocument judges an answer, without a store or a context. It returns ErrWrongAnswer for one that is merely wrong, or an *InputError for
+	// one that is no answer to this question, which costs no try: one whose document is another has the code "signing_other".
+	TakeDocument(state json.RawMessage, a DocumentAnswer) (DocumentProof, error)
+}
+
+// DocumentAsking is a document that is to be signed.
+type DocumentAsking struct {
+	Document []byte
+	// Kept is what was kept (Proof.Kept) of the authenticator that is to sign.
+	Kept        json.RawMessage
+	Attestation AttestationPolicy
+	NotAfter    time.Time
+}
+
+// DocumentAnswer is what an authenticator is said to have signed.
+type DocumentAnswer struct {
+	Document []byte
+	Kept     json.RawMessage // as it is now
+	Response json.RawMessage // what the script got from the browser
+}
+
+// DocumentProof is what a right answer proves.
+type DocumentProof struct {
+	// Signature has everything but Document and At.
+	Signature Signature
+	Facts     WebAuthnFacts
+	Kept      json.RawMessage // of the authenticator, when it speaks again
+}
+
 // Handover is what a token that is handed in must be bound to.
 type Handover struct {
 	KeyAuthorization Secret // of the case (RFC 8555 8.1)

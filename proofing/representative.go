@@ -75,11 +75,14 @@ func (s *Service) Desk(ctx context.Context, v Visit) (*Session, error) {
 	if session.Person.Representative == nil {
 		return nil, ErrNotFound
 	}
-	if a := session.Case.Grant.Assessment; a.AAL == nil || *a.AAL < 2 || !a.PhishingResistant {
+	if !session.Case.Grant.Assessment.mayDecide() {
 		return nil, ErrNotAdmitted
 	}
 	return session, nil
 }
+
+// mayDecide says whether who was authenticated so may decide for others: by AAL2 at least, and by nothing that can be phished.
+func (a Assessment) mayDecide() bool { return a.AAL != nil && *a.AAL >= 2 && a.PhishingResistant }
 
 // freshDesk is Desk for what changes something for somebody else: the representative must have authenticated
 // within the last minutes.
