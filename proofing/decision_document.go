@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Document is what a person signs who decides something: what they were shown, what they decide, and who they are. The challenge that
@@ -79,7 +80,7 @@ type DocumentCSR struct {
 	Subject string `json:"subject,omitempty"` // as in RFC 4514
 }
 
-// DocumentShown is the very text that the page showed, and in which language.
+// DocumentShown is the very text that the page showed, and in which language. Nothing is in it that a page does not show (visible).
 type DocumentShown struct {
 	Language string `json:"language"`
 	Text     string `json:"text"`
@@ -174,6 +175,9 @@ func (d *Document) check() error {
 	if d.Decision == DecideRefuse && strings.TrimSpace(d.Reason) == "" {
 		fault("refuses without a reason")
 	}
+	if visible(d.Shown.Text) != d.Shown.Text || visible(d.Reason) != d.Reason {
+		fault("text has characters that are not seen")
+	}
 	if d.By.Role != "" && d.By.Role.Side() == "" {
 		fault("by.role %q is no role", d.By.Role)
 	}
@@ -193,6 +197,20 @@ func (d *Document) check() error {
 		fault("may be signed for %s, and not for up to %s", lasts, signingLifetime)
 	}
 	return errors.Join(faults...)
+}
+
+// visible is text without what a page would not show of it, or would show elsewhere: control characters but the line end, the
+// characters that turn the direction of writing or have no width, and white space around it. The joiners stay, which some scripts need.
+func visible(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\u200c' || r == '\u200d':
+			return r
+		case unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "")))
 }
 
 // subjects are the kinds of record that people decide about.

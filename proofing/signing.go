@@ -89,6 +89,7 @@ func (s *Service) AskSignature(ctx context.Context, v Visit, d Document) (*Signi
 	now := s.now()
 	d.Type, d.By.Person, d.Credential, d.Policy = DocumentType, session.Person.ID, known.Contact.Address.Reveal(), s.Policy.Digest
 	d.Nonce, d.Made, d.NotAfter = Octets(nonce[:]).String(), now, now.Add(signingLifetime)
+	d.Shown.Text, d.Reason = visible(d.Shown.Text), visible(d.Reason)
 	text, err := d.Canonical()
 	if err != nil {
 		return nil, fmt.Errorf("ask for signature: %w", err)

@@ -166,6 +166,12 @@ func TestOnlyWhoHasJustSignedInStronglyIsAsked(t *testing.T) {
 	if err := ask(ownVisit(c)); err != nil {
 		t.Errorf("who has just signed in: %v", err)
 	}
+	hidden := decision()
+	hidden.Shown.Text, hidden.Reason = "\n Evil\u202e GmbH\u2028\r\nist\u00a0es\t ", "\u200bso\u00ad"
+	seen := must[proofing.Document](t)(proofing.ParseDocument([]byte(w.askToSign(c, hidden).Document)))
+	if seen.Shown.Text != "Evil GmbH\nist\u00a0es" || seen.Reason != "so" {
+		t.Errorf("of what nobody sees is signed %q, %q", seen.Shown.Text, seen.Reason)
+	}
 	refuse := decision()
 	refuse.Decision, refuse.Reason = proofing.DecideRefuse, " \u200b\n"
 	_, err := w.AskSignature(t.Context(), ownVisit(c), refuse)

@@ -141,6 +141,7 @@ func samples() map[string]Screen {
 	maps.Copy(all, deskSamples())
 	maps.Copy(all, meSamples())
 	maps.Copy(all, recordSamples())
+	maps.Copy(all, signSamples())
 	strong := outcome("granted", "")
 	strong.Proved = []Proof{{"webauthn_new", "…Ab3d", at}, {"webauthn", "…Ab3d", at}, {"oidc", "Example ID", at}}
 	strong.Levels[1], strong.Levels[2] = Level{"AAL", "2", nil}, Level{"FAL", "2", nil}

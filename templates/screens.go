@@ -6,7 +6,7 @@ import (
 )
 
 // pageNames are the files in pages/ that are pages of their own.
-var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned", "disown", "disowned", "apply", "signin", "me", "regain", "records", "record", "recover", "recovery", "fault", "demohome", "mailbox"}
+var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned", "disown", "disowned", "apply", "signin", "me", "regain", "records", "record", "recover", "recovery", "sign", "fault", "demohome", "mailbox"}
 
 // Frame is what every page carries.
 type Frame struct {

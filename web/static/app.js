@@ -70,7 +70,7 @@ const bytesOf = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/
 const textOf = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 
 function asked(form) {
-  const ask = JSON.parse(form.dataset.ask), options = ask.publicKey ?? ask;
+  const ask = JSON.parse(form.dataset.ask ?? form.dataset.sign), options = ask.publicKey ?? ask;
   options.challenge = bytesOf(options.challenge);
   if (options.user) options.user.id = bytesOf(options.user.id);
   for (const list of ["allowCredentials", "excludeCredentials"]) {
@@ -93,7 +93,7 @@ function said(credential) {
 }
 
 function passkey(form) {
-  const error = document.querySelector("[data-ask-error]"), button = form.querySelector("button");
+  const error = form.parentElement.querySelector("[data-ask-error]"), button = form.querySelector("button");
   const tell = (words) => { error.textContent = words; error.hidden = false; };
   if (!window.PublicKeyCredential) return tell(form.dataset.unable);
   form.hidden = false;
@@ -103,12 +103,12 @@ function passkey(form) {
     error.hidden = true;
     offering.abort(); // a browser asks for one thing at a time
     try {
-      const credential = await navigator.credentials[form.dataset.kind]({ publicKey: asked(form) });
+      const credential = await navigator.credentials[form.dataset.kind ?? "get"]({ publicKey: asked(form) });
       form.elements.response.value = said(credential);
       form.submit();
     } catch (e) {
       button.disabled = false;
-      tell(e.name === "InvalidStateError" ? form.dataset.known : e.name === "SecurityError" || e.name === "NotSupportedError" ? form.dataset.unable : form.dataset.refused);
+      tell(e.name === "InvalidStateError" ? form.dataset.known ?? form.dataset.refused : e.name === "SecurityError" || e.name === "NotSupportedError" ? form.dataset.unable : form.dataset.refused);
     }
   };
   form.addEventListener("submit", (e) => { e.preventDefault(); ask(); });
@@ -134,6 +134,9 @@ async function offer() {
   if (form.ownerDocument !== document) document.body.append(form);
   form.submit();
 }
+
+// A decision is signed by a press of its button, and never by itself.
+for (const form of document.querySelectorAll("form[data-sign]")) passkey(form);
 
 // Who has just asked for something need not ask twice; who comes back to the page later does.
 function startAsked() {
