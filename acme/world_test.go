@@ -186,8 +186,11 @@ func newWorld(t testing.TB) *world {
 		Addresses: store.NewTable[proofing.Address](w.kv, r, "address"), Accounts: store.NewTable[proofing.Account](w.kv, r, "account"), Keys: store.NewTable[proofing.Key](w.kv, r, "eab_key"),
 		Authorities: store.NewTable[proofing.Authority](w.kv, r, "authority"), Pins: store.NewTable[proofing.Pin](w.kv, r, "pin"), Registry: store.NewTable[proofing.RegistryEntry](w.kv, r, "registry"),
 		Feeds: store.NewTable[proofing.Feed](w.kv, r, "feed"), Pages: store.NewTable[proofing.Page](w.kv, r, "page"), Leases: store.NewTable[proofing.Lease](w.kv, r, "lease"),
-		Tokens:  store.NewTable[proofing.SpentToken](w.kv, r, "token"),
-		Limiter: store.NewLimiter(w.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
+		Tokens:         store.NewTable[proofing.SpentToken](w.kv, r, "token"),
+		Appointments:   store.NewTable[proofing.Appointment](w.kv, r, "appointment"),
+		Dossiers:       store.NewTable[proofing.Organization](w.kv, r, "organization"),
+		Administration: store.NewTable[proofing.Administration](w.kv, r, "administration"),
+		Limiter:        store.NewLimiter(w.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: acme.NewSigner(w.keys), Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{
 			Origin: "https://proof.example.org", Operator: "Example Operator", Digest: "digest", Limits: limits, FreezeLifetime: day,

@@ -327,6 +327,9 @@ func (a *Appointment) Indexes() []Index {
 	if a.CA != "" {
 		ix = append(ix, Index{Name: "ca", Value: a.CA})
 	}
+	if a.Organization != "" {
+		ix = append(ix, Index{Name: "organization", Value: a.Organization})
+	}
 	if a.Person != "" && a.Status != AppointmentEnded {
 		ix = append(ix, Index{Name: "person", Value: a.Person}, Index{Name: "holder", Value: string(a.Role) + "." + a.scope() + "." + a.Person, Unique: true})
 	}

@@ -161,7 +161,7 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 		out.Problem = "not_entitled"
 		return out, nil
 	}
-	entry, err := s.registryEntry(ctx, c)
+	by, err := s.entitler(ctx, c)
 	if err != nil {
 		return out, err
 	}
@@ -172,7 +172,7 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 		out.Problem = "recovering"
 		return out, nil
 	}
-	reason := s.shaken(c, p, entry, s.now())
+	reason := s.shaken(c, p, by, s.now())
 	if reason == reasonUnentitled && c.Ending == nil && p.Recheck.Grace <= 0 {
 		// Whoever is put back into the registry before the next look has lost nothing.
 		out.Problem = "not_entitled"

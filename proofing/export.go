@@ -111,6 +111,9 @@ func (s *Service) erase(ctx context.Context, p *Person) error {
 	if err := s.endRequests(ctx, p.ID, reasonErased, func(*Case) bool { return true }); err != nil {
 		return err
 	}
+	if err := s.endAppointments(ctx, p.ID); err != nil {
+		return err
+	}
 	for _, b := range p.Bindings {
 		if err := s.silence(ctx, p.ID, b.ID); err != nil {
 			return err

@@ -141,7 +141,7 @@ var official = []SourceKind{SourceQGIS, SourceAgency, SourceLetter}
 
 // itemRules are the kinds of items with what is asked of them, in the order in which a dossier shows them.
 var itemRules = []ItemRule{
-	{ItemLegalName, "3.2.2.2.2", NeedAlways, evAge, ovAge, 0, official, nil},
+	{ItemLegalName, "3.2.2.2.1", NeedAlways, evAge, ovAge, 0, official, nil},
 	{ItemRegistration, "3.2.2.2.1", NeedEV, evAge, ovAge, 0, official, nil},
 	{ItemJurisdiction, "3.2.2.2.1", NeedEV, evAge, ovAge, 0, official, nil},
 	{ItemBusinessEntity, "3.2.2.2.1", NeedNever, evAge, ovAge, 0, official, nil},

@@ -284,6 +284,9 @@ type Message struct {
 	// Thing and About are what a notice is about: its channel, and what its person knows it by.
 	Thing Channel `json:"thing,omitempty"`
 	About string  `json:"about,omitempty"`
+	// Role is the role that a notice of an appointment is about, and By the name of who has done it; empty: nobody in the console.
+	Role Role   `json:"role,omitempty"`
+	By   string `json:"by,omitempty"`
 }
 
 // MessageContext is what every message and page says of the request.

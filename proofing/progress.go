@@ -80,7 +80,7 @@ func (c *Case) authenticates(known *Address) bool {
 }
 
 // progress moves an open case as far as its evidence carries it.
-func (s *Service) progress(c *Case, entry *RegistryEntry, now time.Time) error {
+func (s *Service) progress(c *Case, by entitler, now time.Time) error {
 	if c.Own() {
 		if s.Policy.Own != nil && c.Frozen == nil {
 			s.signIn(c, now)
@@ -95,7 +95,7 @@ func (s *Service) progress(c *Case, entry *RegistryEntry, now time.Time) error {
 		return nil
 	}
 	assessment := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Standing())
-	basis, entitled := c.entitlement(entry)
+	basis, entitled := c.entitlement(by)
 	switch {
 	case !entitled && p.ReviewEntitlement:
 		c.move(CaseReview, "not_entitled", now, now.Add(p.CaseLifetime))

@@ -44,6 +44,11 @@ type Service struct {
 	// brake that is set ("braked", "would_brake"), with the country.
 	Watch func(what, country string)
 
+	// Of who decides, and on whom.
+	Appointments   Table[Appointment]
+	Dossiers       Table[Organization]
+	Administration Table[Administration]
+
 	process atomic.Pointer[process] // see local
 }
 

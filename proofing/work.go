@@ -198,6 +198,11 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets [
 			q.After = next
 		}
 	}
+	if slices.Contains(buckets, s.officeBucket()) {
+		if err := s.dispatchOffices(ctx, hands, worked); err != nil {
+			errs = append(errs, fmt.Errorf("list due appointments: %w", err))
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -143,8 +143,11 @@ func (w *world) overRing(kv store.KV, ring *store.Ring) {
 		Authorities: store.NewTable[proofing.Authority](kv, ring, "authority"), Pins: store.NewTable[proofing.Pin](kv, ring, "pin"), Registry: store.NewTable[proofing.RegistryEntry](kv, ring, "registry"),
 		Brakes: store.NewTable[proofing.Brake](kv, ring, "brake"), Feeds: store.NewTable[proofing.Feed](kv, ring, "feed"), Pages: store.NewTable[proofing.Page](kv, ring, "page"),
 		Leases: store.NewTable[proofing.Lease](kv, ring, "lease"), Caller: w.hook,
-		Tokens:  store.NewTable[proofing.SpentToken](kv, ring, "token"),
-		Limiter: store.NewLimiter(kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
+		Tokens:         store.NewTable[proofing.SpentToken](kv, ring, "token"),
+		Appointments:   store.NewTable[proofing.Appointment](kv, ring, "appointment"),
+		Dossiers:       store.NewTable[proofing.Organization](kv, ring, "organization"),
+		Administration: store.NewTable[proofing.Administration](kv, ring, "administration"),
+		Limiter:        store.NewLimiter(kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: signer{}, Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{
 			Origin: "https://proof.example.org", Operator: "Example Operator", Profiles: profiles(), Digest: "digest",

@@ -125,7 +125,9 @@ func newHouse(t *testing.T) *house {
 		Addresses: store.NewTable[proofing.Address](h.kv, ring, "address"), Accounts: store.NewTable[proofing.Account](h.kv, ring, "account"), Keys: store.NewTable[proofing.Key](h.kv, ring, "eab_key"),
 		Feeds: store.NewTable[proofing.Feed](h.kv, ring, "feed"), Pages: store.NewTable[proofing.Page](h.kv, ring, "page"), Leases: store.NewTable[proofing.Lease](h.kv, ring, "lease"),
 		Authorities: store.NewTable[proofing.Authority](h.kv, ring, "authority"), Registry: store.NewTable[proofing.RegistryEntry](h.kv, ring, "registry"),
-		Limiter: store.NewLimiter(h.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"FR", "GB"}}),
+		Appointments: store.NewTable[proofing.Appointment](h.kv, ring, "appointment"), Dossiers: store.NewTable[proofing.Organization](h.kv, ring, "organization"),
+		Administration: store.NewTable[proofing.Administration](h.kv, ring, "administration"),
+		Limiter:        store.NewLimiter(h.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"FR", "GB"}}),
 		Sender: h.sent, Hasher: hasher, Now: h.now, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{
 			Origin: origin, Operator: "Example Operations", Contact: "help@example.org", Profiles: profiles(), Limits: proofing.DefaultLimits(),

@@ -152,5 +152,9 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		Policy:      policy,
 		Now:         now,
 		Log:         log,
+
+		Appointments:   store.NewTable[proofing.Appointment](s.kv, s.ring, "appointment"),
+		Dossiers:       store.NewTable[proofing.Organization](s.kv, s.ring, "organization"),
+		Administration: store.NewTable[proofing.Administration](s.kv, s.ring, "administration"),
 	}, nil
 }

@@ -1,0 +1,396 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// collects says whether the appointment's holder may record what is found out about organizations of an authority.
+func (a *Appointment) collects(ca string) bool {
+	return (a.Role == RoleSpecialist || a.Role == RoleOperator) && a.CA == ca && ca != ""
+}
+
+// reads says whether the appointment's holder may look at a dossier: administrators, the people of its authority, and its own.
+func (a *Appointment) reads(o *Organization) bool { return a.Covers(o.CA, o.ID) }
+
+func (s *Service) organizationID(ca, name string) string {
+	return FixedID(s.Hasher.Sum("organization", ca, name))
+}
+
+// organization reads a dossier.
+func (s *Service) organization(ctx context.Context, id string) (*Organization, error) {
+	if _, ok := IDBucket(id); !ok {
+		return nil, ErrNotFound
+	}
+	return s.Dossiers.Get(ctx, id)
+}
+
+// OrganizationOf is the dossier of an authority for an identifier of type "organization"; ErrNotFound if there is none. The name is
+// canonical: that of a case.
+func (s *Service) OrganizationOf(ctx context.Context, ca, name string) (*Organization, error) {
+	return s.organization(ctx, s.organizationID(ca, name))
+}
+
+// OpenOrganization opens the dossier of an organization by its legal name, or returns the one that is there; created says which. ErrNotFound for an
+// authority at which the person of the session collects nothing, besides the errors of Console and ErrNotAdmitted; and the
+// *InputError codes of the identifier.
+func (s *Service) OpenOrganization(ctx context.Context, v Visit, ca, name string) (o *Organization, created bool, err error) {
+	me, err := s.officer(ctx, v)
+	if err != nil {
+		return nil, false, err
+	}
+	mine, err := actingBy(me.appointments, func(a *Appointment) bool { return a.collects(ca) })
+	if err != nil {
+		return nil, false, err
+	}
+	id, err := s.canonicalIdentifier(&Profile{Name: "organization", Identifiers: []string{IdentifierOrganization}}, Identifier{IdentifierOrganization, name})
+	if err != nil {
+		return nil, false, err
+	}
+	act := me.act(mine, s.now())
+	o = &Organization{ID: s.organizationID(ca, id.Value), CA: ca, Name: id.Value, Created: act.At, Rule: ApprovalRule{Needed: 1}}
+	o.write(OrganizationIsOpened, act, nil, map[string]any{"name": o.Name})
+	err = s.Dossiers.Create(ctx, o.ID, o)
+	if errors.Is(err, ErrExists) {
+		o, err = s.organization(ctx, o.ID)
+		return o, false, err
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("open dossier: %w", err)
+	}
+	return o, true, nil
+}
+
+// write adds an entry to the journal.
+func (o *Organization) write(kind EntryKind, by Act, facts map[string]any, private any, persons ...string) {
+	if facts == nil {
+		facts = map[string]any{}
+	}
+	facts["ca"] = o.CA
+	o.Journal.Write(Note{Of: SubjectOrganization, Object: o.ID, Kind: kind, By: by.By, At: by.At, Facts: facts, Private: private, Persons: persons})
+}
+
+// Organization is a dossier that the person of a session may look at, with the appointments there are for it; ErrNotFound for any
+// other, besides the errors of Console.
+func (s *Service) Organization(ctx context.Context, v Visit, id string) (*Organization, []*Appointment, error) {
+	_, mine, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := s.organization(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.ContainsFunc(mine, func(a *Appointment) bool { return a.reads(o) }) {
+		return nil, nil, ErrNotFound
+	}
+	people, err := s.appointments(ctx, "organization", o.ID)
+	return o, people, err
+}
+
+// OrganizationsOf lists the dossiers of an authority, page by page, and returns the cursor of the next one. ErrNotFound for an authority that is not
+// theirs, besides the errors of Console.
+func (s *Service) OrganizationsOf(ctx context.Context, v Visit, ca, after string, limit int) (page []*Organization, next string, err error) {
+	_, mine, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, "", err
+	}
+	if !slices.ContainsFunc(mine, func(a *Appointment) bool {
+		return a.Role == RoleAdministrator || a.Role.Side() == SideAuthority && a.CA == ca
+	}) {
+		return nil, "", ErrNotFound
+	}
+	page, next, err = s.Dossiers.List(ctx, Query{Index: "ca", Value: ca, After: after, Limit: limit})
+	if err != nil {
+		return nil, "", fmt.Errorf("list dossiers: %w", err)
+	}
+	return page, next, nil
+}
+
+// PeopleOf are the appointments of an organization that stand now.
+func (s *Service) PeopleOf(ctx context.Context, organization string) (standing []*Appointment, err error) {
+	all, err := s.appointments(ctx, "scope", (&Appointment{Role: RoleRequester, Organization: organization}).scope()+"."+string(AppointmentActive))
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		p, err := s.person(ctx, a.Person)
+		if err != nil {
+			return nil, err
+		}
+		if a.Stands(p, s.now()) {
+			standing = append(standing, a)
+		}
+	}
+	return standing, nil
+}
+
+// ItemDraft is what somebody records. Fields are those of Item.
+type ItemDraft struct {
+	Kind          ItemKind
+	Subject       string
+	Value         string
+	Source        string
+	SourceKind    SourceKind
+	Reference     string
+	CollectedAt   time.Time
+	Outcome       Outcomes
+	ConfirmedHow  string // set: it was used just now, and an affirmative response came
+	List          string
+	ListVersion   string
+	Method        int
+	Version       string
+	Signer        string
+	Names         []string
+	Until         time.Time
+	Once          Secret // as in AppointmentDraft
+	ConfirmedItem string // the item that this confirms: everything but ConfirmedHow is taken from there
+}
+
+// mostItems is how many items a dossier keeps. Of those that others have taken the place of, the oldest go then; they stay in the log.
+const mostItems = 400
+
+// RecordItem records something that was found out about an organization. It takes the place of what was known of the kind and its subject, and
+// may come twice. ErrNotFound for a dossier at which the person of the session collects nothing, besides the errors of Console and ErrNotAdmitted; and the
+// *InputError codes of ItemDraft.check, "item_subject" (there is no such appointment, or not in such a role) and "item_own" (it is
+// about themselves).
+func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, d ItemDraft) (*Organization, error) {
+	me, err := s.officer(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.organization(ctx, organization)
+	if err != nil {
+		return nil, err
+	}
+	mine, err := actingBy(me.appointments, func(a *Appointment) bool { return a.collects(o.CA) })
+	if err != nil {
+		return nil, err
+	}
+	people, err := s.appointments(ctx, "organization", o.ID)
+	if err != nil {
+		return nil, err
+	}
+	id := NewToken().Reveal()
+	if d.Once != "" {
+		id = s.Hasher.Hex("item once", o.ID, me.Person.ID, d.Once.Reveal())[:26]
+	}
+	return s.Dossiers.Update(ctx, o.ID, func(o *Organization) error {
+		now := s.now()
+		if slices.ContainsFunc(o.Items, func(it Item) bool { return it.ID == id }) {
+			return nil
+		}
+		act := me.act(mine, now)
+		it, err := d.item(s, o, people, me.Person.ID, now)
+		if err != nil {
+			return err
+		}
+		it.ID, it.RecordedAt, it.Appointment = id, now, mine.ID
+		if it.CollectedBy == "" {
+			it.CollectedBy, it.CollectedByName = me.Person.ID, mine.Name
+		}
+		o.Items = append(o.Items, it)
+		o.trim()
+		facts := map[string]any{"item": it.ID, "kind": string(it.Kind), "outcome": string(it.Outcome), "source": string(it.SourceKind)}
+		var persons []string
+		if it.Subject != "" && len(it.Kind.rule().PerPerson) > 0 {
+			facts["subject"], persons = it.Subject, []string{personOf(people, it.Subject)}
+		}
+		it.CollectedByName = "" // who did it is in the leaf
+		o.write(OrganizationItem, act, facts, it, persons...)
+		return nil
+	})
+}
+
+// trim lets go of what is too much.
+func (o *Organization) trim() {
+	for i := 0; len(o.Items) > mostItems && i < len(o.Items); {
+		if it := &o.Items[i]; o.Current(it.Kind, it.Subject) != it {
+			o.Items = slices.Delete(o.Items, i, i+1)
+			continue
+		}
+		i++
+	}
+}
+
+// item makes an item of a draft.
+func (d *ItemDraft) item(s *Service, o *Organization, people []*Appointment, me string, now time.Time) (it Item, err error) {
+	if d.ConfirmedItem != "" {
+		i := slices.IndexFunc(o.Items, func(it Item) bool { return it.ID == d.ConfirmedItem })
+		if i < 0 || o.Items[i].Kind != ItemCommunication || o.Current(ItemCommunication, o.Items[i].Subject) != &o.Items[i] {
+			return it, &InputError{Field: "item", Code: "item_changed"}
+		}
+		it = o.Items[i]
+		if it.ConfirmedHow = oneLine(d.ConfirmedHow, 300); it.ConfirmedHow == "" {
+			return it, &InputError{Field: "confirmed_how", Code: "item_confirmed"}
+		}
+		it.ConfirmedAt, it.ConfirmedBy = now, me
+		return it, nil
+	}
+	it = Item{
+		Kind: d.Kind, Subject: d.Subject, Value: oneLine(d.Value, 300), Source: oneLine(d.Source, 300), SourceKind: d.SourceKind, Reference: oneLine(d.Reference, 120),
+		CollectedAt: d.CollectedAt.UTC().Truncate(time.Millisecond), Outcome: d.Outcome, List: oneLine(d.List, 120), ListVersion: oneLine(d.ListVersion, 120),
+		Method: d.Method, Version: oneLine(d.Version, 60), Signer: d.Signer, Names: d.Names, Until: d.Until.UTC().Truncate(time.Millisecond),
+	}
+	if how := oneLine(d.ConfirmedHow, 300); how != "" {
+		it.ConfirmedAt, it.ConfirmedBy, it.ConfirmedHow = now, me, how
+	}
+	if d.Kind == ItemDomain {
+		id, err := s.canonicalIdentifier(&Profile{Identifiers: []string{IdentifierDNS}}, Identifier{IdentifierDNS, it.Value})
+		if err != nil {
+			return it, err
+		}
+		it.Value, it.Subject = id.Value, id.Value
+	}
+	if err := it.check(o, now); err != nil {
+		return it, err
+	}
+	return it, it.checkPeople(people, me)
+}
+
+// check says what is wrong with an item by itself, by the *InputError codes "item_kind", "item_source", "item_collected", "item_outcome", "item_value",
+// "item_name" (not the name that certificates are asked for), "item_confirmed", "item_list", "item_method", "item_agreement" and "item_until".
+func (it *Item) check(o *Organization, now time.Time) error {
+	fault := func(field string) error { return &InputError{Field: field, Code: "item_" + field} }
+	r := it.Kind.rule()
+	switch {
+	case r == nil:
+		return fault("kind")
+	case it.Source == "" || !slices.Contains(SourceKinds(), it.SourceKind) || len(r.Sources) > 0 && !slices.Contains(r.Sources, it.SourceKind):
+		return fault("source")
+	case it.CollectedAt.IsZero() || it.CollectedAt.After(now):
+		return fault("collected")
+	case it.Outcome != OutcomeGood && it.Outcome != OutcomeBad:
+		return fault("outcome")
+	case !it.Until.IsZero() && !it.Until.After(it.CollectedAt):
+		return fault("until")
+	case len(r.PerPerson) == 0 && it.Subject != "" && it.Kind != ItemDomain:
+		return fault("subject")
+	case it.ConfirmedHow != "" && it.Kind != ItemCommunication:
+		return fault("confirmed")
+	}
+	switch it.Kind {
+	case ItemLegalName:
+		if it.Outcome == OutcomeGood && it.Value != o.Name {
+			return fault("name")
+		}
+	case ItemRegistration, ItemJurisdiction, ItemPlace, ItemCommunication, ItemDomain:
+		if it.Value == "" {
+			return fault("value")
+		}
+	case ItemDenied, ItemSuspect:
+		if it.List == "" || it.ListVersion == "" {
+			return fault("list")
+		}
+	case ItemKeyProtection:
+		if it.Method < 1 || it.Method > 7 || it.Reference == "" {
+			return fault("method")
+		}
+	case ItemAgreement:
+		if it.Version == "" || it.Signer == "" {
+			return fault("agreement")
+		}
+	}
+	return nil
+}
+
+// checkPeople checks the appointments that an item names.
+func (it *Item) checkPeople(people []*Appointment, me string) error {
+	is := func(id string, roles ...Role) bool {
+		return slices.ContainsFunc(people, func(a *Appointment) bool { return a.ID == id && slices.Contains(roles, a.Role) })
+	}
+	r := it.Kind.rule()
+	if len(r.PerPerson) > 0 && !(it.Kind == ItemDenied && it.Subject == "") {
+		if !is(it.Subject, r.PerPerson...) {
+			return &InputError{Field: "subject", Code: "item_subject"}
+		}
+		if personOf(people, it.Subject) == me {
+			return &InputError{Field: "subject", Code: "item_own"}
+		}
+	}
+	if it.Signer != "" && !is(it.Signer, RoleSigner) {
+		return &InputError{Field: "signer", Code: "item_subject"}
+	}
+	for _, id := range it.Names {
+		if !is(id, RoleRequester, RoleApprover) {
+			return &InputError{Field: "names", Code: "item_subject"}
+		}
+	}
+	return nil
+}
+
+// SetApprovalRule proposes who of an organization must approve, or sets it if another person has proposed the same: what gives rights takes two, of whom
+// neither is named by it. It may come twice. ErrNotFound for a dossier that they do not govern, besides the errors of Console and ErrNotAdmitted; and the
+// *InputError codes of ApprovalRule.check, "rule_of" (somebody named is no Certificate Approver there) and "rule_own".
+func (s *Service) SetApprovalRule(ctx context.Context, v Visit, organization string, rule ApprovalRule) (*Organization, error) {
+	me, err := s.officer(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.organization(ctx, organization)
+	if err != nil {
+		return nil, err
+	}
+	mine, err := actingBy(me.appointments, func(a *Appointment) bool { return a.governs(&Appointment{Role: RoleApprover, CA: o.CA}) })
+	if err != nil {
+		return nil, err
+	}
+	if err := rule.check(); err != nil {
+		return nil, err
+	}
+	people, err := s.appointments(ctx, "organization", o.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range rule.Of {
+		if !slices.ContainsFunc(people, func(a *Appointment) bool {
+			return a.ID == id && a.Role == RoleApprover && a.Status != AppointmentEnded
+		}) {
+			return nil, &InputError{Field: "of", Code: "rule_of"}
+		}
+		if personOf(people, id) == me.Person.ID {
+			return nil, &InputError{Field: "of", Code: "rule_own"}
+		}
+	}
+	still := true
+	if p := o.Proposed; p != nil && p.By.ID != me.Person.ID {
+		if still, err = s.stillActs(ctx, p.Act, ""); err != nil {
+			return nil, err
+		}
+	}
+	seen := o.Proposed
+	return s.Dossiers.Update(ctx, o.ID, func(o *Organization) error {
+		act := me.act(mine, s.now())
+		facts := map[string]any{"needed": int64(rule.Needed), "in_order": rule.InOrder, "of": anyOf(rule.Of)}
+		p := o.Proposed
+		switch {
+		case o.Rule.equal(rule) && p == nil:
+			return nil
+		case p != nil && p.equal(rule) && p.By.ID == me.Person.ID:
+			return nil
+		case p != nil && p.equal(rule) && still && seen != nil && seen.By.ID == p.By.ID && seen.At.Equal(p.At):
+			o.Rule, o.Proposed = rule, nil
+			o.write(OrganizationRuleSet, act, facts, nil)
+		default:
+			o.Proposed = &ProposedRule{rule, act}
+			o.write(OrganizationRuleProposed, act, facts, nil)
+		}
+		return nil
+	})
+}
+
+func (r ApprovalRule) equal(o ApprovalRule) bool {
+	return r.Needed == o.Needed && r.InOrder == o.InOrder && slices.Equal(r.Of, o.Of)
+}
+
+// anyOf is a list as facts have it.
+func anyOf(list []string) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = v
+	}
+	return out
+}

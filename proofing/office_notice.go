@@ -1,0 +1,182 @@
+package proofing
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// noticeAppointment is the notice of a change of somebody's role.
+const noticeAppointment = "appointment"
+
+// concerned are the mailboxes of everybody whom a change of an appointment concerns: its holder, the administrators, and the
+// operators of its authority.
+func (s *Service) concerned(ctx context.Context, a *Appointment) (told []Contact, err error) {
+	active := "." + string(AppointmentActive)
+	governing, err := s.appointments(ctx, "role", string(RoleAdministrator)+active)
+	if err != nil {
+		return nil, err
+	}
+	if a.CA != "" {
+		operators, err := s.appointments(ctx, "scope", (&Appointment{Role: RoleOperator, CA: a.CA}).scope()+active)
+		if err != nil {
+			return nil, err
+		}
+		governing = append(governing, slices.DeleteFunc(operators, func(o *Appointment) bool { return o.Role != RoleOperator })...)
+	}
+	persons := []string{a.Person}
+	for _, g := range governing {
+		if !slices.Contains(persons, g.Person) {
+			persons = append(persons, g.Person)
+		}
+	}
+	for _, id := range persons {
+		p, err := s.person(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		boxes := p.of(ChannelEmail)
+		for _, b := range boxes[:min(len(boxes), maxNotices)] {
+			told = append(told, b.Contact)
+		}
+	}
+	return told, nil
+}
+
+// tellOf puts the notices of a change into the appointment's outbox. What is a code that the words have.
+func (s *Service) tellOf(a *Appointment, told []Contact, lang string, by Act, what string) {
+	ctx := MessageContext{CA: s.Policy.Operator, Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin, Lang: lang, Reason: what}
+	for _, k := range told {
+		a.Outbox.Messages = append(a.Outbox.Messages, Outgoing{
+			Message: Message{
+				ID: a.ID + "." + NewToken().Reveal()[:12], Kind: noticeAppointment, Channel: k.Channel, To: k.Address,
+				Lang: lang, Context: ctx, About: a.Name, Role: a.Role, By: by.Name,
+			},
+			State: MessagePending, Since: by.At, Due: by.At, Expires: by.At.Add(72 * time.Hour),
+		})
+	}
+}
+
+// rouseOffices has this process's worker look at the appointments.
+func (s *Service) rouseOffices() {
+	s.local().worker.miss(s.officeBucket())
+	s.rouse()
+}
+
+// officeSlots is how many appointments are worked on at once.
+const officeSlots = 4
+
+// dispatchOffices sets hands to work on the appointments that are due.
+func (s *Service) dispatchOffices(ctx context.Context, hands *sync.WaitGroup, worked func()) error {
+	q := Query{Index: "due", Bucket: s.officeBucket(), Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
+	for more := true; more; more = q.After != "" {
+		page, next, err := s.Appointments.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, a := range page {
+			w := &s.local().worker
+			if !w.take(a.ID) {
+				continue
+			}
+			job := func() {
+				if ctx.Err() == nil {
+					if err := s.workAppointment(ctx, a.ID); err == nil {
+						worked()
+					} else if ctx.Err() == nil {
+						s.Log.WarnContext(ctx, "appointment cannot be worked on", "appointment", a.ID, "error", err)
+					}
+				}
+				w.give(a.ID)
+			}
+			if !w.do(hands, noticeAppointment, officeSlots, job) {
+				w.give(a.ID)
+			}
+		}
+		q.After = next
+	}
+	return nil
+}
+
+// workAppointment does what is due of one appointment: it stores what time has done, completes a bootstrap, and sends notices.
+func (s *Service) workAppointment(ctx context.Context, id string) error {
+	now := s.now()
+	a, err := s.Appointments.Get(ctx, id)
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	if a.lapse(now) {
+		told, err := s.concerned(ctx, a)
+		if err != nil {
+			return err
+		}
+		if a, err = s.Appointments.Update(ctx, id, func(a *Appointment) error {
+			was := a.Status
+			if a.lapse(s.now()); a.Status != was {
+				s.tellOf(a, told, "", Act{At: s.now()}, map[AppointmentStatus]string{AppointmentActive: "confirmed", AppointmentEnded: "ended"}[a.Status])
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	if a.Status == AppointmentAccepted && !a.Due.IsZero() && !a.Due.After(now) {
+		if a, err = s.completeBootstrap(ctx, a); err != nil {
+			return err
+		}
+	}
+	for _, m := range a.Outbox.Messages {
+		if m.Due.After(now) || ctx.Err() != nil {
+			continue
+		}
+		if err := s.sendNotice(ctx, id, m.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendNotice sends one notice: at least once, under its one Message-ID. It is claimed first, so that two processes do not both
+// send it while each can see the other.
+func (s *Service) sendNotice(ctx context.Context, id, message string) error {
+	mark := NewToken().Reveal()[:12]
+	var claimed *Outgoing
+	if _, err := s.Appointments.Update(ctx, id, func(a *Appointment) error {
+		claimed = nil
+		now, m := s.now(), a.Outbox.message(message)
+		switch {
+		case m == nil || m.Due.After(now):
+		case !now.Before(m.Expires):
+			a.Outbox.settle(message)
+		default:
+			m.State, m.Due, m.Claim = MessageSending, now.Add(sendLease), mark
+			m.Sends++
+			claimed = new(*m)
+		}
+		return nil
+	}); err != nil || claimed == nil {
+		return ignoreNotFound(err)
+	}
+	// What was claimed is sent, and its outcome stored, even if the program is told to stop.
+	ctx = context.WithoutCancel(ctx)
+	_, failed := s.send(ctx, claimed.Message)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return insist(ctx, func() error {
+		_, err := s.Appointments.Update(ctx, id, func(a *Appointment) error {
+			m := a.Outbox.message(message)
+			if m == nil || m.Claim != mark {
+				return nil
+			}
+			again := failed != nil && failed.Outcome != Refused
+			if !again {
+				a.Outbox.settle(message)
+				return nil
+			}
+			m.State, m.Due = MessagePending, s.now().Add(max(failed.RetryAfter, backoff(m.Sends))).Truncate(time.Millisecond)
+			return nil
+		})
+		return ignoreNotFound(err)
+	})
+}
