@@ -279,9 +279,13 @@ func TestStepCAIsRefusedWhileTheCaseIsNotGranted(t *testing.T) {
 		w.denied(t, o, "userActionRequired", "or it is over")
 	}
 	p := *w.Policy.Profiles["signing"]
-	p.Approvals = 2
+	p.ReviewEntitlement = true
 	w.Policy.Profiles["signing"] = &p
-	w.preauthorize(t, "signing", "organization", org, true)
+	waits := w.preauthorize(t, "signing", "organization", org, false)
+	if err := w.Unregister(t.Context(), "alpha", proofing.Identifier{Type: "organization", Value: org}); err != nil {
+		t.Fatal(err)
+	}
+	w.prove(t, waits.text("case_url"), applicant)
 	for _, o := range ask() {
 		w.denied(t, o, "userActionRequired", "waits for the decision of an approver")
 	}

@@ -199,7 +199,7 @@ type settlement struct {
 // settle spends a try, judges, and stores what follows, in one update. With an error come
 // the case and the attempt as they are then.
 func (s *Service) settle(ctx context.Context, c *Case, w settlement) (*Case, *Attempt, error) {
-	by, err := s.entitler(ctx, c)
+	g, err := s.grounds(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -239,7 +239,7 @@ func (s *Service) settle(ctx context.Context, c *Case, w settlement) (*Case, *At
 		if err := s.pass(c, a, proof, w.known, person, now); err != nil {
 			return err
 		}
-		return s.progress(c, by, now)
+		return s.progress(c, g, now)
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("answer: %w", err)

@@ -30,7 +30,7 @@ type Authorization struct {
 	// Problem is nil if the identifier is authorized; otherwise a code:
 	// "pending" (a person can cure it at the case's link), "review", "frozen", "not_entitled", "binding_ended",
 	// "recovering" (the account was recovered, and what the grant rests on is suspended: its person can cure that),
-	// "csr_differs" (the case is for another CSR), "ended" (it has just ceased to hold, and Case.Reason says why),
+	// "dossier" (what the organization's dossier must have is missing or too old, and Detail says which), "csr_differs" (the case is for another CSR), "ended" (it has just ceased to hold, and Case.Reason says why),
 	// "missing" (only with Find), or the code of an *InputError.
 	Problem string
 	Detail  string
@@ -161,7 +161,7 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 		out.Problem = "not_entitled"
 		return out, nil
 	}
-	by, err := s.entitler(ctx, c)
+	g, err := s.grounds(ctx, c)
 	if err != nil {
 		return out, err
 	}
@@ -172,7 +172,7 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 		out.Problem = "recovering"
 		return out, nil
 	}
-	reason := s.shaken(c, p, by, s.now())
+	reason := s.shaken(c, p, g, s.now())
 	if reason == reasonUnentitled && c.Ending == nil && p.Recheck.Grace <= 0 {
 		// Whoever is put back into the registry before the next look has lost nothing.
 		out.Problem = "not_entitled"
@@ -184,6 +184,12 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 		}
 		if out.Case = c; c.Status != CaseGranted || c.Frozen != nil {
 			out.Problem = "ended"
+			return out, nil
+		}
+	}
+	if c.Approval != nil {
+		if lacks := g.lacks(c, p.EV, nil, s.now()); len(lacks) > 0 { // somebody may collect it, and then it holds again
+			out.Problem, out.Detail = "dossier", lackText(lacks)
 			return out, nil
 		}
 	}

@@ -88,6 +88,8 @@ type Case struct {
 	DeskKey   string             `json:"desk_key,omitempty"`
 	Proofings []RecordedProofing `json:"proofings,omitempty"`
 	Grant     *Grant             `json:"grant,omitempty"`
+	// Approval is what people decide about the request; nil where nobody does, and before.
+	Approval *Approval `json:"approval,omitempty"`
 	// Taken is what the person has taken away since, Ending says that the grant does not last, and Recheck when it is looked at again.
 	Taken   []Taking  `json:"taken,omitempty"`
 	Ending  *Ending   `json:"ending,omitempty"`
@@ -95,6 +97,8 @@ type Case struct {
 	// Told is the number of the last event that the authority is told of.
 	Told   int64  `json:"told,omitempty"`
 	Outbox Outbox `json:"outbox,omitempty"`
+	// Journal is what the case has to say to the log.
+	Journal Journal `json:"journal,omitzero"`
 }
 
 // Freeze is somebody's word that it was not them.
@@ -148,6 +152,7 @@ func (c *Case) Indexes() []Index {
 	if due, ok := c.nextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}
+	ix = append(ix, c.docketIndexes()...)
 	if len(c.Outbox.Events) > 0 {
 		ix = append(ix, Index{Name: "event", Value: stamp(c.Outbox.Events[0].At)})
 	}

@@ -130,7 +130,7 @@ func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
 		if o.Status != CaseOpen {
 			continue
 		}
-		by, err := s.entitler(ctx, o)
+		g, err := s.grounds(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
 			o.Browser, o.Person = c.Browser, c.Person
 			o.Evidence = append(o.Evidence, e)
 			o.Lost = append(o.Lost, slices.DeleteFunc(slices.Clone(c.Lost), func(l Lost) bool { return l.Event != e.ID })...)
-			return s.progress(o, by, now)
+			return s.progress(o, g, now)
 		})
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("share with %s: %w", o.ID, err)

@@ -111,28 +111,24 @@ func (s *Service) contacts(id Identifier, r OpenRequest) ([]Contact, error) {
 
 // entitlement says whether what was proved in the case gives a right to the
 // identifier, and on what that right rests.
-func (c *Case) entitlement(by entitler) (basis string, ok bool) {
-	confirmed := c.confirmed()
+func (c *Case) entitlement(p *Profile, g *grounds) (basis string, ok bool) {
+	if p.Approvals > 0 && c.Identifier.Type == IdentifierOrganization { // the right to ask comes from the dossier, by role (CSBR 3.2.2.2), and from nowhere else
+		return "dossier", g.asks(c.Person) != nil
+	}
+	confirmed, entry := c.confirmed(), g.entry
 	if c.Identifier.Type == IdentifierEmail {
 		own := slices.ContainsFunc(confirmed, func(k Contact) bool {
 			return k.Channel == ChannelEmail && k.Address.Reveal() == c.Identifier.Value
 		})
 		return "confirmed_address", own
 	}
-	if c.Person != "" && slices.Contains(by.people, c.Person) {
-		return "dossier", true
-	}
-	if by.entry != nil && by.entry.Names(c.Person, confirmed) {
+	if entry != nil && entry.Names(c.Person, confirmed) {
 		return "registry", true
 	}
+	if g.asks(c.Person) != nil {
+		return "dossier", true
+	}
 	return "", false
-}
-
-// entitler is what gives rights to a case's identifier.
-type entitler struct {
-	entry *RegistryEntry // the operator's; nil: none
-	// people are whom an organization's dossier names, by their role: who asks for its certificates, or approves them. Only for EV.
-	people []string
 }
 
 // confirmed lists the addresses that were confirmed in the case.
@@ -146,33 +142,11 @@ func (c *Case) confirmed() []Contact {
 	return contacts
 }
 
-// entitler is what gives rights to the case's identifier now.
-func (s *Service) entitler(ctx context.Context, c *Case) (by entitler, err error) {
-	if c.Own() {
-		return by, nil
-	}
-	if by.entry, err = s.registryEntry(ctx, c); err != nil {
-		return by, err
-	}
-	p := s.profileOf(c)
-	if p == nil || !p.EV || c.Identifier.Type != IdentifierOrganization {
-		return by, nil
-	}
-	o, err := s.OrganizationOf(ctx, c.CA, c.Identifier.Value)
-	if err != nil {
-		return by, ignoreNotFound(err)
-	}
-	people, err := s.PeopleOf(ctx, o.ID)
-	for _, a := range people {
-		if a.Role == RoleRequester || a.Role == RoleApprover {
-			by.people = append(by.people, a.Person)
-		}
-	}
-	return by, err
-}
-
 // registryEntry is the operator's entry for the case's identifier; nil if there is none.
 func (s *Service) registryEntry(ctx context.Context, c *Case) (*RegistryEntry, error) {
+	if c.Own() {
+		return nil, nil
+	}
 	entry, err := s.Registry.Get(ctx, s.registryID(c.CA, c.Identifier))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil

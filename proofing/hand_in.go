@@ -58,7 +58,7 @@ func (s *Service) HandIn(ctx context.Context, ca *Authority, id string, token Se
 	if err != nil {
 		return nil, err
 	}
-	by, err := s.entitler(ctx, c)
+	g, err := s.grounds(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *Service) HandIn(ctx context.Context, ca *Authority, id string, token Se
 		if err := s.pass(c, &c.Attempts[len(c.Attempts)-1], proof, known, newcomer, now); err != nil {
 			return err
 		}
-		return s.progress(c, by, now)
+		return s.progress(c, g, now)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("token handed in: %w", err)

@@ -318,13 +318,17 @@ func (s *Service) take(ctx context.Context, c *Case, k *Key) (taken bool, err er
 	if holds, err := s.holds(ctx, from); err != nil || !holds || from.lastKey() != k.Kid && k.ReplacedBy == "" {
 		return false, err
 	}
-	by, err := s.entitler(ctx, c)
+	g, err := s.grounds(ctx, c)
 	if err != nil {
 		return false, err
 	}
 	c.EABKid, c.Person, c.Browser, c.Started = k.Kid, from.Person, from.Browser, true
 	c.Evidence, c.Lost = slices.Clone(from.Evidence), slices.Clone(from.Lost)
-	if err := s.progress(c, by, s.now()); err != nil {
+	if from.Approval != nil { // what people decided about the key is about the account that it binds
+		decided := *from.Approval
+		c.Approval = &decided
+	}
+	if err := s.progress(c, g, s.now()); err != nil {
 		return false, err
 	}
 	if c.Grant != nil && from.Grant.Expires.Before(c.Grant.Expires) { // no longer than what it rests on

@@ -154,3 +154,26 @@ func (o *Organization) Indexes() []Index {
 
 // ExpiresAt implements Record.
 func (o *Organization) ExpiresAt() time.Time { return time.Time{} }
+
+// value is what the newest item of a kind says, if it is good; empty otherwise.
+func (o *Organization) value(kind ItemKind) string {
+	if it := o.Current(kind, ""); it != nil && it.Outcome == OutcomeGood {
+		return it.Value
+	}
+	return ""
+}
+
+// Digest is of everything in the dossier: what was shown of it to somebody can be told from what came later.
+func (o *Organization) Digest() string {
+	text, err := Canonical(struct {
+		ID    string       `json:"id"`
+		CA    string       `json:"ca"`
+		Name  string       `json:"name"`
+		Items []Item       `json:"items"`
+		Rule  ApprovalRule `json:"rule"`
+	}{o.ID, o.CA, o.Name, o.Items, o.Rule})
+	if err != nil {
+		panic("proofing: digest of dossier: " + err.Error()) // it has neither fractions nor functions
+	}
+	return Digest(text)
+}

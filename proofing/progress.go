@@ -80,7 +80,7 @@ func (c *Case) authenticates(known *Address) bool {
 }
 
 // progress moves an open case as far as its evidence carries it.
-func (s *Service) progress(c *Case, by entitler, now time.Time) error {
+func (s *Service) progress(c *Case, g *grounds, now time.Time) error {
 	if c.Own() {
 		if s.Policy.Own != nil && c.Frozen == nil {
 			s.signIn(c, now)
@@ -95,14 +95,14 @@ func (s *Service) progress(c *Case, by entitler, now time.Time) error {
 		return nil
 	}
 	assessment := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Standing())
-	basis, entitled := c.entitlement(by)
+	basis, entitled := c.entitlement(p, g)
 	switch {
 	case !entitled && p.ReviewEntitlement:
 		c.move(CaseReview, "not_entitled", now, now.Add(p.CaseLifetime))
 	case !entitled:
 		c.end(CaseRefused, "not_entitled", now, p.Retention)
-	case p.Approvals > 0:
-		c.move(CaseReview, "approvals", now, now.Add(p.CaseLifetime))
+	case p.Approvals > 0 && !c.Approval.granted():
+		s.submit(c, p, g, now)
 	default:
 		s.grant(c, p, assessment, basis, now)
 	}

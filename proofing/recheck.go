@@ -43,25 +43,28 @@ const recheckEvery = 24 * time.Hour
 
 // shaken says why a grant would not be made any more by what is known now; nothing if it would. Levels are as of the
 // grant: that an authentication wears off is what the grant's lifetime is for.
-func (s *Service) shaken(c *Case, p *Profile, by entitler, now time.Time) string {
+func (s *Service) shaken(c *Case, p *Profile, g *grounds, now time.Time) string {
 	carries := func(evidence []Evidence) bool {
 		return len(p.Unmet(s.Policy.OperatorFacts, c.Grant.At, evidence)) == 0
 	}
 	if !carries(c.Evidence) {
 		return reasonLevelFell
 	}
-	if _, entitled := c.entitlement(by); !entitled {
+	if _, entitled := c.entitlement(p, g); !entitled {
 		return reasonUnentitled
 	}
 	if len(c.Taken) > 0 {
 		left := *c
 		left.Evidence = s.left(c)
-		if _, entitled := left.entitlement(by); !entitled || !carries(left.Evidence) {
+		if _, entitled := left.entitlement(p, g); !entitled || !carries(left.Evidence) {
 			return reasonTakenAway
 		}
 	}
 	if at := s.ages(c, p); !at.IsZero() && !now.Before(at) {
 		return reasonProofAged
+	}
+	if c.Approval != nil {
+		return g.shaken(c, now)
 	}
 	return ""
 }
@@ -135,7 +138,7 @@ func (s *Service) recheck(ctx context.Context, id string) (*Case, error) {
 	if err != nil || c.Status != CaseGranted || c.Own() {
 		return c, err
 	}
-	by, err := s.entitler(ctx, c)
+	g, err := s.grounds(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +161,7 @@ func (s *Service) recheck(ctx context.Context, id string) (*Case, error) {
 			c.Recheck = c.frozenUntil()
 			return nil
 		}
-		reason := s.shaken(c, p, by, now)
+		reason := s.shaken(c, p, g, now)
 		if reason == "" && problem == reasonBindingOver {
 			reason = problem
 		}
@@ -183,7 +186,7 @@ func (s *Service) lose(ctx context.Context, person, address string, at time.Time
 		if c.Own() || c.Status != CaseGranted || !rests(c) {
 			continue
 		}
-		by, err := s.entitler(ctx, c)
+		g, err := s.grounds(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -197,7 +200,7 @@ func (s *Service) lose(ctx context.Context, person, address string, at time.Time
 			}
 			c.withhold()
 			if c.Frozen == nil {
-				s.conclude(c, p, s.shaken(c, p, by, now), now)
+				s.conclude(c, p, s.shaken(c, p, g, now), now)
 			}
 			return nil
 		})

@@ -171,7 +171,7 @@ func (s *Service) ReviewProofing(ctx context.Context, v Visit, id string, review
 	if err != nil {
 		return nil, err
 	}
-	by, err := s.entitler(ctx, c)
+	g, err := s.grounds(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (s *Service) ReviewProofing(ctx context.Context, v Visit, id string, review
 		c.Evidence = append(c.Evidence, e)
 		c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: "share." + e.ID, Kind: EffectShare, Due: now, Event: e.ID})
 		s.notifyProofed(c, r.Facts.Notification, now)
-		if err := s.progress(c, by, now); err != nil {
+		if err := s.progress(c, g, now); err != nil {
 			return fmt.Errorf("move case on: %w", err)
 		}
 		return nil

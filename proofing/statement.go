@@ -72,7 +72,7 @@ func (s *Service) holds(ctx context.Context, c *Case) (bool, error) {
 	if c.Status != CaseGranted || c.Frozen != nil || p == nil {
 		return false, nil
 	}
-	by, err := s.entitler(ctx, c)
+	g, err := s.grounds(ctx, c)
 	if err != nil {
 		return false, err
 	}
@@ -82,7 +82,7 @@ func (s *Service) holds(ctx context.Context, c *Case) (bool, error) {
 	if !c.Held.IsZero() {
 		return false, nil
 	}
-	return c.Ending != nil || p.Recheck.Grace > 0 || s.shaken(c, p, by, s.now()) == "", nil
+	return c.Ending != nil || p.Recheck.Grace > 0 || s.shaken(c, p, g, s.now()) == "", nil
 }
 
 // renewed is the case's grant with its evidence assessed as of now: what was proved by something that was taken away since adds nothing to it.

@@ -235,7 +235,7 @@ func (s *Service) spreadLosses(ctx context.Context, person string) error {
 			if c.Own() || c.Status.Over() || slices.Equal(c.Lost, c.lostOf(p, s.addressID)) {
 				continue
 			}
-			by, err := s.entitler(ctx, c)
+			g, err := s.grounds(ctx, c)
 			if err != nil {
 				return err
 			}
@@ -244,7 +244,7 @@ func (s *Service) spreadLosses(ctx context.Context, person string) error {
 					return nil
 				}
 				s.holdBack(c, p, now)
-				return s.progress(c, by, now)
+				return s.progress(c, g, now)
 			}); ignoreNotFound(err) != nil {
 				return fmt.Errorf("tell request of what its person has lost: %w", err)
 			}

@@ -33,6 +33,9 @@ func golden(t *testing.T) map[string]string {
 		}
 		for _, kind := range messageKinds {
 			d := message
+			if kind == "waiting" { // whoever decides has not asked for anything
+				d.Identifier, d.Disown, d.Link = "Example Corporation", "", "https://proof.example.org/admin/cases/07abc"
+			}
 			if kind == "sms_code" {
 				d.Code, d.Minutes = "1234567890", "10"
 			}

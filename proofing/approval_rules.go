@@ -1,0 +1,122 @@
+package proofing
+
+import (
+	"slices"
+	"time"
+)
+
+// The hard rules of approval. No profile, role or setting reaches them: they are what separation of duties means (CSBR 5.2.4), and
+// whoever wants to know whether somebody may decide reads this file and no other.
+
+// decider is who would decide, by which appointment.
+type decider struct {
+	person      string
+	appointment *Appointment
+}
+
+// Why somebody may not decide. They are codes with words in every language.
+const (
+	denyStage       = "decide_stage"       // the request waits for another step
+	denyRole        = "decide_role"        // the appointment is not for this step, this organization or this authority
+	denyAgain       = "decide_again"       // they have decided in this request already
+	denySide        = "decide_side"        // they stand on the other side of it
+	denyRequester   = "decide_requester"   // they ask for it themselves, and the organization has not combined the two roles
+	denyCollector   = "decide_collector"   // they collected some of what they would review
+	denyTurn        = "decide_turn"        // others come before them
+	denyNotNamed    = "decide_not_named"   // the organization has named others
+	denyDiscrepancy = "decide_discrepancy" // something is not explained yet
+	denyLacks       = "decide_lacks"       // something is missing, or too old
+)
+
+// mayDecide says why somebody may not make a decision in a request; empty if they may. Refusing takes no more than the role: what
+// is missing keeps nobody from saying no.
+func mayDecide(c *Case, o *Organization, by decider, step Step, refuse bool, lacks []Lack, now time.Time) string {
+	a := c.Approval
+	if a == nil || c.Status != CaseReview || a.Stage.Step() != step {
+		return denyStage
+	}
+	if why := holdsRole(c, o, by, step); why != "" {
+		return why
+	}
+	// Somebody whose word has run out may give it again; one that still stands, or was given for another step, is their last.
+	if slices.ContainsFunc(a.Decisions, func(d Decision) bool {
+		return d.Person == by.person && d.Void == "" && (d.Step != step || d.counts(now))
+	}) {
+		return denyAgain
+	}
+	if onOtherSide(c, o, by) {
+		return denySide
+	}
+	if refuse {
+		return ""
+	}
+	switch step {
+	case StepApprove:
+		if by.person == c.Person && !o.Combined(now) {
+			return denyRequester
+		}
+		return turn(a, by.appointment.ID, now)
+	case StepReview:
+		if collected(c, o, by.person, now) {
+			return denyCollector
+		}
+	}
+	switch {
+	case a.Unresolved():
+		return denyDiscrepancy
+	case len(lacks) > 0:
+		return denyLacks
+	}
+	return ""
+}
+
+// holdsRole says whether the appointment is in force for the step in this request.
+func holdsRole(c *Case, o *Organization, by decider, step Step) string {
+	p := by.appointment
+	switch {
+	case p == nil || p.Person != by.person || p.Status != AppointmentActive || p.Role != step.Role():
+		return denyRole
+	case p.Role.Side() == SideApplicant && p.Organization != o.ID:
+		return denyRole
+	case p.Role.Side() == SideAuthority && p.CA != c.CA:
+		return denyRole
+	}
+	return ""
+}
+
+// turn says why it is not the turn of an approver.
+func turn(a *Approval, appointment string, now time.Time) string {
+	next, anybody := a.Rule.Next(a.Approved(now))
+	switch {
+	case anybody || slices.Contains(next, appointment):
+		return ""
+	case slices.Contains(a.Rule.Of, appointment):
+		return denyTurn
+	}
+	return denyNotNamed
+}
+
+// onOtherSide says whether somebody stands on the other side of the request: who asks for it or has approved it is of the applicant's,
+// who has vetted it or collected anything for it is of the CA's.
+func onOtherSide(c *Case, o *Organization, by decider) bool {
+	side := by.appointment.Role.Side()
+	switch {
+	case side == SideAuthority && by.person == c.Person:
+		return true
+	case side == SideApplicant && slices.Contains(o.Collectors(), by.person):
+		return true
+	}
+	return slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool {
+		return d.Person == by.person && d.Step.Role().Side() != side
+	})
+}
+
+// collected says whether somebody has collected any of what the request rests on: they review none of it (CSBR 3.2.9). Where an
+// Enterprise RA works for its own organization one person may do both for the dossier (CSBR 1.3.2.1.2), and still not for the request.
+func collected(c *Case, o *Organization, person string, now time.Time) bool {
+	if !o.EnterpriseRA(now) && slices.Contains(o.Collectors(), person) {
+		return true
+	}
+	return slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Step == StepVet && d.Person == person }) ||
+		slices.ContainsFunc(c.Approval.Discrepancies, func(d Discrepancy) bool { return d.ResolvedBy == person })
+}

@@ -1,0 +1,271 @@
+package proofing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// DecisionRequest is what somebody would decide about a request.
+type DecisionRequest struct {
+	Case        string
+	Appointment string // by which of theirs
+	Step        Step
+	Refuse      bool
+	Reason      string // in their own words; whoever refuses must give one
+	// Number is that of the last entry of the case when the page was made: Case.Journal.Written.
+	Number int64
+	Shown  DocumentShown // what the page said
+}
+
+const (
+	// mostDecisions is how many decisions one person makes within burst: who is asked for more is perhaps no longer reading.
+	mostDecisions = 10
+	burst         = 10 * time.Minute
+	// mostReason is the length of a reason, in characters.
+	mostReason = 500
+)
+
+// AskDecision is the first half of a decision: it makes the document that the person is to sign, and what their browser must be
+// asked for. Nothing is decided by it. Errors: ErrNotFound for what the person does not get to see; ErrNotAdmitted unless they have
+// just authenticated with a passkey; *LimitError after ten decisions within ten minutes; and the *InputError codes "decision_stale" (the
+// request has changed since the page was made), "reason_empty", and those of the hard rules: "decide_…".
+func (s *Service) AskDecision(ctx context.Context, v Visit, r DecisionRequest) (*Signing, error) {
+	session, held, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if !session.Fresh {
+		return nil, ErrNotAdmitted
+	}
+	by := decider{person: session.Person.ID, appointment: holding(held, r.Appointment)}
+	c, err := s.docketed(ctx, held, r.Case)
+	if err != nil {
+		return nil, err
+	}
+	if by.appointment == nil {
+		return nil, ErrNotFound
+	}
+	g, err := s.grounds(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if r.Reason = oneLine(r.Reason, mostReason); r.Refuse && r.Reason == "" {
+		return nil, &InputError{Field: "reason", Code: "reason_empty"}
+	}
+	if err := s.checkDecision(c, g, by, r); err != nil {
+		return nil, err
+	}
+	limit := spend{"decisions", "decisions." + by.person, 1, mostDecisions, burst}
+	if err := s.spendAll(ctx, []spend{limit}); err != nil {
+		return nil, err
+	}
+	return s.AskSignature(ctx, v, decisionDocument(c, g.organization, by, r))
+}
+
+// checkDecision holds a decision to the state that was shown, and to the hard rules.
+func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionRequest) error {
+	now := s.now()
+	switch {
+	case c.Status.Over() || c.Status != CaseReview || c.Approval == nil:
+		return &InputError{Field: "decision", Code: denyStage}
+	case c.Frozen != nil:
+		return ErrFrozen
+	case c.Journal.Written != r.Number:
+		return &InputError{Field: "number", Code: "decision_stale", Detail: "the request is at entry " + strconv.FormatInt(c.Journal.Written, 10)}
+	}
+	if why := mayDecide(c, g.organization, by, r.Step, r.Refuse, g.lacks(c, s.evOf(c), by.appointment, now), now); why != "" {
+		return &InputError{Field: "decision", Code: why}
+	}
+	return nil
+}
+
+// decisionDocument is what is signed for a decision about a case.
+func decisionDocument(c *Case, o *Organization, by decider, r DecisionRequest) Document {
+	d := Document{
+		Subject: DocumentSubject{Of: SubjectCase, Object: c.ID, Number: c.Journal.Written},
+		CA:      c.CA, Profile: c.Profile, Identifier: &c.Identifier,
+		Organization: &DocumentOrganization{Name: o.Name, Number: o.value(ItemRegistration), Jurisdiction: o.value(ItemJurisdiction), Dossier: o.Digest()},
+		Applicant:    &DocumentApplicant{Kind: c.Applicant.Kind, Key: c.Applicant.Key()},
+		Step:         string(r.Step), Decision: DecideApprove, Reason: r.Reason, Shown: r.Shown,
+		By: DocumentBy{Person: by.person, Name: by.appointment.Name, Role: by.appointment.Role, Appointment: by.appointment.ID},
+	}
+	if r.Refuse {
+		d.Decision = DecideRefuse
+	}
+	if c.CSRDigest != "" {
+		d.CSR = &DocumentCSR{Digest: c.CSRDigest}
+	}
+	return d
+}
+
+// Decide is the second half: what the browser answered is verified, and the decision is made, in one update of the case. The same
+// answer may come again, and decides once. Errors are those of AskDecision and of TakeSignature; ErrClosed if the case has ended
+// meanwhile in another way.
+func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, error) {
+	signed, session, err := s.TakeSignature(ctx, v, response)
+	if err != nil {
+		return nil, err
+	}
+	d, err := ParseDocument([]byte(signed.Document))
+	if err != nil {
+		return nil, err
+	}
+	if d.Subject.Of != SubjectCase || d.By.Person != session.Person.ID {
+		return nil, ErrNotFound
+	}
+	_, held, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.docketed(ctx, held, d.Subject.Object)
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.grounds(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	by := decider{person: d.By.Person, appointment: holding(held, d.By.Appointment)}
+	r := DecisionRequest{Case: c.ID, Appointment: d.By.Appointment, Step: Step(d.Step), Refuse: d.Decision == DecideRefuse, Reason: d.Reason, Number: d.Subject.Number, Shown: d.Shown}
+	c, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		if c.Approval != nil && c.Approval.decided(d.Nonce) != nil {
+			return nil // the same answer, once more
+		}
+		if d.Policy != s.Policy.Digest {
+			return &InputError{Field: "policy", Code: "decision_stale", Detail: "the policy has changed"}
+		}
+		if err := s.checkDecision(c, g, by, r); err != nil {
+			return err
+		}
+		s.decide(c, g, by, d, signed, now)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
+	}
+	return c, s.Signed(ctx, v, d.Nonce)
+}
+
+// The entries of a request that people decide about.
+const (
+	CaseDecided     EntryKind = "case_decided"
+	CaseStaged      EntryKind = "case_staged"
+	CaseDiscrepancy EntryKind = "case_discrepancy"
+	CaseResolved    EntryKind = "case_resolved"
+)
+
+// decide makes the decision, and draws what follows from it.
+func (s *Service) decide(c *Case, g *grounds, by decider, d Document, signed *Signature, now time.Time) {
+	a, p := c.Approval, s.profileOf(c)
+	made := Decision{
+		Nonce: d.Nonce, Step: Step(d.Step), Refused: d.Decision == DecideRefuse, Reason: d.Reason,
+		Person: by.person, Name: by.appointment.Name, Appointment: by.appointment.ID, At: now, Expires: now.Add(p.ApprovalLifetime), Signature: *signed,
+	}
+	c.record(CaseDecided, by.actor(), now, map[string]any{
+		"step": d.Step, "decision": d.Decision, "document": Digest([]byte(signed.Document)), "credential": d.Credential, "organization": a.Organization, "policy": d.Policy,
+	}, map[string]any{"name": by.appointment.Name, "reason": d.Reason}, by.person)
+	made.Entry = c.Journal.Written
+	a.Decisions = append(a.Decisions, made)
+	if made.Refused {
+		c.end(CaseRefused, "refused_"+d.Step, now, p.Retention)
+		s.notify(c, noticeRefused, now)
+		return
+	}
+	s.advance(c, g, now)
+}
+
+// submit hands the request to those who decide about it. Who they are is in the dossier of an organization: a configuration that asks for approvals of
+// anything else is refused, and if there is one all the same, its requests wait for nobody until they expire.
+func (s *Service) submit(c *Case, p *Profile, g *grounds, now time.Time) {
+	c.move(CaseReview, "approvals", now, now.Add(p.CaseLifetime))
+	if g.organization == nil {
+		return
+	}
+	rule := g.organization.Rule
+	rule.Needed = max(rule.Needed, p.Approvals)
+	c.Approval = &Approval{Organization: g.organization.ID, Rule: rule}
+	c.stage(StageSubmitted, now)
+	s.callUp(c, g, now)
+}
+
+// granted says whether the last of the decisions has been made: the case is for an account that was bound by a key which another case ended in.
+func (a *Approval) granted() bool {
+	return a != nil && slices.ContainsFunc(a.Decisions, func(d Decision) bool { return d.Step == StepReview && !d.Refused && d.Void == "" })
+}
+
+// advance moves a request on as far as its decisions carry it.
+func (s *Service) advance(c *Case, g *grounds, now time.Time) {
+	a, p := c.Approval, s.profileOf(c)
+	switch {
+	case a.Stage == StageSubmitted && a.Rule.Met(a.Approved(now)):
+		c.stage(StageVetting, now)
+		s.callUp(c, g, now)
+	case a.Stage == StageVetting && a.latest(StepVet, now) != nil:
+		c.stage(StageCorrelation, now)
+		s.callUp(c, g, now)
+	case a.Stage == StageSubmitted: // the next one's turn, where they go in order
+		s.callUp(c, g, now)
+	case a.Stage == StageCorrelation && a.latest(StepReview, now) != nil:
+		basis, _ := c.entitlement(p, g)
+		s.grant(c, p, Assess(p.Framework, s.Policy.OperatorFacts, now, c.Standing()), basis, now)
+	}
+}
+
+// record writes an entry about somebody who is at work on the request, and is not its person.
+func (c *Case) record(kind EntryKind, by Actor, now time.Time, facts, private map[string]any, persons ...string) {
+	n := Note{Of: SubjectCase, Object: c.ID, Kind: kind, By: by, At: now, Facts: facts, Persons: persons}
+	if private != nil {
+		n.Private = private
+	}
+	c.Journal.Write(n)
+}
+
+// stage enters a stage, and says so in the log.
+func (c *Case) stage(g Stage, now time.Time) {
+	c.Approval.enter(g, now)
+	c.record(CaseStaged, ByService, now, map[string]any{"stage": string(g)}, nil)
+}
+
+// latest is the decision of a step that still counts; nil if there is none.
+func (a *Approval) latest(step Step, now time.Time) *Decision {
+	for i := len(a.Decisions) - 1; i >= 0; i-- {
+		if d := &a.Decisions[i]; d.Step == step && d.counts(now) {
+			return d
+		}
+	}
+	return nil
+}
+
+func (d decider) actor() Actor {
+	return Actor{Kind: "person", ID: d.person, Role: d.appointment.Role, Appointment: d.appointment.ID}
+}
+
+// holding is the appointment of that id among those that somebody holds; nil if they do not.
+func holding(held []*Appointment, id string) *Appointment {
+	i := slices.IndexFunc(held, func(a *Appointment) bool { return a.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return held[i]
+}
+
+// docketed is a case that people decide about, for somebody who holds these appointments. ErrNotFound for what none of them covers.
+func (s *Service) docketed(ctx context.Context, held []*Appointment, id string) (*Case, error) {
+	c, err := s.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.Own() || c.Approval == nil || !slices.ContainsFunc(held, func(a *Appointment) bool { return a.Covers(c.CA, c.Approval.Organization) }) {
+		return nil, ErrNotFound
+	}
+	return c, nil
+}
+
+// evOf says whether a case is for extended validation.
+func (s *Service) evOf(c *Case) bool {
+	p := s.profileOf(c)
+	return p != nil && p.EV
+}

@@ -1,0 +1,487 @@
+package proofing_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// court is a world in which an organization may ask for EV certificates: with its dossier, and everybody who has a part in it.
+type court struct {
+	*world
+	one, two                                                  *representative // administrators
+	requester, approver, second, signer, specialist, reviewer *representative
+	office                                                    map[*representative]*proofing.Appointment
+	org                                                       *proofing.Organization
+}
+
+const orgName = "Example Corporation"
+
+func newCourt(t testing.TB) *court {
+	t.Helper()
+	w, one, two := administered(t)
+	c := &court{world: w, one: one, two: two, office: map[*representative]*proofing.Appointment{}}
+	const day = 24 * time.Hour
+	for name, approvals := range map[string]int{"signing": 1, "signing2": 2} {
+		w.Policy.Profiles[name] = &proofing.Profile{
+			Name: name, Title: "EV code signing", Framework: proofing.R4, Identifiers: []string{"organization"}, Methods: []string{"fido", "email"},
+			Require: proofing.Requirement{AAL: 2, PhishingResistant: true}, EV: true, Approvals: approvals, Approve: proofing.ApprovePre, ApprovalLifetime: 30 * day,
+			CaseLifetime: 60 * day, GrantLifetime: 90 * day, Retention: 1191 * day,
+		}
+		w.ca.Profiles = append(w.ca.Profiles, name)
+	}
+	take := func(name string, role proofing.Role) *representative {
+		organization := ""
+		if role.Side() == proofing.SideApplicant {
+			organization = c.org.ID
+		}
+		r, a := w.holds(name, one, two, draft(role, "alpha", organization))
+		c.office[r] = a
+		return r
+	}
+	c.specialist = take("specialist", proofing.RoleSpecialist)
+	c.org = w.dossier(c.specialist, "alpha", orgName)
+	c.reviewer = take("reviewer", proofing.RoleReviewer)
+	c.requester = take("requester", proofing.RoleRequester)
+	c.approver = take("approver", proofing.RoleApprover)
+	c.second = take("second", proofing.RoleApprover)
+	c.signer = take("signer", proofing.RoleSigner)
+	c.collectAll()
+	return c
+}
+
+// item records something in the dossier.
+func (c *court) item(d proofing.ItemDraft) {
+	c.t.Helper()
+	if d.CollectedAt.IsZero() {
+		d.CollectedAt = c.clock()
+	}
+	if d.Outcome == "" {
+		d.Outcome = proofing.OutcomeGood
+	}
+	if d.Source == "" {
+		d.Source = "register of companies"
+	}
+	c.specialist.renew()
+	c.org = must[*proofing.Organization](c.t)(c.RecordItem(c.t.Context(), c.specialist.visit(), c.org.ID, d))
+}
+
+// collectAll collects everything that a grant takes.
+func (c *court) collectAll() {
+	c.t.Helper()
+	for kind, value := range map[proofing.ItemKind]string{
+		proofing.ItemLegalName: orgName, proofing.ItemRegistration: "HRB 1234", proofing.ItemJurisdiction: "DE",
+		proofing.ItemPlace: "Example Street 1", proofing.ItemOperational: "since 2019",
+	} {
+		d := proofing.ItemDraft{Kind: kind, Value: value, SourceKind: proofing.SourceLetter}
+		c.item(d)
+	}
+	c.item(proofing.ItemDraft{Kind: proofing.ItemCommunication, Value: "+49 30 1234567", SourceKind: proofing.SourceQIIS, ConfirmedHow: "called, and asked for the signer"})
+	for _, r := range []*representative{c.approver, c.second} {
+		c.item(proofing.ItemDraft{Kind: proofing.ItemApprover, Subject: c.office[r].ID, Value: "may approve", SourceKind: proofing.SourceLetter})
+		c.item(proofing.ItemDraft{Kind: proofing.ItemDenied, Subject: c.office[r].ID, Value: "not listed", SourceKind: proofing.SourceList, List: "sanctions", ListVersion: "2026-11-20"})
+	}
+	c.item(proofing.ItemDraft{Kind: proofing.ItemSigner, Subject: c.office[c.signer].ID, Value: "may sign", SourceKind: proofing.SourceLetter})
+	c.item(proofing.ItemDraft{Kind: proofing.ItemDenied, Subject: c.office[c.signer].ID, Value: "not listed", SourceKind: proofing.SourceList, List: "sanctions", ListVersion: "2026-11-20"})
+	c.item(proofing.ItemDraft{Kind: proofing.ItemDenied, Value: "not listed", SourceKind: proofing.SourceList, List: "sanctions", ListVersion: "2026-11-20"})
+	c.item(proofing.ItemDraft{Kind: proofing.ItemSuspect, Value: "nothing found", SourceKind: proofing.SourceList, List: "suspect code", ListVersion: "2026-11-20"})
+	c.item(proofing.ItemDraft{Kind: proofing.ItemAgreement, Value: "signed", SourceKind: proofing.SourceSignedByThem, Version: "3", Signer: c.office[c.signer].ID, Until: c.clock().AddDate(2, 0, 0)})
+	c.item(proofing.ItemDraft{Kind: proofing.ItemKeyProtection, Value: "token of the manufacturer", SourceKind: proofing.SourceAttestation, Method: 2, Reference: "file 9"})
+}
+
+func (c *court) asks(profile string) proofing.OpenRequest {
+	return proofing.OpenRequest{
+		Applicant:  proofing.Applicant{Kind: proofing.ByAccount, URL: "https://ca.example/acct/9", Thumbprint: "Ev" + "00000000000000000000000000000000000000000"},
+		Identifier: proofing.Identifier{Type: "organization", Value: orgName}, Profile: profile,
+	}
+}
+
+// submitted is a request whose requester has shown who they are.
+func (c *court) submitted(profile string) *proofing.Case {
+	c.t.Helper()
+	k, _, err := c.Open(c.t.Context(), c.ca, c.asks(profile))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	k = must[*proofing.Case](c.t)(c.use(visit(k, "requester"), c.requester.key))
+	c.work()
+	return k
+}
+
+// asked is what a person's browser is asked for a decision.
+func (c *court) asked(r *representative, k *proofing.Case, step proofing.Step, refuse bool) (*proofing.Signing, error) {
+	c.t.Helper()
+	r.renew()
+	reason := ""
+	if refuse {
+		reason = "not ours"
+	}
+	return c.AskDecision(c.t.Context(), r.visit(), proofing.DecisionRequest{
+		Case: k.ID, Appointment: c.office[r].ID, Step: step, Refuse: refuse, Reason: reason, Number: c.reload(k).Journal.Written,
+		Shown: proofing.DocumentShown{Language: "en", Text: "Example Corporation asks for a certificate."},
+	})
+}
+
+// decides makes a decision from beginning to end.
+func (c *court) decides(r *representative, k *proofing.Case, step proofing.Step, refuse bool) (*proofing.Case, error) {
+	c.t.Helper()
+	asked, err := c.asked(r, k, step, refuse)
+	if err != nil {
+		return nil, err
+	}
+	k, err = c.Decide(c.t.Context(), r.visit(), c.signs(r.key, asked))
+	if err == nil {
+		c.work()
+	}
+	return k, err
+}
+
+// granted is a request on which everybody has agreed.
+func (c *court) granted() *proofing.Case {
+	c.t.Helper()
+	k := c.submitted("signing")
+	must[*proofing.Case](c.t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	must[*proofing.Case](c.t)(c.decides(c.specialist, k, proofing.StepVet, false))
+	return must[*proofing.Case](c.t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+}
+
+func (c *court) authorized(k *proofing.Case) (bool, string) {
+	c.t.Helper()
+	v, err := c.Authorize(c.t.Context(), c.ca, proofing.AuthorizeRequest{Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return v.Allow, v.Authorizations[0].Problem
+}
+
+func TestARequestIsGrantedByEverybodyInTheirTurn(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing2")
+	at := func(what string, status proofing.Status, stage proofing.Stage) {
+		t.Helper()
+		if k = c.reload(k); k.Status != status || k.Approval.Stage != stage {
+			t.Fatalf("%s: %s (%s), %+v", what, k.Status, k.Reason, k.Approval)
+		}
+		if allow, problem := c.authorized(k); allow != (status == proofing.CaseGranted) || !allow && problem != "review" {
+			t.Errorf("%s: the authority hears %v, %s", what, allow, problem)
+		}
+	}
+	at("submitted", proofing.CaseReview, proofing.StageSubmitted)
+	waiting := c.post.all("waiting")
+	if len(waiting) != 2 || waiting[0].Disown != "" || waiting[0].Link != "" && waiting[0].Link.Reveal() != "https://proof.example.org/admin/cases/"+k.ID {
+		t.Errorf("told that it waits: %d", len(waiting))
+	}
+	must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	at("after one of two", proofing.CaseReview, proofing.StageSubmitted)
+	must[*proofing.Case](t)(c.decides(c.second, k, proofing.StepApprove, false))
+	at("after the other", proofing.CaseReview, proofing.StageVetting)
+	must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+	at("vetted", proofing.CaseReview, proofing.StageCorrelation)
+	must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+	at("reviewed", proofing.CaseGranted, proofing.StageCorrelation)
+	if k.Grant.Entitlement != "dossier" || k.Grant.Assessment.AAL == nil || *k.Grant.Assessment.AAL != 2 {
+		t.Errorf("the grant is %+v", k.Grant)
+	}
+	for i, d := range k.Approval.Decisions {
+		if err := verify(&d.Signature); err != nil || d.Entry == 0 {
+			t.Errorf("decision %d: %v, entry %d", i, err, d.Entry)
+		}
+	}
+}
+
+func TestOneRefusalEndsARequest(t *testing.T) {
+	c := newCourt(t)
+	for _, by := range []struct {
+		who   *representative
+		step  proofing.Step
+		after []struct {
+			who  *representative
+			step proofing.Step
+		}
+	}{
+		{c.approver, proofing.StepApprove, nil},
+		{c.specialist, proofing.StepVet, []struct {
+			who  *representative
+			step proofing.Step
+		}{{c.approver, proofing.StepApprove}}},
+		{c.reviewer, proofing.StepReview, []struct {
+			who  *representative
+			step proofing.Step
+		}{{c.approver, proofing.StepApprove}, {c.specialist, proofing.StepVet}}},
+	} {
+		k := c.submitted("signing")
+		for _, d := range by.after {
+			must[*proofing.Case](t)(c.decides(d.who, k, d.step, false))
+		}
+		k = must[*proofing.Case](t)(c.decides(by.who, k, by.step, true))
+		if k.Status != proofing.CaseRefused || k.Reason != "refused_"+string(by.step) {
+			t.Errorf("%s: %s (%s)", by.step, k.Status, k.Reason)
+		}
+		if last := k.Approval.Decisions[len(k.Approval.Decisions)-1]; last.Reason != "not ours" || verify(&last.Signature) != nil {
+			t.Errorf("%s: %+v", by.step, last)
+		}
+		_, err := c.decides(c.second, k, proofing.StepApprove, false)
+		wantInput(t, "afterwards", err, "decide_stage")
+		c.pass(time.Hour)
+	}
+	k := c.submitted("signing")
+	c.approver.renew()
+	c.pass(11 * time.Minute)
+	_, err := c.AskDecision(t.Context(), c.approver.visit(), proofing.DecisionRequest{Case: k.ID, Appointment: c.office[c.approver].ID, Step: proofing.StepApprove, Refuse: true})
+	wantErr(t, "a session that is not fresh", err, proofing.ErrNotAdmitted)
+}
+
+func TestTheSameSignatureDecidesOnce(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing2")
+	asked := must[*proofing.Signing](t)(c.asked(c.approver, k, proofing.StepApprove, false))
+	answer := c.signs(c.approver.key, asked)
+	other := c.beside(0)
+	var all sync.WaitGroup
+	for i := range 10 { // on two processes
+		all.Go(func() {
+			s := []*proofing.Service{c.Service, other}[i%2]
+			if k, err := s.Decide(context.WithoutCancel(t.Context()), c.approver.visit(), answer); err == nil && len(k.Approval.Decisions) != 1 {
+				t.Errorf("%d decisions", len(k.Approval.Decisions))
+			}
+		})
+	}
+	all.Wait()
+	if k = c.reload(k); len(k.Approval.Decisions) != 1 {
+		t.Fatalf("%d decisions", len(k.Approval.Decisions))
+	}
+	_, err := c.Decide(t.Context(), c.approver.visit(), answer)
+	wantInput(t, "afterwards", err, "signing_over")
+}
+
+func TestOfTwoWhoDecideAtOnceOneLooksAgain(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing2")
+	first := must[*proofing.Signing](t)(c.asked(c.approver, k, proofing.StepApprove, false))
+	second := must[*proofing.Signing](t)(c.asked(c.second, k, proofing.StepApprove, true))
+	answers := [][]byte{c.signs(c.approver.key, first), c.signs(c.second.key, second)}
+	services, visits := []*proofing.Service{c.Service, c.beside(0)}, []proofing.Visit{c.approver.visit(), c.second.visit()}
+	var all sync.WaitGroup
+	errs := make([]error, 2)
+	for i := range 2 {
+		all.Go(func() { _, errs[i] = services[i].Decide(context.WithoutCancel(t.Context()), visits[i], answers[i]) })
+	}
+	all.Wait()
+	i := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	if i < 0 || errs[1-i] != nil {
+		t.Fatalf("%v", errs)
+	}
+	if k = c.reload(k); len(k.Approval.Decisions) != 1 || k.Approval.Decisions[0].Refused != (i == 0) {
+		t.Errorf("%v: %s, %+v", errs, k.Status, k.Approval.Decisions)
+	}
+	if i == 1 { // the refusal was made on what was there before the approval
+		wantInput(t, "the second one", errs[i], "decision_stale")
+	}
+}
+
+func TestWhatHasChangedSinceThePageWasMadeIsNotDecided(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	asked := must[*proofing.Signing](t)(c.asked(c.specialist, k, proofing.StepVet, false))
+	answer := c.signs(c.specialist.key, asked)
+	c.reviewer.renew()
+	must[*proofing.Case](t)(c.RaiseDiscrepancy(t.Context(), c.reviewer.visit(), k.ID, "two addresses"))
+	_, err := c.Decide(t.Context(), c.specialist.visit(), answer)
+	wantInput(t, "with a discrepancy since", err, "decision_stale")
+	_, err = c.AskDecision(t.Context(), c.specialist.visit(), proofing.DecisionRequest{Case: k.ID, Appointment: c.office[c.specialist].ID, Step: proofing.StepVet, Number: 1})
+	wantInput(t, "an old page", err, "decision_stale")
+
+	// Under another policy nothing that was signed before counts.
+	c.specialist.renew()
+	must[*proofing.Case](t)(c.ResolveDiscrepancy(t.Context(), c.specialist.visit(), k.ID, c.reload(k).Approval.Discrepancies[0].ID, "one is the former one"))
+	asked = must[*proofing.Signing](t)(c.asked(c.specialist, k, proofing.StepVet, false))
+	answer = c.signs(c.specialist.key, asked)
+	c.Policy.Digest = "another"
+	_, err = c.Decide(t.Context(), c.specialist.visit(), answer)
+	wantInput(t, "another policy", err, "signing_over")
+}
+
+func TestADiscrepancyHoldsARequestUntilItIsExplained(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+	c.reviewer.renew()
+	k = must[*proofing.Case](t)(c.RaiseDiscrepancy(t.Context(), c.reviewer.visit(), k.ID, "the register has another address"))
+	if k.Approval.Stage != proofing.StageVetting || k.Approval.Decisions[1].Void == "" {
+		t.Fatalf("%+v", k.Approval)
+	}
+	_, err := c.decides(c.specialist, k, proofing.StepVet, false)
+	wantInput(t, "unexplained", err, "decide_discrepancy")
+	id := k.Approval.Discrepancies[0].ID
+	for range 2 { // it may come twice
+		c.specialist.renew()
+		must[*proofing.Case](t)(c.ResolveDiscrepancy(t.Context(), c.specialist.visit(), k.ID, id, "they have moved"))
+	}
+	_, err = c.ResolveDiscrepancy(t.Context(), c.specialist.visit(), k.ID, id, "something else")
+	wantInput(t, "another explanation", err, "discrepancy_resolved")
+	for _, r := range []*representative{c.approver, c.requester, c.one} {
+		r.renew()
+		_, err = c.RaiseDiscrepancy(t.Context(), r.visit(), k.ID, "mine")
+		wantErr(t, "a discrepancy by "+r.name, err, proofing.ErrNotFound)
+	}
+	must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+	if k = must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false)); k.Status != proofing.CaseGranted {
+		t.Errorf("%s", k.Status)
+	}
+}
+
+func TestWhatPeopleDecideAboutIsSeenByThoseConcernedAlone(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	elsewhere := c.dossier(c.specialist, "alpha", "Another Corporation")
+	stranger, a := c.holds("stranger", c.one, c.two, draft(proofing.RoleApprover, "alpha", elsewhere.ID))
+	c.office[stranger] = a
+	foreign, a := c.holds("foreign", c.one, c.two, draft(proofing.RoleReviewer, "beta", ""))
+	c.office[foreign] = a
+	nobody := c.member("nobody")
+	for _, r := range []*representative{stranger, foreign, nobody} {
+		r.renew()
+		if _, err := c.CaseInConsole(t.Context(), r.visit(), k.ID); err == nil {
+			t.Errorf("%s sees it", r.name)
+		}
+		_, err := c.RaiseDiscrepancy(t.Context(), r.visit(), k.ID, "x")
+		wantErr(t, "a discrepancy by "+r.name, err, proofing.ErrNotFound)
+		if office := c.office[r]; office != nil {
+			_, err = c.asked(r, k, proofing.StepApprove, true)
+			wantErr(t, "a decision by "+r.name, err, proofing.ErrNotFound)
+			d := must[*proofing.Docket](t)(c.Docket(t.Context(), r.visit(), proofing.DocketQuery{Stage: proofing.StageSubmitted, By: office.ID, Limit: 10}))
+			if len(d.Cases) != 0 {
+				t.Errorf("%s finds it", r.name)
+			}
+		}
+	}
+	for _, r := range []*representative{c.approver, c.signer, c.requester, c.specialist, c.reviewer} {
+		r.renew()
+		d := must[*proofing.Docket](t)(c.Docket(t.Context(), r.visit(), proofing.DocketQuery{Stage: proofing.StageSubmitted, By: c.office[r].ID, Limit: 10}))
+		if len(d.Cases) != 1 || d.Cases[0].ID != k.ID {
+			t.Errorf("%s does not find it", r.name)
+		}
+		seen := must[*proofing.Dossiered](t)(c.CaseInConsole(t.Context(), r.visit(), k.ID))
+		if may := len(seen.May) == 1; may != (r == c.approver) || len(seen.Lacks) != 0 {
+			t.Errorf("%s may %v; it lacks %v", r.name, seen.May, seen.Lacks)
+		}
+		_, err := c.Docket(t.Context(), r.visit(), proofing.DocketQuery{Stage: proofing.StageSubmitted, By: c.office[stranger].ID, Limit: 10})
+		wantErr(t, "somebody else's docket for "+r.name, err, proofing.ErrNotFound)
+	}
+	for r, step := range map[*representative]proofing.Step{c.requester: proofing.StepApprove, c.signer: proofing.StepApprove, c.specialist: proofing.StepApprove, c.reviewer: proofing.StepReview} {
+		_, err := c.asked(r, k, step, false)
+		if err == nil {
+			t.Errorf("%s decides", r.name)
+		}
+	}
+}
+
+func TestAGrantHoldsAsLongAsWhatPeopleDecidedOn(t *testing.T) {
+	for _, end := range []struct {
+		name   string
+		do     func(t *testing.T, c *court, k *proofing.Case)
+		reason string // of the end; empty: it is refused and goes on
+		says   string
+	}{
+		{"an approver is suspended", func(t *testing.T, c *court, _ *proofing.Case) {
+			c.one.renew()
+			must[*proofing.Appointment](t)(c.SuspendAppointment(t.Context(), c.one.visit(), c.office[c.approver].ID, "a doubt"))
+		}, "approver_ended", "pending"},
+		{"the requester is suspended", func(t *testing.T, c *court, _ *proofing.Case) {
+			c.one.renew()
+			must[*proofing.Appointment](t)(c.SuspendAppointment(t.Context(), c.one.visit(), c.office[c.requester].ID, "a doubt"))
+		}, "", "not_entitled"},
+		{"something in the dossier ages", func(t *testing.T, c *court, _ *proofing.Case) { c.pass(31 * 24 * time.Hour) }, "", "dossier"},
+		{"something in the dossier turns out to be wrong", func(t *testing.T, c *court, _ *proofing.Case) {
+			c.item(proofing.ItemDraft{Kind: proofing.ItemDenied, Value: "listed", Outcome: proofing.OutcomeBad, SourceKind: proofing.SourceList, List: "sanctions", ListVersion: "2026-11-25"})
+		}, "", "dossier"},
+		{"the reviewer leaves", func(t *testing.T, c *court, _ *proofing.Case) {
+			c.reviewer.renew()
+			must[*proofing.Appointment](t)(c.EndAppointment(t.Context(), c.reviewer.visit(), c.office[c.reviewer].ID, "another post"))
+		}, "", ""},
+	} {
+		t.Run(end.name, func(t *testing.T) {
+			c := newCourt(t)
+			k := c.granted()
+			if allow, problem := c.authorized(k); !allow {
+				t.Fatalf("before: %s", problem)
+			}
+			end.do(t, c, k)
+			allow, problem := c.authorized(k)
+			if allow != (end.says == "") || problem != end.says {
+				t.Errorf("the authority hears %v, %q, want %q", allow, problem, end.says)
+			}
+			if k = c.reload(k); (k.Status == proofing.CaseRevoked) != (end.reason != "") || k.Status == proofing.CaseRevoked && k.Reason != end.reason {
+				t.Errorf("the case is %s (%s)", k.Status, k.Reason)
+			}
+		})
+	}
+}
+
+func TestWhatAgedIsCollectedAnewAndTheGrantHoldsAgain(t *testing.T) {
+	c := newCourt(t)
+	k := c.granted()
+	c.pass(31 * 24 * time.Hour)
+	if allow, problem := c.authorized(k); allow || problem != "dossier" {
+		t.Fatalf("%v, %s", allow, problem)
+	}
+	c.collectAll()
+	if allow, problem := c.authorized(k); !allow {
+		t.Errorf("afterwards: %s", problem)
+	}
+}
+
+func TestNobodyDecidesWithoutPause(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	for range 10 {
+		must[*proofing.Signing](t)(c.asked(c.approver, k, proofing.StepApprove, false))
+	}
+	_, err := c.asked(c.approver, k, proofing.StepApprove, false)
+	wantLimit(t, "the eleventh", err, "decisions")
+	c.pass(11 * time.Minute)
+	must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+}
+
+func TestAnApprovalRunsOut(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing2")
+	must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	c.pass(31 * 24 * time.Hour)
+	k = must[*proofing.Case](t)(c.decides(c.second, k, proofing.StepApprove, false))
+	if k.Approval.Stage != proofing.StageSubmitted {
+		t.Errorf("an approval that has run out counts: %s", k.Approval.Stage)
+	}
+	if k = must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false)); k.Approval.Stage != proofing.StageVetting {
+		t.Errorf("given again it does not count: %s", k.Approval.Stage)
+	}
+}
+
+func TestTheProcessMayDieWhileADecisionIsMade(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	asked := must[*proofing.Signing](t)(c.asked(c.approver, k, proofing.StepApprove, false))
+	answer := c.signs(c.approver.key, asked)
+	dying, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := c.Decide(dying, c.approver.visit(), answer); err == nil {
+		t.Error("a decision was made without a store")
+	}
+	for range 2 {
+		if _, err := c.Decide(t.Context(), c.approver.visit(), answer); err != nil {
+			k = c.reload(k)
+			if len(k.Approval.Decisions) != 1 {
+				t.Fatal(err)
+			}
+		}
+	}
+	if k = c.reload(k); len(k.Approval.Decisions) != 1 || k.Approval.Stage != proofing.StageVetting {
+		t.Errorf("%+v", k.Approval)
+	}
+}

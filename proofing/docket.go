@@ -1,0 +1,123 @@
+package proofing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Docket is what waits for people, as far as somebody gets to see it: the oldest first.
+type Docket struct {
+	Cases []*Case
+	Next  string // the cursor of the next page; empty if there is none
+}
+
+// DocketQuery says which part of what waits is asked for.
+type DocketQuery struct {
+	Stage Stage  // one of the stages
+	By    string // the appointment in whose scope it is
+	After string
+	Limit int
+}
+
+// docketIndexes are where a case that people decide about is found: by stage, for the service, for its authority and for its organization.
+func (c *Case) docketIndexes() []Index {
+	a := c.Approval
+	if a == nil || c.Status != CaseReview {
+		return nil
+	}
+	since := string(a.Stage) + "." + stamp(a.Since)
+	return []Index{
+		{Name: "docket", Value: "service." + since},
+		{Name: "docket", Value: "authority." + c.CA + "." + since},
+		{Name: "docket", Value: "organization." + a.Organization + "." + since},
+	}
+}
+
+// docketScope is the part of the index that an appointment covers.
+func (a *Appointment) docketScope() string {
+	switch a.Role.Side() {
+	case SideService:
+		return "service."
+	case SideAuthority:
+		return "authority." + a.CA + "."
+	case SideApplicant:
+		return "organization." + a.Organization + "."
+	}
+	return "nobody."
+}
+
+// mostDocket is the most of one page.
+const mostDocket = 100
+
+// Docket lists what waits at a stage within the scope of one of the person's appointments. Errors: those of Console, and ErrNotFound for an
+// appointment that is not theirs; *InputError for a cursor that is not of this list.
+func (s *Service) Docket(ctx context.Context, v Visit, q DocketQuery) (*Docket, error) {
+	_, held, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	by := holding(held, q.By)
+	if by == nil || q.Stage.Step() == "" {
+		return nil, ErrNotFound
+	}
+	page, next, err := s.Cases.List(ctx, Query{
+		Index: "docket", Prefix: by.docketScope() + string(q.Stage) + ".", Merged: true, After: q.After, Limit: min(max(q.Limit, 1), mostDocket),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list docket: %w", err)
+	}
+	now := s.now()
+	page = slices.DeleteFunc(page, func(c *Case) bool {
+		c.lapse(now, s.retention(c))
+		return c.Status != CaseReview
+	})
+	return &Docket{Cases: page, Next: next}, nil
+}
+
+// Dossiered is a case as the console shows it: with what it rests on, and what each of the person's appointments may do about it.
+type Dossiered struct {
+	Case         *Case
+	Organization *Organization
+	Appointments []*Appointment // of the organization, that stand
+	Lacks        []Lack
+	// May are the steps that the person may decide on now, by the appointment that would; Why says why not, for those whose role it is.
+	May map[string]Step
+	Why map[string]string
+}
+
+// CaseInConsole is a case that people decide about. ErrNotFound for what none of the person's appointments covers, besides the errors of Console.
+func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossiered, error) {
+	session, held, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.docketed(ctx, held, id)
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.grounds(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	d := &Dossiered{Case: c, Organization: g.organization, Appointments: g.appointments, Lacks: g.lacks(c, s.evOf(c), nil, now), May: map[string]Step{}, Why: map[string]string{}}
+	step := c.Approval.Stage.Step()
+	if g.organization == nil || c.Status != CaseReview {
+		return d, nil
+	}
+	for _, a := range held {
+		if a.Role != step.Role() || !a.Covers(c.CA, c.Approval.Organization) {
+			continue
+		}
+		by := decider{session.Person.ID, a}
+		// Whoever may refuse gets to see the form; why they may not agree stands beside it.
+		if mayDecide(c, g.organization, by, step, true, nil, now) == "" {
+			d.May[a.ID] = step
+		}
+		if why := mayDecide(c, g.organization, by, step, false, g.lacks(c, s.evOf(c), a, now), now); why != "" {
+			d.Why[a.ID] = why
+		}
+	}
+	return d, nil
+}

@@ -1,0 +1,192 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// grounds are what a request rests on besides its own record: the registry, and where people decide about it the organization's
+// dossier and the appointments of its people. They are read anew for every judgement.
+type grounds struct {
+	entry        *RegistryEntry
+	organization *Organization  // nil where nobody decides, or there is none
+	appointments []*Appointment // those in the organization that stand now
+	authority    []*Appointment // and those in its authority, while the request is under way
+	// deciders are the appointments by which decisions were made, by their ids, as they are now; nil for one that is gone.
+	deciders map[string]*Appointment
+	persons  map[string]*Person
+}
+
+// grounds reads what a case rests on now.
+func (s *Service) grounds(ctx context.Context, c *Case) (*grounds, error) {
+	entry, err := s.registryEntry(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	g := &grounds{entry: entry, deciders: map[string]*Appointment{}, persons: map[string]*Person{}}
+	if c.Own() || c.Identifier.Type != IdentifierOrganization {
+		return g, nil
+	}
+	if g.organization, err = s.dossier(ctx, c.CA, c.Identifier); err != nil || g.organization == nil {
+		return g, err
+	}
+	if g.appointments, err = s.standingIn(ctx, g, "organization."+g.organization.ID); err != nil {
+		return nil, err
+	}
+	if c.Status == CaseOpen || c.Status == CaseReview {
+		if g.authority, err = s.standingIn(ctx, g, "authority."+c.CA); err != nil {
+			return nil, err
+		}
+	}
+	if c.Approval == nil {
+		return g, nil
+	}
+	for _, d := range c.Approval.Decisions {
+		a, err := s.Appointments.Get(ctx, d.Appointment)
+		if errors.Is(err, ErrNotFound) {
+			a, err = nil, nil
+		}
+		if err == nil {
+			_, err = s.personOnce(ctx, g, d.Person)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read who decided: %w", err)
+		}
+		if a != nil {
+			a.lapse(s.now())
+		}
+		g.deciders[d.Appointment] = a
+	}
+	return g, nil
+}
+
+// personOnce is a person, read once for all grounds; nil if there is none.
+func (s *Service) personOnce(ctx context.Context, g *grounds, id string) (*Person, error) {
+	if p, known := g.persons[id]; known {
+		return p, nil
+	}
+	p, err := s.person(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read person: %w", err)
+	}
+	g.persons[id] = p
+	return p, nil
+}
+
+// dossier is the organization of an identifier; nil if there is none.
+func (s *Service) dossier(ctx context.Context, ca string, id Identifier) (*Organization, error) {
+	o, err := s.OrganizationOf(ctx, ca, id.Value)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read dossier: %w", err)
+	}
+	return o, nil
+}
+
+// asks is the appointment by which somebody may ask for certificates of the organization: a requester's, or an approver's, who "may act
+// as" one (CSBR 1.6.1); nil if they have none.
+func (g *grounds) asks(person string) *Appointment {
+	for _, role := range []Role{RoleRequester, RoleApprover} {
+		for _, a := range g.appointments {
+			if a.Role == role && a.Person == person && person != "" {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
+// partakers are the appointments that a request takes: of who asks, of who has approved or still can, and of the Contract Signers.
+func (g *grounds) partakers(c *Case, now time.Time, by *Appointment) []*Appointment {
+	at := now
+	if c.Grant != nil { // what was said before it has been used
+		at = c.Grant.At
+	}
+	approved := c.Approval.Approved(at)
+	return slices.DeleteFunc(slices.Clone(g.appointments), func(a *Appointment) bool {
+		switch {
+		case a.Role == RoleSigner, by != nil && a.ID == by.ID:
+			return false
+		case a.Role == RoleApprover:
+			return !slices.Contains(approved, a.ID) && a.Person != c.Person && c.Approval.Stage != StageSubmitted
+		}
+		return a.Person != c.Person
+	})
+}
+
+// lacks is everything that stands between the request and a grant.
+func (g *grounds) lacks(c *Case, ev bool, by *Appointment, now time.Time) []Lack {
+	if g.organization == nil {
+		return []Lack{{Code: LackMissing, Kind: ItemLegalName, Clause: "3.2.2.2.1"}}
+	}
+	return g.organization.Lacks(ev, g.partakers(c, now, by), now)
+}
+
+// Why a grant that people have decided on does not hold any more.
+const (
+	reasonApproverEnded = "approver_ended" // an approver's appointment does not stand any more
+	reasonDossier       = "dossier"        // something in the dossier is missing, or too old
+)
+
+// shaken says why what people decided does not carry a grant any more; nothing if it does. What is missing in the dossier is no such
+// reason: it can be collected, and until then the grant authorizes nothing (see lacks).
+func (g *grounds) shaken(c *Case, now time.Time) string {
+	for i := range c.Approval.Decisions {
+		d := &c.Approval.Decisions[i]
+		if d.Step != StepApprove || d.Void != "" || d.Refused {
+			continue
+		}
+		a, p := g.deciders[d.Appointment], g.persons[d.Person]
+		if a == nil || a.Person != d.Person || !a.Stands(p, now) {
+			return reasonApproverEnded
+		}
+		credential := d.Signature.Credential.String()
+		has := p != nil && slices.ContainsFunc(p.Bindings, func(b Binding) bool {
+			return b.Contact.Channel == ChannelPasskey && b.Contact.Address.Reveal() == credential && b.Gone.IsZero() && len(b.Suspended) == 0
+		})
+		if !has {
+			return reasonTakenAway
+		}
+	}
+	return ""
+}
+
+// lackText says what is lacking, for whoever reads answers of the API.
+func lackText(lacks []Lack) string {
+	var all []string
+	for _, l := range lacks {
+		text := l.Code
+		if l.Kind != "" {
+			text = string(l.Kind) + " " + text
+		}
+		if !l.Since.IsZero() {
+			text += " since " + l.Since.Format(time.DateOnly)
+		}
+		all = append(all, text+" (CSBR "+l.Clause+")")
+	}
+	return strings.Join(all, "; ")
+}
+
+// standingIn are the appointments in a scope that stand now.
+func (s *Service) standingIn(ctx context.Context, g *grounds, scope string) (standing []*Appointment, err error) {
+	active, err := s.appointments(ctx, "scope", scope+"."+string(AppointmentActive))
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range active {
+		p, err := s.personOnce(ctx, g, a.Person)
+		if err != nil {
+			return nil, err
+		}
+		if a.Stands(p, s.now()) {
+			standing = append(standing, a)
+		}
+	}
+	return standing, nil
+}
