@@ -2,6 +2,7 @@ package proofing
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -150,13 +151,21 @@ type ItemDraft struct {
 	ConfirmedItem string // the item that this confirms: everything but ConfirmedHow is taken from there
 }
 
-// mostItems is how many items a dossier keeps. Of those that others have taken the place of, the oldest go then; they stay in the log.
-const mostItems = 400
+const (
+	// mostOfItems is how long the items of a dossier may be together, in bytes as they are stored: a record holds no more than
+	// 256 KiB. Of those that others have taken the place of, the oldest go when it is too much. They stay in the log.
+	mostOfItems = 96 << 10
+	// mostPending is the same for what waits for the log. With more of it nothing is recorded until the log has caught up.
+	mostPending = 96 << 10
+	// mostNames is the most appointments on a list of requesters.
+	mostNames = 50
+)
 
 // RecordItem records something that was found out about an organization. It takes the place of what was known of the kind and its subject, and
 // may come twice. ErrNotFound for a dossier at which the person of the session collects nothing, besides the errors of Console and ErrNotAdmitted; and the
-// *InputError codes of ItemDraft.check, "item_subject" (there is no such appointment, or not in such a role) and "item_own" (it is
-// about themselves).
+// *InputError codes of Item.check, "item_subject" (there is no such appointment, or not in such a role), "item_own" (it is
+// about themselves) and "item_changed". The *LimitError "things" if the dossier is full of what counts, and ErrUnavailable while too much of it
+// waits for the log.
 func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, d ItemDraft) (*Organization, error) {
 	me, err := s.officer(ctx, v)
 	if err != nil {
@@ -183,6 +192,9 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		if slices.ContainsFunc(o.Items, func(it Item) bool { return it.ID == id }) {
 			return nil
 		}
+		if o.Journal.size() >= mostPending {
+			return fmt.Errorf("record item: the log is behind: %w", ErrUnavailable)
+		}
 		act := me.act(mine, now)
 		it, err := d.item(s, o, people, me.Person.ID, now)
 		if err != nil {
@@ -193,7 +205,9 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 			it.CollectedBy, it.CollectedByName = me.Person.ID, mine.Name
 		}
 		o.Items = append(o.Items, it)
-		o.trim()
+		if !o.trim() {
+			return &LimitError{Limit: "things"}
+		}
 		facts := map[string]any{"item": it.ID, "kind": string(it.Kind), "outcome": string(it.Outcome), "source": string(it.SourceKind)}
 		var persons []string
 		if it.Subject != "" && len(it.Kind.rule().PerPerson) > 0 {
@@ -205,15 +219,29 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 	})
 }
 
-// trim lets go of what is too much.
-func (o *Organization) trim() {
-	for i := 0; len(o.Items) > mostItems && i < len(o.Items); {
-		if it := &o.Items[i]; o.Current(it.Kind, it.Subject) != it {
-			o.Items = slices.Delete(o.Items, i, i+1)
+// trim lets go of what is too much. It says whether the rest is not.
+func (o *Organization) trim() bool {
+	size := 0
+	sizes := make([]int, len(o.Items))
+	for i := range o.Items {
+		text, _ := json.Marshal(o.Items[i]) // plain data
+		sizes[i] = len(text)
+		size += sizes[i]
+	}
+	if size <= mostOfItems {
+		return true
+	}
+	current := o.Currents()
+	kept := o.Items[:0:0]
+	for i := range o.Items {
+		if size > mostOfItems && !slices.Contains(current, &o.Items[i]) {
+			size -= sizes[i]
 			continue
 		}
-		i++
+		kept = append(kept, o.Items[i])
 	}
+	o.Items = kept
+	return size <= mostOfItems
 }
 
 // item makes an item of a draft.
@@ -233,7 +261,7 @@ func (d *ItemDraft) item(s *Service, o *Organization, people []*Appointment, me 
 	it = Item{
 		Kind: d.Kind, Subject: d.Subject, Value: oneLine(d.Value, 300), Source: oneLine(d.Source, 300), SourceKind: d.SourceKind, Reference: oneLine(d.Reference, 120),
 		CollectedAt: d.CollectedAt.UTC().Truncate(time.Millisecond), Outcome: d.Outcome, List: oneLine(d.List, 120), ListVersion: oneLine(d.ListVersion, 120),
-		Method: d.Method, Version: oneLine(d.Version, 60), Signer: d.Signer, Names: d.Names, Until: d.Until.UTC().Truncate(time.Millisecond),
+		Method: d.Method, Version: oneLine(d.Version, 60), Signer: d.Signer, Names: slices.Compact(slices.Sorted(slices.Values(d.Names))), Until: d.Until.UTC().Truncate(time.Millisecond),
 	}
 	if how := oneLine(d.ConfirmedHow, 300); how != "" {
 		it.ConfirmedAt, it.ConfirmedBy, it.ConfirmedHow = now, me, how
@@ -252,7 +280,7 @@ func (d *ItemDraft) item(s *Service, o *Organization, people []*Appointment, me 
 }
 
 // check says what is wrong with an item by itself, by the *InputError codes "item_kind", "item_source", "item_collected", "item_outcome", "item_value",
-// "item_name" (not the name that certificates are asked for), "item_confirmed", "item_list", "item_method", "item_agreement" and "item_until".
+// "item_name" (not the name that certificates are asked for), "item_confirmed", "item_list", "item_method", "item_agreement", "item_until" and "item_names".
 func (it *Item) check(o *Organization, now time.Time) error {
 	fault := func(field string) error { return &InputError{Field: field, Code: "item_" + field} }
 	r := it.Kind.rule()
@@ -313,6 +341,9 @@ func (it *Item) checkPeople(people []*Appointment, me string) error {
 	}
 	if it.Signer != "" && !is(it.Signer, RoleSigner) {
 		return &InputError{Field: "signer", Code: "item_subject"}
+	}
+	if len(it.Names) > mostNames || len(it.Names) > 0 && it.Kind != ItemRequesterList {
+		return &InputError{Field: "names", Code: "item_names"}
 	}
 	for _, id := range it.Names {
 		if !is(id, RoleRequester, RoleApprover) {

@@ -166,5 +166,13 @@ func (j *Journal) settle(places map[int64]int64) {
 	}
 }
 
+// size is how long what is pending is, in bytes as it is stored.
+func (j *Journal) size() (n int) {
+	for _, e := range j.Pending {
+		n += len(e.Leaf) + len(e.Private)
+	}
+	return n
+}
+
 // Logged says whether everything that the record has to say is in the log.
 func (j *Journal) Logged() bool { return len(j.Pending) == 0 }

@@ -7,8 +7,14 @@ import (
 	"time"
 )
 
-// noticeAppointment is the notice of a change of somebody's role.
-const noticeAppointment = "appointment"
+const (
+	// noticeAppointment is the notice of a change of somebody's role.
+	noticeAppointment = "appointment"
+	// mostNotices is how many of them wait in an appointment: the change matters more than that everybody hears of each one.
+	mostNotices = 100
+	// officeNotices is the most addresses of one person that hear of it.
+	officeNotices = 2
+)
 
 // concerned are the mailboxes of everybody whom a change of an appointment concerns: its holder, the administrators, and the
 // operators of its authority.
@@ -37,7 +43,7 @@ func (s *Service) concerned(ctx context.Context, a *Appointment) (told []Contact
 			return nil, err
 		}
 		boxes := p.of(ChannelEmail)
-		for _, b := range boxes[:min(len(boxes), maxNotices)] {
+		for _, b := range boxes[:min(len(boxes), officeNotices)] {
 			told = append(told, b.Contact)
 		}
 	}
@@ -55,6 +61,9 @@ func (s *Service) tellOf(a *Appointment, told []Contact, lang string, by Act, wh
 			},
 			State: MessagePending, Since: by.At, Due: by.At, Expires: by.At.Add(72 * time.Hour),
 		})
+	}
+	if over := len(a.Outbox.Messages) - mostNotices; over > 0 {
+		a.Outbox.Messages = slices.Delete(a.Outbox.Messages, 0, over)
 	}
 }
 
