@@ -186,6 +186,7 @@ func newWorld(t testing.TB) *world {
 		Addresses: store.NewTable[proofing.Address](w.kv, r, "address"), Accounts: store.NewTable[proofing.Account](w.kv, r, "account"), Keys: store.NewTable[proofing.Key](w.kv, r, "eab_key"),
 		Authorities: store.NewTable[proofing.Authority](w.kv, r, "authority"), Pins: store.NewTable[proofing.Pin](w.kv, r, "pin"), Registry: store.NewTable[proofing.RegistryEntry](w.kv, r, "registry"),
 		Feeds: store.NewTable[proofing.Feed](w.kv, r, "feed"), Pages: store.NewTable[proofing.Page](w.kv, r, "page"), Leases: store.NewTable[proofing.Lease](w.kv, r, "lease"),
+		LogPages: store.NewTable[proofing.LogPage](w.kv, r, "log_page"), LogHeads: store.NewTable[proofing.LogHead](w.kv, r, "log_head"),
 		Tokens:         store.NewTable[proofing.SpentToken](w.kv, r, "token"),
 		Appointments:   store.NewTable[proofing.Appointment](w.kv, r, "appointment"),
 		Dossiers:       store.NewTable[proofing.Organization](w.kv, r, "organization"),

@@ -2,6 +2,7 @@ package challenges
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -151,6 +152,22 @@ func (m fido) Judge(state json.RawMessage, _ proofing.Contact, a proofing.Answer
 	}
 	r, err := m.rp.FinishAssertion(s.Ceremony, webauthn.AssertionAnswer{Binding: a.KeyAuth[:], Credential: known, Response: a.Response})
 	return fidoProof(r.Facts, r.Credential, err)
+}
+
+// Enrolment implements proofing.Enroller.
+func (m fido) Enrolment(kept json.RawMessage) (map[string]any, error) {
+	var c webauthn.Credential
+	if err := json.Unmarshal(kept, &c); err != nil {
+		return nil, fmt.Errorf("read record of passkey: %w", err)
+	}
+	key := sha256.Sum256(c.PublicKey)
+	facts := map[string]any{
+		"rp_id": c.RPID, "credential_id": base64.RawURLEncoding.EncodeToString(c.ID), "public_key_sha256": base64.RawURLEncoding.EncodeToString(key[:]),
+	}
+	if c.AAGUID != (webauthn.AAGUID{}) {
+		facts["aaguid"] = c.AAGUID.String()
+	}
+	return facts, nil
 }
 
 func fidoProof(f webauthn.Facts, c webauthn.Credential, err error) (proofing.Proof, error) {

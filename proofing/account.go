@@ -80,7 +80,7 @@ func (s *Service) AccountCreated(ctx context.Context, ca *Authority, url, thumbp
 	if err := s.eachKey(ctx, a.Kids, a.Account, func(b *KeyAccount) { b.URL = url }); err != nil {
 		return err
 	}
-	return s.eachCase(ctx, a.Account, func(c *Case) { c.Applicant.URL = url })
+	return s.eachCase(ctx, ca, a.Account, func(c *Case) { c.Applicant.URL = url })
 }
 
 // AccountKeyChanged follows a key rollover (RFC 8555 7.3.5): grants move to the
@@ -148,7 +148,7 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 			return fmt.Errorf("follow account key: %w", err)
 		}
 	}
-	return s.eachCase(ctx, old.Account, func(c *Case) { c.rekey(next.Thumbprint) })
+	return s.eachCase(ctx, ca, old.Account, func(c *Case) { c.rekey(next.Thumbprint) })
 }
 
 // AccountDeactivated ends every case of an account (RFC 8555 7.3.6), also when it
@@ -176,20 +176,20 @@ func (s *Service) AccountDeactivated(ctx context.Context, ca *Authority, thumbpr
 	}); err != nil {
 		return err
 	}
-	return s.eachCase(ctx, a.Account, func(c *Case) {
+	return s.eachCase(ctx, ca, a.Account, func(c *Case) {
 		if !c.Status.Over() {
 			c.end(CaseWithdrawn, "account_deactivated", now, s.retention(c))
 		}
 	})
 }
 
-// eachCase edits every case of an applicant that is not over.
-func (s *Service) eachCase(ctx context.Context, applicant string, edit func(c *Case)) error {
+// eachCase edits every case of an applicant that is not over, for its authority.
+func (s *Service) eachCase(ctx context.Context, ca *Authority, applicant string, edit func(c *Case)) error {
 	for c, err := range s.casesOf(ctx, applicant) {
 		if err != nil {
 			return err
 		}
-		_, err = s.update(ctx, c.ID, func(c *Case, _ time.Time) error { edit(c); return nil })
+		_, err = s.updateBy(ctx, byAuthority(ca), c.ID, func(c *Case, _ time.Time) error { edit(c); return nil })
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("change case: %w", err)
 		}

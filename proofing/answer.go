@@ -78,7 +78,7 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, answer Answer) (
 	}
 	answer.KeyAuth = c.KeyAuthDigest()
 	if answer.Response != nil {
-		return s.answerAsAuthenticator(ctx, c, a, m, browser, answer)
+		return s.answerAsAuthenticator(ctx, c, a, m, v, answer)
 	}
 	// What is no answer at all costs nothing: neither a try nor a failure.
 	var input *InputError
@@ -103,7 +103,7 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, answer Answer) (
 	if failures > s.Policy.Limits.FailuresInRow {
 		return c, a, ErrBlocked
 	}
-	c, a, err = s.settle(ctx, c, settlement{method: m, answer: answer, contact: a.Contact, known: known, browser: browser, same: same})
+	c, a, err = s.settle(ctx, c, settlement{by: byVisitor(v), method: m, answer: answer, contact: a.Contact, known: known, browser: browser, same: same})
 	if err != nil {
 		return c, a, err
 	}
@@ -119,16 +119,17 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, answer Answer) (
 // answerAsAuthenticator is answer for what an authenticator or a provider says. Its tries are those of the
 // attempt alone: what is signed cannot be guessed, and a count of failures in a row would let
 // strangers lock out whoever they can name.
-func (s *Service) answerAsAuthenticator(ctx context.Context, c *Case, a *Attempt, m Method, browser string, answer Answer) (*Case, *Attempt, error) {
-	look := settlement{method: m, browser: browser, same: true}
+func (s *Service) answerAsAuthenticator(ctx context.Context, c *Case, a *Attempt, m Method, v Visit, answer Answer) (*Case, *Attempt, error) {
+	by, browser := byVisitor(v), s.BrowserHash(v.Browser)
+	look := settlement{by: by, method: m, browser: browser, same: true}
 	if f, ok := m.(Fetcher); ok {
 		var err error
-		if c, a, err = s.spendTry(ctx, c, a.ID, browser); err != nil {
+		if c, a, err = s.spendTry(ctx, by, c, a.ID, browser); err != nil {
 			return c, a, err
 		}
 		look.spent = true
 		if answer.Fetched, err = f.Fetch(ctx, a.State, a.Contact, answer); err != nil {
-			return s.unfetched(ctx, c, a, err)
+			return s.unfetched(ctx, by, c, a, err)
 		}
 	}
 	look.contact = a.Contact
@@ -187,6 +188,7 @@ func (s *Service) speaker(ctx context.Context, c *Case, contact Contact) (*Addre
 
 // settlement is all that an answer is judged with.
 type settlement struct {
+	by      author
 	method  Method
 	answer  Answer
 	contact Contact  // who speaks
@@ -205,7 +207,7 @@ func (s *Service) settle(ctx context.Context, c *Case, w settlement) (*Case, *At
 	}
 	person, attempt := NewID(nil), w.answer.Attempt
 	var verdict error
-	c, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+	c, err = s.updateBy(ctx, w.by, c.ID, func(c *Case, now time.Time) error {
 		verdict = nil
 		a := c.attempt(attempt)
 		if a != nil && w.spent {
@@ -248,8 +250,8 @@ func (s *Service) settle(ctx context.Context, c *Case, w settlement) (*Case, *At
 }
 
 // spendTry spends a try before the network is asked, so that nobody can make us ask without end.
-func (s *Service) spendTry(ctx context.Context, c *Case, attempt, browser string) (*Case, *Attempt, error) {
-	c, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+func (s *Service) spendTry(ctx context.Context, by author, c *Case, attempt, browser string) (*Case, *Attempt, error) {
+	c, err := s.updateBy(ctx, by, c.ID, func(c *Case, now time.Time) error {
 		a := c.attempt(attempt)
 		if err := c.answerable(a, browser, true, now); err != nil {
 			return err
@@ -264,11 +266,11 @@ func (s *Service) spendTry(ctx context.Context, c *Case, attempt, browser string
 }
 
 // unfetched is the end of an answer that could not be completed: an attempt without tries is worth nothing any more.
-func (s *Service) unfetched(ctx context.Context, c *Case, a *Attempt, why error) (*Case, *Attempt, error) {
+func (s *Service) unfetched(ctx context.Context, by author, c *Case, a *Attempt, why error) (*Case, *Attempt, error) {
 	if a.Tries > 0 {
 		return c, a, why
 	}
-	c, err := s.update(ctx, c.ID, func(c *Case, _ time.Time) error {
+	c, err := s.updateBy(ctx, by, c.ID, func(c *Case, _ time.Time) error {
 		if a := c.attempt(a.ID); a != nil && a.Status == AttemptOpen && a.Tries <= 0 {
 			a.erase()
 		}

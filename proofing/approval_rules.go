@@ -12,6 +12,8 @@ import (
 type decider struct {
 	person      string
 	appointment *Appointment
+	// session and client are under which sign-in they do it, and from which network address.
+	session, client string
 }
 
 // Why somebody may not decide. They are codes with words in every language.

@@ -23,7 +23,7 @@ func office(person string, role Role) decider {
 	if role.Side() == SideApplicant {
 		a.Organization = "org"
 	}
-	return decider{person, a}
+	return decider{person: person, appointment: a}
 }
 
 func underRules(stage Stage, by decider) *ruled {

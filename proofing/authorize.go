@@ -135,8 +135,12 @@ func (a *Authorization) hold(csrDigest string) {
 	}
 }
 
-// judged is what a case authorizes now.
+// judged is what a case authorizes now. The error wraps ErrUnavailable for an EV grant that is not in the log yet: it is to be asked again at once.
 func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
+	c, err := s.sequenced(ctx, c)
+	if err != nil {
+		return Authorization{}, err
+	}
 	out := Authorization{Identifier: c.Identifier, Case: c}
 	switch {
 	case c.Frozen != nil:
@@ -192,6 +196,9 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 			out.Problem, out.Detail = "dossier", lackText(lacks)
 			return out, nil
 		}
+	}
+	if p.EV && !c.Journal.Logged() { // it has just been rechecked
+		return out, errUnlogged(c)
 	}
 	c.Grant = s.renewed(c)
 	return out, nil

@@ -40,13 +40,27 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	if r.failed != nil || r.unbound {
 		return r
 	}
+	enrolled, err := s.enrolment(c, e, kept)
+	if err != nil {
+		return effected{failed: err}
+	}
+	by := author{Actor: Actor{Kind: "person"}, here: true}
+	by.Actor = by.at(c)
 	bound := &Address{ID: id, Person: c.Person, Event: e.ID, Contact: contact, BoundAt: e.At, Kept: kept, KeptAt: e.At, Counts: binding.Counts}
-	err := s.Addresses.Create(ctx, id, bound)
+	if enrolled != nil {
+		bound.write(by, s.now(), EntryEnrolled, enrolled)
+	}
+	err = s.Addresses.Create(ctx, id, bound)
 	if errors.Is(err, ErrExists) {
 		bound, err = s.Addresses.Update(ctx, id, func(a *Address) error {
 			// The event that bound it may turn out to be somebody else's: Case.become.
 			if a.Person != c.Person && (a.BoundAt.Before(e.At) || a.Event == e.ID) {
-				a.Former = append(a.Former, a.Person)
+				if a.Person != "" {
+					a.Former = append(a.Former, a.Person)
+				}
+				if enrolled != nil {
+					a.write(by, s.now(), EntryEnrolled, enrolled)
+				}
 				a.Person, a.Event, a.BoundAt, a.Contact, a.Counts, a.Suspended = c.Person, e.ID, e.At, contact, binding.Counts, nil
 			}
 			if kept != nil && a.KeptAt.Before(e.At) {
@@ -58,11 +72,17 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	if err != nil {
 		return effected{failed: fmt.Errorf("bind address: %w", err)}
 	}
-	if bound.Person != c.Person { // it has moved on since
+	if !bound.Journal.Logged() {
+		s.mark(id[:2])
+	}
+	if bound.Person != c.Person { // it has moved on since, or was removed
 		if err := s.unlist(ctx, c.Person, id); err != nil {
 			return effected{failed: err}
 		}
 		fresh = false
+	}
+	if fresh {
+		r.bound = &binding
 	}
 	if fresh && len(r.had) > 0 {
 		r.added = &binding
@@ -169,16 +189,16 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 			return false, err
 		}
 	}
-	return true, s.release(ctx, known)
+	return true, s.release(ctx, byOperator, known)
 }
 
-func (s *Service) release(ctx context.Context, a *Address) error {
+func (s *Service) release(ctx context.Context, by author, a *Address) error {
 	for _, person := range append(a.Former, a.Person) {
 		if err := s.unlist(ctx, person, a.ID); err != nil {
 			return err
 		}
 	}
-	if err := s.Addresses.Delete(ctx, a.ID); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := s.forget(ctx, by, a.ID); err != nil {
 		return fmt.Errorf("release address: %w", err)
 	}
 	return nil
@@ -187,7 +207,7 @@ func (s *Service) release(ctx context.Context, a *Address) error {
 // silence makes an address or authenticator speak for nobody. Its person's list has it until the caller takes it from there
 // (unlist), after everything else: a crash anywhere leaves nothing behind that speaks for them, and whoever still sees it
 // there can take it away again. Those who had it before are put right first, for only its record knows of them.
-func (s *Service) silence(ctx context.Context, person, address string) error {
+func (s *Service) silence(ctx context.Context, by author, person, address string) error {
 	a, err := s.Addresses.Get(ctx, address)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
@@ -198,7 +218,7 @@ func (s *Service) silence(ctx context.Context, person, address string) error {
 				return err
 			}
 		}
-		if err := s.Addresses.Delete(ctx, address); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := s.forget(ctx, by, address); err != nil {
 			return fmt.Errorf("forget address: %w", err)
 		}
 	}
@@ -214,7 +234,7 @@ func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
 			return err
 		}
 		if a != nil && a.Event == e.ID {
-			if err := s.release(ctx, a); err != nil {
+			if err := s.release(ctx, byService, a); err != nil {
 				return err
 			}
 		}

@@ -156,7 +156,7 @@ func (c *Case) Indexes() []Index {
 	if len(c.Outbox.Events) > 0 {
 		ix = append(ix, Index{Name: "event", Value: stamp(c.Outbox.Events[0].At)})
 	}
-	return ix
+	return append(ix, c.Journal.index()...)
 }
 
 // ownIndexes are those of a session: it is nobody's to list but its person's.
@@ -174,12 +174,12 @@ func (c *Case) ownIndexes() (ix []Index) {
 			ix = append(ix, Index{Name: "regain", Value: d.CodeKey})
 		}
 	}
-	return ix
+	return append(ix, c.Journal.index()...)
 }
 
-// ExpiresAt implements Record.
+// ExpiresAt implements Record. A record stays until everything that it has to say is in the log.
 func (c *Case) ExpiresAt() time.Time {
-	if c.Status.Over() {
+	if c.Status.Over() && c.Journal.Logged() {
 		return c.Retain
 	}
 	return time.Time{}

@@ -130,7 +130,8 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	}
 	by := decider{person: d.By.Person, appointment: holding(held, d.By.Appointment)}
 	r := DecisionRequest{Case: c.ID, Appointment: d.By.Appointment, Step: Step(d.Step), Refuse: d.Decision == DecideRefuse, Reason: d.Reason, Number: d.Subject.Number, Shown: d.Shown}
-	c, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+	by.session, by.client = session.Case.ID, v.Client
+	c, err = s.updateBy(ctx, by.author(), c.ID, func(c *Case, now time.Time) error {
 		if c.Approval != nil && c.Approval.decided(d.Nonce) != nil {
 			return nil // the same answer, once more
 		}
@@ -240,8 +241,10 @@ func (a *Approval) latest(step Step, now time.Time) *Decision {
 }
 
 func (d decider) actor() Actor {
-	return Actor{Kind: "person", ID: d.person, Role: d.appointment.Role, Appointment: d.appointment.ID}
+	return Actor{Kind: "person", ID: d.person, Role: d.appointment.Role, Appointment: d.appointment.ID, Session: d.session}
 }
+
+func (d decider) author() author { return author{Actor: d.actor(), client: d.client} }
 
 // holding is the appointment of that id among those that somebody holds; nil if they do not.
 func holding(held []*Appointment, id string) *Appointment {

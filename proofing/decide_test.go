@@ -136,6 +136,7 @@ func (c *court) decides(r *representative, k *proofing.Case, step proofing.Step,
 	k, err = c.Decide(c.t.Context(), r.visit(), c.signs(r.key, asked))
 	if err == nil {
 		c.work()
+		err = c.SequenceOnce(c.t.Context())
 	}
 	return k, err
 }
@@ -151,6 +152,9 @@ func (c *court) granted() *proofing.Case {
 
 func (c *court) authorized(k *proofing.Case) (bool, string) {
 	c.t.Helper()
+	if err := c.SequenceOnce(c.t.Context()); err != nil { // nothing holds for EV that is not in the log
+		c.t.Fatal(err)
+	}
 	v, err := c.Authorize(c.t.Context(), c.ca, proofing.AuthorizeRequest{Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile})
 	if err != nil {
 		c.t.Fatal(err)

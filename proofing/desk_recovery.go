@@ -121,6 +121,7 @@ func (s *Service) StartRecovery(ctx context.Context, v Visit, address string, ch
 		Desk: &DeskRecovery{Collector: me.ID, CollectorName: me.Representative.Name, Check: check, Reference: reference, Two: two},
 	}
 	s.notifyPerson(c, p.Bindings, noticeDeskRecovery, Binding{}, now)
+	c.write(byPerson(session, v), now, EntryRecoveryStarted, map[string]any{"two": two, "person": p.ID}, nil)
 	err = s.Cases.Create(ctx, c.ID, c)
 	if errors.Is(err, ErrExists) {
 		return nil, &InputError{Field: "address", Code: "recovery_waits"}
@@ -237,7 +238,8 @@ func (s *Service) ConfirmRecovery(ctx context.Context, v Visit, id string, agree
 	}
 	me := session.Person
 	reason = oneLine(reason, 300)
-	c, err = s.update(ctx, id, func(c *Case, now time.Time) error {
+	by := byPerson(session, v)
+	c, err = s.updateBy(ctx, by, id, func(c *Case, now time.Time) error {
 		d := c.Desk
 		if d.Confirmer == me.ID && (agree && !d.Confirmed.IsZero() || !agree && c.Status == CaseRefused) {
 			return nil
@@ -265,6 +267,7 @@ func (s *Service) ConfirmRecovery(ctx context.Context, v Visit, id string, agree
 			return nil
 		}
 		d.Confirmed = now
+		c.write(by, now, EntryRecoveryConfirmed, nil, nil)
 		return nil
 	})
 	if err == nil {
@@ -375,7 +378,7 @@ func (s *Service) Regain(ctx context.Context, v Visit, code Secret) (*Case, erro
 	if p == nil {
 		return nil, ErrWrongAnswer
 	}
-	c, err := s.update(ctx, found[0].ID, func(c *Case, now time.Time) error {
+	c, err := s.updateBy(ctx, byVisitor(v), found[0].ID, func(c *Case, now time.Time) error {
 		d := c.Desk
 		if c.Status != CaseOpen || c.Frozen != nil || d == nil || !d.Used.IsZero() || !now.Before(d.CodeUntil) || !same(Secret(d.CodeKey), Secret(key)) {
 			return ErrWrongAnswer

@@ -78,8 +78,8 @@ func (s *Service) inVetting(ctx context.Context, v Visit, id string, edit func(c
 	if !session.Fresh {
 		return nil, ErrNotAdmitted
 	}
-	by := decider{session.Person.ID, held[i]}
-	c, err = s.update(ctx, id, func(c *Case, now time.Time) error {
+	by := decider{person: session.Person.ID, appointment: held[i], session: session.Case.ID, client: v.Client}
+	c, err = s.updateBy(ctx, by.author(), id, func(c *Case, now time.Time) error {
 		switch {
 		case c.Status != CaseReview || c.Approval == nil:
 			return ErrClosed

@@ -110,7 +110,7 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 		if a.Role != step.Role() || !a.Covers(c.CA, c.Approval.Organization) {
 			continue
 		}
-		by := decider{session.Person.ID, a}
+		by := decider{person: session.Person.ID, appointment: a}
 		// Whoever may refuse gets to see the form; why they may not agree stands beside it.
 		if mayDecide(c, g.organization, by, step, true, nil, now) == "" {
 			d.May[a.ID] = step

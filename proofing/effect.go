@@ -39,6 +39,9 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 				if r.unbound {
 					c.Unbound = append(c.Unbound, e.Event)
 				}
+				if r.bound != nil {
+					c.write(byService, now, EntryBound, map[string]any{"event": e.Event, "channel": string(r.bound.Contact.Channel), "authenticator": r.bound.ID}, nil)
+				}
 				if r.added != nil {
 					s.notifyPerson(c, r.had, noticeBound, *r.added, now)
 				}
@@ -72,6 +75,8 @@ type effected struct {
 	failed error
 	// unbound: the person did not admit what was to be bound.
 	unbound bool
+	// bound is what has become the person's.
+	bound *Binding
 	// added is what somebody has now who had something before, and had is what.
 	added *Binding
 	had   []Binding

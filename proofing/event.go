@@ -95,6 +95,6 @@ func (c *Case) tell(change Change, now time.Time) {
 }
 
 // told takes events out of the outbox that are listed in the feed.
-func (o *Outbox) told(ids map[string]bool) {
-	o.Events = slices.DeleteFunc(o.Events, func(e Event) bool { return ids[e.ID] })
+func (c *Case) told(ids map[string]bool) {
+	c.Outbox.Events = slices.DeleteFunc(c.Outbox.Events, func(e Event) bool { return ids[e.ID] })
 }

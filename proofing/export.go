@@ -94,7 +94,7 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 }
 
 // Erase takes everything from who is signed in that they are known by, and what rests on it ends: requests that are
-// open are refused, and grants revoked. The records of requests stay for as long as their profiles say. ErrNotAdmitted unless
+// open are refused, and grants revoked. The records of requests stay for as long as their profiles say; the log says no more who it was. ErrNotAdmitted unless
 // they have just authenticated, as strongly as they can. What a crash left half done, doing it again finishes.
 func (s *Service) Erase(ctx context.Context, v Visit) error {
 	session, err := s.Session(ctx, v)
@@ -104,23 +104,27 @@ func (s *Service) Erase(ctx context.Context, v Visit) error {
 	if !session.Fresh {
 		return ErrNotAdmitted
 	}
-	return s.erase(ctx, session.Person)
+	return s.erase(ctx, byPerson(session, v), session.Person)
 }
 
-func (s *Service) erase(ctx context.Context, p *Person) error {
-	if err := s.endRequests(ctx, p.ID, reasonErased, func(*Case) bool { return true }); err != nil {
+func (s *Service) erase(ctx context.Context, by author, p *Person) error {
+	by.client = "" // nothing more of theirs is to be written down
+	if err := s.endRequests(ctx, by, p.ID, reasonErased, func(*Case) bool { return true }); err != nil {
 		return err
 	}
 	if err := s.endAppointments(ctx, p.ID); err != nil {
 		return err
 	}
 	for _, b := range p.Bindings {
-		if err := s.silence(ctx, p.ID, b.ID); err != nil {
+		if err := s.silence(ctx, by, p.ID, b.ID); err != nil {
 			return err
 		}
 		if err := s.unlist(ctx, p.ID, b.ID); err != nil {
 			return err
 		}
+	}
+	if err := s.eraseEntries(ctx, p.ID); err != nil { // for as long as they can ask again
+		return err
 	}
 	if err := s.People.Delete(ctx, p.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("forget person: %w", err)
@@ -132,7 +136,7 @@ func (s *Service) erase(ctx context.Context, p *Person) error {
 const reasonErased = "person_erased"
 
 // endRequests ends the requests of a person that which says.
-func (s *Service) endRequests(ctx context.Context, person, reason string, which func(*Case) bool) error {
+func (s *Service) endRequests(ctx context.Context, by author, person, reason string, which func(*Case) bool) error {
 	for c, err := range s.casesOfPerson(ctx, person) {
 		if err != nil {
 			return err
@@ -140,7 +144,7 @@ func (s *Service) endRequests(ctx context.Context, person, reason string, which 
 		if c.Own() || c.Status.Over() || !which(c) {
 			continue
 		}
-		if _, err := s.Revoke(ctx, c.ID, reason); err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotFound) {
+		if _, err := s.revoke(ctx, by, c.ID, reason); err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("end requests: %w", err)
 		}
 	}

@@ -67,7 +67,7 @@ func (s *Service) HandIn(ctx context.Context, ca *Authority, id string, token Se
 		return nil, err
 	}
 	newcomer := NewID(nil)
-	c, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+	c, err = s.updateBy(ctx, byAuthority(ca), c.ID, func(c *Case, now time.Time) error {
 		if c.has(event) {
 			return nil // another call was quicker
 		}

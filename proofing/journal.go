@@ -66,6 +66,7 @@ const (
 	SubjectOrganization  Subject = "organization"
 	SubjectAppointment   Subject = "appointment"
 	SubjectPolicy        Subject = "policy"
+	SubjectLog           Subject = "log" // the log itself: what was lost of it
 )
 
 // EntryKind says what an entry tells of. Where a record is declared its kinds stand beside it.

@@ -219,7 +219,7 @@ func (s *Service) SignOut(ctx context.Context, v Visit) error {
 	if !c.Own() || c.Browser != s.BrowserHash(v.Browser) {
 		return nil
 	}
-	_, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+	_, err = s.updateBy(ctx, byVisitor(v), c.ID, func(c *Case, now time.Time) error {
 		if !c.Status.Over() {
 			c.end(CaseWithdrawn, "signed_out", now, s.retention(c))
 		}
@@ -279,13 +279,15 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 	}
 	// Whoever must hear of it is told by the change before the first that takes effect: a crash between
 	// the two tells too much and not too little.
-	if _, err := s.update(ctx, session.Case.ID, func(c *Case, now time.Time) error {
+	by := byPerson(session, v)
+	if _, err := s.updateBy(ctx, by, session.Case.ID, func(c *Case, now time.Time) error {
 		s.notifyPerson(c, session.Person.Bindings, noticeRemoved, gone, now)
+		c.write(by, now, EntryUnbound, map[string]any{"channel": string(gone.Contact.Channel), "authenticator": binding}, map[string]any{"contact": gone.Contact})
 		return nil
 	}); err != nil {
 		return err
 	}
-	if err := s.silence(ctx, session.Person.ID, binding); err != nil {
+	if err := s.silence(ctx, by, session.Person.ID, binding); err != nil {
 		return err
 	}
 	used := func(c *Case) bool {
@@ -299,7 +301,7 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 		c.Lost = c.lostOf(session.Person, s.addressID)
 		return s.heldBack(c)
 	}
-	if err := s.endRequests(ctx, session.Person.ID, reason, func(c *Case) bool { return used(c) && (c.Status != CaseGranted || held(c)) }); err != nil {
+	if err := s.endRequests(ctx, by, session.Person.ID, reason, func(c *Case) bool { return used(c) && (c.Status != CaseGranted || held(c)) }); err != nil {
 		return err
 	}
 	if err := s.endSessions(ctx, session.Person.ID, reason, signedIn); err != nil {

@@ -164,8 +164,8 @@ func (p *Person) bind(b Binding) {
 // an id that follows from its keyed hash.
 type Address struct {
 	ID      string    `json:"id"`
-	Person  string    `json:"person"`
-	Event   string    `json:"event"` // the evidence that bound it
+	Person  string    `json:"person"` // empty: nobody's any more
+	Event   string    `json:"event"`  // the evidence that bound it
 	Contact Contact   `json:"contact"`
 	BoundAt time.Time `json:"bound_at"`
 	// Former are the persons whose lists may still have the address.
@@ -176,10 +176,18 @@ type Address struct {
 	// Counts and Suspended are as in Binding.
 	Counts    time.Time    `json:"counts,omitzero"`
 	Suspended []Suspension `json:"suspended,omitempty"`
+	// Journal is what the log tells of an authenticator that signs. A record that has one stays when it is nobody's any more.
+	Journal Journal `json:"journal,omitzero"`
 }
 
 // Indexes implements Record.
-func (a *Address) Indexes() []Index { return []Index{{Name: "person", Value: a.Person}} }
+func (a *Address) Indexes() []Index {
+	ix := a.Journal.index()
+	if a.Person != "" {
+		ix = append(ix, Index{Name: "person", Value: a.Person})
+	}
+	return ix
+}
 
 // ExpiresAt implements Record.
 func (a *Address) ExpiresAt() time.Time { return time.Time{} }

@@ -11,7 +11,7 @@ import (
 
 func TestAServiceUnderAnotherPolicyHasAllThatTheFirstHad(t *testing.T) {
 	w := newWorld(t)
-	w.Lag, w.Watch, w.CAA = func(time.Duration) {}, func(string, string) {}, silentDNS{}
+	w.Lag, w.Watch, w.CAA, w.Recorder = func(time.Duration) {}, func(string, string) {}, silentDNS{}, refusal{}
 	policy := w.Policy
 	policy.Digest = "another"
 	next := w.With(policy, w.Methods, w.Sender, w.Caller)

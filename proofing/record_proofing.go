@@ -73,7 +73,7 @@ func (s *Service) SaveProofing(ctx context.Context, v Visit, id string, d Proofi
 		return nil, err
 	}
 	me, fresh := session.Person, NewToken().Reveal()[:12]
-	return s.update(ctx, id, func(c *Case, now time.Time) error {
+	return s.updateBy(ctx, byPerson(session, v), id, func(c *Case, now time.Time) error {
 		if err := s.recordable(c, me.ID); err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (s *Service) SubmitProofing(ctx context.Context, v Visit, id, record string
 		return nil, err
 	}
 	me := session.Person
-	return s.update(ctx, id, func(c *Case, now time.Time) error {
+	return s.updateBy(ctx, byPerson(session, v), id, func(c *Case, now time.Time) error {
 		r := c.recorded(record)
 		if r == nil || r.Collector != me.ID {
 			return ErrNotFound
@@ -176,7 +176,7 @@ func (s *Service) ReviewProofing(ctx context.Context, v Visit, id string, review
 		return nil, err
 	}
 	me, reason := session.Person, oneLine(review.Reason, 300)
-	return s.update(ctx, id, func(c *Case, now time.Time) error {
+	return s.updateBy(ctx, byPerson(session, v), id, func(c *Case, now time.Time) error {
 		r := c.recorded(review.Record)
 		if r == nil {
 			return ErrNotFound

@@ -38,8 +38,10 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, v Visit) ([]Secret, erro
 		codes[i] = groupedCode(recoveryLength)
 		hashes[i] = s.recoveryHash(session.Person.ID, codes[i])
 	}
-	if _, err := s.update(ctx, session.Case.ID, func(c *Case, now time.Time) error {
+	by := byPerson(session, v)
+	if _, err := s.updateBy(ctx, by, session.Case.ID, func(c *Case, now time.Time) error {
 		s.notifyPerson(c, session.Person.Bindings, noticeBound, Binding{Contact: Contact{Channel: channelRecovery}}, now)
+		c.write(by, now, EntryCodes, nil, nil)
 		return nil
 	}); err != nil {
 		return nil, err
@@ -109,7 +111,7 @@ func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, err
 		return c, ErrWrongAnswer
 	}
 	// From here on a crash costs the code, which is safe: there are others.
-	if c, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+	if c, err = s.updateBy(ctx, byVisitor(v), c.ID, func(c *Case, now time.Time) error {
 		if err := c.workable(browser); err != nil {
 			return err
 		}

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	sequencePause  = 50 * time.Millisecond // between two passes: what comes meanwhile shares a page
-	sequenceAll    = time.Second           // how late another process's changes are noticed
-	sequenceCases  = 200                   // cases of one bucket in one pass
-	sequenceSettle = 16                    // cases that are settled at once
+	sequencePause   = 50 * time.Millisecond // between two passes: what comes meanwhile shares a page
+	sequenceAll     = time.Second           // how late another process's changes are noticed
+	sequenceRecords = 200                   // records of one bucket and table in one pass
+	sequenceSettle  = 16                    // records that are settled at once
 )
 
 // sequencer is what one process knows of the listing of events. Its zero value is ready.
@@ -40,6 +40,14 @@ func (q *sequencer) take() []string {
 	return buckets
 }
 
+// ends is what one process knows of the ends of the feeds and of the log. Its zero value knows nothing.
+type ends struct {
+	feeds map[string]*line // by authority
+	log   *logEnd
+}
+
+func (e *ends) forget() { e.feeds, e.log = map[string]*line{}, nil }
+
 // line is the end of one feed, as this process knows it.
 type line struct {
 	feed string    // its id
@@ -48,7 +56,7 @@ type line struct {
 }
 
 // Sequence moves events from the outboxes of records into the feeds of their
-// authorities. Any number of processes may call it; one at a time does the work.
+// authorities, and entries from their journals into the log. Any number of processes may call it; one at a time does the work.
 // It returns when the context ends.
 func (s *Service) Sequence(ctx context.Context) {
 	t := &tenure{id: FixedID(s.Hasher.Sum("lease", "sequencer"))}
@@ -57,31 +65,37 @@ func (s *Service) Sequence(ctx context.Context) {
 		defer cancel()
 		s.yield(bye, t)
 	}()
-	lines := map[string]*line{}
+	var known ends
 	var term int64
-	var all time.Time
+	var all, said time.Time
 	for ctx.Err() == nil {
 		pause := sequenceAll
 		held, err := s.hold(ctx, t)
 		if held {
 			if t.term != term {
 				term, all = t.term, time.Time{}
-				clear(lines)
+				known.forget()
 			}
 			buckets := s.local().sequencer.take()
 			if time.Since(all) >= sequenceAll {
 				buckets, all = allBuckets(), time.Now()
 			}
-			err = s.sequence(ctx, lines, buckets)
+			err = s.sequence(ctx, &known, buckets)
 			pause = sequencePause
 		}
 		if err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "events cannot be listed", "error", err)
+			if time.Since(said) >= sayAgain {
+				s.Log.WarnContext(ctx, "events and entries cannot all be listed", "error", err)
+				said = time.Now()
+			}
 			pause = sequenceAll
 		}
 		s.restUntilMarked(ctx, pause)
 	}
 }
+
+// sayAgain is how often it is said that something still does not work which is tried each second.
+const sayAgain = 15 * time.Second
 
 // restUntilMarked waits for the pause, and then for something to do, a second at most.
 func (s *Service) restUntilMarked(ctx context.Context, pause time.Duration) {
@@ -102,119 +116,170 @@ func (s *Service) restUntilMarked(ctx context.Context, pause time.Duration) {
 // SequenceOnce lists what is pending now, as the one sequencer that there is; it is for
 // programs and tests in which nothing else runs.
 func (s *Service) SequenceOnce(ctx context.Context) error {
-	lines := map[string]*line{}
-	for range 2 { // the first pass learns where the feeds end
-		if err := s.sequence(ctx, lines, allBuckets()); err != nil {
-			return err
-		}
+	var known ends
+	_ = s.sequence(ctx, &known, allBuckets()) // learns where the feeds and the log end; what fails there fails again
+	if known.log != nil {
+		known.log.asked = time.Time{}
 	}
-	return nil
+	return s.sequence(ctx, &known, allBuckets())
 }
 
-// sequence lists the events that are pending in some buckets. What fails stays pending.
+// backlog is what is pending: events by their authorities, and entries in pages to be.
+type backlog struct {
+	events map[string][]Event
+	pages  [][]Entry
+}
+
+// sequence lists what is pending in some buckets. What fails stays pending.
 //
-// A feed's end must be known before its pending events are read: if its next page can then be
-// made, nobody has listed anything since. An authority whose end is not known yet
+// The end of a feed, or of the log, must be known before what is pending for it is read: if its next page can then be
+// made, nobody has listed anything since. What is for an end that is not known yet
 // is therefore left for the next pass.
-func (s *Service) sequence(ctx context.Context, lines map[string]*line, buckets []string) error {
-	pending := map[string][]Event{} // by authority
-	var errs []error
-	for _, bucket := range buckets {
-		cases, next, err := s.Cases.List(ctx, Query{Index: "event", Bucket: bucket, Below: "~", Limit: sequenceCases})
-		if err != nil {
-			errs = append(errs, fmt.Errorf("list events of bucket %s: %w", bucket, err))
+func (s *Service) sequence(ctx context.Context, known *ends, buckets []string) error {
+	if known.feeds == nil {
+		known.forget()
+	}
+	waiting, errs := s.gather(ctx, known, buckets)
+	for ca := range waiting.events {
+		if known.feeds[ca] != nil {
 			continue
 		}
-		for _, c := range cases {
-			pending[c.CA] = append(pending[c.CA], c.Outbox.Events...)
-			if lines[c.CA] == nil {
-				s.mark(bucket)
-			}
+		delete(waiting.events, ca)
+		l, err := s.endOf(ctx, ca)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("list events of %s: %w", ca, err))
+			continue
 		}
-		if next != "" {
+		known.feeds[ca] = l
+	}
+	if known.log == nil {
+		waiting.pages = nil
+		var err error
+		if known.log, err = s.endOfLog(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for len(waiting.events) > 0 || len(waiting.pages) > 0 {
+		failed, err := s.round(ctx, known, &waiting)
+		errs = append(errs, failed...)
+		if err != nil {
+			known.forget()
+			return errors.Join(append(errs, err)...)
+		}
+	}
+	if err := s.state(ctx, known.log); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, s.retire(ctx, known.log))...)
+}
+
+// gather reads what is pending in some buckets.
+func (s *Service) gather(ctx context.Context, known *ends, buckets []string) (waiting backlog, errs []error) {
+	waiting.events = map[string][]Event{}
+	var entries []Entry
+	tables := s.journaled()
+	for _, bucket := range buckets {
+		again := false
+		cases, next, err := s.Cases.List(ctx, Query{Index: "event", Bucket: bucket, Below: "~", Limit: sequenceRecords})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("list events of bucket %s: %w", bucket, err))
+		}
+		for _, c := range cases {
+			waiting.events[c.CA] = append(waiting.events[c.CA], c.Outbox.Events...)
+			again = again || known.feeds[c.CA] == nil
+		}
+		again = again || next != ""
+		for _, t := range tables {
+			more, next, err := t.waiting(ctx, bucket)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("list entries of bucket %s: %w", bucket, err))
+			}
+			entries = append(entries, more...)
+			again = again || next || len(more) > 0 && known.log == nil
+		}
+		if again {
 			s.mark(bucket)
 		}
 	}
-	for ca, events := range pending {
-		l := lines[ca]
-		var err error
-		if l == nil {
-			lines[ca], err = s.endOf(ctx, ca)
-		} else if err = s.extend(ctx, l, ca, events); err != nil {
-			delete(lines, ca)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("list events of %s: %w", ca, err))
-			delete(lines, ca)
-		}
-	}
-	return errors.Join(errs...)
+	waiting.pages = pagesOf(entries)
+	return waiting, errs
 }
 
 // errOvertaken: another process has made the page that was to be made.
-var errOvertaken = errors.New("another process lists events")
+var errOvertaken = errors.New("another process lists")
 
-// extend makes pages of events at the end of a feed.
-func (s *Service) extend(ctx context.Context, l *line, ca string, events []Event) error {
-	for chunk := range slices.Chunk(events, PageEvents) {
-		p := &Page{CA: ca, Number: l.next, At: s.now(), Events: chunk}
-		if p.At.Before(l.at) { // pages expire in their order, whatever clocks say
-			p.At = l.at
-		}
-		err := s.Pages.Create(ctx, s.pageID(ca, p.Number), p)
-		if errors.Is(err, ErrExists) {
-			return errOvertaken
-		}
+// round makes the next page of each feed, and some of the log, takes what is in them off their records, and then counts the pages. The
+// next pages are not begun before that, so that nothing is listed twice. What fails of a feed or of the log is not
+// tried again in this pass, and its end is forgotten; the error is for what stops all of them.
+func (s *Service) round(ctx context.Context, known *ends, waiting *backlog) (failed []error, err error) {
+	off := takings{}
+	var made []*Page
+	drop := func(ca string, err error) {
+		failed = append(failed, fmt.Errorf("list events of %s: %w", ca, err))
+		delete(known.feeds, ca)
+		delete(waiting.events, ca)
+	}
+	for ca, events := range waiting.events {
+		n := min(len(events), PageEvents)
+		p, err := s.makePage(ctx, known.feeds[ca], ca, events[:n])
 		if err != nil {
-			return fmt.Errorf("make page: %w", err)
+			drop(ca, err)
+			continue
 		}
-		s.local().changes.tell(feedTopic(ca))
-		if s.Lag != nil {
-			for _, e := range p.Events {
-				s.Lag(max(0, p.At.Sub(e.At)))
-			}
+		made = append(made, p)
+		for _, e := range p.Events {
+			off.event(e)
 		}
-		if err := s.settlePage(ctx, l, p); err != nil {
-			return err
+		if waiting.events[ca] = events[n:]; n == len(events) {
+			delete(waiting.events, ca)
 		}
 	}
-	return nil
+	entered := len(waiting.pages) > 0
+	var logErr error
+	if entered {
+		waiting.pages, logErr = s.enter(ctx, known.log, waiting.pages, off)
+	}
+	if err := s.takeOff(ctx, off); err != nil {
+		return failed, fmt.Errorf("take what is listed off its records: %w", err)
+	}
+	for _, p := range made {
+		if err := s.countPage(ctx, known.feeds[p.CA], p); err != nil {
+			drop(p.CA, err)
+		}
+	}
+	if entered {
+		if logErr = errors.Join(logErr, s.countLog(ctx, known.log)); logErr != nil {
+			failed = append(failed, fmt.Errorf("list entries: %w", logErr))
+			known.log, waiting.pages = nil, nil
+		}
+	}
+	return failed, nil
 }
 
-// settlePage takes a page's events off their records, and then counts the page. The
-// next page is not begun before that, so that no event is listed twice.
-func (s *Service) settlePage(ctx context.Context, l *line, p *Page) error {
-	objects := map[string]map[string]bool{}
-	for _, e := range p.Events {
-		if objects[e.Object] == nil {
-			objects[e.Object] = map[string]bool{}
+// makePage makes a page of events at the end of a feed.
+func (s *Service) makePage(ctx context.Context, l *line, ca string, events []Event) (*Page, error) {
+	p := &Page{CA: ca, Number: l.next, At: s.now(), Events: events}
+	if p.At.Before(l.at) { // pages expire in their order, whatever clocks say
+		p.At = l.at
+	}
+	err := s.Pages.Create(ctx, s.pageID(ca, p.Number), p)
+	if errors.Is(err, ErrExists) {
+		return nil, errOvertaken
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make page: %w", err)
+	}
+	s.local().changes.tell(feedTopic(ca))
+	if s.Lag != nil {
+		for _, e := range p.Events {
+			s.Lag(max(0, p.At.Sub(e.At)))
 		}
-		objects[e.Object][e.ID] = true
 	}
-	var hands sync.WaitGroup
-	var mu sync.Mutex
-	var failed error
-	slots := make(chan struct{}, sequenceSettle)
-	for id, events := range objects {
-		slots <- struct{}{}
-		hands.Go(func() {
-			defer func() { <-slots }()
-			_, err := s.Cases.Update(ctx, id, func(c *Case) error { c.Outbox.told(events); return nil })
-			switch {
-			case err == nil, errors.Is(err, ErrNotFound):
-			case errors.Is(err, ErrUnavailable):
-				mu.Lock()
-				failed = err
-				mu.Unlock()
-			default: // it cannot be read, and would hold up the whole feed
-				s.Log.ErrorContext(ctx, "event not taken off its record", "case", id, "error", err)
-			}
-		})
-	}
-	hands.Wait()
-	if failed != nil {
-		return fmt.Errorf("settle page %d: %w", p.Number, failed)
-	}
+	return p, nil
+}
+
+// countPage counts a page all of whose events are off their records.
+func (s *Service) countPage(ctx context.Context, l *line, p *Page) error {
 	_, err := s.Feeds.Update(ctx, l.feed, func(f *Feed) error {
 		f.Next = max(f.Next, p.Number+1)
 		f.Hook.rouse(s.now())
@@ -244,7 +309,14 @@ func (s *Service) endOf(ctx context.Context, ca string) (*line, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find the end of the feed: %w", err)
 		}
-		if err := s.settlePage(ctx, l, p); err != nil {
+		off := takings{}
+		for _, e := range p.Events {
+			off.event(e)
+		}
+		if err := s.takeOff(ctx, off); err != nil {
+			return nil, fmt.Errorf("settle page %d: %w", p.Number, err)
+		}
+		if err := s.countPage(ctx, l, p); err != nil {
 			return nil, err
 		}
 	}

@@ -25,6 +25,8 @@ type Service struct {
 	Feeds       Table[Feed]
 	Pages       Table[Page]
 	Leases      Table[Lease]
+	LogPages    Table[LogPage]
+	LogHeads    Table[LogHead]
 	Brakes      Table[Brake] // may be nil where Policy.Brake is off
 	Tokens      Table[SpentToken]
 	Limiter     Limiter
@@ -33,6 +35,7 @@ type Service struct {
 	Signer      Signer
 	Caller      Caller
 	CAA         CAALookup // asked where Profile.CAA is not off
+	Recorder    Recorder  // nil: nobody states the log
 	Hasher      Hasher
 	Policy      Policy
 	Now         func() time.Time
@@ -73,6 +76,8 @@ type Policy struct {
 	Price func(Contact) int64
 	// FreezeLifetime is how long a frozen case waits to be restored.
 	FreezeLifetime time.Duration
+	// LogRetention is how long private parts of entries stay in the log; 0: for good.
+	LogRetention time.Duration
 }
 
 // Limits bounds what people, clients and authorities can make us send.
@@ -158,6 +163,11 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		Retain:  now.Add(profile.CaseLifetime + profile.Retention),
 	}
 	c.tell(ChangeCreated, now)
+	opener := byAuthority(ca)
+	if r.SelfService {
+		opener = byBearer()
+	}
+	c.writeOpened(opener, now)
 	// Of two at once one wins, and its case may have ended by the time the other
 	// looks for it: then the place is free again.
 	for range 5 {
@@ -266,7 +276,7 @@ func (s *Service) Deactivate(ctx context.Context, ca *Authority, id string) (*Ca
 	if _, err := s.Get(ctx, ca, id); err != nil {
 		return nil, err
 	}
-	return s.update(ctx, id, func(c *Case, now time.Time) error {
+	return s.updateBy(ctx, byAuthority(ca), id, func(c *Case, now time.Time) error {
 		switch {
 		case c.Status == CaseWithdrawn:
 		case c.Status.Over():
@@ -278,9 +288,13 @@ func (s *Service) Deactivate(ctx context.Context, ca *Authority, id string) (*Ca
 	})
 }
 
-// Revoke takes a case back: no grant of it holds from here on. Reason is a code.
+// Revoke takes a case back for the operator: no grant of it holds from here on. Reason is a code.
 func (s *Service) Revoke(ctx context.Context, id, reason string) (*Case, error) {
-	return s.update(ctx, id, func(c *Case, now time.Time) error {
+	return s.revoke(ctx, byOperator, id, reason)
+}
+
+func (s *Service) revoke(ctx context.Context, by author, id, reason string) (*Case, error) {
+	return s.updateBy(ctx, by, id, func(c *Case, now time.Time) error {
 		switch {
 		case c.Status == CaseRevoked:
 		case c.Status.Over():
@@ -298,7 +312,7 @@ func (s *Service) Revoke(ctx context.Context, id, reason string) (*Case, error) 
 // is not frozen stays as it is. ErrClosed if the case is over, or if it is for EV: that takes
 // two operators, which this verb cannot see.
 func (s *Service) Restore(ctx context.Context, id string) (*Case, error) {
-	return s.update(ctx, id, func(c *Case, now time.Time) error {
+	return s.updateBy(ctx, byOperator, id, func(c *Case, now time.Time) error {
 		if p := s.profileOf(c); c.Status.Over() || p != nil && p.EV {
 			return ErrClosed
 		}
@@ -318,11 +332,11 @@ func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.disown(ctx, c.ID)
+	return s.disown(ctx, byBearer(), c.ID)
 }
 
-func (s *Service) disown(ctx context.Context, id string) (*Case, error) {
-	return s.update(ctx, id, func(c *Case, now time.Time) error {
+func (s *Service) disown(ctx context.Context, by author, id string) (*Case, error) {
+	return s.updateBy(ctx, by, id, func(c *Case, now time.Time) error {
 		switch {
 		case !c.Disownable():
 			return nil
@@ -448,16 +462,26 @@ func (s *Service) get(ctx context.Context, id string) (*Case, error) {
 	return c, err
 }
 
-// update is how every verb changes a case: it lets time take effect, makes the
-// edit, writes an event if the authority can see a difference, and tells whoever waits.
+// update is updateBy for what follows from something else, or from time.
 func (s *Service) update(ctx context.Context, id string, edit func(c *Case, now time.Time) error) (*Case, error) {
+	return s.updateBy(ctx, byService, id, edit)
+}
+
+// updateBy is how every verb changes a case: it lets time take effect, makes the
+// edit, writes an event if the authority can see a difference and an entry for each thing that the log tells of, and tells whoever waits.
+func (s *Service) updateBy(ctx context.Context, by author, id string, edit func(c *Case, now time.Time) error) (*Case, error) {
 	c, err := s.Cases.Update(ctx, id, func(c *Case) error {
-		now, before := s.now(), c.view()
-		c.lapse(now, s.retention(c))
+		now, before := s.now(), c.moment()
+		since := before
+		if c.lapse(now, s.retention(c)) { // nobody did that
+			s.writeSince(c, before, byService, now)
+			since = c.moment()
+		}
 		if err := edit(c, now); err != nil {
 			return err
 		}
-		if change := c.view().change(before); change != "" && !c.Own() {
+		s.writeSince(c, since, by, now)
+		if change := c.view().change(before.view); change != "" && !c.Own() {
 			c.tell(change, now)
 		}
 		return nil
@@ -486,7 +510,7 @@ func (s *Service) retention(c *Case) time.Duration {
 func (s *Service) changed(c *Case) {
 	s.local().changes.tell(c.ID)
 	s.rouse()
-	if len(c.Outbox.Events) > 0 {
+	if len(c.Outbox.Events) > 0 || !c.Journal.Logged() {
 		s.mark(c.ID[:2])
 	}
 }

@@ -202,7 +202,7 @@ func (s *Service) endFailures(ctx context.Context, key string) (int64, error) {
 // address is the record of whose an address is; nil if it is nobody's.
 func (s *Service) address(ctx context.Context, contact Contact) (*Address, error) {
 	a, err := s.Addresses.Get(ctx, s.addressID(contact))
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) || err == nil && a.Person == "" {
 		return nil, nil
 	}
 	return a, err

@@ -26,6 +26,9 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 	if err != nil {
 		return nil, err
 	}
+	if c, err = s.sequenced(ctx, c); err != nil {
+		return nil, err
+	}
 	holds, err := s.holds(ctx, c)
 	if err != nil {
 		return nil, err

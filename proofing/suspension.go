@@ -274,12 +274,14 @@ func (s *Service) Reactivate(ctx context.Context, v Visit, binding string) error
 	if err := s.spendChange(ctx, session.Person); err != nil {
 		return err
 	}
-	if _, err := s.update(ctx, session.Case.ID, func(c *Case, now time.Time) error {
+	by := byPerson(session, v)
+	if _, err := s.updateBy(ctx, by, session.Case.ID, func(c *Case, now time.Time) error {
 		id := "reactivate." + binding
 		if slices.ContainsFunc(c.Outbox.Effects, func(e Effect) bool { return e.ID == id }) {
 			return nil
 		}
 		s.notifyPerson(c, session.Person.Bindings, noticeReactivated, session.Person.Bindings[i], now)
+		c.write(by, now, EntryReactivated, map[string]any{"authenticator": binding}, nil)
 		c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: id, Kind: EffectReactivate, Due: now, Event: binding})
 		return nil
 	}); err != nil {
@@ -342,7 +344,7 @@ func (s *Service) StopRecovery(ctx context.Context, v Visit) error {
 		}
 	}
 	for _, id := range recoveries {
-		_, err := s.disown(ctx, id)
+		_, err := s.disown(ctx, byPerson(session, v), id)
 		if errors.Is(err, ErrNotFound) { // its record is gone, and what it did is not
 			err = s.endSuspensions(ctx, session.Person.ID, func(by Suspension) bool { return by.Case == id })
 		}

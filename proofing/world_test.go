@@ -142,6 +142,7 @@ func (w *world) overRing(kv store.KV, ring *store.Ring) {
 		Addresses: store.NewTable[proofing.Address](kv, ring, "address"), Accounts: store.NewTable[proofing.Account](kv, ring, "account"), Keys: store.NewTable[proofing.Key](kv, ring, "eab_key"),
 		Authorities: store.NewTable[proofing.Authority](kv, ring, "authority"), Pins: store.NewTable[proofing.Pin](kv, ring, "pin"), Registry: store.NewTable[proofing.RegistryEntry](kv, ring, "registry"),
 		Brakes: store.NewTable[proofing.Brake](kv, ring, "brake"), Feeds: store.NewTable[proofing.Feed](kv, ring, "feed"), Pages: store.NewTable[proofing.Page](kv, ring, "page"),
+		LogPages: store.NewTable[proofing.LogPage](kv, ring, "log_page"), LogHeads: store.NewTable[proofing.LogHead](kv, ring, "log_head"),
 		Leases: store.NewTable[proofing.Lease](kv, ring, "lease"), Caller: w.hook,
 		Tokens:         store.NewTable[proofing.SpentToken](kv, ring, "token"),
 		Appointments:   store.NewTable[proofing.Appointment](kv, ring, "appointment"),

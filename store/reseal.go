@@ -80,7 +80,7 @@ func (r *Ring) Prune(ctx context.Context, kv KV, retiredBefore time.Time) error 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	keys := ringKeys{index: r.index, sealing: r.sealing[len(r.sealing)-1:], next: r.next}
+	keys := ringKeys{index: r.index, log: r.log, sealing: r.sealing[len(r.sealing)-1:], next: r.next}
 	for _, k := range r.signing {
 		if k.Retired.IsZero() || !k.Retired.Before(retiredBefore) {
 			keys.signing = append(keys.signing, k)

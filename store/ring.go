@@ -38,6 +38,7 @@ type ringKeys struct {
 	sealing []*sealingKey // the newest, which seals, last
 	signing []SigningKey  // the newest, which signs, last
 	next    *nextKeys     // nil unless they were made ahead of their rotation
+	log     *LogKey       // nil in a ring that was made before there was a log
 }
 
 // nextKeys open and are shown, and neither seal nor sign until the next rotation.
@@ -67,6 +68,10 @@ func NewRing(now time.Time) (*Ring, error) {
 	r := &Ring{}
 	r.index = make([]byte, keySize)
 	rand.Read(r.index)
+	var err error
+	if r.log, err = newLogKey(now); err != nil {
+		return nil, err
+	}
 	if err := r.Rotate(now); err != nil {
 		return nil, err
 	}
@@ -169,7 +174,7 @@ func (r *Ring) Rotate(now time.Time) error {
 	if r.next != nil {
 		made = r.next
 	}
-	keys := ringKeys{index: r.index, sealing: append(slices.Clone(r.sealing), made.sealing), signing: slices.Clone(r.signing)}
+	keys := ringKeys{index: r.index, log: r.log, sealing: append(slices.Clone(r.sealing), made.sealing), signing: slices.Clone(r.signing)}
 	if n := len(keys.signing); n > 0 {
 		keys.signing[n-1].Retired = wholeSeconds(now)
 	}

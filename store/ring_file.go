@@ -22,6 +22,7 @@ type ringFile struct {
 	Sealing []sealingKeyFile `json:"sealing"`
 	Signing []signingKeyFile `json:"signing"`
 	Next    *nextFile        `json:"next,omitempty"`
+	Log     *logKeyFile      `json:"log,omitempty"`
 }
 
 type nextFile struct {
@@ -129,6 +130,11 @@ func decodeRing(text []byte) (keys ringKeys, err error) {
 		}
 		keys.next = &next
 	}
+	if file.Log != nil {
+		if keys.log, err = file.Log.decode(); err != nil {
+			return keys, err
+		}
+	}
 	return keys, nil
 }
 
@@ -186,6 +192,12 @@ func (keys ringKeys) encode() ([]byte, error) {
 			return nil, err
 		}
 		file.Next = &nextFile{keys.next.sealing.encode(), key}
+	}
+	if keys.log != nil {
+		var err error
+		if file.Log, err = keys.log.encode(); err != nil {
+			return nil, err
+		}
 	}
 	return json.MarshalIndent(file, "", "  ")
 }

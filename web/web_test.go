@@ -124,6 +124,7 @@ func newHouse(t *testing.T) *house {
 		Cases: store.NewTable[proofing.Case](h.kv, ring, "case"), People: store.NewTable[proofing.Person](h.kv, ring, "person"),
 		Addresses: store.NewTable[proofing.Address](h.kv, ring, "address"), Accounts: store.NewTable[proofing.Account](h.kv, ring, "account"), Keys: store.NewTable[proofing.Key](h.kv, ring, "eab_key"),
 		Feeds: store.NewTable[proofing.Feed](h.kv, ring, "feed"), Pages: store.NewTable[proofing.Page](h.kv, ring, "page"), Leases: store.NewTable[proofing.Lease](h.kv, ring, "lease"),
+		LogPages: store.NewTable[proofing.LogPage](h.kv, ring, "log_page"), LogHeads: store.NewTable[proofing.LogHead](h.kv, ring, "log_head"),
 		Authorities: store.NewTable[proofing.Authority](h.kv, ring, "authority"), Registry: store.NewTable[proofing.RegistryEntry](h.kv, ring, "registry"),
 		Appointments: store.NewTable[proofing.Appointment](h.kv, ring, "appointment"), Dossiers: store.NewTable[proofing.Organization](h.kv, ring, "organization"),
 		Administration: store.NewTable[proofing.Administration](h.kv, ring, "administration"),

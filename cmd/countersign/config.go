@@ -40,6 +40,7 @@ type Config struct {
 	Issuers  map[string]IssuerConfig `yaml:"issuers"`
 	Webhooks WebhooksConfig          `yaml:"webhooks"`
 	DNS      DNSConfig               `yaml:"dns"`
+	Audit    AuditConfig             `yaml:"audit"`
 	// AuthorityTokens is what Authority Tokens (RFC 9447) are signed with; `countersign ca authority-tokens` says
 	// which CAs take them. None are made unless it is set.
 	AuthorityTokens ListenerTLSConfig `yaml:"authority_tokens"`
@@ -301,6 +302,18 @@ type WebhooksConfig struct {
 	AllowNetworks []string `yaml:"allow_networks"`
 }
 
+// AuditConfig is about the log of everything that was done (`countersign audit`).
+type AuditConfig struct {
+	// CheckpointFile gets the log's last checkpoint, once a second at most. It shows when the store is an older one than it was,
+	// so keep it out of the store's backups and on another disk. While it shows more than the store's log has, nothing is entered into the log, and no EV
+	// grant is authorized: see `countersign audit accept-loss`. There is none unless it is set.
+	CheckpointFile string `yaml:"checkpoint_file"`
+	// Retention is how long names, addresses and words of people stay in the log; what it says of them otherwise, and that nothing was added or taken away, stays for good.
+	// Certificates for code signing need two years past their end (CSBR 5.4.3): what was collected may be used for 825 days, 398 for EV, and a certificate lasts
+	// 460. So it is 2016 days unless set, 1589 at least where a profile is for EV, and 30 at least elsewhere.
+	Retention time.Duration `yaml:"retention"`
+}
+
 // DNSConfig is who is asked for CAA records, for profiles that want to know them.
 type DNSConfig struct {
 	// Resolvers are addresses ("192.0.2.53", "[2001:db8::53]:5353") of up to three that resolve names for others, in the order in which
@@ -519,6 +532,7 @@ func defaultConfig() Config {
 		}},
 		People:    PeopleConfig{SignIn: true, Cooling: 24 * time.Hour},
 		DNS:       DNSConfig{Timeout: 5 * time.Second},
+		Audit:     AuditConfig{Retention: 2016 * day},
 		Assurance: AssuranceConfig{Framework: proofing.R4},
 		Limits: LimitsConfig{
 			Cooldown: l.Cooldown, AddressHour: l.AddressHour, AddressDay: l.AddressDay, PrefixHour: l.PrefixHour,

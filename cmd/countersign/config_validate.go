@@ -22,6 +22,7 @@ func (c *Config) validate(r *report) {
 	c.validateListeners(r)
 	c.validateWebhooks(r)
 	c.validateDNS(r)
+	c.validateAudit(r)
 	c.validateTelemetry(r)
 	c.validateStore(r)
 	c.validateProviders(r)
@@ -189,6 +190,25 @@ func (c *Config) validateWebhooks(r *report) {
 		} else if p.Bits() == 0 {
 			r.mistake(path, "is everything: name the networks in which webhooks are")
 		}
+	}
+}
+
+// The least that the log keeps: for EV a dossier's age (CSBR 3.2.9, 398 days), a certificate's life (460) and two years (5.4.3).
+const (
+	leastRetention   = 30 * day
+	leastRetentionEV = (398 + 460 + 731) * day
+)
+
+func (c *Config) validateAudit(r *report) {
+	least := leastRetention
+	for _, p := range c.Profiles {
+		if p.EV {
+			least = leastRetentionEV
+		}
+	}
+	within(r, "audit.retention", c.Audit.Retention, least, 100*366*day)
+	if f := c.Audit.CheckpointFile; f != "" && c.Store.Kind == storeSQLite && f == c.Store.Path {
+		r.mistake("audit.checkpoint_file", "must not be the store")
 	}
 }
 

@@ -52,6 +52,7 @@ func (c *Config) policy() (proofing.Policy, error) {
 		FreezeLifetime: l.FreezeLifetime,
 		Own:            c.own(),
 		Cooling:        c.People.Cooling,
+		LogRetention:   c.Audit.Retention,
 		Price: func(to proofing.Contact) int64 {
 			if to.Channel != proofing.ChannelPhone {
 				return 0

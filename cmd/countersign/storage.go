@@ -144,6 +144,8 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		Feeds:       store.NewTable[proofing.Feed](s.kv, s.ring, "feed"),
 		Pages:       store.NewTable[proofing.Page](s.kv, s.ring, "page"),
 		Leases:      store.NewTable[proofing.Lease](s.kv, s.ring, "lease"),
+		LogPages:    store.NewTable[proofing.LogPage](s.kv, s.ring, "log_page"),
+		LogHeads:    store.NewTable[proofing.LogHead](s.kv, s.ring, "log_head"),
 		Brakes:      store.NewTable[proofing.Brake](s.kv, s.ring, "brake"),
 		Tokens:      store.NewTable[proofing.SpentToken](s.kv, s.ring, "token"),
 		Limiter:     store.NewLimiter(s.kv),

@@ -1,0 +1,128 @@
+package audit
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Inclusion shows that a leaf is in the log that a checkpoint states, without anything else of it (RFC 6962 2.1.1).
+type Inclusion struct {
+	Index      int64    `json:"index"`
+	Leaf       string   `json:"leaf"` // the canonical JSON of a proofing.Leaf
+	Path       []string `json:"path"` // hashes, base64, from the leaf up
+	Checkpoint string   `json:"checkpoint"`
+}
+
+// Consistency shows that the log of one checkpoint begins with that of an older one (RFC 6962 2.1.2).
+type Consistency struct {
+	Old  string   `json:"old"`
+	New  string   `json:"new"`
+	Path []string `json:"path"`
+}
+
+// Prove is the proof that a leaf is in the log of the last checkpoint.
+func (t *Tree) Prove(ctx context.Context, index int64, leaf string) (*Inclusion, error) {
+	h, err := t.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if index < 0 || index >= h.Size {
+		return nil, fmt.Errorf("entry %d is not in the checkpoint of %d entries", index, h.Size)
+	}
+	path, err := tlog.ProveRecord(h.Size, index, t.hashes(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("prove entry %d: %w", index, err)
+	}
+	return &Inclusion{Index: index, Leaf: leaf, Path: encodeHashes(path), Checkpoint: h.Checkpoint}, nil
+}
+
+// Verify checks the proof by the log's verifier key, and returns the checkpoint that it rests on.
+func (p *Inclusion) Verify(verifierKey string) (Checkpoint, error) {
+	c, err := OpenCheckpoint(p.Checkpoint, verifierKey)
+	if err != nil {
+		return c, err
+	}
+	path, err := decodeHashes(p.Path)
+	if err != nil {
+		return c, err
+	}
+	if p.Index < 0 || p.Index >= c.Size {
+		return c, fmt.Errorf("entry %d is not in a log of %d entries", p.Index, c.Size)
+	}
+	if err := tlog.CheckRecord(path, c.Size, c.Root, p.Index, tlog.RecordHash([]byte(p.Leaf))); err != nil {
+		return c, fmt.Errorf("entry %d is not in the log: %w", p.Index, err)
+	}
+	return c, nil
+}
+
+// ProveConsistent is the proof that the log of the last checkpoint begins with that of an older one.
+func (t *Tree) ProveConsistent(ctx context.Context, old string) (*Consistency, error) {
+	h, err := t.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := OpenCheckpoint(old, h.Verifier)
+	if err != nil {
+		return nil, err
+	}
+	if c.Size > h.Size {
+		return nil, &LossError{Path: "the checkpoint", Size: h.Size, Was: c.Size}
+	}
+	p := &Consistency{Old: old, New: h.Checkpoint, Path: []string{}}
+	if c.Size > 0 {
+		path, err := tlog.ProveTree(h.Size, c.Size, t.hashes(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("prove that %d entries begin with %d: %w", h.Size, c.Size, err)
+		}
+		p.Path = encodeHashes(path)
+	}
+	_, _, err = p.Verify(h.Verifier)
+	return p, err
+}
+
+// Verify checks the proof by the log's verifier key, and returns both checkpoints.
+func (p *Consistency) Verify(verifierKey string) (older, newer Checkpoint, err error) {
+	if older, err = OpenCheckpoint(p.Old, verifierKey); err != nil {
+		return older, newer, err
+	}
+	if newer, err = OpenCheckpoint(p.New, verifierKey); err != nil {
+		return older, newer, err
+	}
+	path, err := decodeHashes(p.Path)
+	if err != nil {
+		return older, newer, err
+	}
+	switch {
+	case older.Size > newer.Size:
+		err = fmt.Errorf("the newer log has %d entries and the older one %d", newer.Size, older.Size)
+	case older.Size == 0:
+	default:
+		err = tlog.CheckTree(path, newer.Size, newer.Root, older.Size, older.Root)
+	}
+	if err != nil {
+		return older, newer, fmt.Errorf("the log of %d entries does not begin with that of %d: %w", newer.Size, older.Size, err)
+	}
+	return older, newer, nil
+}
+
+func encodeHashes(path []tlog.Hash) []string {
+	text := make([]string, len(path))
+	for i, h := range path {
+		text[i] = base64.StdEncoding.EncodeToString(h[:])
+	}
+	return text
+}
+
+func decodeHashes(text []string) (path []tlog.Hash, err error) {
+	for _, t := range text {
+		h, err := base64.StdEncoding.Strict().DecodeString(t)
+		if err != nil || len(h) != tlog.HashSize {
+			return nil, fmt.Errorf("%q is no hash", t)
+		}
+		path = append(path, tlog.Hash(h))
+	}
+	return path, nil
+}

@@ -1,0 +1,163 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// eraseEntries erases what entries say about a person beside their leaves: in the pages of the log, and in what has yet to get there.
+// The log is as whole as before. It may be done again.
+func (s *Service) eraseEntries(ctx context.Context, person string) error {
+	if err := s.erasePending(ctx, person); err != nil {
+		return fmt.Errorf("erase pending entries: %w", err)
+	}
+	about := []string{person}
+	for i := 0; i < len(about); i++ {
+		var objects []string
+		err := s.eachPageAbout(ctx, about[i], func(p *LogPage) error {
+			return s.erasePage(ctx, p.Number, func(e *Entry) bool {
+				if !slices.Contains(e.about(), about[i]) {
+					return false
+				}
+				if leaf, err := e.Said(); err == nil && (leaf.Of == SubjectCase || leaf.Of == SubjectSession) {
+					objects = append(objects, e.Object) // before it was known whose it was
+				}
+				return true
+			})
+		})
+		if err != nil {
+			return fmt.Errorf("erase entries of the log: %w", err)
+		}
+		for _, id := range objects {
+			if !slices.Contains(about, id) {
+				about = append(about, id)
+			}
+		}
+	}
+	return nil
+}
+
+// erasePending is eraseEntries for what is not in the log yet. Whoever is just listing it finds that out: see Service.takeOff.
+func (s *Service) erasePending(ctx context.Context, person string) error {
+	mine := map[string]bool{}
+	for c, err := range s.casesOfPerson(ctx, person) {
+		if err != nil {
+			return err
+		}
+		mine[c.ID] = true
+	}
+	for _, t := range s.journaled() {
+		for _, bucket := range allBuckets() {
+			entries, _, err := t.waiting(ctx, bucket)
+			if err != nil {
+				return err
+			}
+			gone := func(e *Entry) bool {
+				return len(e.Private) > 0 && (slices.Contains(e.Persons, person) || mine[e.Object])
+			}
+			for _, e := range entries {
+				if !gone(&e) {
+					continue
+				}
+				err := t.edit(ctx, e.Object, func(j *Journal) {
+					for i := range j.Pending {
+						if p := &j.Pending[i]; gone(p) {
+							p.erase()
+						}
+					}
+				})
+				if ignoreNotFound(err) != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// eachPageAbout goes through the pages that are found under a person or an object. They may be changed on the way.
+func (s *Service) eachPageAbout(ctx context.Context, who string, do func(*LogPage) error) error {
+	for q := (Query{Index: "person", Value: who}); ; {
+		pages, next, err := s.LogPages.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, p := range pages {
+			if err := do(p); err != nil {
+				return err
+			}
+		}
+		if q.After = next; next == "" {
+			return nil
+		}
+	}
+}
+
+// erasePage erases the private parts of a page that which says.
+func (s *Service) erasePage(ctx context.Context, number int64, which func(*Entry) bool) error {
+	_, err := s.LogPages.Update(ctx, s.logPageID(number), func(p *LogPage) error {
+		for i := range p.Entries {
+			if e := &p.Entries[i]; len(e.Private) > 0 && which(e) {
+				e.erase()
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// eraseListed erases in pages what was erased on its record after somebody had read it there to make the page.
+func (s *Service) eraseListed(ctx context.Context, id string, l listed, j Journal) error {
+	for i := range j.Pending {
+		e := &j.Pending[i]
+		page, told := l.private[e.Number]
+		if !told || len(e.Private) > 0 {
+			continue
+		}
+		if err := s.erasePage(ctx, page, func(in *Entry) bool { return in.Object == id && in.Number == e.Number }); err != nil {
+			return fmt.Errorf("erase what was erased meanwhile: %w", err)
+		}
+		delete(l.private, e.Number)
+	}
+	return nil
+}
+
+// retireMost is how many pages are looked at in one pass.
+const retireMost = 500
+
+// retire erases what entries say beside their leaves in pages that are older than the log keeps it.
+func (s *Service) retire(ctx context.Context, l *logEnd) error {
+	now := s.now()
+	if l == nil || s.Policy.LogRetention <= 0 || !l.retired.IsZero() && now.Sub(l.retired) < retireEvery {
+		return nil
+	}
+	h, err := s.LogHead(ctx)
+	if err != nil {
+		return err
+	}
+	n := h.Retired
+	for n+1 < h.Next && n < h.Retired+retireMost {
+		p, err := s.LogPage(ctx, n+1)
+		if err == nil && p.At.Add(s.Policy.LogRetention).After(now) {
+			break
+		}
+		if err == nil {
+			err = s.erasePage(ctx, n+1, func(*Entry) bool { return true })
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("erase what is too old in the log: %w", err)
+		}
+		n++
+	}
+	if n > h.Retired {
+		if _, err := s.LogHeads.Update(ctx, h.ID, func(h *LogHead) error { h.Retired = max(h.Retired, n); return nil }); err != nil {
+			return fmt.Errorf("erase what is too old in the log: %w", err)
+		}
+	}
+	if n < h.Retired+retireMost {
+		l.retired = now
+	}
+	return nil
+}

@@ -1,0 +1,448 @@
+package proofing_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
+)
+
+// log is every entry of the log, from the first on. It holds what must be so of any log.
+func (w *world) log() (all []proofing.Entry) {
+	w.t.Helper()
+	ctx := context.WithoutCancel(w.t.Context())
+	numbers := map[string]int64{}
+	var before *proofing.LogPage
+	for n := int64(1); ; n++ {
+		p, err := w.LogPage(ctx, n)
+		if errors.Is(err, proofing.ErrNotFound) {
+			break
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if p.Number != n || p.First != int64(len(all)) || len(p.Entries) == 0 || before != nil && p.At.Before(before.At) {
+			w.t.Errorf("page %d: number %d from %d on, at %s, with %d entries", n, p.Number, p.First, p.At, len(p.Entries))
+		}
+		for i, e := range p.Entries {
+			if numbers[e.Object]++; e.Number != numbers[e.Object] {
+				w.t.Errorf("entry %d is number %d of %s, want %d", p.First+int64(i), e.Number, e.Object, numbers[e.Object])
+			}
+			leaf, err := e.Said()
+			if err != nil || leaf.Object != e.Object || leaf.Number != e.Number || leaf.Type != proofing.LeafType {
+				w.t.Errorf("entry %d: %s, %v", p.First+int64(i), e.Leaf, err)
+			}
+			journal, err := w.Service.Journal(ctx, leaf.Of, e.Object)
+			if err == nil && (int64(len(journal.Places)) < e.Number || journal.Places[e.Number-1] != p.First+int64(i)) {
+				w.t.Errorf("entry %d of %s is at %d of the log, and its record says %v", e.Number, e.Object, p.First+int64(i), journal.Places)
+			}
+			if leaf.Commitment != "" && len(e.Private) > 0 && !e.Opens() {
+				w.t.Errorf("entry %d does not open", p.First+int64(i))
+			}
+		}
+		all, before = append(all, p.Entries...), p
+	}
+	h, err := w.LogHead(ctx)
+	if err != nil || h.Size != int64(len(all)) {
+		w.t.Errorf("the head counts %d of %d entries, %v", h.Size, len(all), err)
+	}
+	return all
+}
+
+// kinds are the kinds of an object's entries, with who wrote them.
+func (w *world) kinds(object string) (kinds []string) {
+	w.t.Helper()
+	for _, e := range w.log() {
+		if leaf, err := e.Said(); err == nil && e.Object == object {
+			kinds = append(kinds, string(leaf.Kind)+" "+leaf.By.Kind)
+		}
+	}
+	return kinds
+}
+
+func TestTheLogTellsEverythingOfACase(t *testing.T) {
+	w := newWorld(t)
+	c := w.prove(w.open("email"), "b", "email", "")
+	_, _ = w.Disown(t.Context(), proofing.Secret(c.ID+"."+c.Disown.Reveal()))
+	_, _ = w.Restore(t.Context(), c.ID)
+	_, _ = w.Revoke(t.Context(), c.ID, "operator")
+	w.sequenceAll()
+	want := []string{
+		"opened ca", "evidence person", "status person", "authenticator_bound service", "frozen person", "restored operator", "status operator",
+	}
+	if got := w.kinds(c.ID); !slices.Equal(got, want) {
+		t.Errorf("the log tells %q, want %q", got, want)
+	}
+	for _, e := range w.log() {
+		for _, secret := range []string{"applicant@example.org", "192.0.2.7", "ca.example/acct"} {
+			if strings.Contains(e.Leaf, secret) {
+				t.Errorf("a leaf says %s to everybody: %s", secret, e.Leaf)
+			}
+		}
+	}
+	if all := w.log(); !strings.Contains(string(all[0].Private), "applicant@example.org") || !strings.Contains(string(all[1].Private), "192.0.2.7") {
+		t.Errorf("private parts: %s, %s", all[0].Private, all[1].Private)
+	}
+	if c := w.reload(c); !c.Journal.Logged() || c.Journal.Written != 7 {
+		t.Errorf("the case's journal: %+v", c.Journal)
+	}
+	events := w.told(w.ca)
+	checkOrder(t, events)
+	if len(events) != 6 {
+		t.Errorf("told %q", changes(events))
+	}
+}
+
+func TestManySequencersEnterEachEntryOnce(t *testing.T) {
+	w := newWorld(t)
+	other := w.process(w.kv)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var hands sync.WaitGroup
+	for _, s := range []*proofing.Service{w.Service, other, w.process(w.kv)} {
+		hands.Go(func() { // without the lease: nothing rests on it
+			for ctx.Err() == nil {
+				_ = s.SequenceOnce(ctx)
+			}
+		})
+	}
+	const cases = 40
+	var writers sync.WaitGroup
+	for n := range 2 {
+		s := []*proofing.Service{w.Service, other}[n]
+		writers.Go(func() {
+			for i := range cases / 2 {
+				r := request("email")
+				r.Applicant.Thumbprint = fmt.Sprint("key-", n, "-", i)
+				c, _, err := s.Open(ctx, w.ca, r)
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				if _, err := s.Revoke(ctx, c.ID, "operator"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	cancel()
+	hands.Wait()
+	w.sequenceAll()
+	if got := len(w.log()); got != 2*cases {
+		t.Errorf("%d entries of %d cases", got, cases)
+	}
+	if last := checkOrder(t, w.told(w.ca)); len(last) != cases {
+		t.Errorf("%d of %d cases are told of", len(last), cases)
+	}
+}
+
+// TestAPausedSequencerFindsThatItWasOvertaken stops one between what it has read and the page that it makes of it.
+func TestAPausedSequencerFindsThatItWasOvertaken(t *testing.T) {
+	w := newWorld(t)
+	w.open("email")
+	w.sequenceAll()
+	paused := &pausedKV{KV: w.kv, at: "r/log_page/", reached: make(chan bool), on: make(chan bool)}
+	slow := w.process(paused)
+	w.openMany("key-", 3)
+	done := make(chan error)
+	go func() { done <- slow.SequenceOnce(context.WithoutCancel(t.Context())) }()
+	<-paused.reached
+	w.sequenceAll()
+	w.openMany("later-", 2)
+	w.sequenceAll()
+	close(paused.on)
+	if err := <-done; err == nil {
+		t.Error("it made a page that was there")
+	}
+	w.sequenceAll()
+	if got := len(w.log()); got != 1+5+3 {
+		t.Errorf("%d entries", got)
+	}
+}
+
+// pausedKV stops before the first creation of a record whose name begins so.
+type pausedKV struct {
+	store.KV
+	at      string
+	once    sync.Once
+	reached chan bool
+	on      chan bool
+}
+
+func (p *pausedKV) Apply(ctx context.Context, bucket string, ops []store.Op) error {
+	if strings.HasPrefix(ops[0].Name, p.at) && ops[0].If == store.Absent {
+		p.once.Do(func() { p.reached <- true; <-p.on })
+	}
+	return p.KV.Apply(ctx, bucket, ops)
+}
+
+// TestASequencerMayDieBetweenThePagesOfTheLog fails the n-th call of the store while entries and events are listed, for every n, in both ways, dying or not; what
+// comes after finishes it.
+func TestASequencerMayDieBetweenThePagesOfTheLog(t *testing.T) {
+	for _, mode := range []struct{ after, dies bool }{{false, false}, {true, false}, {true, true}} {
+		n := int64(1)
+		for reached := true; reached; n++ {
+			w := newWorld(t)
+			f := &faulty{KV: w.kv, after: mode.after, dies: mode.dies, n: -1}
+			doomed := w.process(f)
+			w.prove(w.open("email"), "b", "email", "")
+			w.openMany("key-", 2)
+			f.calls.Store(0)
+			f.n = n
+			_ = doomed.SequenceOnce(t.Context())
+			_ = doomed.SequenceOnce(t.Context())
+			reached = f.calls.Load() >= n
+			w.openMany("later-", 1)
+			w.sequenceAll()
+			if got := len(w.log()); got != 4+3+2 {
+				t.Errorf("call %d, %+v: %d entries", n, mode, got)
+			}
+			if last := checkOrder(t, w.told(w.ca)); len(last) != 4 {
+				t.Errorf("call %d, %+v: told of %d cases", n, mode, len(last))
+			}
+			w.kv.Close()
+		}
+		if n < 20 {
+			t.Errorf("only %d calls were made to fail", n-1)
+		}
+	}
+}
+
+func TestTheTimesOfPagesDoNotGoBack(t *testing.T) {
+	w := newWorld(t)
+	w.open("email")
+	w.sequenceAll()
+	w.pass(-3 * time.Hour)
+	w.openMany("key-", 1)
+	w.sequenceAll()
+	w.pass(time.Hour)
+	w.process(w.kv) // and one that begins
+	w.openMany("later-", 1)
+	w.sequenceAll()
+	if got := len(w.log()); got != 1+2+2 {
+		t.Errorf("%d entries", got)
+	}
+}
+
+func TestPagesTakeWhatTheirRecordHolds(t *testing.T) {
+	w := newWorld(t)
+	all := int64(w.openMany("key-", 150)) // each of an object of its own, by which its private part is found
+	w.sequenceAll()
+	if got := len(w.log()); int64(got) != all {
+		t.Errorf("%d entries", got)
+	}
+	for place := range all {
+		e, p, err := w.LogEntry(t.Context(), place)
+		if err != nil || p.Entries[place-p.First].Object != e.Object {
+			t.Fatalf("entry %d: %v", place, err)
+		}
+	}
+	for _, place := range []int64{-1, all} {
+		if _, _, err := w.LogEntry(t.Context(), place); !errors.Is(err, proofing.ErrNotFound) {
+			t.Errorf("entry %d: %v", place, err)
+		}
+	}
+}
+
+// refusal is a recorder that does not let the log go on.
+type refusal struct{ err error }
+
+func (r refusal) Admit(context.Context) error  { return r.err }
+func (r refusal) Record(context.Context) error { return nil }
+
+func TestAnEVGrantHoldsOnceItIsInTheLog(t *testing.T) {
+	w := newWorld(t)
+	w.Policy.Profiles["ev"].Approvals = 0
+	c := w.prove(w.open("ev"), "b", "email", "")
+	if _, err := w.Authorize(t.Context(), w.ca, w.question(c)); !errors.Is(err, proofing.ErrUnavailable) {
+		t.Errorf("a grant that the log does not tell: %v, want unavailable", err)
+	}
+	if _, err := w.Statement(t.Context(), w.ca, c.ID); !errors.Is(err, proofing.ErrUnavailable) {
+		t.Errorf("its statement: %v, want unavailable", err)
+	}
+	// Whoever asks waits for a moment.
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var hands sync.WaitGroup
+	hands.Go(func() { w.Sequence(ctx) })
+	began := time.Now()
+	if v, err := w.Authorize(t.Context(), w.ca, w.question(c)); err != nil || !v.Allow {
+		t.Errorf("while somebody sequences: %+v, %v after %s", v, err, time.Since(began))
+	}
+	stop()
+	hands.Wait()
+	// An operator has put an old store back: nothing is entered, and the feeds go on.
+	w.Recorder = refusal{errors.New("older than what was shown")}
+	w.pass(time.Minute)
+	_, _ = w.Revoke(t.Context(), c.ID, "operator")
+	again := w.prove(w.openAs("ev", "second", "two@example.org"), "b", "email", "")
+	if err := w.SequenceOnce(t.Context()); err == nil || !strings.Contains(err.Error(), "older than what was shown") {
+		t.Errorf("the sequencer went on: %v", err)
+	}
+	if err := w.SequenceOnce(t.Context()); err == nil {
+		t.Error("the sequencer went on")
+	}
+	if _, err := w.Authorize(t.Context(), w.ca, w.question(again)); !errors.Is(err, proofing.ErrUnavailable) {
+		t.Errorf("a grant that will not be in the log: %v", err)
+	}
+	if last := checkOrder(t, w.told(w.ca)); last[c.ID].Status != proofing.CaseRevoked || last[again.ID].Status != proofing.CaseGranted {
+		t.Errorf("the feed did not go on: %+v", last)
+	}
+}
+
+func (w *world) question(c *proofing.Case) proofing.AuthorizeRequest {
+	return proofing.AuthorizeRequest{Applicant: c.Applicant, Identifiers: []proofing.Identifier{c.Identifier}, Profile: c.Profile}
+}
+
+func TestWhatIsErasedIsErasedInTheLog(t *testing.T) {
+	w := newWorld(t)
+	c := w.prove(w.open("email"), "b", "email", "")
+	w.prove(w.openAs("email", "second", "two@example.org"), "b", "email", "")
+	w.sequenceAll()
+	w.pass(time.Minute)
+	var before []string
+	for _, e := range w.log() {
+		before = append(before, e.Leaf)
+	}
+	p, err := w.People.Get(t.Context(), c.Person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.EraseForTest(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	w.sequenceAll()
+	whole := 0
+	for i, e := range w.log() {
+		if i < len(before) && e.Leaf != before[i] {
+			t.Errorf("leaf %d has changed", i)
+		}
+		if strings.Contains(string(e.Private), "applicant@example.org") || strings.Contains(string(e.Private), c.Person) {
+			t.Errorf("entry %d still says who it was: %s", i, e.Private)
+		}
+		if strings.Contains(string(e.Private), "two@example.org") {
+			whole++
+		}
+	}
+	if whole < 2 {
+		t.Error("what is said of somebody else is gone too")
+	}
+}
+
+func TestWhatIsPendingIsErasedToo(t *testing.T) {
+	w := newWorld(t)
+	c := w.prove(w.open("email"), "b", "email", "")
+	p, err := w.People.Get(t.Context(), c.Person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.EraseForTest(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	w.sequenceAll()
+	for i, e := range w.log() {
+		if len(e.Private) > 0 {
+			t.Errorf("entry %d still says %s", i, e.Private)
+		}
+	}
+}
+
+// TestWhatIsErasedWhileItIsListedIsErasedInTheLog erases between what a sequencer reads and the page that it makes of it.
+func TestWhatIsErasedWhileItIsListedIsErasedInTheLog(t *testing.T) {
+	w := newWorld(t)
+	c := w.prove(w.open("email"), "b", "email", "")
+	paused := &pausedKV{KV: w.kv, at: "r/log_page/", reached: make(chan bool), on: make(chan bool)}
+	slow := w.process(paused)
+	done := make(chan error)
+	go func() { done <- slow.SequenceOnce(context.WithoutCancel(t.Context())) }()
+	<-paused.reached
+	p, err := w.People.Get(t.Context(), c.Person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.EraseForTest(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	close(paused.on)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	w.sequenceAll()
+	for i, e := range w.log() {
+		if len(e.Private) > 0 {
+			t.Errorf("entry %d still says %s", i, e.Private)
+		}
+	}
+}
+
+func TestPrivatePartsAreKeptForAsLongAsThePolicySays(t *testing.T) {
+	w := newWorld(t)
+	w.Policy.LogRetention = 30 * 24 * time.Hour
+	w.open("email")
+	w.sequenceAll()
+	w.pass(20 * 24 * time.Hour)
+	w.openMany("key-", 1)
+	w.sequenceAll()
+	w.pass(11 * 24 * time.Hour)
+	w.sequenceAll()
+	if all := w.log(); len(all[0].Private) > 0 || len(all[1].Private) == 0 {
+		t.Errorf("after 31 and 11 days: %q, %q", all[0].Private, all[1].Private)
+	}
+}
+
+// TestALeafIsWhatWasWritten guards the one form of a leaf, which is what is hashed.
+func TestALeafIsWhatWasWritten(t *testing.T) {
+	w := newWorld(t)
+	w.open("email")
+	w.sequenceAll()
+	e := w.log()[0]
+	canonical, err := proofing.Canonicalize([]byte(e.Leaf))
+	if err != nil || string(canonical) != e.Leaf {
+		t.Errorf("not canonical: %s", e.Leaf)
+	}
+	var leaf map[string]any
+	if err := json.Unmarshal([]byte(e.Leaf), &leaf); err != nil || leaf["at"] != "2026-11-23T10:00:00Z" || leaf["of"] != "case" {
+		t.Errorf("%v", leaf)
+	}
+}
+
+// BenchmarkAnEntryOnItsChange is what entries cost the change that they ride on: an answer to a code, which leaves evidence and a grant.
+func BenchmarkAnEntryOnItsChange(b *testing.B) {
+	w := newWorld(b)
+	kv, err := store.OpenSQLite(b.Context(), filepath.Join(b.TempDir(), "b.db"), store.Options{Now: w.clock})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer kv.Close()
+	w.over(kv)
+	id := w.open("email").ID
+	for _, entries := range []int{0, 1, 2} {
+		b.Run(fmt.Sprint("entries=", entries), func(b *testing.B) {
+			for b.Loop() {
+				w.pass(time.Second)
+				_, err := w.Cases.Update(b.Context(), id, func(c *proofing.Case) error {
+					c.Changed = w.clock()
+					c.Journal.Pending = nil
+					for range entries {
+						c.Journal.Write(proofing.Note{
+							Of: proofing.SubjectCase, Object: c.ID, Kind: "status", By: proofing.ByService, At: w.clock(),
+							Facts: map[string]any{"from": "open", "to": "granted"}, Private: map[string]any{"client": "192.0.2.7"}, Persons: []string{"07person"},
+						})
+					}
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
