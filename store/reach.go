@@ -38,6 +38,9 @@ func OutOfReach(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Op != "remote error" // a TLS alert: it is there, and does not want us
 	}
+	if errors.Is(err, errReplica) || errors.Is(err, errReplaced) {
+		return true
+	}
 	_, noName := errors.AsType[*net.DNSError](err)
 	_, alone := errors.AsType[replicaError](err)
 	return noName || alone || errors.Is(err, context.DeadlineExceeded) ||

@@ -21,7 +21,7 @@ import (
 
 // RedisOptions say which Redis, and how much it must promise.
 type RedisOptions struct {
-	// Addresses are host:port: of the one server; with Master those of the sentinels;
+	// Addresses are host:port: of the one server; with Master those of all sentinels;
 	// with Cluster those of some nodes, from which the others are learnt.
 	Addresses []string
 	Master    string // the name of the master that the sentinels watch
@@ -92,8 +92,9 @@ func (o RedisOptions) check() error {
 //
 // A context that ends lets its caller go at once; the change may still be made.
 type Redis struct {
-	o      RedisOptions
-	client redis.UniversalClient
+	o       RedisOptions
+	client  redis.UniversalClient
+	masters *masters // nil: no sentinels
 	// hot gathers what many callers ask for at once into few round trips. What is
 	// large goes past it, so that it does not hold up the others.
 	hot interface {
@@ -118,7 +119,8 @@ func OpenRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("store: open redis: %w", err)
 	}
-	r := &Redis{o: o, client: newClient(o), places: make(chan struct{}, o.Queue), stop: make(chan struct{})}
+	r := &Redis{o: o, places: make(chan struct{}, o.Queue), stop: make(chan struct{})}
+	r.client, r.masters = newClient(o)
 	r.gates = make([]gate, 1)
 	if o.Cluster {
 		r.gates = make([]gate, proofing.Buckets)
@@ -132,7 +134,7 @@ func OpenRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 		err = r.checkServers(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("store: open redis at %s: %w", strings.Join(o.Addresses, ", "), err), r.client.Close())
+		return nil, errors.Join(fmt.Errorf("store: open redis at %s: %w", strings.Join(o.Addresses, ", "), err), r.disconnect())
 	}
 	r.swept.Go(r.sweepEvery)
 	return r, nil
@@ -142,11 +144,10 @@ func OpenRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 // the errors that our callers get.
 func init() { logging.Disable() }
 
-func newClient(o RedisOptions) redis.UniversalClient {
-	return redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: o.Addresses, MasterName: o.Master, IsClusterMode: o.Cluster,
+func newClient(o RedisOptions) (redis.UniversalClient, *masters) {
+	all := &redis.UniversalOptions{
+		Addrs: o.Addresses, IsClusterMode: o.Cluster,
 		Username: o.Username, Password: o.Password,
-		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
 		TLSConfig: o.TLS,
 		// Reads are repeated once; changes see to it themselves that they are not.
 		MaxRetries:  1,
@@ -156,7 +157,21 @@ func newClient(o RedisOptions) redis.UniversalClient {
 		// Plain commands only: an ACL user need not be granted those of a client's own.
 		Protocol: 2, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
+	}
+	if o.Master == "" {
+		return redis.NewUniversalClient(all), nil
+	}
+	m, one := newMasters(o), all.Simple()
+	one.Network, one.Addr, one.Dialer, one.OnConnect = "tcp", o.Master, m.dial, m.greet
+	return redis.NewClient(one), m
+}
+
+func (r *Redis) disconnect() error {
+	err := r.client.Close()
+	if r.masters != nil {
+		err = errors.Join(err, r.masters.close())
+	}
+	return err
 }
 
 // Close implements KV.
@@ -171,7 +186,7 @@ func (r *Redis) Close() error {
 	close(r.stop)
 	r.swept.Wait()
 	r.calls.Wait()
-	return r.client.Close()
+	return r.disconnect()
 }
 
 func (r *Redis) bucket(bucket string) string { return r.o.Prefix + ":{" + bucket + "}:" }
