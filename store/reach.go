@@ -38,7 +38,7 @@ func OutOfReach(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Op != "remote error" // a TLS alert: it is there, and does not want us
 	}
-	if errors.Is(err, errReplica) || errors.Is(err, errReplaced) {
+	if errors.Is(err, errReplica) || errors.Is(err, errReplaced) || errors.Is(err, errLags) {
 		return true
 	}
 	_, noName := errors.AsType[*net.DNSError](err)

@@ -159,7 +159,11 @@ func newClient(o RedisOptions) (redis.UniversalClient, *masters) {
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	if o.Master == "" {
-		return redis.NewUniversalClient(all), nil
+		client := redis.NewUniversalClient(all)
+		if cluster, ok := client.(*redis.ClusterClient); ok {
+			new(layouts).watch(cluster)
+		}
+		return client, nil
 	}
 	m, one := newMasters(o), all.Simple()
 	one.Network, one.Addr, one.Dialer, one.OnConnect = "tcp", o.Master, m.dial, m.greet

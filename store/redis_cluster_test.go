@@ -53,7 +53,7 @@ func TestRedisClusterKeepsTheContract(t *testing.T) {
 	})
 	t.Run("an ACL user with the least", func(t *testing.T) {
 		user := []any{"acl", "setuser", "countersign"}
-		for _, right := range append(slices.Clone(granted), "+cluster|slots", "+cluster|shards", "+command", "+readonly") {
+		for _, right := range append(slices.Clone(granted), "+cluster|slots", "+cluster|nodes", "+cluster|shards", "+command", "+readonly") {
 			user = append(user, right)
 		}
 		for _, s := range nodes {
@@ -115,6 +115,46 @@ func failover(t *testing.T, nodes []*redisServer, o store.RedisOptions) {
 	}
 	if unconfirmed == 0 {
 		t.Error("a change without a replica was called done")
+	}
+}
+
+// TestANodeThatLagsTakesNoBucketBack has a node answer in the belief that it is the master, as one does that has
+// just woken, when its replica has taken its place.
+func TestANodeThatLagsTakesNoBucketBack(t *testing.T) {
+	t.Parallel()
+	nodes := redistest.StartCluster(t)
+	r := openRedis(t, store.RedisOptions{Addresses: []string{nodes[1].Addr}, Cluster: true})
+	for b := range proofing.Buckets {
+		putIn(t, r, fmt.Sprintf("%02d", b), "before")
+	}
+	memory := redistest.Remember(nodes[0])
+	nodes[0].Kill()
+	redistest.AwaitReplaced(nodes, nodes[0])
+	for b := range proofing.Buckets {
+		putIn(t, r, fmt.Sprintf("%02d", b), "after")
+	}
+	asked := redistest.StartLagging(t, memory)
+	for deadline := time.Now().Add(30 * time.Second); asked() < 3 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		r.ReadLayout()
+		for b := range proofing.Buckets {
+			if _, err := r.Get(t.Context(), fmt.Sprintf("%02d", b), "after"); err != nil {
+				t.Fatalf("bucket %02d, when the node was asked %d times: %v", b, asked(), err)
+			}
+		}
+	}
+	if asked() == 0 {
+		t.Error("the node was not asked")
+	}
+}
+
+func TestSlotsAreTheServers(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t, "--cluster-enabled", "yes")
+	for b := range proofing.Buckets {
+		tag := fmt.Sprintf("%02d", b)
+		if slot, err := s.Do("CLUSTER", "KEYSLOT", "cs:{"+tag+"}:v:a"); err != nil || slot != fmt.Sprint(store.SlotOf(tag)) {
+			t.Errorf("bucket %s is in slot %d, and in %s by the server (%v)", tag, store.SlotOf(tag), slot, err)
+		}
 	}
 }
 

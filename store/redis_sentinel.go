@@ -19,7 +19,7 @@ const (
 	// process keeps connections to a master that the sentinels know to be replaced.
 	watchPause = time.Second
 	// doubtFor is how long most sentinels must go back behind an epoch that one of them has told
-	// before they are believed. It is longer than the eight seconds after
+	// before they are believed, and nodes of a cluster likewise. It is longer than the eight seconds after
 	// which sentinels bring a server that contradicts them into line, so that what one of them knew has gone.
 	doubtFor = 10 * time.Second
 )
