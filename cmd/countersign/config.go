@@ -133,7 +133,7 @@ type StoreConfig struct {
 // every change before it answers (appendonly yes, appendfsync always), and throw nothing away
 // (maxmemory-policy noeviction); a server that is set otherwise is refused.
 type RedisConfig struct {
-	// Addresses are host:port: of the server; of the sentinels, with master_name; or
+	// Addresses are host:port: of the server; of all sentinels, with master_name; or
 	// of some nodes of the cluster.
 	Addresses []string `yaml:"addresses"`
 	// MasterName is what the sentinels call the server that they watch.
