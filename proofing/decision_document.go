@@ -46,6 +46,10 @@ type Document struct {
 // DocumentType is the type of every document.
 const DocumentType = "countersign-decision-v1"
 
+// FactDocument is the name under which the entry of a decision (Leaf.Facts) has the Digest of its document, so that the two can be
+// held against each other. The document's nonce hides what it says from whoever sees the digest alone.
+const FactDocument = "document_sha256"
+
 // The decisions.
 const (
 	DecideApprove = "approve"

@@ -1,0 +1,228 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn"
+)
+
+// Approval is one decision with all that it takes to check it (`countersign verify-approval`): the document that was shown and signed, the
+// signature of the passkey, and the log's word that this passkey was enrolled before, and that the decision was entered.
+type Approval struct {
+	Type      string    `json:"type"` // ApprovalType
+	Document  string    `json:"document"`
+	Signature Signature `json:"signature"`
+	// Enrolment is the entry that the passkey's enrolment left, and Decision that of the decision. Both are in the log of Checkpoint.
+	Enrolment Logged `json:"enrolment"`
+	Decision  Logged `json:"decision"`
+	// Checkpoint is a signed note of C2SP tlog-checkpoint, with the log's signature alone.
+	Checkpoint string `json:"checkpoint"`
+}
+
+// ApprovalType is the type of every approval.
+const ApprovalType = "countersign-approval-v1"
+
+// Signature is what a passkey has signed (WebAuthn 7.2), as in proofing.Signature.
+type Signature struct {
+	ClientData        proofing.Octets `json:"client_data"`
+	AuthenticatorData proofing.Octets `json:"authenticator_data"`
+	Signature         proofing.Octets `json:"signature"`
+	Credential        proofing.Octets `json:"credential"`
+	PublicKey         proofing.Octets `json:"public_key"`
+	RPID              string          `json:"rp_id"`
+	Origin            string          `json:"origin"`
+}
+
+// Logged is an entry of the log, and the proof that it is there (RFC 6962 2.1.1).
+type Logged struct {
+	Leaf  string            `json:"leaf"`  // the canonical JSON of a proofing.Leaf
+	Index int64             `json:"index"` // its place, from 0 on
+	Proof []proofing.Octets `json:"proof"`
+}
+
+// Log says whether an entry is in the log of a checkpoint. LogKey is one.
+type Log interface {
+	// Included returns an error that says what is wrong: the checkpoint is not the log's, or the entry is not in it at that place.
+	Included(checkpoint string, index int64, leaf []byte, proof []proofing.Octets) error
+}
+
+// NewApproval puts together what is kept of a decision.
+func NewApproval(signed proofing.Signature, enrolment, decision Logged, checkpoint string) *Approval {
+	return &Approval{
+		Type: ApprovalType, Document: signed.Document, Enrolment: enrolment, Decision: decision, Checkpoint: checkpoint,
+		Signature: Signature{
+			ClientData: signed.ClientData, AuthenticatorData: signed.AuthenticatorData, Signature: signed.Signature,
+			Credential: signed.Credential, PublicKey: signed.PublicKey, RPID: signed.RPID, Origin: signed.Origin,
+		},
+	}
+}
+
+// mostApproval is the size in bytes beyond which no file is read.
+const mostApproval = 1 << 20
+
+// Text is the file: canonical JSON (RFC 8785) and a line end.
+func (a *Approval) Text() ([]byte, error) {
+	text, err := proofing.Canonical(a)
+	if err != nil {
+		return nil, fmt.Errorf("write approval: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// ParseApproval reads a file. There is one text of an approval, so that no byte of it can be changed without notice.
+func ParseApproval(text []byte) (*Approval, error) {
+	if len(text) > mostApproval {
+		return nil, fmt.Errorf("read approval: %d bytes, more than %d", len(text), mostApproval)
+	}
+	var a Approval
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&a); err != nil {
+		return nil, fmt.Errorf("read approval: %w", err)
+	}
+	if a.Type != ApprovalType {
+		return nil, fmt.Errorf("read approval: the type is %q, not %q", a.Type, ApprovalType)
+	}
+	again, err := a.Text()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(again, text) {
+		return nil, errors.New("read approval: it is not in its canonical form (RFC 8785), so something was changed in it")
+	}
+	return &a, nil
+}
+
+// Checked is what an approval proves.
+type Checked struct {
+	Document proofing.Document
+	// Enrolled and Decided are the entries, at their places in the log.
+	Enrolled, Decided proofing.Leaf
+	// Synced: the passkey is one that its maker's cloud may copy to its owner's other devices (WebAuthn 6.1, BE).
+	Synced bool
+}
+
+// The facts of the entry that an enrolment leaves.
+const (
+	kindEnrolled   proofing.EntryKind = "enrolled"
+	factCredential                    = "credential_id"
+	factKey                           = "public_key_sha256"
+	factRPID                          = "rp_id"
+	factPerson                        = "person"
+)
+
+// Verify says whether an approval holds. With the error it returns everything that is wrong. What it cannot say is that the
+// passkey had not been taken away from its person before the decision: that takes the whole log.
+func (a *Approval) Verify(log Log) (*Checked, error) {
+	document, err := proofing.ParseDocument([]byte(a.Document))
+	if err != nil {
+		return nil, fmt.Errorf("the document: %w", err)
+	}
+	c := &Checked{Document: document}
+	faults := []error{a.verifySignature(c)}
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if c.Enrolled, err = a.logged(log, a.Enrolment); err != nil {
+		fault("the entry of the passkey's enrolment: %w", err)
+	} else {
+		faults = append(faults, a.verifyEnrolment(c))
+	}
+	if c.Decided, err = a.logged(log, a.Decision); err != nil {
+		fault("the entry of the decision: %w", err)
+	} else {
+		faults = append(faults, a.verifyDecision(c))
+	}
+	if a.Enrolment.Index >= a.Decision.Index {
+		fault("the passkey was enrolled as entry %d of the log, and not before the decision, which is entry %d", a.Enrolment.Index, a.Decision.Index)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// verifySignature holds the signature against the document.
+func (a *Approval) verifySignature(c *Checked) error {
+	s := &a.Signature
+	err := webauthn.VerifySignature(webauthn.SignatureRecord{
+		ClientDataJSON: s.ClientData, AuthenticatorData: s.AuthenticatorData, Signature: s.Signature,
+		CredentialID: s.Credential, PublicKey: s.PublicKey, RPID: s.RPID, Origin: s.Origin,
+	}, []byte(a.Document))
+	if err != nil {
+		return fmt.Errorf("the signature is not one of this document: %w", err)
+	}
+	if got := s.Credential.String(); got != c.Document.Credential {
+		return fmt.Errorf("the signature is of the passkey %s, and the document names %s", got, c.Document.Credential)
+	}
+	const eligible = 1 << 3 // WebAuthn 6.1, BE
+	c.Synced = s.AuthenticatorData[32]&eligible != 0
+	return nil
+}
+
+// verifyEnrolment says whether the passkey that was enrolled is the one that signed, and its person who the document says.
+func (a *Approval) verifyEnrolment(c *Checked) error {
+	l, key := &c.Enrolled, sha256.Sum256(a.Signature.PublicKey)
+	var faults []error
+	if l.Of != proofing.SubjectAuthenticator || l.Kind != kindEnrolled {
+		faults = append(faults, fmt.Errorf("the entry is not of a passkey's enrolment, but %q of a record %q", l.Kind, l.Of))
+	}
+	for _, fact := range []struct{ name, what, want string }{
+		{factCredential, "passkey", a.Signature.Credential.String()},
+		{factKey, "public key", proofing.Octets(key[:]).String()},
+		{factRPID, "site", a.Signature.RPID},
+		{factPerson, "person", c.Document.By.Person},
+	} {
+		if got := l.Facts[fact.name]; got != fact.want {
+			faults = append(faults, fmt.Errorf("another %s was enrolled than the one that signed: %v, not %s", fact.what, got, fact.want))
+		}
+	}
+	if l.At.After(c.Document.Made.Add(proofing.ClockSkew)) {
+		faults = append(faults, fmt.Errorf("the passkey was enrolled on %s, after the document was shown", l.At))
+	}
+	return errors.Join(faults...)
+}
+
+// verifyDecision says whether the decision that was entered is the one that the document is of.
+func (a *Approval) verifyDecision(c *Checked) error {
+	l, d := &c.Decided, &c.Document
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if got, want := l.Facts[proofing.FactDocument], proofing.Digest([]byte(a.Document)); got != want {
+		fault("the log has a decision by another document: %v, not %s", got, want)
+	}
+	if l.Of != d.Subject.Of || l.Object != d.Subject.Object {
+		fault("the log has a decision about %s %s, and the document is about %s %s", l.Of, l.Object, d.Subject.Of, d.Subject.Object)
+	}
+	if l.Number <= d.Subject.Number {
+		fault("the document was made on entry %d of its subject, and the decision is entry %d", d.Subject.Number, l.Number)
+	}
+	if l.By.Kind != "person" || l.By.ID != d.By.Person {
+		fault("the log has a decision by %s %s, and the document is of person %s", l.By.Kind, l.By.ID, d.By.Person)
+	}
+	if l.At.Before(d.Made.Add(-proofing.ClockSkew)) || l.At.After(d.NotAfter.Add(proofing.ClockSkew)) {
+		fault("the decision was entered at %s, and the document was good from %s to %s", l.At, d.Made, d.NotAfter)
+	}
+	return errors.Join(faults...)
+}
+
+// logged reads an entry and has the log say that it is there.
+func (a *Approval) logged(log Log, l Logged) (leaf proofing.Leaf, err error) {
+	if err := log.Included(a.Checkpoint, l.Index, []byte(l.Leaf), l.Proof); err != nil {
+		return leaf, err
+	}
+	canonical, err := proofing.Canonicalize([]byte(l.Leaf))
+	if err != nil || string(canonical) != l.Leaf {
+		return leaf, errors.Join(errors.New("it is not in its canonical form (RFC 8785)"), err)
+	}
+	if err := json.Unmarshal(canonical, &leaf); err != nil {
+		return leaf, err
+	}
+	if leaf.Type != proofing.LeafType {
+		return leaf, fmt.Errorf("its type is %q, not %q", leaf.Type, proofing.LeafType)
+	}
+	return leaf, nil
+}
