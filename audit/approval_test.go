@@ -2,6 +2,8 @@ package audit_test
 
 import (
 	"crypto/rand"
+	"flag"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,30 @@ import (
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/webauthn/webauthntest"
 )
+
+var update = flag.Bool("update", false, "keep a new approval")
+
+// An approval of the first version of this program, and the key of the log that it is in: what was kept once holds for good.
+func TestAnApprovalThatWasKeptStillHolds(t *testing.T) {
+	if *update {
+		w := newWorld(t)
+		check(t, os.WriteFile("testdata/approval.json", text(t, w.tell(story{})), 0o644))
+		check(t, os.WriteFile("testdata/log-key.txt", []byte(w.public+"\n"), 0o644))
+	}
+	public, err := os.ReadFile("testdata/log-key.txt")
+	check(t, err)
+	file, err := os.ReadFile("testdata/approval.json")
+	check(t, err)
+	key, err := audit.ParseLogKey(string(public))
+	check(t, err)
+	a, err := audit.ParseApproval(file)
+	check(t, err)
+	c, err := a.Verify(key)
+	check(t, err)
+	if c.Document.By.Name != "The reviewer" || key.Name() != logName {
+		t.Errorf("it proves %+v by %s", c.Document, key.Name())
+	}
+}
 
 func text(t testing.TB, a *audit.Approval) []byte {
 	t.Helper()

@@ -27,6 +27,7 @@ type world struct {
 	t      testing.TB
 	at     time.Time
 	signer note.Signer
+	public string
 	key    audit.LogKey
 	leaves []string
 	hashes []tlog.Hash
@@ -42,6 +43,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, at: time.Date(2026, 11, 26, 18, 0, 0, 0, time.UTC), passkey: webauthntest.New(), person: proofing.NewID(nil)}
 	private, public, err := note.GenerateKey(rand.Reader, logName)
 	check(t, err)
+	w.public = public
 	w.signer, err = note.NewSigner(private)
 	check(t, err)
 	w.key, err = audit.ParseLogKey(public + "\n")

@@ -31,10 +31,11 @@ var mayImport = map[string][]string{
 	"store/redistest":       nil,
 	"store/storetest":       {"proofing", "store"},
 	"acme":                  {"proofing"},
+	"audit":                 {"proofing", "webauthn"},
 	"web":                   {"proofing", "templates"},
 	"webauthn":              nil,
 	"webauthn/webauthntest": nil,
-	"cmd/countersign":       {"proofing", "challenges", "notify", "store", "acme", "web", "templates", "webauthn", "challenges/oidctest", "conformance", "dns"},
+	"cmd/countersign":       {"proofing", "challenges", "notify", "store", "acme", "web", "templates", "webauthn", "challenges/oidctest", "conformance", "dns", "audit"},
 }
 
 // livesIn says which of our packages may import a library. Libraries that are
@@ -51,6 +52,7 @@ var livesIn = map[string][]string{
 	"github.com/wneessen/go-mail":         {"notify"},
 	"go.opentelemetry.io/otel":            {"cmd/countersign"},
 	"go.yaml.in/yaml":                     {"acme", "cmd/countersign"},
+	"golang.org/x/mod/sumdb":              {"audit"},
 	"golang.org/x/net/dns/dnsmessage":     {"dns"},
 	"golang.org/x/net/idna":               {"challenges"},
 	"golang.org/x/net/netutil":            {"cmd/countersign"},
@@ -155,6 +157,7 @@ func TestAPlantedBreachIsFound(t *testing.T) {
 		"store imports challenges":                             `package store; import _ "` + module + `/challenges"`,
 		"proofing imports golang.org/x/net/idna":               `package proofing; import _ "golang.org/x/net/idna"`,
 		"webauthn imports proofing":                            `package webauthn; import _ "` + module + `/proofing"`,
+		"audit imports store":                                  `package audit; import _ "` + module + `/store"`,
 		"web imports github.com/go-webauthn/webauthn/protocol": `package web; import _ "github.com/go-webauthn/webauthn/protocol"`,
 	} {
 		name, _, _ := strings.Cut(want, " ")

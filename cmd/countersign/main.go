@@ -54,6 +54,7 @@ type commands struct {
 	Restore        restoreCommand        `cmd:"" help:"Put a backup in place as the store."`
 	Store          storeCommand          `cmd:"" help:"Move the store between a file and Redis."`
 	Assess         assessCommand         `cmd:"" help:"Say what levels a JSON document of evidence earns."`
+	VerifyApproval verifyApprovalCommand `cmd:"" help:"Check a decision that was signed, with the file and the log's key alone."`
 	Conformance    conformanceCommand    `cmd:"" help:"Ask an ACME server whether it does what RFC 8555 demands."`
 	Version        versionCommand        `cmd:"" help:"Print the version."`
 }
