@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "keep a new approval")
 // An approval of the first version of this program, and the key of the log that it is in: what was kept once holds for good.
 func TestAnApprovalThatWasKeptStillHolds(t *testing.T) {
 	if *update {
-		w := newWorld(t)
+		w := newSignedWorld(t)
 		check(t, os.WriteFile("testdata/approval.json", text(t, w.tell(story{})), 0o644))
 		check(t, os.WriteFile("testdata/log-key.txt", []byte(w.public+"\n"), 0o644))
 	}
@@ -48,7 +48,7 @@ func text(t testing.TB, a *audit.Approval) []byte {
 }
 
 func TestAnApprovalIsCheckedWithTheLogsKeyAlone(t *testing.T) {
-	w := newWorld(t)
+	w := newSignedWorld(t)
 	a, err := audit.ParseApproval(text(t, w.tell(story{})))
 	check(t, err)
 	c, err := a.Verify(w.key)
@@ -56,7 +56,7 @@ func TestAnApprovalIsCheckedWithTheLogsKeyAlone(t *testing.T) {
 	if c.Document.By.Person != w.person || c.Document.Decision != proofing.DecideApprove || c.Decided.Number != 8 || c.Enrolled.Kind != "enrolled" || c.Synced {
 		t.Errorf("it proves %+v", c)
 	}
-	synced := newWorld(t)
+	synced := newSignedWorld(t)
 	synced.passkey.Flags |= webauthntest.BE | webauthntest.BS
 	synced.known = synced.register(synced.passkey)
 	if c, err := synced.tell(story{}).Verify(synced.key); err != nil || !c.Synced {
@@ -66,7 +66,7 @@ func TestAnApprovalIsCheckedWithTheLogsKeyAlone(t *testing.T) {
 
 // Whatever is changed in the file, in whichever place, it does not hold any more.
 func TestAnyByteOfAnApprovalThatIsChangedIsFound(t *testing.T) {
-	w := newWorld(t)
+	w := newSignedWorld(t)
 	whole := text(t, w.tell(story{}))
 	holds := func(file []byte) bool {
 		a, err := audit.ParseApproval(file)
@@ -106,7 +106,7 @@ func TestApprovalsThatDoNotHold(t *testing.T) {
 	other := webauthntest.New()
 	for name, tc := range map[string]struct {
 		story story
-		edit  func(*world, *audit.Approval)
+		edit  func(*signedWorld, *audit.Approval)
 		want  string // of what is said
 	}{
 		"a passkey that was enrolled afterwards": {story{late: true}, nil, "not before the decision"},
@@ -129,44 +129,44 @@ func TestApprovalsThatDoNotHold(t *testing.T) {
 		"a decision by the operator":      {story{decision: func(n *proofing.Note) { n.By = proofing.ByOperator }}, nil, "decision by operator"},
 		"a decision long after":           {story{decision: func(n *proofing.Note) { n.At = n.At.Add(time.Hour) }}, nil, "the document was good from"},
 		"a decision before it was shown":  {story{decision: func(n *proofing.Note) { n.At = n.At.Add(-time.Hour) }}, nil, "the document was good from"},
-		"made on a later state":           {story{}, func(w *world, a *audit.Approval) { *a = *w.older() }, "made on entry 9"},
+		"made on a later state":           {story{}, func(w *signedWorld, a *audit.Approval) { *a = *w.older() }, "made on entry 9"},
 		"a document that names another passkey": {story{document: func(d *proofing.Document) { d.Credential = "b3RoZXI" }}, nil,
 			"the document names b3RoZXI"},
 		"a document of nobody known": {story{document: func(d *proofing.Document) { d.By.Person = "somebody" }}, nil, "another person was enrolled"},
-		"the signature of another decision": {story{}, func(w *world, a *audit.Approval) {
+		"the signature of another decision": {story{}, func(w *signedWorld, a *audit.Approval) {
 			b := w.tell(story{})
 			a.Signature = b.Signature
 		}, "not one of this document"},
-		"the document of another decision": {story{}, func(w *world, a *audit.Approval) {
+		"the document of another decision": {story{}, func(w *signedWorld, a *audit.Approval) {
 			a.Document = strings.Replace(a.Document, "Alles ist", "Nichts ist", 1)
 		}, "not one of this document"},
-		"a decision that was turned round": {story{}, func(w *world, a *audit.Approval) {
+		"a decision that was turned round": {story{}, func(w *signedWorld, a *audit.Approval) {
 			a.Document = strings.Replace(a.Document, `"approve"`, `"refuse"`, 1)
 		}, "refuses without a reason"},
-		"the passkey's public key, swapped": {story{}, func(w *world, a *audit.Approval) { a.Signature.PublicKey = w.register(other).PublicKey }, "another public key was enrolled"},
-		"the passkey's name, swapped":       {story{}, func(w *world, a *audit.Approval) { a.Signature.Credential = []byte("other") }, "the document names"},
-		"places that were swapped": {story{}, func(w *world, a *audit.Approval) {
+		"the passkey's public key, swapped": {story{}, func(w *signedWorld, a *audit.Approval) { a.Signature.PublicKey = w.register(other).PublicKey }, "another public key was enrolled"},
+		"the passkey's name, swapped":       {story{}, func(w *signedWorld, a *audit.Approval) { a.Signature.Credential = []byte("other") }, "the document names"},
+		"places that were swapped": {story{}, func(w *signedWorld, a *audit.Approval) {
 			a.Enrolment.Index, a.Decision.Index = a.Decision.Index, a.Enrolment.Index
 		}, "is not in the log"},
-		"entries that were swapped": {story{}, func(w *world, a *audit.Approval) { a.Enrolment, a.Decision = a.Decision, a.Enrolment }, "not before the decision"},
-		"a place beyond the log":    {story{}, func(w *world, a *audit.Approval) { a.Decision.Index = 99 }, "not among the 16"},
-		"a place below it":          {story{}, func(w *world, a *audit.Approval) { a.Enrolment.Index = -1 }, "not among the 16"},
-		"a proof that is cut off":   {story{}, func(w *world, a *audit.Approval) { a.Decision.Proof = a.Decision.Proof[1:] }, "is not in the log"},
-		"a proof with a short hash": {story{}, func(w *world, a *audit.Approval) { a.Decision.Proof[0] = a.Decision.Proof[0][:31] }, "31 bytes"},
-		"a leaf that was edited":    {story{}, func(w *world, a *audit.Approval) { a.Decision.Leaf += " " }, "is not in the log"},
-		"no checkpoint":             {story{}, func(w *world, a *audit.Approval) { a.Checkpoint = "" }, "checkpoint"},
-		"the checkpoint of another log": {story{}, func(w *world, a *audit.Approval) {
-			b := newWorld(w.t)
+		"entries that were swapped": {story{}, func(w *signedWorld, a *audit.Approval) { a.Enrolment, a.Decision = a.Decision, a.Enrolment }, "not before the decision"},
+		"a place beyond the log":    {story{}, func(w *signedWorld, a *audit.Approval) { a.Decision.Index = 99 }, "not among the 16"},
+		"a place below it":          {story{}, func(w *signedWorld, a *audit.Approval) { a.Enrolment.Index = -1 }, "not among the 16"},
+		"a proof that is cut off":   {story{}, func(w *signedWorld, a *audit.Approval) { a.Decision.Proof = a.Decision.Proof[1:] }, "is not in the log"},
+		"a proof with a short hash": {story{}, func(w *signedWorld, a *audit.Approval) { a.Decision.Proof[0] = a.Decision.Proof[0][:31] }, "31 bytes"},
+		"a leaf that was edited":    {story{}, func(w *signedWorld, a *audit.Approval) { a.Decision.Leaf += " " }, "is not in the log"},
+		"no checkpoint":             {story{}, func(w *signedWorld, a *audit.Approval) { a.Checkpoint = "" }, "checkpoint"},
+		"the checkpoint of another log": {story{}, func(w *signedWorld, a *audit.Approval) {
+			b := newSignedWorld(w.t)
 			b.others(16)
 			a.Checkpoint = b.checkpoint()
 		}, "checkpoint"},
-		"an older checkpoint": {story{}, func(w *world, a *audit.Approval) {
+		"an older checkpoint": {story{}, func(w *signedWorld, a *audit.Approval) {
 			b := *w
 			b.leaves, b.hashes = nil, nil
 			b.others(3)
 			a.Checkpoint = b.checkpoint()
 		}, "not among the 3"},
-		"a checkpoint that somebody else signed too": {story{}, func(w *world, a *audit.Approval) {
+		"a checkpoint that somebody else signed too": {story{}, func(w *signedWorld, a *audit.Approval) {
 			private, _, err := note.GenerateKey(rand.Reader, "witness.example")
 			check(w.t, err)
 			witness, err := note.NewSigner(private)
@@ -176,7 +176,7 @@ func TestApprovalsThatDoNotHold(t *testing.T) {
 			check(w.t, err)
 			a.Checkpoint = string(both)
 		}, "signatures of others"},
-		"a checkpoint under another origin": {story{}, func(w *world, a *audit.Approval) {
+		"a checkpoint under another origin": {story{}, func(w *signedWorld, a *audit.Approval) {
 			body, _, _ := strings.Cut(a.Checkpoint, "\n\n")
 			_, rest, _ := strings.Cut(body, "\n")
 			forged, err := note.Sign(&note.Note{Text: "other.example/log\n" + rest + "\n"}, w.signer)
@@ -185,7 +185,7 @@ func TestApprovalsThatDoNotHold(t *testing.T) {
 		}, "other.example/log"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newSignedWorld(t)
 			a := w.tell(tc.story)
 			if tc.edit != nil {
 				tc.edit(w, a)
@@ -202,7 +202,7 @@ func TestApprovalsThatDoNotHold(t *testing.T) {
 }
 
 // older is an approval whose decision was entered on a state before the one that was shown.
-func (w *world) older() *audit.Approval {
+func (w *signedWorld) older() *audit.Approval {
 	w.t.Helper()
 	enrolment := w.enter(w.note(0, w.enrolment()))
 	d := w.document()

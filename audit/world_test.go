@@ -1,218 +1,135 @@
 package audit_test
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
+	"context"
+	"crypto/ed25519"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/countersign-id/countersign/audit"
+	"github.com/countersign-id/countersign/challenges"
 	"github.com/countersign-id/countersign/proofing"
-	"github.com/countersign-id/countersign/webauthn"
-	"github.com/countersign-id/countersign/webauthn/webauthntest"
+	"github.com/countersign-id/countersign/store"
 )
 
-const (
-	origin  = "https://proof.example.org"
-	logName = "proof.example.org/log"
-)
-
-// world is a log, a site and a person with a passkey.
+// world is a log over a real store, with a clock that stands unless the test moves it.
 type world struct {
-	t      testing.TB
-	at     time.Time
-	signer note.Signer
-	public string
-	key    audit.LogKey
-	leaves []string
-	hashes []tlog.Hash
-
-	rp      *webauthn.RelyingParty
-	passkey *webauthntest.Authenticator
-	known   webauthn.Credential
-	person  string
+	*proofing.Service
+	*audit.Tree
+	t    testing.TB
+	kv   store.KV
+	ring *store.Ring
+	ca   *proofing.Authority
+	at   time.Time
+	n    int
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, at: time.Date(2026, 11, 26, 18, 0, 0, 0, time.UTC), passkey: webauthntest.New(), person: proofing.NewID(nil)}
-	private, public, err := note.GenerateKey(rand.Reader, logName)
-	check(t, err)
-	w.public = public
-	w.signer, err = note.NewSigner(private)
-	check(t, err)
-	w.key, err = audit.ParseLogKey(public + "\n")
-	check(t, err)
-	w.rp, err = webauthn.New(webauthn.Config{ID: "proof.example.org", Name: "Proof", Origins: []string{origin}, Now: func() time.Time { return w.at }})
-	check(t, err)
-	w.known = w.register(w.passkey)
-	return w
-}
-
-func check(t testing.TB, err error) {
-	t.Helper()
+	ring, err := store.NewRing(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newWorldOf(t, ring)
 }
 
-func (w *world) register(a *webauthntest.Authenticator) webauthn.Credential {
-	w.t.Helper()
-	nonce := make([]byte, webauthn.NonceSize)
-	rand.Read(nonce)
-	options, state, err := w.rp.BeginRegistration(webauthn.NewRegistration{User: []byte("user-handle-0001"), Name: "me", DisplayName: "Me", Nonce: nonce})
-	check(w.t, err)
-	response, err := a.Create(options, origin)
-	check(w.t, err)
-	made, err := w.rp.FinishRegistration(state, webauthn.RegistrationAnswer{Response: response})
-	check(w.t, err)
-	return made.Credential
-}
-
-// enter puts an entry at the end of the log.
-func (w *world) enter(leaf string) int64 {
-	w.t.Helper()
-	n := int64(len(w.leaves))
-	stored, err := tlog.StoredHashes(n, []byte(leaf), w.reader())
-	check(w.t, err)
-	w.leaves, w.hashes = append(w.leaves, leaf), append(w.hashes, stored...)
-	return n
-}
-
-func (w *world) reader() tlog.HashReaderFunc {
-	return func(places []int64) ([]tlog.Hash, error) {
-		var out []tlog.Hash
-		for _, p := range places {
-			out = append(out, w.hashes[p])
-		}
-		return out, nil
+// newWorldOf is a log over a new store with these keys.
+func newWorldOf(t testing.TB, ring *store.Ring) *world {
+	t.Helper()
+	kv, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "w.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { kv.Close() })
+	return worldOver(t, kv, ring)
 }
 
-// note is a leaf as a journal writes it, after so many of its object.
-func (w *world) note(before int64, n proofing.Note) string {
-	w.t.Helper()
-	j := proofing.Journal{Written: before}
-	j.Write(n)
-	return j.Pending[0].Leaf
-}
-
-// others are entries that say nothing to us.
-func (w *world) others(n int) {
-	w.t.Helper()
-	for range n {
-		w.enter(w.note(0, proofing.Note{Of: proofing.SubjectCase, Object: proofing.NewID(nil), Kind: "created", By: proofing.ByService, At: w.at}))
+// worldOver is the log over a store and its keys, as another process has it.
+func worldOver(t testing.TB, kv store.KV, ring *store.Ring) *world {
+	t.Helper()
+	w := &world{t: t, kv: kv, ring: ring, at: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC), ca: &proofing.Authority{Name: "alpha", Profiles: []string{"email"}}}
+	hasher, err := ring.Hasher()
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func (w *world) enrolment() proofing.Note {
-	digest := sha256.Sum256(w.known.PublicKey)
-	return proofing.Note{
-		Of: proofing.SubjectAuthenticator, Object: proofing.NewID(nil), Kind: "enrolled", By: proofing.Actor{Kind: "person", ID: w.person}, At: w.at,
-		Facts: map[string]any{
-			"credential_id": proofing.Octets(w.known.ID).String(), "public_key_sha256": proofing.Octets(digest[:]).String(), "rp_id": "proof.example.org", "person": w.person,
+	clock := func() time.Time { return w.at }
+	w.Service = &proofing.Service{
+		Cases: store.NewTable[proofing.Case](kv, ring, "case"), People: store.NewTable[proofing.Person](kv, ring, "person"),
+		Addresses: store.NewTable[proofing.Address](kv, ring, "address"), Accounts: store.NewTable[proofing.Account](kv, ring, "account"),
+		Keys: store.NewTable[proofing.Key](kv, ring, "eab_key"), Authorities: store.NewTable[proofing.Authority](kv, ring, "authority"),
+		Registry: store.NewTable[proofing.RegistryEntry](kv, ring, "registry"),
+		Feeds:    store.NewTable[proofing.Feed](kv, ring, "feed"), Pages: store.NewTable[proofing.Page](kv, ring, "page"),
+		Leases:   store.NewTable[proofing.Lease](kv, ring, "lease"),
+		LogPages: store.NewTable[proofing.LogPage](kv, ring, "log_page"), LogHeads: store.NewTable[proofing.LogHead](kv, ring, "log_head"),
+		Methods: challenges.Table(challenges.Config{Hasher: hasher}),
+		Limiter: store.NewLimiter(kv), Hasher: hasher, Now: clock, Log: slog.New(slog.DiscardHandler),
+		Policy: proofing.Policy{
+			Origin: "https://proof.example.org", Limits: proofing.DefaultLimits(), FreezeLifetime: 24 * time.Hour,
+			Profiles: map[string]*proofing.Profile{"email": {
+				Name: "email", Title: "Address", Framework: proofing.R4, Identifiers: []string{"email"}, Methods: []string{"email"},
+				CaseLifetime: 7 * 24 * time.Hour, GrantLifetime: 30 * 24 * time.Hour, Retention: 90 * 24 * time.Hour,
+			}},
 		},
 	}
-}
-
-func (w *world) document() proofing.Document {
-	nonce := make(proofing.Octets, 32)
-	rand.Read(nonce)
-	return proofing.Document{
-		Type: proofing.DocumentType, Subject: proofing.DocumentSubject{Of: proofing.SubjectCase, Object: proofing.NewID(nil), Number: 7},
-		CA: "alpha", Profile: "ev", Step: "cross_correlation", Decision: proofing.DecideApprove,
-		Organization: &proofing.DocumentOrganization{Name: "Beispiel GmbH", Number: "HRB 1234", Jurisdiction: "DE"},
-		Shown:        proofing.DocumentShown{Language: "de", Text: "Beispiel GmbH soll ein Zertifikat bekommen.\nAlles ist geprüft."},
-		By:           proofing.DocumentBy{Person: w.person, Name: "The reviewer", Role: proofing.RoleReviewer, Appointment: "appointment-1"},
-		Credential:   proofing.Octets(w.known.ID).String(), Policy: "policy-digest", Nonce: nonce.String(), Made: w.at, NotAfter: w.at.Add(5 * time.Minute),
+	w.Tree = &audit.Tree{
+		Tiles: store.NewTable[audit.Tile](kv, ring, "log_tile"), Heads: store.NewTable[audit.Head](kv, ring, "log_tree"),
+		Page: w.LogPage, Hasher: hasher, Origin: "proof.example.org/log", Now: clock,
+		Key: func() ed25519.PrivateKey {
+			k, _ := ring.LogKey()
+			return k.Private()
+		},
+		MakeKey: func() (ed25519.PrivateKey, error) {
+			k, err := ring.MakeLogKey(time.Now())
+			return k.Private(), err
+		},
 	}
+	w.Recorder = w.Tree
+	w.Start()
+	return w
 }
 
-// sign has the passkey sign a document.
-func (w *world) sign(d proofing.Document) proofing.Signature {
+// open opens so many cases, each of which makes an entry, and returns their ids.
+func (w *world) open(n int) (ids []string) {
 	w.t.Helper()
-	text, err := d.Canonical()
-	check(w.t, err)
-	options, state, err := w.rp.BeginSignature(webauthn.NewSignature{Credential: w.known, Document: text})
-	check(w.t, err)
-	response, err := w.passkey.Get(options, origin)
-	check(w.t, err)
-	r, err := w.rp.FinishSignature(state, webauthn.SignatureAnswer{Document: text, Credential: w.known, Response: response})
-	check(w.t, err)
-	return proofing.Signature{
-		Document: string(text), ClientData: r.Record.ClientDataJSON, AuthenticatorData: r.Record.AuthenticatorData, Signature: r.Record.Signature,
-		Credential: r.Record.CredentialID, PublicKey: r.Record.PublicKey, RPID: r.Record.RPID, Origin: r.Record.Origin, At: w.at,
+	for range n {
+		w.n++
+		c, _, err := w.Open(context.Background(), w.ca, proofing.OpenRequest{
+			Applicant:  proofing.Applicant{Kind: proofing.ByPublicKey, SPKI: fmt.Sprint("key ", w.n)},
+			Identifier: proofing.Identifier{Type: "email", Value: fmt.Sprintf("a%d@example.org", w.n)}, Profile: "email", ExternalID: "<&> \u2028",
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		ids = append(ids, c.ID)
 	}
+	return ids
 }
 
-func (w *world) decision(d proofing.Document, text string) proofing.Note {
-	return proofing.Note{
-		Of: d.Subject.Of, Object: d.Subject.Object, Kind: "decided", By: proofing.Actor{Kind: "person", ID: w.person, Role: proofing.RoleReviewer}, At: w.at.Add(time.Minute),
-		Facts: map[string]any{proofing.FactDocument: proofing.Digest([]byte(text)), "decision": d.Decision},
-	}
-}
-
-func (w *world) logged(index int64) audit.Logged {
+func (w *world) sequence() {
 	w.t.Helper()
-	proof, err := tlog.ProveRecord(int64(len(w.leaves)), index, w.reader())
-	check(w.t, err)
-	l := audit.Logged{Leaf: w.leaves[index], Index: index}
-	for _, h := range proof {
-		l.Proof = append(l.Proof, proofing.Octets(h[:]))
+	if err := w.SequenceOnce(context.Background()); err != nil {
+		w.t.Fatal(err)
 	}
-	return l
 }
 
-func (w *world) checkpoint() string {
+func (w *world) head() *audit.Head {
 	w.t.Helper()
-	root, err := tlog.TreeHash(int64(len(w.leaves)), w.reader())
-	check(w.t, err)
-	text, err := note.Sign(&note.Note{Text: fmt.Sprintf("%s\n%d\n%s\n", logName, len(w.leaves), base64.StdEncoding.EncodeToString(root[:]))}, w.signer)
-	check(w.t, err)
-	return string(text)
+	h, err := w.Head(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return h
 }
 
-// story is what may go differently in an approval.
-type story struct {
-	enrolment func(*proofing.Note)
-	document  func(*proofing.Document)
-	decision  func(*proofing.Note)
-	// late: the passkey is entered after the decision.
-	late bool
-}
-
-// tell goes through an enrolment, a decision, and what is kept of them.
-func (w *world) tell(s story) *audit.Approval {
+// leaf is the leaf of an entry.
+func (w *world) leaf(place int64) string {
 	w.t.Helper()
-	enrolled := w.enrolment()
-	if s.enrolment != nil {
-		s.enrolment(&enrolled)
+	e, _, err := w.LogEntry(context.Background(), place)
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	w.others(5)
-	var enrolment, decision int64
-	if !s.late {
-		enrolment = w.enter(w.note(0, enrolled))
-	}
-	w.others(7)
-	w.at = w.at.Add(time.Hour)
-	d := w.document()
-	if s.document != nil {
-		s.document(&d)
-	}
-	signed := w.sign(d)
-	decided := w.decision(d, signed.Document)
-	if s.decision != nil {
-		s.decision(&decided)
-	}
-	decision = w.enter(w.note(d.Subject.Number, decided))
-	w.others(2)
-	if s.late {
-		enrolment = w.enter(w.note(0, enrolled))
-	}
-	return audit.NewApproval(signed, w.logged(enrolment), w.logged(decision), w.checkpoint())
+	return e.Leaf
 }

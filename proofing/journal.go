@@ -135,14 +135,16 @@ func commitment(salt, private []byte) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
-// Opens says whether the private part is what the leaf commits to. After erasure there is nothing to compare, and it does not.
+// Opens says whether the private part is what the leaf commits to. After erasure there is nothing to compare, and it does not. The
+// commitment is to the canonical form: whoever stores the record may write the same value in another one.
 func (e *Entry) Opens() bool {
 	var leaf Leaf
-	salt, err := base64.RawURLEncoding.DecodeString(e.Salt)
+	salt, err := base64.RawURLEncoding.Strict().DecodeString(e.Salt)
 	if err != nil || len(salt) != 32 || json.Unmarshal([]byte(e.Leaf), &leaf) != nil {
 		return false
 	}
-	return commitment(salt, e.Private) == leaf.Commitment
+	private, err := Canonicalize(e.Private)
+	return err == nil && commitment(salt, private) == leaf.Commitment
 }
 
 // index is the entry by which the sequencer finds a record that has something for the log.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/countersign-id/countersign/acme"
+	"github.com/countersign-id/countersign/audit"
 	"github.com/countersign-id/countersign/notify"
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/store"
@@ -40,6 +41,7 @@ type app struct {
 	mailbox    *notify.Mailbox // nil unless a channel is delivered to it
 	site       *web.Site
 	pages      *web.Operators // on the listener for operators; made by build
+	tree       *audit.Tree    // of the log
 	meters     *meters
 	phase      phase
 	supervisor supervisor
@@ -99,6 +101,8 @@ func (a *app) build(home http.Handler) (err error) {
 	a.service.Signer, a.service.CAA = acme.NewSigner(a.keys()), a.lookup()
 	a.service.Lag = func(lag time.Duration) { a.meters.lag.Observe(lag.Seconds()) }
 	a.service.Watch = a.meters.watchTexts(a.config.SMS.Countries)
+	a.tree = traced.tree(a.config, a.service, a.now)
+	a.service.Recorder = a.tree
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](traced.kv, a.storage.ring, "reply")
 	a.meters.watchMemory(a.remembered)
@@ -117,7 +121,7 @@ func (a *app) build(home http.Handler) (err error) {
 func (a *app) under(c *Config) (next *app, err error) {
 	next = &app{
 		started: a.started, config: c, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
-		gates: a.gates, mds: a.mds, tokens: a.tokens,
+		gates: a.gates, mds: a.mds, tokens: a.tokens, tree: a.tree,
 	}
 	if next.router, err = next.newRouter(); err != nil {
 		return nil, err
@@ -267,6 +271,7 @@ func (a *app) people() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", a.site)
 	mux.Handle("GET /.well-known/jwks.json", acme.JWKS(a.keys()))
+	mux.HandleFunc("GET "+checkpointPath, a.showCheckpoint)
 	if a.config.Twilio.StatusCallbacks {
 		if hook := a.router.Callback(proofing.ChannelPhone, a.service.Delivered); hook != nil {
 			mux.Handle(smsHook, hook)
