@@ -68,7 +68,7 @@ func (t *Tree) Verify(ctx context.Context, s *proofing.Service) (v Verdict, err 
 		return v, fmt.Errorf("%d pages with %d entries are counted, and page %d is missing", counted.Next-1, counted.Size, next)
 	}
 	if counted.Next == next && counted.Size != r.size || h != nil && h.Page == next && h.Size != r.size {
-		return v, fmt.Errorf("the %d pages have %d entries, and %d are counted: an entry was added", next-1, r.size, counted.Size)
+		return v, fmt.Errorf("the %d pages have %d entries, and that is not how many are counted: one was added or taken away", next-1, r.size)
 	}
 	if err := r.end(); err != nil {
 		return v, err

@@ -34,12 +34,12 @@ var tampered = map[string]struct {
 	"the last entry is taken away, and counted off": {func(w *world) {
 		w.edit(3, func(p *proofing.LogPage) { p.Entries = p.Entries[:len(p.Entries)-1] })
 		w.editHead(func(h *proofing.LogHead) { h.Size-- })
-	}, "the last checkpoint states"},
+	}, "one was added or taken away"},
 	"the last page is taken away":     {func(w *world) { w.drop(3) }, "page 3 is missing"},
 	"a page in between is taken away": {func(w *world) { w.drop(2) }, "page 2 is missing"},
 	"an entry is added": {func(w *world) {
 		w.edit(3, func(p *proofing.LogPage) { p.Entries = append(p.Entries, w.forged()) })
-	}, "an entry was added"},
+	}, "one was added or taken away"},
 	"an entry of an object comes twice": {func(w *world) {
 		w.edit(3, func(p *proofing.LogPage) { p.Entries = append(p.Entries, p.Entries[0]) })
 	}, "an entry was added"},
