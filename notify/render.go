@@ -18,6 +18,7 @@ func (Templates) Render(m proofing.Message) (Rendered, error) {
 		Operator: m.Context.Operator, Contact: m.Context.Contact, Origin: m.Context.Origin,
 		Code: m.Code.Reveal(), Link: m.Link.Reveal(), Disown: m.Disown.Reveal(),
 		Thing: string(m.Thing), About: m.About, Reason: m.Context.Reason, Ends: m.Context.Ends,
+		Role: string(m.Role), By: m.By,
 	}
 	if m.Minutes > 0 {
 		d.Minutes = strconv.Itoa(m.Minutes)

@@ -11,7 +11,7 @@ import (
 )
 
 // messageKinds are the messages there are. A text message has no HTML part.
-var messageKinds = []string{"email_code", "sms_code", "granted", "frozen", "ending", "ended", "bound", "removed", "recovered", "reactivated", "desk_recovery", "desk_recovered", "proofed", "waiting", "decided_no", "sms_bound", "sms_removed", "sms_recovered", "sms_reactivated", "sms_desk_recovery", "sms_desk_recovered", "sms_proofed"}
+var messageKinds = []string{"email_code", "sms_code", "granted", "frozen", "ending", "ended", "bound", "removed", "recovered", "reactivated", "desk_recovery", "desk_recovered", "proofed", "appointment", "waiting", "decided_no", "sms_bound", "sms_removed", "sms_recovered", "sms_reactivated", "sms_desk_recovery", "sms_desk_recovered", "sms_proofed"}
 
 // isText says whether the kind is that of a text message.
 func isText(kind string) bool { return strings.HasPrefix(kind, "sms_") }
@@ -34,6 +34,8 @@ type MessageData struct {
 	About       string // which one; may be empty
 	Reason      string // why a grant ends: a code
 	Ends        time.Time
+	Role        string // what a notice of an appointment is about: "administrator" and so on
+	By          string // who has done it; empty: nobody in the console
 }
 
 // Rendered is a message ready to be sent.
@@ -57,6 +59,7 @@ func Message(kind, lang string, d MessageData) (Rendered, error) {
 	}
 	lang = Match(lang)
 	d.CA, d.Identifier, d.Profile, d.Operator, d.About = harmless(d.CA), harmless(d.Identifier), harmless(d.Profile), harmless(d.Operator), harmless(d.About)
+	d.By = harmless(d.By)
 	minutes, _ := strconv.Atoi(d.Minutes) // none: the message says nothing of time
 	v := messageView{MessageData: d, Valid: time.Duration(minutes) * time.Minute}
 	if u, err := url.Parse(d.Origin); err == nil {

@@ -42,6 +42,9 @@ func golden(t *testing.T) map[string]string {
 			if strings.HasSuffix(kind, "bound") || strings.HasSuffix(kind, "removed") {
 				d.Thing, d.About = "passkey", "My <key>"
 			}
+			if kind == "appointment" {
+				d.About, d.Role, d.Reason, d.By = "A. Example <b>", "administrator", "suspended", "B. Example"
+			}
 			m, err := Message(kind, lang, d)
 			if err != nil {
 				t.Fatal(err)
