@@ -17,6 +17,19 @@ type Exported struct {
 	Requests []ExportedCase `json:"requests"`
 	// Representative is set for who may record the proofing of others.
 	Representative *Representative `json:"representative,omitempty"`
+	// Roles are what the person is appointed to.
+	Roles []ExportedRole `json:"roles,omitempty"`
+}
+
+// ExportedRole is an appointment that has not ended.
+type ExportedRole struct {
+	ID           string            `json:"id"`
+	Name         string            `json:"name"`
+	Role         Role              `json:"role"`
+	CA           string            `json:"ca,omitempty"`
+	Organization string            `json:"organization,omitempty"`
+	Status       AppointmentStatus `json:"status"`
+	Accepted     time.Time         `json:"accepted"`
 }
 
 // ExportedItem is an address or authenticator.
@@ -68,6 +81,13 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), KnownBy: []ExportedItem{}, Requests: []ExportedCase{}, Representative: p.Representative}
 	for _, b := range p.Bindings {
 		out.KnownBy = append(out.KnownBy, ExportedItem{b.Contact.Channel, b.Contact.Address, b.Name, b.BoundAt, b.Facts})
+	}
+	roles, err := s.appointments(ctx, "person", p.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range roles {
+		out.Roles = append(out.Roles, ExportedRole{a.ID, a.Name, a.Role, a.CA, a.Organization, a.Status, a.Accepted.At})
 	}
 	for c, err := range s.casesOfPerson(ctx, p.ID) {
 		if err != nil {

@@ -205,11 +205,15 @@ func TestARecoveryLeadsIntoNoOffice(t *testing.T) {
 	}
 }
 
-// Who erases what is theirs leaves their roles.
+// Who takes what is theirs along finds their roles in it, and who erases it leaves them.
 func TestAnErasedPersonHasNoRole(t *testing.T) {
 	w, one, two := administered(t)
 	three, a := w.holds("three", one, two, draft(proofing.RoleOperator, "alpha", ""))
 	three.renew()
+	out := must[*proofing.Exported](t)(w.Export(t.Context(), three.visit()))
+	if len(out.Roles) != 1 || out.Roles[0].Name != "three" || out.Roles[0].CA != "alpha" {
+		t.Errorf("their export has the roles %+v", out.Roles)
+	}
 	if err := w.Erase(t.Context(), three.visit()); err != nil {
 		t.Fatal(err)
 	}

@@ -48,6 +48,7 @@ type commands struct {
 	Address        addressCommand        `cmd:"" help:"Take an address from a person who has lost it."`
 	Person         personCommand         `cmd:"" help:"Let a person use their recovery codes again after too many wrong ones."`
 	Representative representativeCommand `cmd:"" help:"Say who may record the identity proofing of others."`
+	Admin          administratorCommand  `cmd:"" help:"Name the first administrators, and another one when they cannot."`
 	Limits         limitsCommand         `cmd:"" help:"Lift a block, or a brake on text messages."`
 	Keys           keysCommand           `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
 	Backup         backupCommand         `cmd:"" help:"Copy the store to a new file, while it is in use."`

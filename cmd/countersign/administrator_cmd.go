@@ -1,0 +1,176 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+type administratorCommand struct {
+	Bootstrap administratorBootstrapCommand `cmd:"" help:"Name the first two administrators, once."`
+	Recover   administratorRecoverCommand   `cmd:"" help:"Name another one when fewer than two can act; takes a day, and all of them hear of it."`
+	Suspend   administratorSuspendCommand   `cmd:"" help:"Take the role from one at once, when nobody else can."`
+	List      administratorListCommand      `cmd:"" help:"List them, and who can act."`
+}
+
+type administratorBootstrapCommand struct {
+	First  string `arg:"" name:"name-1" help:"By what name colleagues know the one."`
+	Second string `arg:"" name:"name-2" help:"And the other. They must be two people."`
+	Again  bool   `help:"The links of the last time were lost or have run out: what was begun with them ends."`
+}
+
+func (c *administratorBootstrapCommand) Run(g *globals) error {
+	return g.administer(true, func(a *admin) error {
+		if err := a.hasConsole(); err != nil {
+			return err
+		}
+		first, err := a.service.Bootstrap(a.ctx, [2]string{c.First, c.Second}, c.Again)
+		if _, bad := errors.AsType[*proofing.InputError](err); bad {
+			return usagef("give two names, of two people")
+		}
+		if errors.Is(err, proofing.ErrExists) {
+			started, completed, err := a.service.Began(a.ctx)
+			switch {
+			case err != nil:
+				return err
+			case completed.IsZero():
+				return usagef("two administrators were named on %s and have not both taken it up: they have a day for that; if the links were lost or have run out, --again makes new ones", when(started))
+			}
+			return usagef("the first administrators were complete on %s, and that is done once: others are named in the console at %s/admin; if fewer than two can act, `countersign admin recover` names another", when(completed), a.config.Origin)
+		}
+		if err != nil {
+			return err
+		}
+		for _, one := range first {
+			a.audit("administrator named", one)
+			if err := a.showLink(one); err != nil {
+				return err
+			}
+		}
+		a.say("give each of the two their own link, in person or by something that only they can read: whoever opens it with a passkey is an administrator, once both have; the links are good until %s, and are shown this once", when(first[0].LinkUntil))
+		return nil
+	})
+}
+
+// hasConsole says what is missing for people to take up a role.
+func (a *admin) hasConsole() error {
+	if a.service.Policy.Own == nil {
+		return usagef("nobody can sign in here: configure passkeys first, so that people have a page of their own")
+	}
+	return nil
+}
+
+// showLink prints a name and the link by which its holder takes the role up.
+func (a *admin) showLink(one *proofing.Appointment) error {
+	return a.table([]string{"NAME", "LINK"}, [][]string{{one.Name, one.JoinURL(a.config.Origin).Reveal()}})
+}
+
+type administratorRecoverCommand struct {
+	Name string `arg:"" help:"By what name colleagues know the person."`
+}
+
+func (c *administratorRecoverCommand) Run(g *globals) error {
+	return g.administer(false, func(a *admin) error {
+		left, err := a.service.Administrators(a.ctx)
+		if err != nil {
+			return err
+		}
+		one, err := a.service.RecoverAdministration(a.ctx, c.Name)
+		if errors.Is(err, proofing.ErrNotFound) {
+			return usagef("the first two administrators have not both taken it up: `countersign admin bootstrap` names them")
+		}
+		if _, bad := errors.AsType[*proofing.InputError](err); bad {
+			return usagef("give a name")
+		}
+		if err != nil {
+			return err
+		}
+		a.audit("administrator named", one)
+		if err := a.showLink(one); err != nil {
+			return err
+		}
+		a.say("whoever opens it with a passkey until %s is an administrator a day later, or as soon as another one confirms them at %s/admin; every administrator is told now, and any of them can end it", when(one.LinkUntil), a.config.Origin)
+		if left >= 2 {
+			a.say("note: %d administrators can act now, and name others in the console; this way is for when they cannot sign in", left)
+		}
+		return nil
+	})
+}
+
+// audit writes down what an operator did to an appointment. The entry in the log is the service's own.
+func (a *admin) audit(what string, one *proofing.Appointment) {
+	a.service.Log.InfoContext(a.ctx, what, "audit", "appointment", "appointment", one.ID, "role", one.Role, "by", "operator")
+}
+
+type administratorSuspendCommand struct {
+	ID     string `arg:"" name:"id" help:"The id that the list shows; of another role, the one that its page shows."`
+	Reason string `required:"" help:"Why; the person and the administrators are told." placeholder:"TEXT"`
+}
+
+func (c *administratorSuspendCommand) Run(g *globals) error {
+	return g.administer(false, func(a *admin) error {
+		one, err := a.service.SuspendByOperator(a.ctx, c.ID, c.Reason)
+		if _, bad := errors.AsType[*proofing.InputError](err); bad {
+			return usagef("say why, with --reason")
+		}
+		switch {
+		case errors.Is(err, proofing.ErrNotFound):
+			return usagef("there is no appointment %q: `countersign admin list` shows those of administrators", c.ID)
+		case errors.Is(err, proofing.ErrClosed):
+			return usagef("%s gives no role now: there is nothing to suspend", c.ID)
+		case err != nil:
+			return err
+		}
+		a.audit("appointment suspended", one)
+		a.say("%s has no role any more as %s; giving it back takes two in the console", one.Name, one.Role)
+		left, err := a.service.Administrators(a.ctx)
+		if err == nil && left < 2 {
+			a.say("note: %d can act as administrators now, and what takes two cannot be done: `countersign admin recover` names another", left)
+		}
+		return err
+	})
+}
+
+type administratorListCommand struct {
+	JSON bool `name:"json" help:"For machines."`
+}
+
+// administratorView is what is shown of an administrator.
+type administratorView struct {
+	ID     string    `json:"id"`
+	Name   string    `json:"name"`
+	State  string    `json:"state"` // "active", or why they cannot act
+	Person string    `json:"person,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+}
+
+func (v administratorView) row() []string {
+	return []string{v.ID, v.Name, v.State, orDash(v.Person), when(v.Since)}
+}
+
+func (c *administratorListCommand) Run(g *globals) error {
+	return g.administer(false, func(a *admin) error {
+		all, falls, err := a.service.ListAdministrators(a.ctx)
+		if err != nil {
+			return err
+		}
+		var views []administratorView
+		able := 0
+		for i, one := range all {
+			v := administratorView{one.ID, one.Name, falls[i], one.Person, one.Confirmed.At}
+			if v.State == "" {
+				v.State = string(proofing.AppointmentActive)
+				able++
+			}
+			views = append(views, v)
+		}
+		if err := list(g, c.JSON, views, []string{"ID", "NAME", "STATE", "PERSON", "SINCE"}, administratorView.row); err != nil {
+			return err
+		}
+		if len(all) > 0 && able < 2 {
+			a.say("note: %d can act, and what takes two cannot be done: `countersign admin recover` names another", able)
+		}
+		return nil
+	})
+}
