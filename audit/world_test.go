@@ -62,8 +62,10 @@ func worldOver(t testing.TB, kv store.KV, ring *store.Ring) *world {
 		Keys: store.NewTable[proofing.Key](kv, ring, "eab_key"), Authorities: store.NewTable[proofing.Authority](kv, ring, "authority"),
 		Registry: store.NewTable[proofing.RegistryEntry](kv, ring, "registry"),
 		Feeds:    store.NewTable[proofing.Feed](kv, ring, "feed"), Pages: store.NewTable[proofing.Page](kv, ring, "page"),
-		Leases:   store.NewTable[proofing.Lease](kv, ring, "lease"),
-		LogPages: store.NewTable[proofing.LogPage](kv, ring, "log_page"), LogHeads: store.NewTable[proofing.LogHead](kv, ring, "log_head"),
+		Leases:       store.NewTable[proofing.Lease](kv, ring, "lease"),
+		Appointments: store.NewTable[proofing.Appointment](kv, ring, "appointment"), Dossiers: store.NewTable[proofing.Organization](kv, ring, "organization"),
+		Administration: store.NewTable[proofing.Administration](kv, ring, "administration"),
+		LogPages:       store.NewTable[proofing.LogPage](kv, ring, "log_page"), LogHeads: store.NewTable[proofing.LogHead](kv, ring, "log_head"),
 		Methods: challenges.Table(challenges.Config{Hasher: hasher}),
 		Limiter: store.NewLimiter(kv), Hasher: hasher, Now: clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{
