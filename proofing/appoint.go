@@ -52,8 +52,10 @@ func (s *Service) ProposeAppointment(ctx context.Context, v Visit, d Appointment
 	if err := s.checkDraft(ctx, a, o.Person.ID, now); err != nil {
 		return nil, err
 	}
-	if there, err := s.appointment(ctx, a.ID); d.Once != "" && !errors.Is(err, ErrNotFound) {
-		return there, err
+	if d.Once != "" {
+		if there, err := s.appointment(ctx, a.ID); !errors.Is(err, ErrNotFound) {
+			return there, err
+		}
 	}
 	if err := s.spendAll(ctx, []spend{{"changes", "office.proposals." + o.Person.ID, 1, proposalsDay, 24 * time.Hour}}); err != nil {
 		return nil, err
@@ -276,7 +278,7 @@ func (s *Service) passkeyOf(session *Session) (Passkey, bool) {
 // the page showed (Journal.Written). It may come twice. ErrNotFound for what is not theirs to confirm and ErrClosed for what
 // waits for nobody, besides the errors of Console and ErrNotAdmitted; and the *InputError codes "appointment_changed", "appointment_own" (it is about
 // themselves), "appointment_proposer" (they have proposed it), "appointment_administrator" (one of the two must be an administrator),
-// "appointment_proposer_gone" (who proposed it may do so no more) and "appointment_source" (it rests on the word of its holder).
+// "appointment_proposer_gone" (who proposed it may do so no more), "appointment_recovered" (the person's account was recovered since they took it up) and "appointment_source" (it rests on the word of its holder).
 func (s *Service) ConfirmAppointment(ctx context.Context, v Visit, id string, seen int64) (*Appointment, error) {
 	o, a, by, err := s.governing(ctx, v, id)
 	if err != nil {
@@ -322,6 +324,8 @@ func (s *Service) ConfirmAppointment(ctx context.Context, v Visit, id string, se
 			return fault("appointment_administrator")
 		case holder == nil || holder.ID != a.Person:
 			return ErrClosed
+		case !holder.Recovered.IsZero() && !holder.Recovered.Before(a.Accepted.At):
+			return fault("appointment_recovered")
 		case a.Source.By == a.Person || signer == a.Person: // CSBR 3.2.2.2.7(1)
 			return fault("appointment_source")
 		}

@@ -175,7 +175,7 @@ func (a *Appointment) Stands(p *Person, now time.Time) bool { return a.falls(p, 
 
 // falls says why the appointment does not give its role; nothing if it does.
 func (a *Appointment) falls(p *Person, now time.Time) string {
-	since := a.Confirmed.At
+	since := a.Accepted.At // when they showed their passkey for it
 	if a.Resumed.At.After(since) {
 		since = a.Resumed.At
 	}
@@ -186,7 +186,7 @@ func (a *Appointment) falls(p *Person, now time.Time) string {
 		return string(AppointmentEnded)
 	case p == nil || p.ID != a.Person:
 		return "person_gone"
-	case !p.Recovered.Before(since):
+	case !p.Recovered.IsZero() && !p.Recovered.Before(since):
 		return "account_recovered"
 	case !a.ReconfirmBy.IsZero() && !now.Before(a.ReconfirmBy):
 		return "reconfirmation_due"

@@ -89,10 +89,13 @@ func (s *Service) Organization(ctx context.Context, v Visit, id string) (*Organi
 		return nil, nil, ErrNotFound
 	}
 	people, err := s.appointments(ctx, "organization", o.ID)
+	for _, a := range people {
+		a.Link = "" // it is for who proposed it
+	}
 	return o, people, err
 }
 
-// OrganizationsOf lists the dossiers of an authority, page by page, and returns the cursor of the next one. ErrNotFound for an authority that is not
+// OrganizationsOf lists the dossiers of an authority, the oldest first, page by page, and returns the cursor of the next one. ErrNotFound for an authority that is not
 // theirs, besides the errors of Console.
 func (s *Service) OrganizationsOf(ctx context.Context, v Visit, ca, after string, limit int) (page []*Organization, next string, err error) {
 	_, mine, err := s.Console(ctx, v)
@@ -104,7 +107,7 @@ func (s *Service) OrganizationsOf(ctx context.Context, v Visit, ca, after string
 	}) {
 		return nil, "", ErrNotFound
 	}
-	page, next, err = s.Dossiers.List(ctx, Query{Index: "ca", Value: ca, After: after, Limit: limit})
+	page, next, err = s.Dossiers.List(ctx, Query{Index: "ca", Prefix: ca + ".", Merged: true, After: after, Limit: limit})
 	if err != nil {
 		return nil, "", fmt.Errorf("list dossiers: %w", err)
 	}

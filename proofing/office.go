@@ -180,6 +180,7 @@ func (s *Service) Appointment(ctx context.Context, v Visit, id string) (*Appoint
 	if !own && !slices.ContainsFunc(mine, func(m *Appointment) bool { return m.sees(a) }) {
 		return nil, nil, ErrNotFound
 	}
+	a.Link = "" // it is for who proposed it
 	p, err := s.person(ctx, a.Person)
 	return a, p, err
 }
@@ -193,7 +194,7 @@ type AppointmentsQuery struct {
 	Limit        int
 }
 
-// Appointments lists those that the person of a session may look at, page by page, and returns the cursor of the next one. Without an
+// ListAppointments lists those that the person of a session may look at, page by page, and returns the cursor of the next one. Without an
 // authority or organization only administrators list: all of them, the oldest first. ErrNotFound for what is not theirs,
 // besides the errors of Console.
 func (s *Service) ListAppointments(ctx context.Context, v Visit, q AppointmentsQuery) (page []*Appointment, next string, err error) {
@@ -223,6 +224,7 @@ func (s *Service) ListAppointments(ctx context.Context, v Visit, q AppointmentsQ
 		return nil, "", fmt.Errorf("list appointments: %w", err)
 	}
 	for _, a := range all {
+		a.Link = ""
 		if a.lapse(s.now()); q.Status == "" || a.Status == q.Status {
 			page = append(page, a)
 		}

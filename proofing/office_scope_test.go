@@ -52,6 +52,7 @@ func TestNobodySeesOrDoesWhatIsNotTheirs(t *testing.T) {
 	waiting := must[*proofing.Appointment](t)(s.one.proposes(draft(proofing.RoleSpecialist, "alpha", "")))
 	taker := s.member("taker")
 	must[*proofing.Appointment](t)(taker.accepts(waiting))
+	open := must[*proofing.Appointment](t)(s.one.proposes(draft(proofing.RoleSpecialist, "alpha", "")))
 	// Each verb comes with who may call it. What they get may be another error, but not that there is nothing.
 	cases := []struct {
 		verb string
@@ -129,6 +130,13 @@ func TestNobodySeesOrDoesWhatIsNotTheirs(t *testing.T) {
 			_, _, err := s.Organization(ctx, v, org.ID)
 			return err
 		}},
+		{"see who is waited for", "administrator alpha-ope alpha-val alpha-rev", func(v proofing.Visit) error {
+			a, _, err := s.Appointment(ctx, v, open.ID)
+			if err == nil && a.Link != "" {
+				t.Error("the link is shown to others than who proposed it")
+			}
+			return err
+		}},
 		{"list dossiers", "administrator alpha-ope alpha-val alpha-rev", func(v proofing.Visit) error {
 			_, _, err := s.OrganizationsOf(ctx, v, "alpha", "", 0)
 			return err
@@ -177,6 +185,8 @@ func TestARecoveryLeadsIntoNoOffice(t *testing.T) {
 	three, a := w.holds("three", one, two, draft(proofing.RoleAdministrator, "", ""))
 	ctx := t.Context()
 	codes := must[[]proofing.Secret](t)(w.NewRecoveryCodes(ctx, three.visit()))
+	waits := must[*proofing.Appointment](t)(one.proposes(draft(proofing.RoleOperator, "alpha", "")))
+	must[*proofing.Appointment](t)(three.accepts(waits))
 	c := must[*proofing.Case](t)(w.OpenOwn(ctx, proofing.Visit{Browser: "three", Client: "192.0.2.7", Lang: "en"}))
 	c = w.prove(c, "three", "email", "three@example.org")
 	in := must[*proofing.Case](t)(w.Recover(ctx, visit(c, "three"), codes[0]))
@@ -195,6 +205,8 @@ func TestARecoveryLeadsIntoNoOffice(t *testing.T) {
 	if n, _ := w.Administrators(ctx); n != 2 {
 		t.Errorf("%d administrators count", n)
 	}
+	_, err := two.confirms(waits)
+	wantInput(t, "confirming what they took up before", err, "appointment_recovered")
 	one.renew()
 	two.renew()
 	must[*proofing.Appointment](t)(w.SuspendAppointment(ctx, one.visit(), a.ID, "their account was recovered"))

@@ -145,7 +145,7 @@ const (
 
 // Indexes implements Record.
 func (o *Organization) Indexes() []Index {
-	ix := []Index{{Name: "ca", Value: o.CA}, {Name: "all", Value: stamp(o.Created)}}
+	ix := []Index{{Name: "ca", Value: o.CA + "." + stamp(o.Created)}}
 	if at := o.nextAge(); !at.IsZero() {
 		ix = append(ix, Index{Name: "ages", Value: stamp(at)})
 	}

@@ -147,6 +147,9 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 		return b.Contact.Channel.Authenticates() && !c.has(b.Event) && !b.BoundAt.After(c.Recovered)
 	}
 	p, err := s.People.Update(ctx, c.Person, func(p *Person) error {
+		if c.Recovered.After(p.Recovered) {
+			p.Recovered = c.Recovered // and two resume what they were appointed to
+		}
 		fresh := false
 		for i := range p.Bindings {
 			if b := &p.Bindings[i]; before(*b) {
@@ -156,11 +159,7 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 			}
 		}
 		if fresh {
-			// Nobody comes by that into the office of another: the operator names them anew, and two resume what they were appointed to.
-			p.Representative = nil
-			if c.Recovered.After(p.Recovered) {
-				p.Recovered = c.Recovered
-			}
+			p.Representative = nil // nobody comes by that into the office of another: the operator names them anew
 			if by.InPerson {
 				p.Recovery = nil // who has lost everything has lost these
 			}
