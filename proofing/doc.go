@@ -51,6 +51,18 @@
 // A [Representative] records whose identity they have checked, in a case whose person has asked for one, and another
 // one reviews it. A draft goes with its case.
 //
+// # An appointment
+//
+//	proposed ──▶ accepted ──▶ active ◀──▶ suspended
+//	    └───────────┴───────────┴────────────┴──▶ ended
+//
+// An [Appointment] gives a person a [Role] in one scope. One person proposes it, its holder takes it up with a passkey, and
+// another confirms it. One suspends it; two give it back, or end it. It stands ([Appointment.Stands]) while it is active, its
+// term and what must be confirmed again have not run out, and nobody has recovered its holder's account since.
+//
+// An [Organization] is a dossier of [Item]s, each with its source, its collector and its age, and what no certificate may be granted
+// without is what it [Organization.Lacks].
+//
 // # An outgoing message
 //
 //	pending ──▶ sending ──▶ settled
