@@ -80,7 +80,7 @@ func TestTheDigestFollowsThePolicyAndNothingElse(t *testing.T) {
 }
 
 func TestEVKeepsRecordsBeyondItsCertificates(t *testing.T) {
-	p := policyOf(t, strings.Replace(whole, "methods:", "ev: true\n    approvals: 1\n    methods:", 1))
+	p := policyOf(t, strings.Replace(strings.Replace(whole, "methods:", "ev: true\n    approvals: 1\n    methods:", 1), "identifiers: [dns]", "identifiers: [organization]", 1))
 	if got := p.Profiles["device"].Retention; got != 1191*day {
 		t.Errorf("%s", formatDuration(got))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +15,14 @@ func TestAnIdleProcessForgetsItsVisitors(t *testing.T) {
 	d := newDesk(t)
 	d.addCA("example")
 	a := d.app(io.Discard)
-	if n := len(a.rememberers()); n != 12 {
-		t.Errorf("%d tables can forget; each kind of record has one", n)
+	tables := 1 // of answers of the API
+	for f := range reflect.TypeFor[proofing.Service]().Fields() {
+		if strings.HasPrefix(f.Type.Name(), "Table[") {
+			tables++
+		}
+	}
+	if n := len(a.rememberers()); n < tables {
+		t.Errorf("%d tables can forget; there are %d", n, tables)
 	}
 	ca, err := a.service.Authority(t.Context(), "example")
 	if err == nil {
