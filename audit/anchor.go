@@ -21,8 +21,9 @@ type Anchor struct{ Path string }
 // LossError: the store's log is not what the anchor says was there.
 type LossError struct {
 	Path string
-	Size int64 // of the store's log
-	Was  int64 // by the anchor
+	Size int64     // of the store's log
+	Was  int64     // by the anchor
+	Root tlog.Hash // by the anchor
 }
 
 func (e *LossError) Error() string {
@@ -73,7 +74,7 @@ func (t *Tree) admitEmpty(shown string) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint file %s: %w", t.Anchor.Path, err)
 	}
-	return &LossError{Path: t.Anchor.Path, Was: c.Size}
+	return &LossError{Path: t.Anchor.Path, Was: c.Size, Root: c.Root}
 }
 
 // admit is Admit for a head that was read before.
@@ -99,14 +100,14 @@ func (t *Tree) compare(ctx context.Context, h *Head, shown string) error {
 		return fmt.Errorf("checkpoint file %s is not of this log: %w", t.Anchor.Path, err)
 	}
 	if c.Size > h.Size {
-		return &LossError{Path: t.Anchor.Path, Size: h.Size, Was: c.Size}
+		return &LossError{Path: t.Anchor.Path, Size: h.Size, Was: c.Size, Root: c.Root}
 	}
 	root, err := t.Root(ctx, c.Size)
 	if err != nil {
 		return err
 	}
 	if root != c.Root {
-		return &LossError{Path: t.Anchor.Path, Size: h.Size, Was: c.Size}
+		return &LossError{Path: t.Anchor.Path, Size: h.Size, Was: c.Size, Root: c.Root}
 	}
 	return nil
 }

@@ -97,15 +97,20 @@ func (t *Tree) begin(ctx context.Context) (*Head, ed25519.PrivateKey, error) {
 	} else if err != nil {
 		return nil, nil, err
 	}
+	return h, t.Key(), t.Own(h)
+}
+
+// Own says whether this process has the key of the log: ErrForeignKey if not.
+func (t *Tree) Own(h *Head) error {
 	key := t.Key()
 	if key == nil {
-		return nil, nil, ErrForeignKey
+		return ErrForeignKey
 	}
 	mine, err := VerifierKey(h.Origin, key.Public().(ed25519.PublicKey))
 	if err == nil && mine != h.Verifier {
 		err = ErrForeignKey
 	}
-	return h, key, err
+	return err
 }
 
 // batch is how many pages are taken in at once.

@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"maps"
@@ -82,14 +81,8 @@ func (t *Tree) Verify(ctx context.Context, s *proofing.Service) (v Verdict, err 
 
 // wantStated has the last checkpoint compared.
 func (t *Tree) wantStated(r *replay, h *Head) error {
-	if key := t.Key(); key != nil {
-		mine, err := VerifierKey(h.Origin, key.Public().(ed25519.PublicKey))
-		if err != nil {
-			return err
-		}
-		if mine != h.Verifier {
-			return ErrForeignKey
-		}
+	if err := t.Own(h); err != nil {
+		return err
 	}
 	if h.Checkpoint == "" {
 		return nil

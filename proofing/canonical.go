@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -21,6 +22,9 @@ const mostInteger = 1<<53 - 1
 // that every reader holds exactly; whoever has others to write down writes them as text. Errors: what cannot be written as
 // JSON, text that is not UTF-8, and other numbers.
 func Canonical(v any) ([]byte, error) {
+	if plain, ok := plainValue(v, 0); ok {
+		return appendCanonical(nil, plain), nil
+	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("canonical JSON: %w", err)
@@ -44,6 +48,40 @@ func Canonicalize(text []byte) ([]byte, error) {
 		err = errors.New("something follows the value")
 	}
 	return nil, fmt.Errorf("canonical JSON: %w", err)
+}
+
+// plainValue is a value as readValue would read it, if it is of types that need no detour by way of JSON: most entries of the log are.
+func plainValue(v any, depth int) (any, bool) {
+	if depth > deepest {
+		return nil, false
+	}
+	switch v := v.(type) {
+	case nil, bool:
+		return v, true
+	case string:
+		return v, utf8.ValidString(v)
+	case int:
+		return int64(v), int64(v) >= -mostInteger && int64(v) <= mostInteger
+	case int64:
+		return v, v >= -mostInteger && v <= mostInteger
+	case time.Time:
+		text, err := v.MarshalText()
+		return string(text), err == nil
+	case map[string]any:
+		if v == nil {
+			return nil, true
+		}
+		object := make(map[string]any, len(v))
+		for name, member := range v {
+			plain, ok := plainValue(member, depth+1)
+			if !ok || !utf8.ValidString(name) {
+				return nil, false
+			}
+			object[name] = plain
+		}
+		return object, true
+	}
+	return nil, false
 }
 
 // deepest is how far values may be nested.

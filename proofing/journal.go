@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -119,12 +120,30 @@ func (j *Journal) Write(n Note) {
 		e.Salt, e.Private = base64.RawURLEncoding.EncodeToString(salt[:]), private
 		leaf.Commitment = commitment(salt[:], private)
 	}
-	text, err := Canonical(leaf)
+	text, err := Canonical(leaf.members())
 	if err != nil {
 		panic(fmt.Sprintf("proofing: entry %s: %v", n.Kind, err))
 	}
 	e.Leaf = string(text)
 	j.Pending = append(j.Pending, e)
+}
+
+// members are what is in the leaf's JSON.
+func (l *Leaf) members() map[string]any {
+	by := map[string]any{"kind": l.By.Kind}
+	m := map[string]any{"type": l.Type, "of": string(l.Of), "object": l.Object, "number": l.Number, "at": l.At, "kind": string(l.Kind), "by": by}
+	for name, value := range map[string]string{"id": l.By.ID, "role": string(l.By.Role), "appointment": l.By.Appointment, "session": l.By.Session} {
+		if value != "" {
+			by[name] = value
+		}
+	}
+	if len(l.Facts) > 0 {
+		m["facts"] = l.Facts
+	}
+	if l.Commitment != "" {
+		m["commitment"] = l.Commitment
+	}
+	return m
 }
 
 // commitment hides what it commits to: without the salt nobody can try values out.
@@ -152,9 +171,15 @@ func (j *Journal) index() []Index {
 	if len(j.Pending) == 0 {
 		return nil
 	}
-	var leaf Leaf
-	_ = json.Unmarshal([]byte(j.Pending[0].Leaf), &leaf) // what Write wrote
-	return []Index{{Name: "entry", Value: stamp(leaf.At)}}
+	return []Index{{Name: "entry", Value: stamp(j.Pending[0].at())}}
+}
+
+// at is when an entry was written. The time is the first member of a leaf in its canonical form, and is read often.
+func (e *Entry) at() time.Time {
+	text, _ := strings.CutPrefix(e.Leaf, `{"at":"`)
+	text, _, _ = strings.Cut(text, `"`)
+	at, _ := time.Parse(time.RFC3339, text) // what Write wrote
+	return at
 }
 
 // settle takes entries that are in the log out of what is pending. places are by number. It may be called again.

@@ -32,6 +32,33 @@ func TestAJournalSaysEverythingOnce(t *testing.T) {
 	}
 }
 
+// TestALeafHasTheMembersOfItsType holds what is written by hand against what encoding/json makes of the type.
+func TestALeafHasTheMembersOfItsType(t *testing.T) {
+	at := time.Date(2026, 11, 26, 12, 0, 0, 120e6, time.UTC)
+	for _, n := range []Note{
+		{Of: SubjectCase, Object: "07x", Kind: "seen", By: ByService, At: at},
+		{Of: SubjectSession, Object: "07x", Kind: "seen", By: Actor{Kind: "person", ID: "p", Role: RoleReviewer, Appointment: "a", Session: "s"}, At: at, Facts: map[string]any{"n": 1, "at": at, "deep": map[string]any{"b": true}}, Private: map[string]string{"<": ">"}},
+	} {
+		var j Journal
+		j.Write(n)
+		leaf, err := j.Pending[0].Said()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(leaf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := Canonicalize(text)
+		if err != nil || string(want) != j.Pending[0].Leaf {
+			t.Errorf("written %s, want %s (%v)", j.Pending[0].Leaf, want, err)
+		}
+		if !j.Pending[0].at().Equal(at) {
+			t.Errorf("of %s, want %s", j.Pending[0].at(), at)
+		}
+	}
+}
+
 func TestALeafCommitsToWhatItDoesNotSay(t *testing.T) {
 	var j Journal
 	for range 2 {
@@ -59,5 +86,16 @@ func TestALeafCommitsToWhatItDoesNotSay(t *testing.T) {
 	}
 	if canonical, err := Canonicalize([]byte(e.Leaf)); err != nil || string(canonical) != e.Leaf {
 		t.Errorf("a leaf is not in its canonical form: %s", e.Leaf)
+	}
+}
+
+func BenchmarkJournalWrite(b *testing.B) {
+	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	for b.Loop() {
+		var j Journal
+		j.Write(Note{Of: SubjectCase, Object: "07x", Kind: "status", By: Actor{Kind: "person", ID: "07person"}, At: at, Facts: map[string]any{"from": "open", "to": "granted"}, Private: map[string]any{"client": "192.0.2.7"}, Persons: []string{"07person"}})
+		if len(j.index()) != 1 {
+			b.Fatal("no entry")
+		}
 	}
 }

@@ -130,6 +130,28 @@ func (s *Service) countLog(ctx context.Context, l *logEnd) error {
 	return nil
 }
 
+// EntryLoss tells in the log itself that some of it is lost: the store was put back to an older state.
+const EntryLoss EntryKind = "loss_accepted"
+
+// AcceptLoss writes into the log that the operator goes on with it although it has shown itself longer, or otherwise: of how many entries it
+// is, of how many it was by a checkpoint of its own, and the root of that.
+func (s *Service) AcceptLoss(ctx context.Context, size, was int64, root string) error {
+	h, err := s.LogHead(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err = s.LogHeads.Update(ctx, h.ID, func(h *LogHead) error {
+		h.Journal.Write(Note{
+			Of: SubjectLog, Object: h.ID, Kind: EntryLoss, By: ByOperator, At: s.now(), Facts: map[string]any{"size": size, "was": was, "root": root},
+		})
+		return nil
+	}); err != nil {
+		return fmt.Errorf("write that a part of the log is lost: %w", err)
+	}
+	s.mark(h.ID[:2])
+	return nil
+}
+
 // state has the recorder take in what is there.
 func (s *Service) state(ctx context.Context, l *logEnd) error {
 	if l == nil || l.stated || s.Recorder == nil || time.Since(l.asked) < stateEvery {

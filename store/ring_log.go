@@ -3,7 +3,9 @@ package store
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -19,6 +21,13 @@ type LogKey struct {
 
 // Private returns the key itself.
 func (k LogKey) Private() ed25519.PrivateKey { return k.private }
+
+// ID is the key's JWK thumbprint (RFC 7638, RFC 8037 2).
+func (k LogKey) ID() string {
+	b64 := base64.RawURLEncoding.EncodeToString
+	sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"Ed25519","kty":"OKP","x":"%s"}`, b64(k.private.Public().(ed25519.PublicKey))))
+	return b64(sum[:])
+}
 
 // String implements fmt.Stringer.
 func (k LogKey) String() string { return "store.LogKey" }

@@ -86,10 +86,40 @@ func checkStore(ctx context.Context, c *Config, now func() time.Time) []checkup 
 	defer s.Close()
 	u.err = useStore(ctx, c, s, now)
 	all := append([]checkup{u}, checkIdentities(ctx, c, s, now)...)
+	all = append(all, checkLog(ctx, c, s, now)...)
 	if s.shared == nil {
 		return all
 	}
 	return append(all, checkServers(ctx, c.Store.Redis, s.shared)...)
+}
+
+// checkLog says whether the log can go on. It does not replay it: `countersign audit verify` does.
+func checkLog(ctx context.Context, c *Config, s *storage, now func() time.Time) []checkup {
+	service, err := s.service(c, now, nil)
+	if err != nil {
+		return nil // useStore has said it
+	}
+	t, u := s.tree(c, service, now), checkup{part: "log"}
+	h, err := t.Head(ctx)
+	switch {
+	case errors.Is(err, proofing.ErrNotFound):
+		u.detail = "nothing is entered yet"
+	case err != nil:
+		u.err = err
+		return []checkup{u}
+	default:
+		u.detail = fmt.Sprintf("%d entries as of %s", h.Size, when(h.At))
+		if u.err = t.Own(h); u.err != nil {
+			return []checkup{u}
+		}
+	}
+	if u.err = t.Admit(ctx); u.err == nil && c.Audit.CheckpointFile != "" {
+		u.detail += ", and " + c.Audit.CheckpointFile + " shows no more"
+		if h != nil && notThere(c.Audit.CheckpointFile) {
+			u.err, u.warn = fmt.Errorf("%s is not there: the service writes it with the next checkpoint, and until then nothing shows whether the store is an older one", c.Audit.CheckpointFile), true
+		}
+	}
+	return []checkup{u}
 }
 
 // useStore writes and reads a counter of its own, which expires at once, and reads a record.

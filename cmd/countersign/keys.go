@@ -9,7 +9,7 @@ import (
 )
 
 type keysCommand struct {
-	List    keysListCommand    `cmd:"" help:"List the keys that statements are signed with."`
+	List    keysListCommand    `cmd:"" help:"List the keys that statements and the log are signed with."`
 	Prepare keysPrepareCommand `cmd:"" help:"Make the keys of the next rotation, for other machines to have before it."`
 	Rotate  keysRotateCommand  `cmd:"" help:"Take new keys into use, to seal and to sign with. The old ones stay, to read and to verify."`
 	Reseal  keysResealCommand  `cmd:"" help:"Seal every record under the newest key, after a rotation."`
@@ -25,11 +25,14 @@ type keyView struct {
 	Created time.Time `json:"created"`
 	Retired time.Time `json:"retired,omitzero"`
 	Next    bool      `json:"next,omitempty"` // it will sign from the next rotation on
+	Log     bool      `json:"log,omitempty"`  // it signs the log's checkpoints, for good
 }
 
 func (v keyView) row() []string {
 	state := "signs"
 	switch {
+	case v.Log:
+		state = "signs the log"
 	case v.Next:
 		state = "next"
 	case !v.Retired.IsZero():
@@ -46,6 +49,9 @@ func (c *keysListCommand) Run(g *globals) error {
 		}
 		for _, k := range a.storage.ring.SigningKeys() {
 			views = append(views, keyView{ID: k.ID, Created: k.Created, Retired: k.Retired})
+		}
+		if k, ok := a.storage.ring.LogKey(); ok {
+			views = append(views, keyView{ID: k.ID(), Created: k.Created, Log: true})
 		}
 		return list(g, c.JSON, views, []string{"ID", "CREATED", "STATE"}, keyView.row)
 	})

@@ -50,6 +50,7 @@ type commands struct {
 	Representative representativeCommand `cmd:"" help:"Say who may record the identity proofing of others."`
 	Admin          administratorCommand  `cmd:"" help:"Name the first administrators, and another one when they cannot."`
 	Limits         limitsCommand         `cmd:"" help:"Lift a block, or a brake on text messages."`
+	Audit          auditCommand          `cmd:"" help:"Check, prove and export the log of everything that was done."`
 	Keys           keysCommand           `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
 	Backup         backupCommand         `cmd:"" help:"Copy the store to a new file, while it is in use."`
 	Restore        restoreCommand        `cmd:"" help:"Put a backup in place as the store."`
