@@ -66,6 +66,13 @@ func (w *world) count(c *proofing.Case) uint32 {
 	return kept.SignCount
 }
 
+// addressOf is the id of the record of the passkey that spoke first in a case.
+func (w *world) addressOf(c *proofing.Case) string {
+	w.t.Helper()
+	p := must[*proofing.Person](w.t)(w.People.Get(w.t.Context(), c.Person))
+	return p.Bindings[0].ID
+}
+
 func TestADecisionIsSignedAndConvincesWhoHasNothingElse(t *testing.T) {
 	w := withPasskeys(t)
 	key := webauthntest.New()
@@ -435,6 +442,41 @@ func TestWhatBecomesOfThePasskeyCountsAtOnce(t *testing.T) {
 		wantInput(t, "what it signed", err, "passkey_unknown")
 		wantInput(t, "asking it again", asks(w, c), "passkey_unknown")
 	})
+	t.Run("being taken away, and its record does not know yet", func(t *testing.T) {
+		w, key, c := start(t)
+		answer := w.signs(key, w.askToSign(c, decision()))
+		must[*proofing.Person](t)(w.People.Update(t.Context(), c.Person, func(p *proofing.Person) error {
+			for i := range p.Bindings {
+				if p.Bindings[i].Contact.Channel == proofing.ChannelPasskey {
+					p.Bindings[i].Gone = w.clock()
+				}
+			}
+			return nil
+		}))
+		_, err := w.take(c, answer)
+		wantInput(t, "what it signed", err, "passkey_unknown")
+	})
+	t.Run("another key in its place in the store", func(t *testing.T) {
+		w, _, c := start(t)
+		theirs := webauthntest.New()
+		x := w.openFor("strong", "other@example.org", "other-key-other-key-other-key-other-key-012")
+		x = must[*proofing.Case](t)(w.enrol(visit(x, "x"), theirs))
+		other := must[*proofing.Address](t)(w.Addresses.Get(t.Context(), w.addressOf(x)))
+		var kept, own webauthn.Credential
+		if err := json.Unmarshal(other.Kept, &kept); err != nil {
+			t.Fatal(err)
+		}
+		edit(w, c, func(a *proofing.Address) {
+			if err := json.Unmarshal(a.Kept, &own); err != nil {
+				t.Fatal(err)
+			}
+			kept.User = own.User
+			a.Kept = must[[]byte](t)(json.Marshal(kept))
+		})
+		theirs.Keys[0].User = own.User
+		_, err := w.take(c, w.signs(theirs, w.askToSign(c, decision())))
+		wantInput(t, "what it signed", err, "signing_wrong")
+	})
 	t.Run("signed out", func(t *testing.T) {
 		w, key, c := start(t)
 		answer := w.signs(key, w.askToSign(c, decision()))
@@ -450,6 +492,9 @@ func TestWhatBecomesOfThePasskeyCountsAtOnce(t *testing.T) {
 		must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(c.ID+"."+c.Disown.Reveal())))
 		_, err := w.take(c, answer)
 		wantErr(t, "what it signed", err, proofing.ErrNotFound)
+		must[*proofing.Case](t)(w.Restore(t.Context(), c.ID))
+		_, err = w.take(c, answer)
+		wantInput(t, "what it signed, once it was them after all", err, "signing_over")
 	})
 	t.Run("under another policy", func(t *testing.T) {
 		w, key, c := start(t)

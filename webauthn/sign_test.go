@@ -180,6 +180,15 @@ func TestASignatureCountsForItsDocumentAndItsCeremonyAlone(t *testing.T) {
 	_, err = w.rp.FinishAssertion(state, webauthn.AssertionAnswer{Binding: r.Binding, Credential: c, Response: response})
 	wantError(t, err, webauthn.ErrState)
 
+	// The state is ours, and says what was asked; one that asks for less is none.
+	for name, with := range map[string]string{`"uv":"required"`: `"uv":"preferred"`, `"allow":[`: `"allow":["AAAA",`} {
+		if !bytes.Contains(state, []byte(name)) {
+			t.Fatalf("the state has no %s: %s", name, state)
+		}
+		less := bytes.Replace(state, []byte(name), []byte(with), 1)
+		_, err = w.rp.FinishSignature(less, webauthn.SignatureAnswer{Document: document, Credential: c, Response: response})
+		wantError(t, err, webauthn.ErrState)
+	}
 	w.clock.at = w.clock.at.Add(5*time.Minute + time.Second)
 	_, err = w.rp.FinishSignature(state, webauthn.SignatureAnswer{Document: document, Credential: c, Response: response})
 	wantError(t, err, webauthn.ErrExpired)
@@ -310,11 +319,19 @@ func TestRecordsThatProveNothing(t *testing.T) {
 		"no relying party":                    {func(r *webauthn.SignatureRecord) { r.RPID = "" }, webauthn.ErrRPID},
 		"a signature at another site":         {made(func(c *webauthntest.Ceremony) { c.Origin = "https://evil.example.org" }), webauthn.ErrOrigin},
 		"a signature for another site":        {made(func(c *webauthntest.Ceremony) { c.RPID = "example.net" }), webauthn.ErrRPID},
-		"a registration":                      {made(func(c *webauthntest.Ceremony) { c.Type = "webauthn.create" }), webauthn.ErrType},
-		"a frame":                             {made(func(c *webauthntest.Ceremony) { c.CrossOrigin = true }), webauthn.ErrCrossOrigin},
-		"nobody verified":                     {made(func(c *webauthntest.Ceremony) { c.Flags &^= webauthntest.UV }), webauthn.ErrUserVerification},
-		"nobody present":                      {made(func(c *webauthntest.Ceremony) { c.Flags &^= webauthntest.UP }), webauthn.ErrUserPresence},
-		"a key that is not fit":               {func(r *webauthn.SignatureRecord) { r.PublicKey = coseRSA(128) }, webauthn.ErrKey},
+		"a signature at a site without TLS": {func(r *webauthn.SignatureRecord) {
+			made(func(c *webauthntest.Ceremony) { c.Origin = "http://id.example.org" })(r)
+			r.Origin = "http://id.example.org"
+		}, webauthn.ErrOrigin},
+		"a signature at a site that is not of its relying party": {func(r *webauthn.SignatureRecord) {
+			made(func(c *webauthntest.Ceremony) { c.Origin = "https://example.net" })(r)
+			r.Origin = "https://example.net"
+		}, webauthn.ErrOrigin},
+		"a registration":        {made(func(c *webauthntest.Ceremony) { c.Type = "webauthn.create" }), webauthn.ErrType},
+		"a frame":               {made(func(c *webauthntest.Ceremony) { c.CrossOrigin = true }), webauthn.ErrCrossOrigin},
+		"nobody verified":       {made(func(c *webauthntest.Ceremony) { c.Flags &^= webauthntest.UV }), webauthn.ErrUserVerification},
+		"nobody present":        {made(func(c *webauthntest.Ceremony) { c.Flags &^= webauthntest.UP }), webauthn.ErrUserPresence},
+		"a key that is not fit": {func(r *webauthn.SignatureRecord) { r.PublicKey = coseRSA(128) }, webauthn.ErrKey},
 	} {
 		r := signed.Record
 		forged.edit(&r)
