@@ -23,6 +23,7 @@ type authorization struct {
 	Reason        *string             `json:"reason"`
 	Ends          *time.Time          `json:"ends,omitempty"` // a grant of which something has given way
 	ExternalID    string              `json:"external_id,omitempty"`
+	Parent        string              `json:"parent,omitempty"` // of an issuance approval: the authorization that it is beneath
 	DomainControl string              `json:"domain_control,omitempty"`
 }
 
@@ -64,11 +65,14 @@ func (a *api) authorization(k *proofing.Case) (authorization, error) {
 		ID: k.ID, Status: outside[k.Status], Expires: k.Expires, Identifier: k.Identifier,
 		Challenges: []challenge{a.challenge(k)},
 		CaseURL:    a.caseURL(k), Profile: k.Profile, Methods: []string{},
-		Reason: reason(k), ExternalID: k.ExternalID, DomainControl: domainControl(k.Identifier),
+		Reason: reason(k), ExternalID: k.ExternalID, Parent: k.Parent, DomainControl: domainControl(k.Identifier),
 	}
 	if p := a.Service.Policy.Profiles[k.Profile]; p != nil {
 		out.Methods = append(out.Methods, p.Methods...)
 		out.Approvals.Needed = p.Approvals
+	}
+	if k.Approval != nil {
+		out.Approvals.Needed, out.Approvals.Given = k.Approval.Rule.Needed, len(k.Approval.Approved(a.Service.Now()))
 	}
 	if k.Status != proofing.CaseGranted {
 		return out, nil

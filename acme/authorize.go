@@ -181,6 +181,12 @@ func (a *api) whyNot(one proofing.Authorization) subproblem {
 		sub.Type, sub.Detail = typeBadCSR, "the authorization was opened for another CSR, and is for no other: finalize with that one, or deactivate the authorization and open one anew"
 	case "not_entitled":
 		sub.Type, sub.Detail = typeRejectedIdentifier, "the person has no right to the identifier any more"
+	case "dossier":
+		sub.Type, sub.Detail = typeUnauthorized, "the organization's dossier does not carry the authorization now: "+one.Detail
+	case "issuance_refused":
+		sub.Type, sub.Detail = typeUnauthorized, "somebody who had to decide about this CSR has refused it"
+	case "issuance":
+		sub.Type, sub.Detail = typeUserActionRequired, "this CSR waits for the decision of an approver; leave the order ready, and finalize again with the same CSR"
 	default:
 		sub.Type = inputType(one.Problem)
 	}

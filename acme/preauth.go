@@ -42,6 +42,9 @@ func readOpen(body []byte) (proofing.OpenRequest, error) {
 		ExternalID: o.text("external_id", 256),
 		EABKid:     readKid(o, "eab_kid"),
 	}
+	if who.csr != nil {
+		r.CSR = who.csr.contents()
+	}
 	o.require("profile")
 	o.require("identifier")
 	if id := o.object("identifier"); id != nil {

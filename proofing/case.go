@@ -49,9 +49,14 @@ type Case struct {
 	// Known is the keyed hash of what the case is found by where nobody says who the applicant is; empty: by nothing.
 	Known string `json:"known,omitempty"`
 	// CSRDigest is the SHA-256 of the DER CertificationRequestInfo, base64url.
-	CSRDigest   string `json:"csr_digest,omitempty"`
-	Lang        string `json:"lang,omitempty"`
-	SelfService bool   `json:"self_service,omitempty"`
+	CSRDigest string `json:"csr_digest,omitempty"`
+	// CSR is what people are shown of it, where it is known.
+	CSR *CSRShown `json:"csr,omitempty"`
+	// Parent is the authorization beneath which this is the approval of one CSR, and ParentExpires when that expires; empty for an authorization.
+	Parent        string    `json:"parent,omitempty"`
+	ParentExpires time.Time `json:"parent_expires,omitzero"`
+	Lang          string    `json:"lang,omitempty"`
+	SelfService   bool      `json:"self_service,omitempty"`
 
 	Status  Status    `json:"status"`
 	Frozen  *Freeze   `json:"frozen,omitempty"`
@@ -151,6 +156,9 @@ func (c *Case) Indexes() []Index {
 	}
 	if due, ok := c.nextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
+	}
+	if c.Parent != "" && c.Status != CaseExpired {
+		ix = append(ix, Index{Name: "issuance", Value: issuanceOf(c.Parent, c.CSRDigest), Unique: true})
 	}
 	ix = append(ix, c.docketIndexes()...)
 	if len(c.Outbox.Events) > 0 {

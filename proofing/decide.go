@@ -97,6 +97,9 @@ func decisionDocument(c *Case, o *Organization, by decider, r DecisionRequest) D
 	}
 	if c.CSRDigest != "" {
 		d.CSR = &DocumentCSR{Digest: c.CSRDigest}
+		if c.CSR != nil {
+			d.CSR.Key, d.CSR.Subject = c.CSR.Key, c.CSR.Subject
+		}
 	}
 	return d
 }
@@ -192,6 +195,18 @@ func (s *Service) submit(c *Case, p *Profile, g *grounds, now time.Time) {
 	s.callUp(c, g, now)
 }
 
+// within ends the grant no later than what it is beneath.
+func (c *Case) within(end time.Time) {
+	if end.IsZero() || !end.Before(c.Expires) {
+		return
+	}
+	c.Retain = c.Retain.Add(end.Sub(c.Expires))
+	c.Grant.Expires, c.Expires = end, end
+	if c.Grant.RecheckAfter.After(end) {
+		c.Grant.RecheckAfter = end
+	}
+}
+
 // granted says whether the last of the decisions has been made: the case is for an account that was bound by a key which another case ended in.
 func (a *Approval) granted() bool {
 	return a != nil && slices.ContainsFunc(a.Decisions, func(d Decision) bool { return d.Step == StepReview && !d.Refused && d.Void == "" })
@@ -202,7 +217,11 @@ func (s *Service) advance(c *Case, g *grounds, now time.Time) {
 	a, p := c.Approval, s.profileOf(c)
 	switch {
 	case a.Stage == StageSubmitted && a.Rule.Met(a.Approved(now)):
-		c.stage(StageVetting, now)
+		if c.Parent == "" {
+			c.stage(StageVetting, now)
+		} else { // what there is to collect was collected for the authorization
+			c.stage(StageCorrelation, now)
+		}
 		s.callUp(c, g, now)
 	case a.Stage == StageVetting && a.latest(StepVet, now) != nil:
 		c.stage(StageCorrelation, now)
@@ -212,6 +231,7 @@ func (s *Service) advance(c *Case, g *grounds, now time.Time) {
 	case a.Stage == StageCorrelation && a.latest(StepReview, now) != nil:
 		basis, _ := c.entitlement(p, g)
 		s.grant(c, p, Assess(p.Framework, s.Policy.OperatorFacts, now, c.Standing()), basis, now)
+		c.within(c.ParentExpires)
 	}
 }
 

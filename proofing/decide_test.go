@@ -489,3 +489,77 @@ func TestTheProcessMayDieWhileADecisionIsMade(t *testing.T) {
 		t.Errorf("%+v", k.Approval)
 	}
 }
+
+func TestEachCSRTakesAWordWhereTheProfileSaysSo(t *testing.T) {
+	c := newCourt(t)
+	each := *c.Policy.Profiles["signing"]
+	each.Approve = proofing.ApproveEach
+	c.Policy.Profiles["signing"] = &each
+	k := c.granted()
+	ask := func(csr string, find bool) proofing.Authorization {
+		t.Helper()
+		if err := c.SequenceOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r := proofing.AuthorizeRequest{Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: csr, Find: find}
+		if csr != "" && !find {
+			r.CSR = &proofing.CSR{Digest: csr, Key: proofing.KeyRSA, Bits: 3072, Subject: []proofing.SubjectMember{{Name: "O", Value: orgName}}}
+		}
+		v, err := c.Authorize(t.Context(), c.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Allow != (v.Authorizations[0].Problem == "") {
+			t.Errorf("allow %v with %q", v.Allow, v.Authorizations[0].Problem)
+		}
+		return v.Authorizations[0]
+	}
+	if a := ask("", false); a.Problem != "" {
+		t.Fatalf("at the order: %s", a.Problem)
+	}
+	if a := ask("csr-1", true); a.Problem != "csr_differs" {
+		t.Errorf("a question that opens nothing: %s", a.Problem)
+	}
+	first := ask("csr-1", false)
+	again := ask("csr-1", false)
+	if first.Problem != "issuance" || first.Case.Parent != k.ID || again.Case.ID != first.Case.ID || first.Case.CSR == nil || first.Case.CSR.Subject != "O="+orgName {
+		t.Fatalf("%s, %+v", first.Problem, first.Case)
+	}
+	i := first.Case
+	must[*proofing.Case](t)(c.decides(c.approver, i, proofing.StepApprove, false))
+	if a := ask("csr-1", false); a.Problem != "issuance" {
+		t.Errorf("after one of two: %s", a.Problem)
+	}
+	i = must[*proofing.Case](t)(c.decides(c.reviewer, i, proofing.StepReview, false))
+	if i.Status != proofing.CaseGranted || i.Expires.After(k.Expires) {
+		t.Errorf("%s until %s, beneath %s", i.Status, i.Expires, k.Expires)
+	}
+	if a := ask("csr-1", false); a.Problem != "" || a.Case.ID != k.ID {
+		t.Errorf("after both: %s", a.Problem)
+	}
+	d := must[proofing.Document](t)(proofing.ParseDocument([]byte(i.Approval.Decisions[0].Signature.Document)))
+	if d.CSR == nil || d.CSR.Digest != "csr-1" || d.CSR.Key != "rsa 3072" {
+		t.Errorf("the document has %+v", d.CSR)
+	}
+	other := ask("csr-2", false)
+	must[*proofing.Case](t)(c.decides(c.approver, other.Case, proofing.StepApprove, true))
+	for range 2 { // the CA may ask as often as it likes, and nobody is asked again
+		if a := ask("csr-2", false); a.Problem != "issuance_refused" || a.Case.ID != other.Case.ID {
+			t.Errorf("after a refusal: %s", a.Problem)
+		}
+	}
+	if a := ask("csr-1", false); a.Problem != "" {
+		t.Errorf("a refusal of one CSR spoils another: %s", a.Problem)
+	}
+	third := ask("csr-3", false)
+	c.pass(61 * 24 * time.Hour)
+	c.collectAll()
+	if a := ask("csr-3", false); a.Problem != "issuance" || a.Case.ID == third.Case.ID {
+		t.Errorf("after the first one has run out: %s, %s", a.Problem, a.Case.ID)
+	}
+	c.one.renew()
+	must[*proofing.Appointment](t)(c.SuspendAppointment(t.Context(), c.one.visit(), c.office[c.approver].ID, "a doubt"))
+	if a := ask("csr-1", false); a.Problem == "" {
+		t.Error("what a suspended approver has approved holds")
+	}
+}

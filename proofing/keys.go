@@ -332,11 +332,7 @@ func (s *Service) take(ctx context.Context, c *Case, k *Key) (taken bool, err er
 		return false, err
 	}
 	if c.Grant != nil && from.Grant.Expires.Before(c.Grant.Expires) { // no longer than what it rests on
-		c.Retain = c.Retain.Add(from.Grant.Expires.Sub(c.Grant.Expires))
-		c.Grant.Expires, c.Expires = from.Grant.Expires, from.Grant.Expires
-		if c.Grant.RecheckAfter.After(c.Grant.Expires) {
-			c.Grant.RecheckAfter = c.Grant.Expires
-		}
+		c.within(from.Grant.Expires)
 	}
 	return true, nil
 }

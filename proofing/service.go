@@ -120,6 +120,7 @@ type OpenRequest struct {
 	Email       Secret // contacts that the CA knows
 	Phone       Secret
 	CSRDigest   string
+	CSR         *CSR // what it asks for, where it is known
 	ExternalID  string
 	EABKid      string
 	Lang        string
@@ -157,7 +158,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		ID: NewID(r.Applicant.home()), CA: ca.Name, CATitle: ca.Title, Profile: profile.Name, Natural: hexOf(natural),
 		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(),
 		Applicant: r.Applicant, Identifier: id, Contacts: contacts, ExternalID: r.ExternalID, EABKid: r.EABKid,
-		Known: s.knownBy(ca.Name, profile, id), CSRDigest: r.CSRDigest, Lang: r.Lang, SelfService: r.SelfService,
+		Known: s.knownBy(ca.Name, profile, id), CSRDigest: r.CSRDigest, CSR: r.CSR.shown(), Lang: r.Lang, SelfService: r.SelfService,
 		Status: CaseOpen, Created: now, Changed: now, Expires: now.Add(profile.CaseLifetime),
 		Started: !profile.RequireStart || r.SelfService,
 		Retain:  now.Add(profile.CaseLifetime + profile.Retention),

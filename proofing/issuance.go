@@ -1,0 +1,127 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Under a profile that approves each certificate there are two objects: the authorization, which says who may have certificates for
+// what, and beneath it an issuance approval for each CSR, which the people of both sides decide about (RFC 8555 shows a CSR only at
+// finalize, when the authorization has long been valid). An issuance approval is a case with a parent.
+
+// CSRShown is what of a CSR people are shown who decide about it.
+type CSRShown struct {
+	Key     string `json:"key"`     // kind and size: "rsa 3072"
+	Subject string `json:"subject"` // its members in their order: "O=Example, C=DE"
+}
+
+// shown is the CSR as people see it.
+func (r *CSR) shown() *CSRShown {
+	if r == nil {
+		return nil
+	}
+	key := string(r.Key)
+	if r.Key == KeyRSA {
+		key += " " + strconv.Itoa(r.Bits)
+	}
+	var subject []string
+	for _, m := range r.Subject {
+		subject = append(subject, m.Name+"="+m.Value)
+	}
+	return &CSRShown{Key: key, Subject: strings.Join(subject, ", ")}
+}
+
+// eachCSR says whether a case's authorization takes a word for each CSR.
+func (p *Profile) eachCSR() bool { return p.Approvals > 0 && p.Approve == ApproveEach }
+
+// approveCSR holds an authorization that holds to the CSR that is asked about: to the one that it names, or, where each is approved, to
+// those that were.
+func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Authorization) error {
+	c := out.Case
+	p := s.profileOf(c)
+	if p == nil || !p.eachCSR() || r.CSRDigest == "" || out.Problem != "" || c.Approval == nil || c.CSRDigest == r.CSRDigest {
+		out.hold(r.CSRDigest)
+		return nil
+	}
+	issuance, err := s.issuance(ctx, c, r)
+	if errors.Is(err, ErrNotFound) { // nothing is to be opened
+		out.Problem = "csr_differs"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	judged, err := s.judged(ctx, issuance)
+	if err != nil {
+		return err
+	}
+	switch {
+	case issuance.Status == CaseRefused:
+		out.Case, out.Problem = issuance, "issuance_refused"
+	case judged.Problem == "review":
+		out.Case, out.Problem = issuance, "issuance"
+	case judged.Problem != "":
+		out.Case, out.Problem, out.Detail = judged.Case, judged.Problem, judged.Detail
+	}
+	return nil
+}
+
+// issuance is the approval of a CSR beneath an authorization, which is opened unless the request only asks. One that was refused stays
+// so: the CA may finalize as often as it likes, and nobody is asked again.
+func (s *Service) issuance(ctx context.Context, c *Case, r AuthorizeRequest) (*Case, error) {
+	value := issuanceOf(c.ID, r.CSRDigest)
+	for range 5 { // of two at once one is first, and it may have run out by the time the other looks
+		found, err := s.Cases.Find(ctx, c.ID[:2], "issuance", value)
+		if err == nil {
+			if found.lapse(s.now(), s.retention(found)); found.Status == CaseExpired {
+				if _, err = s.update(ctx, found.ID, keep); err == nil {
+					err = ErrNotFound
+				}
+			}
+		}
+		if err == nil || !errors.Is(err, ErrNotFound) || r.Find {
+			return found, err
+		}
+		g, err := s.grounds(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if g.organization == nil {
+			return nil, ErrNotFound
+		}
+		opened := s.newIssuance(c, g, r)
+		err = s.Cases.Create(ctx, opened.ID, opened)
+		if err == nil {
+			s.changed(opened)
+			return opened, nil
+		}
+		if !errors.Is(err, ErrExists) {
+			return nil, fmt.Errorf("open issuance approval: %w", err)
+		}
+	}
+	return nil, fmt.Errorf("open issuance approval: %w", ErrUnavailable)
+}
+
+func (s *Service) newIssuance(c *Case, g *grounds, r AuthorizeRequest) *Case {
+	now, p := s.now(), s.profileOf(c)
+	n := &Case{
+		ID: c.ID[:2] + NewID(nil)[2:], CA: c.CA, CATitle: c.CATitle, Profile: c.Profile, Parent: c.ID, ParentExpires: c.Expires,
+		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(), Applicant: c.Applicant, Identifier: c.Identifier, EABKid: c.EABKid,
+		ExternalID: r.ExternalID, CSRDigest: r.CSRDigest, CSR: r.CSR.shown(), Lang: c.Lang,
+		Status: CaseOpen, Created: now, Changed: now, Started: true, Retain: now.Add(p.CaseLifetime + p.Retention),
+		Browser: c.Browser, Person: c.Person, Evidence: slices.Clone(c.Evidence), Lost: slices.Clone(c.Lost), Taken: slices.Clone(c.Taken),
+	}
+	n.tell(ChangeCreated, now)
+	n.writeOpened(author{Actor: Actor{Kind: "ca", ID: c.CA}}, now)
+	before := n.moment()
+	s.submit(n, p, g, now)
+	n.Approval.Rule = c.Approval.Rule
+	s.writeSince(n, before, byService, now)
+	return n
+}
+
+func issuanceOf(parent, digest string) string { return parent + "." + digest }
