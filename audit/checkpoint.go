@@ -79,28 +79,36 @@ func (c Checkpoint) Sign(key ed25519.PrivateKey) (string, error) {
 	return string(signed), nil
 }
 
-// OpenCheckpoint verifies a signed checkpoint by the log's verifier key. Cosignatures of others beside the log's own are not looked at; a note
-// with nothing else than the log's has only one form.
+// OpenCheckpoint verifies a signed checkpoint by the log's verifier key.
 func OpenCheckpoint(signed, verifierKey string) (Checkpoint, error) {
-	v, err := note.NewVerifier(strings.TrimSpace(verifierKey))
+	k, err := ParseLogKey(verifierKey)
 	if err != nil {
-		return Checkpoint{}, fmt.Errorf("key of the log: %w", err)
+		return Checkpoint{}, err
 	}
-	n, err := note.Open([]byte(signed), note.VerifierList(v))
-	if err != nil {
-		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
-	}
-	for _, s := range n.Sigs {
-		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
-			return Checkpoint{}, errors.New("checkpoint: the signature is not in its one form")
-		}
-	}
-	c, err := parseCheckpoint(n.Text)
+	c, err := openCheckpoint(signed, k.verifier)
 	if err != nil {
 		return c, fmt.Errorf("checkpoint: %w", err)
 	}
-	if c.Origin != v.Name() {
-		return c, fmt.Errorf("checkpoint: it is of %q, and the key is of %q", c.Origin, v.Name())
-	}
 	return c, nil
+}
+
+// openCheckpoint reads a checkpoint that the log has signed, and nobody beside it: in the one form in which it can be written.
+func openCheckpoint(signed string, v note.Verifier) (Checkpoint, error) {
+	n, err := note.Open([]byte(signed), note.VerifierList(v))
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if len(n.Sigs) != 1 || len(n.UnverifiedSigs) > 0 {
+		return Checkpoint{}, errors.New("it has signatures of others")
+	}
+	// Base64 has more than one text for the same bytes, and the library takes them all.
+	signature, err := base64.StdEncoding.Strict().DecodeString(n.Sigs[0].Base64)
+	if err != nil || signed != n.Text+"\n— "+n.Sigs[0].Name+" "+base64.StdEncoding.EncodeToString(signature)+"\n" {
+		return Checkpoint{}, errors.New("its signature is not written as it should be")
+	}
+	c, err := parseCheckpoint(n.Text)
+	if err == nil && c.Origin != v.Name() {
+		err = fmt.Errorf("it is of the log %q, and the key is of %q", c.Origin, v.Name())
+	}
+	return c, err
 }

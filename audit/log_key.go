@@ -1,10 +1,8 @@
 package audit
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -50,33 +48,11 @@ func (k LogKey) Included(checkpoint string, index int64, leaf []byte, proof []pr
 	return nil
 }
 
-// open reads a checkpoint (C2SP tlog-checkpoint) that the log has signed, and nobody beside it: in the one form in which it can be written.
+// open reads a checkpoint that the log has signed, of one entry at least.
 func (k LogKey) open(checkpoint string) (size int64, root tlog.Hash, err error) {
-	n, err := note.Open([]byte(checkpoint), note.VerifierList(k.verifier))
-	if err != nil {
-		return 0, root, err
+	c, err := openCheckpoint(checkpoint, k.verifier)
+	if err == nil && c.Size < 1 {
+		err = errors.New("it is of no entries")
 	}
-	if len(n.Sigs) != 1 || len(n.UnverifiedSigs) > 0 {
-		return 0, root, errors.New("it has signatures of others")
-	}
-	// Base64 has more than one text for the same bytes, and the library takes them all.
-	signature, err := base64.StdEncoding.Strict().DecodeString(n.Sigs[0].Base64)
-	if err != nil || checkpoint != n.Text+"\n— "+n.Sigs[0].Name+" "+base64.StdEncoding.EncodeToString(signature)+"\n" {
-		return 0, root, errors.New("its signature is not written as it should be")
-	}
-	lines := strings.Split(n.Text, "\n")
-	if len(lines) < 4 {
-		return 0, root, errors.New("it has no origin, size and root")
-	}
-	if lines[0] != k.Name() {
-		return 0, root, fmt.Errorf("it is of the log %q, and the key is of %q", lines[0], k.Name())
-	}
-	if size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || size < 1 || strconv.FormatInt(size, 10) != lines[1] {
-		return 0, root, fmt.Errorf("its size %q is no number of entries", lines[1])
-	}
-	hash, err := base64.StdEncoding.Strict().DecodeString(lines[2])
-	if err != nil || len(hash) != tlog.HashSize {
-		return 0, root, fmt.Errorf("its root is not %d bytes in base64", tlog.HashSize)
-	}
-	return size, tlog.Hash(hash), nil
+	return c.Size, c.Root, err
 }

@@ -1,6 +1,3 @@
-// Package audit makes of the log's pages what others can check it by: a Merkle tree (RFC 6962) in tiles, checkpoints that the log's key
-// has signed (C2SP tlog-checkpoint), proofs, and an export that is checked without us. Everything here follows from the pages,
-// which proofing makes: see docs/decisions/0031-the-log.md.
 package audit
 
 import (

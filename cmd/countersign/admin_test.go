@@ -415,7 +415,7 @@ func TestKeysRotateAndOldRecordsStayReadable(t *testing.T) {
 	contains(t, said, "a running server takes the new keys up", "countersign keys reseal")
 	after, _ := d.run(exitOK, "keys", "list", "--json")
 	var keys []keyView
-	if err := json.Unmarshal([]byte(after), &keys); err != nil || len(keys) != 2 || keys[0].ID != strings.TrimSpace(out) || keys[1].Retired.IsZero() {
+	if err := json.Unmarshal([]byte(after), &keys); err != nil || len(keys) != 3 || keys[0].ID != strings.TrimSpace(out) || keys[1].Retired.IsZero() || !keys[2].Log {
 		t.Fatalf("%v\n%s", err, after)
 	}
 	contains(t, before, keys[1].ID, "signs")
@@ -446,7 +446,7 @@ func TestNextKeysAreShownBeforeTheySign(t *testing.T) {
 	contains(t, said, "already")
 	var keys []keyView
 	listed, _ := d.run(exitOK, "keys", "list", "--json")
-	if err := json.Unmarshal([]byte(listed), &keys); err != nil || len(keys) != 2 || !keys[0].Next || keys[1].Next {
+	if err := json.Unmarshal([]byte(listed), &keys); err != nil || len(keys) != 3 || !keys[0].Next || keys[1].Next || !keys[2].Log {
 		t.Fatalf("%v\n%s", err, listed)
 	}
 	listed, _ = d.run(exitOK, "keys", "list")

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/countersign-id/countersign/audit"
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// enter opens a case and has the program enter what is pending.
+func (d *desk) enter(email string) {
+	d.t.Helper()
+	d.open("example", "client", proofing.Identifier{Type: "email", Value: email})
+	a := d.app(io.Discard)
+	if err := a.service.SequenceOnce(d.t.Context()); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := a.close(); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func TestTheLogIsCheckedProvedAndExported(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	_, said := d.run(exitUsage, "audit", "checkpoint")
+	contains(t, said, "no checkpoint yet")
+	d.enter("one@example.org")
+	first, _ := d.run(exitOK, "audit", "checkpoint")
+	old := filepath.Join(d.dir, "old")
+	if err := os.WriteFile(old, []byte(first), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.enter("two@example.org")
+
+	key, _ := d.run(exitOK, "audit", "key")
+	key = strings.TrimSpace(key)
+	contains(t, key, "localhost:8080/log+")
+	last, _ := d.run(exitOK, "audit", "checkpoint")
+	if c, err := audit.OpenCheckpoint(last, key); err != nil || c.Size != 2 || last == first {
+		t.Errorf("%s: %+v, %v", last, c, err)
+	}
+	out, _ := d.run(exitOK, "audit", "verify")
+	contains(t, out, "2 entries of 2 objects are whole", "covers 2")
+
+	var inclusion audit.Inclusion
+	out, _ = d.run(exitOK, "audit", "proof", "1")
+	if err := json.Unmarshal([]byte(out), &inclusion); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inclusion.Verify(key); err != nil || inclusion.Index != 1 {
+		t.Errorf("%s: %v", out, err)
+	}
+	d.run(exitUsage, "audit", "proof", "2")
+
+	var consistency audit.Consistency
+	out, _ = d.run(exitOK, "audit", "consistency", old)
+	if err := json.Unmarshal([]byte(out), &consistency); err != nil {
+		t.Fatal(err)
+	}
+	if older, newer, err := consistency.Verify(key); err != nil || older.Size != 1 || newer.Size != 2 {
+		t.Errorf("%s: %v", out, err)
+	}
+	if err := os.WriteFile(old, []byte(strings.Replace(first, "\n1\n", "\n2\n", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.run(exitFailure, "audit", "consistency", old)
+
+	dir := filepath.Join(d.dir, "export")
+	_, said = d.run(exitOK, "audit", "export", dir)
+	contains(t, said, "exported 2 entries", "audit verify --dir", key)
+	d.run(exitFailure, "audit", "export", dir) // over another
+	out, _ = d.run(exitOK, "audit", "verify", "--dir", dir, "--log-key", key)
+	contains(t, out, "2 entries")
+	d.run(exitUsage, "audit", "verify", "--dir", dir)
+	entries := filepath.Join(dir, "tile", "entries", "000.p", "2")
+	text, err := os.ReadFile(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(entries, bytes.Replace(text, []byte(`"client"`), []byte(`"device"`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, said = d.run(exitFailure, "audit", "verify", "--dir", dir, "--log-key", key)
+	contains(t, said, "not whole")
+
+	out, _ = d.run(exitOK, "keys", "list")
+	contains(t, out, "signs the log")
+	d.run(exitOK, "keys", "rotate")
+	d.run(exitOK, "keys", "reseal")
+	d.run(exitOK, "keys", "prune")
+	if again, _ := d.run(exitOK, "audit", "key"); strings.TrimSpace(again) != key {
+		t.Errorf("after a rotation the log's key is %s, and was %s", again, key)
+	}
+	d.run(exitOK, "audit", "verify")
+}
+
+func TestAnybodyGetsTheCheckpointAndNothingElseOfTheLog(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	a := d.app(io.Discard)
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		a.people().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost:8080"+path, nil))
+		return w
+	}
+	if w := get(checkpointPath); w.Code != http.StatusNotFound {
+		t.Errorf("before the first entry: %d", w.Code)
+	}
+	d.enter("one@example.org")
+	want, _ := d.run(exitOK, "audit", "checkpoint")
+	if w := get(checkpointPath); w.Code != http.StatusOK || w.Body.String() != want || w.Header().Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for _, path := range []string{"/log", "/log/tile/0/000", "/log/tile/entries/000.p/1", "/log/checkpoint/x"} {
+		if w := get(path); w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
+// TestARestoredBackupIsFoundByTheCheckpointFile puts an older backup in place, and goes on from it the documented way.
+func TestARestoredBackupIsFoundByTheCheckpointFile(t *testing.T) {
+	d := newPatient(t)
+	file := filepath.Join(d.dir, "checkpoint")
+	d.rewrite("#  checkpoint_file: /var/lib/countersign-checkpoint/checkpoint", "  checkpoint_file: "+file)
+	d.addCA("example")
+	d.expect(d.doctor(exitOK), "log", "ok", "nothing is entered yet")
+	d.enter("one@example.org")
+	_, said := d.run(exitUsage, "audit", "accept-loss")
+	contains(t, said, "nothing is lost")
+	backup := filepath.Join(d.dir, "backup.db")
+	d.run(exitOK, "backup", backup)
+	d.enter("two@example.org")
+	lost, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.expect(d.doctor(exitOK), "log", "ok", "2 entries")
+
+	d.run(exitOK, "restore", "--overwrite", backup)
+	d.expect(d.doctor(exitFailure), "log", "FAIL", "has 1 entries")
+	_, said = d.run(exitFailure, "audit", "verify")
+	contains(t, said, "had 2", "older backup", "accept-loss")
+	a := d.app(io.Discard)
+	d.open("example", "client", proofing.Identifier{Type: "email", Value: "three@example.org"})
+	if err := a.service.SequenceOnce(t.Context()); err == nil || !strings.Contains(err.Error(), "older backup") {
+		t.Errorf("the sequencer went on: %v", err)
+	}
+	_, said = d.run(exitOK, "audit", "accept-loss")
+	contains(t, said, "goes on from its 1 entries", "checkpoint.lost-2")
+	if kept, err := os.ReadFile(file + ".lost-2"); err != nil || !bytes.Equal(kept, lost) {
+		t.Errorf("kept %s, %v", kept, err)
+	}
+	if err := a.service.SequenceOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := d.run(exitOK, "audit", "verify")
+	contains(t, out, "3 entries of 3 objects")
+	var told bool
+	for place := range int64(3) {
+		e, _, err := a.service.LogEntry(t.Context(), place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = told || strings.Contains(e.Leaf, `"kind":"loss_accepted"`) && strings.Contains(e.Leaf, `"was":2`)
+	}
+	if !told {
+		t.Error("the log does not tell of what it lost")
+	}
+	d.expect(d.doctor(exitOK), "log", "ok", "3 entries")
+}
