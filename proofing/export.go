@@ -2,6 +2,7 @@ package proofing
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -10,11 +11,12 @@ import (
 
 // Exported is everything that is kept about a person.
 type Exported struct {
-	Person   string         `json:"person"`
-	Created  time.Time      `json:"created"`
-	KnownBy  []ExportedItem `json:"known_by"`
-	Recovery int            `json:"recovery_codes_left"`
-	Requests []ExportedCase `json:"requests"`
+	Person   string          `json:"person"`
+	Created  time.Time       `json:"created"`
+	KnownBy  []ExportedItem  `json:"known_by"`
+	Recovery int             `json:"recovery_codes_left"`
+	Requests []ExportedCase  `json:"requests"`
+	Log      []ExportedEntry `json:"log"`
 	// Representative is set for who may record the proofing of others.
 	Representative *Representative `json:"representative,omitempty"`
 	// Roles are what the person is appointed to.
@@ -67,6 +69,12 @@ type ExportedRecord struct {
 	Reason   string         `json:"reason,omitempty"`
 }
 
+// ExportedEntry is what the log tells about somebody; Private is beside the leaf, and goes with whoever is erased.
+type ExportedEntry struct {
+	Leaf    json.RawMessage `json:"leaf"`
+	Private json.RawMessage `json:"private"`
+}
+
 // Export is everything that is kept about who is signed in. ErrNotAdmitted unless they have just
 // authenticated, as strongly as they can: it has whole addresses.
 func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
@@ -78,7 +86,7 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 		return nil, ErrNotAdmitted
 	}
 	p := session.Person
-	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), KnownBy: []ExportedItem{}, Requests: []ExportedCase{}, Representative: p.Representative}
+	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), KnownBy: []ExportedItem{}, Requests: []ExportedCase{}, Log: []ExportedEntry{}, Representative: p.Representative}
 	for _, b := range p.Bindings {
 		out.KnownBy = append(out.KnownBy, ExportedItem{b.Contact.Channel, b.Contact.Address, b.Name, b.BoundAt, b.Facts})
 	}
@@ -109,8 +117,19 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 			e.Records = append(e.Records, ExportedRecord{r.ID, r.Status, r.Changed, r.Draft, r.Facts, r.Reason})
 		}
 		out.Requests = append(out.Requests, e)
+		for _, entry := range c.Journal.Pending {
+			if len(entry.Private) > 0 {
+				out.Log = append(out.Log, ExportedEntry{json.RawMessage(entry.Leaf), entry.Private})
+			}
+		}
 	}
-	return out, nil
+	err = s.eachEntryAbout(ctx, p.ID, func(_ *LogPage, e *Entry) error {
+		if len(e.Persons) <= 1 { // what tells of somebody else too is not theirs alone to have
+			out.Log = append(out.Log, ExportedEntry{json.RawMessage(e.Leaf), e.Private})
+		}
+		return nil
+	})
+	return out, err
 }
 
 // Erase takes everything from who is signed in that they are known by, and what rests on it ends: requests that are

@@ -12,8 +12,8 @@ import (
 // journals are the records of one table, as the log sees them.
 type journals struct {
 	of []Subject
-	// waiting are the entries of a bucket that are not in the log yet, and whether there are more.
-	waiting func(ctx context.Context, bucket string) (entries []Entry, more bool, err error)
+	// waiting are entries of a bucket that are not in the log yet, those of records behind a cursor, and the cursor of the next ones.
+	waiting func(ctx context.Context, bucket, after string) (entries []Entry, next string, err error)
 	// take takes off a record what is listed; errErased if something is to be erased in the log first.
 	take func(ctx context.Context, id string, l listed) error
 	// read is a record's journal.
@@ -53,12 +53,12 @@ func (s *Service) journaled() []journals {
 func journalsOf[T any](table Table[T], journal func(*T) *Journal, of ...Subject) journals {
 	return journals{
 		of: of,
-		waiting: func(ctx context.Context, bucket string) (entries []Entry, more bool, err error) {
-			records, next, err := table.List(ctx, Query{Index: "entry", Bucket: bucket, Below: "~", Limit: sequenceRecords})
+		waiting: func(ctx context.Context, bucket, after string) (entries []Entry, next string, err error) {
+			records, next, err := table.List(ctx, Query{Index: "entry", Bucket: bucket, Below: "~", After: after, Limit: sequenceRecords})
 			for _, v := range records {
 				entries = append(entries, journal(v).Pending...)
 			}
-			return entries, next != "", err
+			return entries, next, err
 		},
 		take: func(ctx context.Context, id string, l listed) error {
 			_, err := table.Update(ctx, id, func(v *T) error {

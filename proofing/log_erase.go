@@ -13,27 +13,37 @@ func (s *Service) eraseEntries(ctx context.Context, person string) error {
 	if err := s.erasePending(ctx, person); err != nil {
 		return fmt.Errorf("erase pending entries: %w", err)
 	}
+	err := s.eachEntryAbout(ctx, person, func(p *LogPage, e *Entry) error {
+		return s.erasePage(ctx, p.Number, func(in *Entry) bool { return in.Object == e.Object && in.Number == e.Number })
+	})
+	if err != nil {
+		return fmt.Errorf("erase entries of the log: %w", err)
+	}
+	return nil
+}
+
+// eachEntryAbout goes through the entries of the log whose private parts tell of a person, and of whoever was to become that person in the same request or
+// session. They may be erased on the way.
+func (s *Service) eachEntryAbout(ctx context.Context, person string, do func(*LogPage, *Entry) error) error {
 	about := []string{person}
 	for i := 0; i < len(about); i++ {
-		var objects []string
 		err := s.eachPageAbout(ctx, about[i], func(p *LogPage) error {
-			return s.erasePage(ctx, p.Number, func(e *Entry) bool {
+			for n := range p.Entries {
+				e := &p.Entries[n]
 				if !slices.Contains(e.about(), about[i]) {
-					return false
+					continue
 				}
-				if leaf, err := e.Said(); err == nil && (leaf.Of == SubjectCase || leaf.Of == SubjectSession) {
-					objects = append(objects, e.Object) // before it was known whose it was
+				if leaf, err := e.Said(); err == nil && (leaf.Of == SubjectCase || leaf.Of == SubjectSession) && !slices.Contains(about, e.Object) {
+					about = append(about, e.Object)
 				}
-				return true
-			})
+				if err := do(p, e); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("erase entries of the log: %w", err)
-		}
-		for _, id := range objects {
-			if !slices.Contains(about, id) {
-				about = append(about, id)
-			}
+			return err
 		}
 	}
 	return nil
@@ -48,33 +58,38 @@ func (s *Service) erasePending(ctx context.Context, person string) error {
 		}
 		mine[c.ID] = true
 	}
+	gone := func(e *Entry) bool {
+		return len(e.Private) > 0 && (slices.Contains(e.Persons, person) || mine[e.Object])
+	}
 	for _, t := range s.journaled() {
 		for _, bucket := range allBuckets() {
-			entries, _, err := t.waiting(ctx, bucket)
-			if err != nil {
-				return err
-			}
-			gone := func(e *Entry) bool {
-				return len(e.Private) > 0 && (slices.Contains(e.Persons, person) || mine[e.Object])
-			}
-			for _, e := range entries {
-				if !gone(&e) {
-					continue
-				}
-				err := t.edit(ctx, e.Object, func(j *Journal) {
-					for i := range j.Pending {
-						if p := &j.Pending[i]; gone(p) {
-							p.erase()
-						}
-					}
-				})
-				if ignoreNotFound(err) != nil {
+			for after, more := "", true; more; more = after != "" {
+				entries, next, err := t.waiting(ctx, bucket, after)
+				if err != nil {
 					return err
 				}
+				for _, e := range entries {
+					if !gone(&e) {
+						continue
+					}
+					if err := t.edit(ctx, e.Object, func(j *Journal) { j.erase(gone) }); ignoreNotFound(err) != nil {
+						return err
+					}
+				}
+				after = next
 			}
 		}
 	}
 	return nil
+}
+
+// erase erases what pending entries say beside their leaves.
+func (j *Journal) erase(which func(*Entry) bool) {
+	for i := range j.Pending {
+		if e := &j.Pending[i]; which(e) {
+			e.erase()
+		}
+	}
 }
 
 // eachPageAbout goes through the pages that are found under a person or an object. They may be changed on the way.

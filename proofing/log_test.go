@@ -14,6 +14,7 @@ import (
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/store"
+	"github.com/countersign-id/countersign/webauthn/webauthntest"
 )
 
 // log is every entry of the log, from the first on. It holds what must be so of any log.
@@ -334,6 +335,90 @@ func TestWhatIsErasedIsErasedInTheLog(t *testing.T) {
 	}
 	if whole < 2 {
 		t.Error("what is said of somebody else is gone too")
+	}
+}
+
+func TestAPersonsExportHasWhatTheLogTellsOfThem(t *testing.T) {
+	w := withPasskeys(t)
+	session := w.signUp(webauthntest.New())
+	w.sequenceAll()
+	_, err := w.Session(t.Context(), ownVisit(session))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.prove(w.openAs("email", "second", "two@example.org"), "c", "email", "")
+	w.sequenceAll()
+	out, err := w.Export(t.Context(), ownVisit(session))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(out.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"opened", "evidence", "signed_in"} {
+		if !strings.Contains(string(text), fmt.Sprintf(`"kind":%q`, kind)) {
+			t.Errorf("no entry of kind %s: %s", kind, text)
+		}
+	}
+	if !strings.Contains(string(text), "applicant@example.org") || strings.Contains(string(text), "two@example.org") {
+		t.Errorf("the export: %s", text)
+	}
+}
+
+// TestTheLogTellsOfAPasskeyFromItsEnrolmentOn enrols one, removes it, and looks at what its record and the log say.
+func TestTheLogTellsOfAPasskeyFromItsEnrolmentOn(t *testing.T) {
+	w := withPasskeys(t)
+	session := w.signUp(webauthntest.New())
+	second := webauthntest.New()
+	must[*proofing.Case](t)(w.enrol(ownVisit(session), second))
+	w.work()
+	s := w.session(session)
+	added := s.Person.Bindings[len(s.Person.Bindings)-1]
+	if added.Contact.Channel != proofing.ChannelPasskey {
+		t.Fatalf("%+v", s.Person.Bindings)
+	}
+	if err := w.Remove(t.Context(), ownVisit(session), added.ID); err != nil { // before anything is in the log
+		t.Fatal(err)
+	}
+	w.sequenceAll()
+	if got := w.kinds(added.ID); !slices.Equal(got, []string{"enrolled person", "removed person"}) {
+		t.Errorf("the log tells %q of the passkey", got)
+	}
+	a, err := w.Addresses.Get(t.Context(), added.ID)
+	if err != nil || a.Person != "" || a.Kept != nil || a.Contact.Address != "" || !a.Journal.Logged() {
+		t.Errorf("what is left of it: %+v, %v", a, err)
+	}
+	for _, e := range w.log() {
+		leaf, err := e.Said()
+		if err != nil || e.Object != added.ID || leaf.Kind != proofing.EntryEnrolled {
+			continue
+		}
+		for _, fact := range []string{"credential_id", "public_key_sha256", "rp_id", "event", "case"} {
+			if leaf.Facts[fact] == nil || leaf.Facts[fact] == "" {
+				t.Errorf("the enrolment does not say %s: %s", fact, e.Leaf)
+			}
+		}
+		if leaf.By.ID != s.Person.ID || leaf.By.Session != session.ID || leaf.Facts["person"] != s.Person.ID {
+			t.Errorf("enrolled by %+v: %s", leaf.By, e.Leaf)
+		}
+	}
+	kinds := w.kinds(session.ID)
+	for _, want := range []string{"evidence person", "signed_in person", "authenticator_bound service", "authenticator_removed person"} {
+		if !slices.Contains(kinds, want) {
+			t.Errorf("the session tells %q, and not %q", kinds, want)
+		}
+	}
+	if err := w.SignOut(t.Context(), ownVisit(session)); err != nil {
+		t.Fatal(err)
+	}
+	w.sequenceAll()
+	if kinds = w.kinds(session.ID); kinds[len(kinds)-1] != "signed_out person" {
+		t.Errorf("the session ends with %q", kinds)
+	}
+	// Another one enrols under a number of its own.
+	if _, err := w.use(ownVisit(w.openOwn()), second); err == nil {
+		t.Error("a passkey that was removed signs somebody in")
 	}
 }
 

@@ -190,12 +190,12 @@ func (s *Service) gather(ctx context.Context, known *ends, buckets []string) (wa
 		}
 		again = again || next != ""
 		for _, t := range tables {
-			more, next, err := t.waiting(ctx, bucket)
+			more, next, err := t.waiting(ctx, bucket, "")
 			if err != nil {
 				errs = append(errs, fmt.Errorf("list entries of bucket %s: %w", bucket, err))
 			}
 			entries = append(entries, more...)
-			again = again || next || len(more) > 0 && known.log == nil
+			again = again || next != "" || len(more) > 0 && known.log == nil
 		}
 		if again {
 			s.mark(bucket)
