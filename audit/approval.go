@@ -2,10 +2,13 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/webauthn"
@@ -62,6 +65,37 @@ func NewApproval(signed proofing.Signature, enrolment, decision Logged, checkpoi
 	}
 }
 
+// Approval puts together what is kept of a decision that was signed, with the proofs by the last checkpoint. Of the two entries leaf and index are given
+// (proofing.Service.EnrolmentEntry, LogEntry). The error says so if they are not in a checkpoint yet, and wraps proofing.ErrUnavailable.
+func (t *Tree) Approval(ctx context.Context, signed proofing.Signature, enrolment, decision Logged) (*Approval, error) {
+	h, err := t.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("approval: %w", err)
+	}
+	for _, l := range []*Logged{&enrolment, &decision} {
+		if l.Index >= h.Size {
+			return nil, fmt.Errorf("approval: entry %d is not in a checkpoint yet: %w", l.Index, proofing.ErrUnavailable)
+		}
+		path, err := tlog.ProveRecord(h.Size, l.Index, t.hashes(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("approval: prove entry %d: %w", l.Index, err)
+		}
+		l.Proof = make([]proofing.Octets, len(path))
+		for i, hash := range path {
+			l.Proof[i] = hash[:]
+		}
+	}
+	a := NewApproval(signed, enrolment, decision, h.Checkpoint)
+	key, err := ParseLogKey(h.Verifier)
+	if err == nil {
+		_, err = a.Verify(key) // what we hand out must convince others too
+	}
+	if err != nil {
+		return nil, fmt.Errorf("approval: %w", err)
+	}
+	return a, nil
+}
+
 // mostApproval is the size in bytes beyond which no file is read.
 const mostApproval = 1 << 20
 
@@ -109,11 +143,10 @@ type Checked struct {
 
 // The facts of the entry that an enrolment leaves.
 const (
-	kindEnrolled   proofing.EntryKind = "enrolled"
-	factCredential                    = "credential_id"
-	factKey                           = "public_key_sha256"
-	factRPID                          = "rp_id"
-	factPerson                        = "person"
+	factCredential = "credential_id"
+	factKey        = proofing.FactKey
+	factRPID       = "rp_id"
+	factPerson     = "person"
 )
 
 // Verify says whether an approval holds. With the error it returns everything that is wrong. What it cannot say is that the
@@ -167,7 +200,7 @@ func (a *Approval) verifySignature(c *Checked) error {
 func (a *Approval) verifyEnrolment(c *Checked) error {
 	l, key := &c.Enrolled, sha256.Sum256(a.Signature.PublicKey)
 	var faults []error
-	if l.Of != proofing.SubjectAuthenticator || l.Kind != kindEnrolled {
+	if l.Of != proofing.SubjectAuthenticator || l.Kind != proofing.EntryEnrolled {
 		faults = append(faults, fmt.Errorf("the entry is not of a passkey's enrolment, but %q of a record %q", l.Kind, l.Of))
 	}
 	for _, fact := range []struct{ name, what, want string }{

@@ -162,7 +162,7 @@ func (m fido) Enrolment(kept json.RawMessage) (map[string]any, error) {
 	}
 	key := sha256.Sum256(c.PublicKey)
 	facts := map[string]any{
-		"rp_id": c.RPID, "credential_id": base64.RawURLEncoding.EncodeToString(c.ID), "public_key_sha256": base64.RawURLEncoding.EncodeToString(key[:]),
+		"rp_id": c.RPID, "credential_id": base64.RawURLEncoding.EncodeToString(c.ID), proofing.FactKey: base64.RawURLEncoding.EncodeToString(key[:]),
 	}
 	if c.AAGUID != (webauthn.AAGUID{}) {
 		facts["aaguid"] = c.AAGUID.String()

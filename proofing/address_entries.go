@@ -2,9 +2,11 @@ package proofing
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,6 +16,9 @@ const (
 	EntryEnrolled EntryKind = "enrolled"
 	EntryRemoved  EntryKind = "removed"
 )
+
+// FactKey is the name under which an enrolment has the base64url SHA-256 of the authenticator's public key, as it was enrolled.
+const FactKey = "public_key_sha256"
 
 // Enroller is a Method whose authenticators sign: the log tells of each of them.
 type Enroller interface {
@@ -64,4 +69,34 @@ func (s *Service) forget(ctx context.Context, by author, id string) error {
 		s.mark(id[:2])
 	}
 	return ignoreNotFound(err)
+}
+
+// EnrolmentEntry is the entry of the log that tells of the enrolment of the key that has signed, and its place; also once the authenticator was taken away.
+// ErrNotFound if the log has none of this key, and an error that wraps ErrUnavailable if it is not there yet.
+func (s *Service) EnrolmentEntry(ctx context.Context, signed *Signature) (place int64, e *Entry, err error) {
+	a, err := s.Addresses.Get(ctx, s.addressID(Contact{Channel: ChannelPasskey, Address: Secret(signed.Credential.String())}))
+	if err != nil {
+		return 0, nil, fmt.Errorf("enrolment of what signed: %w", err)
+	}
+	sum := sha256.Sum256(signed.PublicKey)
+	key := Octets(sum[:]).String()
+	for _, place := range slices.Backward(a.Journal.Places) {
+		e, _, err := s.LogEntry(ctx, place)
+		if err != nil {
+			return 0, nil, fmt.Errorf("enrolment of what signed: %w", err)
+		}
+		if e.enrols(key) {
+			return place, e, nil
+		}
+	}
+	if slices.ContainsFunc(a.Journal.Pending, func(e Entry) bool { return e.enrols(key) }) {
+		return 0, nil, fmt.Errorf("the enrolment of what signed is not in the log yet: %w", ErrUnavailable)
+	}
+	return 0, nil, fmt.Errorf("the log has no enrolment of the key that signed: %w", ErrNotFound)
+}
+
+// enrols says whether the entry is of the enrolment of a key of that digest.
+func (e *Entry) enrols(key string) bool {
+	var leaf Leaf
+	return json.Unmarshal([]byte(e.Leaf), &leaf) == nil && leaf.Kind == EntryEnrolled && leaf.Facts[FactKey] == key
 }

@@ -48,7 +48,7 @@ const DocumentType = "countersign-decision-v1"
 
 // FactDocument is the name under which the entry of a decision (Leaf.Facts) has the Digest of its document, so that the two can be
 // held against each other. The document's nonce hides what it says from whoever sees the digest alone.
-const FactDocument = "document_sha256"
+const FactDocument = "document"
 
 // The decisions.
 const (
