@@ -1,13 +1,16 @@
 package proofing_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
 )
 
 // atOnce does several things at the same time.
@@ -196,6 +199,61 @@ func TestWhoeverResignsAtOnceTwoAdministratorsAreLeft(t *testing.T) {
 	}
 	if n, err := w.Administrators(t.Context()); err != nil || n != 2 {
 		t.Errorf("in the end %d are left, %v", n, err)
+	}
+}
+
+// meanwhile does something right before the first write of a record of a kind.
+type meanwhile struct {
+	store.KV
+	kind string
+	do   func()
+	once sync.Once
+}
+
+func (m *meanwhile) Apply(ctx context.Context, bucket string, ops []store.Op) error {
+	if slices.ContainsFunc(ops, func(o store.Op) bool { return strings.HasPrefix(o.Name, "r/"+m.kind+"/") }) {
+		m.once.Do(m.do)
+	}
+	return m.KV.Apply(ctx, bucket, ops)
+}
+
+// One resigns between the moment in which another was found not to be missed, and that in which they go.
+func TestWhoResignsBetweenCountingAndGoingIsCounted(t *testing.T) {
+	w, one, two := administered(t)
+	three, _ := w.holds("three", one, two, draft(proofing.RoleAdministrator, "", ""))
+	two.renew()
+	three.renew()
+	second, third := w.adminOf(two).ID, w.adminOf(three).ID
+	var between error
+	slow := w.process(&meanwhile{KV: w.kv, kind: "appointment", do: func() {
+		_, between = w.EndAppointment(t.Context(), two.visit(), second, "")
+	}})
+	slow.Methods, slow.Policy = w.Methods, w.Policy
+	if _, err := slow.EndAppointment(t.Context(), three.visit(), third, ""); err != nil {
+		t.Fatal(err)
+	}
+	wantInput(t, "the one between", between, "administrators_two")
+}
+
+// Whoever was asleep between the two, for so long that others do not count them as going any more, does not go.
+func TestWhoWasAsleepBetweenCountingAndGoingStays(t *testing.T) {
+	w, one, two := administered(t)
+	three, _ := w.holds("three", one, two, draft(proofing.RoleAdministrator, "", ""))
+	three.renew()
+	third := w.adminOf(three)
+	// The edit is made anew on what another has written, by a clock that has gone on.
+	asleep := w.process(&meanwhile{KV: w.kv, kind: "appointment", do: func() {
+		w.pass(2 * time.Minute)
+		must[*proofing.Appointment](t)(w.Appointments.Update(t.Context(), third.ID, func(a *proofing.Appointment) error {
+			a.Name += " (written meanwhile)"
+			return nil
+		}))
+	}})
+	asleep.Methods, asleep.Policy = w.Methods, w.Policy
+	_, err := asleep.EndAppointment(t.Context(), three.visit(), third.ID, "")
+	wantErr(t, "two minutes later", err, proofing.ErrUnavailable)
+	if got := w.office(third); got.Status != proofing.AppointmentActive {
+		t.Errorf("they are %s", got.Status)
 	}
 }
 

@@ -232,6 +232,19 @@ func TestNobodyConfirmsWhatIsTheirsOrWhatTheyDidNotSee(t *testing.T) {
 	if !slices.Equal(three.roles(), []string{"administrator", "reviewer"}) {
 		t.Errorf("three has %v", three.roles())
 	}
+	// Nor does anybody give back, reconfirm or end what is theirs, by another role of theirs.
+	two.renew()
+	must[*proofing.Appointment](t)(w.SuspendAppointment(t.Context(), two.visit(), a.ID, "a complaint"))
+	three.renew()
+	_, err = w.ResumeAppointment(t.Context(), three.visit(), a.ID, "it was nothing")
+	wantInput(t, "asking for one's own", err, "appointment_own")
+	must[*proofing.Appointment](t)(w.ResumeAppointment(t.Context(), two.visit(), a.ID, "it was nothing"))
+	_, err = w.ResumeAppointment(t.Context(), three.visit(), a.ID, "it was nothing")
+	wantInput(t, "agreeing to one's own", err, "appointment_own")
+	one.renew()
+	must[*proofing.Appointment](t)(w.ResumeAppointment(t.Context(), one.visit(), a.ID, ""))
+	_, err = w.ReconfirmAppointment(t.Context(), three.visit(), a.ID, "a look in the mirror")
+	wantInput(t, "reconfirming one's own", err, "appointment_own")
 	// What somebody proposed who has lost their role since is not confirmed.
 	b := must[*proofing.Appointment](t)(three.proposes(draft(proofing.RoleOperator, "alpha", "")))
 	four := w.member("four")
