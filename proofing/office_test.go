@@ -371,6 +371,17 @@ func TestSuspendingTakesOneAndGivingBackTakesTwo(t *testing.T) {
 		t.Errorf("resumed it gives %v", got)
 	}
 
+	// What somebody has asked for who has lost their role since counts for nothing.
+	four, byFour := w.holds("four", one, two, draft(proofing.RoleAdministrator, "", ""))
+	four.renew()
+	must[*proofing.Appointment](t)(w.EndAppointment(ctx, four.visit(), a.ID, "has left"))
+	one.renew()
+	two.renew()
+	must[*proofing.Appointment](t)(w.SuspendAppointment(ctx, one.visit(), byFour.ID, "stolen"))
+	if got := must[*proofing.Appointment](t)(w.EndAppointment(ctx, two.visit(), a.ID, "has left")); got.Status != proofing.AppointmentActive || got.Asked.By.ID != two.person() {
+		t.Errorf("asked by two, one of whom has no role any more, it is %s", got.Status)
+	}
+
 	// What is asked is forgotten after a week.
 	two.renew()
 	must[*proofing.Appointment](t)(w.EndAppointment(ctx, two.visit(), a.ID, "has left"))

@@ -454,6 +454,14 @@ func TestARuleIsSetByTwoWhomItDoesNotName(t *testing.T) {
 	if got.Rule.Needed != 2 || got.Proposed != nil {
 		t.Errorf("by two it is %+v, proposed %+v", got.Rule, got.Proposed)
 	}
+	// What somebody has proposed who has lost their role since counts for nothing.
+	operator.renew()
+	must[*proofing.Organization](t)(s.SetApprovalRule(ctx, operator.visit(), org.ID, rule))
+	s.one.renew()
+	must[*proofing.Appointment](t)(s.SuspendAppointment(ctx, s.one.visit(), s.held["alpha-ope"].ID, "stolen"))
+	if got = must[*proofing.Organization](t)(s.SetApprovalRule(ctx, s.one.visit(), org.ID, rule)); got.Rule.Needed != 2 || got.Proposed.By.ID != s.one.person() {
+		t.Errorf("by two, one of whom has no role any more, it is %+v, proposed %+v", got.Rule, got.Proposed)
+	}
 	// Nobody sets one that names themselves.
 	admin := s.who["alpha-app"]
 	s.adds(admin, s.one, s.two, draft(proofing.RoleAdministrator, "", ""))
