@@ -116,6 +116,7 @@ func (c *court) submitted(profile string) *proofing.Case {
 func (c *court) asked(r *representative, k *proofing.Case, step proofing.Step, refuse bool) (*proofing.Signing, error) {
 	c.t.Helper()
 	r.renew()
+	c.logged()
 	reason := ""
 	if refuse {
 		reason = "not ours"

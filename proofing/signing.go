@@ -60,7 +60,7 @@ type Signature struct {
 //
 // Errors: ErrNotFound for nobody's session; ErrNotAdmitted unless its person has just authenticated, by AAL2 at least and by nothing that
 // can be phished; ErrUnavailable; and the *InputError codes "signing_passkey" (the session is not of a passkey), "passkey_unknown" (it was
-// removed), "signing_suspended", "authenticator_cooling" and "signing_reason" (who refuses must say why).
+// removed), "signing_suspended", "authenticator_cooling", "signing_unlogged" (it was enrolled before there was a log) and "signing_reason" (who refuses must say why).
 func (s *Service) AskSignature(ctx context.Context, v Visit, d Document) (*Signing, error) {
 	session, err := s.decider(ctx, v)
 	if err != nil {
@@ -79,6 +79,13 @@ func (s *Service) AskSignature(ctx context.Context, v Visit, d Document) (*Signi
 	known, err := s.signingKey(ctx, session.Person, s.addressID(used.Contact()))
 	if err != nil {
 		return nil, err
+	}
+	// The enrolment must be in the log before the decision, or nobody could show afterwards whose key it was.
+	switch j := &known.Journal; {
+	case j.Written == 0:
+		return nil, &InputError{Field: "response", Code: "signing_unlogged"}
+	case !j.Logged():
+		return nil, fmt.Errorf("ask for signature: the passkey's enrolment is not in the log yet: %w", ErrUnavailable)
 	}
 	m, ok := s.Methods[used.Method()].(DocumentSigner)
 	if !ok {

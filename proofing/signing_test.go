@@ -1,6 +1,7 @@
 package proofing_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -29,7 +30,16 @@ func decision() proofing.Document {
 
 func (w *world) askToSign(c *proofing.Case, d proofing.Document) *proofing.Signing {
 	w.t.Helper()
+	w.logged()
 	return must[*proofing.Signing](w.t)(w.AskSignature(w.t.Context(), ownVisit(c), d))
+}
+
+// logged has everything that has happened in the log.
+func (w *world) logged() {
+	w.t.Helper()
+	if err := w.SequenceOnce(context.WithoutCancel(w.t.Context())); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // signs is what the browser says after a passkey has signed what was asked.
@@ -170,6 +180,8 @@ func TestOnlyWhoHasJustSignedInStronglyIsAsked(t *testing.T) {
 	weak := w.prove(w.openOwn(), "b", "sms", "+447400123456")
 	wantErr(t, "by a text message", ask(ownVisit(weak)), proofing.ErrNotAdmitted)
 	c = w.signIn(key)
+	wantErr(t, "before the log has the passkey's enrolment", ask(ownVisit(c)), proofing.ErrUnavailable)
+	w.logged()
 	if err := ask(ownVisit(c)); err != nil {
 		t.Errorf("who has just signed in: %v", err)
 	}
