@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/countersign-id/countersign/audit"
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/store"
+	"github.com/countersign-id/countersign/store/redistest"
 )
 
 // TestTheTreeIsThatOfRFC6962 grows a log by a few entries at a time, and compares every checkpoint with a tree that is computed without tiles.
@@ -147,37 +149,78 @@ func TestVectorsOfRFC6962(t *testing.T) {
 func TestAnyOrderOfWritesIsEnteredOnce(t *testing.T) {
 	for seed := range uint64(8) {
 		one := newWorld(t)
-		two := worldOver(t, one.kv, one.ring)
-		two.n = 1000 // other applicants
-		r := rand.New(rand.NewPCG(seed, 1))
-		written := 0
-		for range 40 {
-			w := []*world{one, two}[r.IntN(2)]
-			switch r.IntN(5) {
-			case 0:
-				w.sequence()
-			case 1:
-				w.at = w.at.Add(time.Duration(r.IntN(7200)-3600) * time.Second) // clocks are set, back too
-			case 2:
-				for _, id := range w.open(1 + r.IntN(3)) {
-					if _, err := w.Revoke(t.Context(), id, "operator"); err != nil {
-						t.Fatal(err)
-					}
-					written += 2
-				}
-			default:
-				written += len(w.open(r.IntN(4)))
-			}
-		}
-		one.sequence()
-		h := one.head()
-		if h.Size != int64(written) {
-			t.Errorf("seed %d: %d of %d entries", seed, h.Size, written)
-		}
-		if _, err := one.Tree.Verify(t.Context(), one.Service); err != nil {
-			t.Errorf("seed %d: %v", seed, err)
-		}
+		anyOrder(t, one, seed)
 		one.kv.Close()
+	}
+}
+
+// TestTheLogOnRedis is the same on the other kind of store, and all that is done with the log there.
+func TestTheLogOnRedis(t *testing.T) {
+	server := redistest.Start(t, redistest.Durable()...)
+	for seed := range uint64(3) {
+		kv, err := store.OpenRedis(t.Context(), store.RedisOptions{Addresses: []string{server.Addr}, Prefix: fmt.Sprint("t", seed)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = kv.Close() })
+		ring, err := store.NewRing(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := worldOver(t, kv, ring)
+		one.at = time.Now() // Redis has a clock of its own
+		one.Tree.Anchor = audit.Anchor{Path: filepath.Join(t.TempDir(), "checkpoint")}
+		anyOrder(t, one, seed)
+		h := one.head()
+		p, err := one.Prove(t.Context(), h.Size/2, one.leaf(h.Size/2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Verify(h.Verifier); err != nil {
+			t.Error(err)
+		}
+		dir := filepath.Join(t.TempDir(), "log")
+		if _, err := one.Tree.Export(t.Context(), dir); err != nil {
+			t.Fatal(err)
+		}
+		if v, err := audit.VerifyExport(dir, h.Verifier); err != nil || v.Entries != h.Size {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+}
+
+// anyOrder writes and lists in an order that the seed decides.
+func anyOrder(t *testing.T, one *world, seed uint64) {
+	t.Helper()
+	two := worldOver(t, one.kv, one.ring)
+	two.n = 1000 // other applicants
+	r := rand.New(rand.NewPCG(seed, 1))
+	written := 0
+	for range 40 {
+		w := []*world{one, two}[r.IntN(2)]
+		switch r.IntN(5) {
+		case 0:
+			w.sequence()
+		case 1:
+			w.at = w.at.Add(time.Duration(r.IntN(7200)-3600) * time.Second) // clocks are set, back too
+		case 2:
+			for _, id := range w.open(1 + r.IntN(3)) {
+				if _, err := w.Revoke(t.Context(), id, "operator"); err != nil {
+					t.Fatal(err)
+				}
+				written += 2
+			}
+		default:
+			written += len(w.open(r.IntN(4)))
+		}
+	}
+	one.sequence()
+	h := one.head()
+	if h.Size != int64(written) {
+		t.Errorf("seed %d: %d of %d entries", seed, h.Size, written)
+	}
+	if _, err := one.Tree.Verify(t.Context(), one.Service); err != nil {
+		t.Errorf("seed %d: %v", seed, err)
 	}
 }
 
