@@ -36,7 +36,7 @@ func (s *staffed) ofOrganizations() {
 	}
 }
 
-// For EV a dossier entitles whom it names by role, for as long as they hold it; for others, and to others, it gives nothing.
+// A dossier entitles whom it names by role, for as long as they hold it. To others it gives nothing.
 func TestADossierEntitlesWhomItNamesByRole(t *testing.T) {
 	s := staff(t)
 	s.ofOrganizations()
@@ -49,10 +49,13 @@ func TestADossierEntitlesWhomItNamesByRole(t *testing.T) {
 			t.Errorf("%s: the case is %s with %+v", who, c.Status, got)
 		}
 	}
-	if c := s.proves(s.who["alpha-req"], "org", "Example GmbH", "no-ev"); c.Status != proofing.CaseRefused {
-		t.Errorf("without EV the dossier counts: %s", c.Status)
+	if c := s.proves(s.who["alpha-req"], "org", "Example GmbH", "no-ev"); c.Grant == nil || c.Grant.Entitlement != "dossier" {
+		t.Errorf("without EV the requester's is %s", c.Status)
 	}
-	// What is not for EV rests on the registry as before, and for EV it counts, too.
+	if c := s.proves(s.who["other-req"], "org", "Example GmbH", "no-ev-other"); c.Status != proofing.CaseRefused {
+		t.Errorf("without EV another organization's is %s", c.Status)
+	}
+	// The registry counts as before.
 	if _, err := s.Register(ctx, "alpha", proofing.Identifier{Type: proofing.IdentifierOrganization, Value: "Example GmbH"}, "", proofing.Holder{Person: s.who["alpha-con"].person()}); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +69,7 @@ func TestADossierEntitlesWhomItNamesByRole(t *testing.T) {
 	c := s.proves(s.who["alpha-req"], "org-ev", "Example GmbH", "again")
 	asks := func() string {
 		t.Helper()
-		s.sequenceAll() // an EV grant counts once it is in the log
+		s.sequenceAll() // nothing holds for EV that is not in the log
 		a := must[proofing.Verdict](t)(s.Authorize(ctx, s.ca, proofing.AuthorizeRequest{Applicant: c.Applicant, Identifiers: []proofing.Identifier{c.Identifier}, Profile: c.Profile}))
 		return a.Authorizations[0].Problem
 	}
