@@ -538,3 +538,40 @@ func BenchmarkAnEntryOnItsChange(b *testing.B) {
 	b.ReportMetric(float64(spent[1].Microseconds())/float64(b.N), "µs-with")
 	b.ReportMetric(100*(float64(spent[1])/float64(spent[0])-1), "%-more")
 }
+
+// BenchmarkTheSequencerKeepsUp is how many changes with an event and an entry each are listed in a second, and how many are written by as many
+// writers as help.
+func BenchmarkTheSequencerKeepsUp(b *testing.B) {
+	w := newWorld(b)
+	ctx := context.WithoutCancel(b.Context())
+	const writers = 32
+	var writing, listing time.Duration
+	changes := 0
+	for b.Loop() {
+		changes++
+		const each = 16
+		began := time.Now()
+		var hands sync.WaitGroup
+		for n := range writers {
+			hands.Go(func() {
+				for i := range each {
+					r := request("email")
+					r.Applicant.Thumbprint = fmt.Sprint("key-", changes, "-", n, "-", i)
+					if _, _, err := w.Open(ctx, w.ca, r); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		hands.Wait()
+		writing += time.Since(began)
+		began = time.Now()
+		if err := w.SequenceOnce(ctx); err != nil {
+			b.Fatal(err)
+		}
+		listing += time.Since(began)
+	}
+	total := float64(changes * writers * 16)
+	b.ReportMetric(total/writing.Seconds(), "written/s")
+	b.ReportMetric(total/listing.Seconds(), "listed/s")
+}
