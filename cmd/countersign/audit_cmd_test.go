@@ -178,3 +178,22 @@ func TestARestoredBackupIsFoundByTheCheckpointFile(t *testing.T) {
 	}
 	d.expect(d.doctor(exitOK), "log", "ok", "3 entries")
 }
+
+func TestACheckpointFileThatIsSetLaterIsWrittenFromTheReloadOn(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	file := filepath.Join(d.dir, "checkpoint")
+	a, r := d.reloading(io.Discard, func(c *Config) { c.Audit.CheckpointFile = file })
+	next := a.reload(r)
+	if next == nil {
+		t.Fatal("refused")
+	}
+	d.open("example", "client", address)
+	if err := next.service.SequenceOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := d.run(exitOK, "audit", "checkpoint")
+	if shown, err := os.ReadFile(file); err != nil || string(shown) != want {
+		t.Errorf("the file has %s, %v", shown, err)
+	}
+}

@@ -121,7 +121,7 @@ func (a *app) build(home http.Handler) (err error) {
 func (a *app) under(c *Config) (next *app, err error) {
 	next = &app{
 		started: a.started, config: c, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
-		gates: a.gates, mds: a.mds, tokens: a.tokens, tree: a.tree,
+		gates: a.gates, mds: a.mds, tokens: a.tokens,
 	}
 	if next.router, err = next.newRouter(); err != nil {
 		return nil, err
@@ -135,6 +135,9 @@ func (a *app) under(c *Config) (next *app, err error) {
 		return nil, errors.Join(err, next.router.Close())
 	}
 	next.service = a.service.With(policy, methods, next.sender(), next.caller())
+	tree := *a.tree
+	tree.Anchor.Path = c.Audit.CheckpointFile
+	next.tree, next.service.Recorder = &tree, &tree
 	next.service.Watch, next.service.CAA = a.meters.watchTexts(c.SMS.Countries), next.lookup()
 	if err := next.buildSite(nil); err != nil {
 		return nil, errors.Join(err, next.router.Close())
