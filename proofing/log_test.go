@@ -103,6 +103,48 @@ func TestTheLogTellsEverythingOfACase(t *testing.T) {
 	}
 }
 
+// TestTheLogTellsWhatDoesNotSucceed: an attempt whose tries are spent, a grant that gives way, a case that time ends, and what the operator and a CA do.
+func TestTheLogTellsWhatDoesNotSucceed(t *testing.T) {
+	w := newWorld(t)
+	c := w.open("email")
+	_, a, err := w.Begin(t.Context(), visit(c, "b"), "email", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	for range 20 {
+		_, _, _ = w.Answer(t.Context(), visit(c, "b"), a.ID, "00000000")
+	}
+	w.sequenceAll()
+	if got := w.kinds(c.ID); !slices.Equal(got, []string{"opened ca", "failed person"}) {
+		t.Errorf("wrong answers: %q", got)
+	}
+	w.pass(8 * 24 * time.Hour)
+	w.work()
+	w.sequenceAll()
+	if got := w.kinds(c.ID); len(got) != 3 || got[2] != "status service" {
+		t.Errorf("time has ended it: %q", got)
+	}
+	if c, err := w.Cases.Get(t.Context(), c.ID); err != nil || !c.Journal.Logged() || c.ExpiresAt().IsZero() {
+		t.Errorf("a record that has said everything may go: %+v, %v", c, err)
+	}
+	other := w.openAs("email", "second", "two@example.org")
+	if _, err := w.Deactivate(t.Context(), w.ca, other.ID); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := w.Cases.Get(t.Context(), other.ID); err != nil || !c.ExpiresAt().IsZero() {
+		t.Errorf("a record goes that has something to say: %v", err)
+	}
+	w.sequenceAll()
+	if got := w.kinds(other.ID); !slices.Equal(got, []string{"opened ca", "status ca"}) {
+		t.Errorf("a CA has withdrawn it: %q", got)
+	}
+	e, _, err := w.LogEntry(t.Context(), int64(len(w.log()))-1)
+	if err != nil || !strings.Contains(e.Leaf, `"by":{"id":"alpha","kind":"ca"}`) || !strings.Contains(e.Leaf, `"facts":{"from":"open","reason":"deactivated","to":"withdrawn"}`) {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
 func TestManySequencersEnterEachEntryOnce(t *testing.T) {
 	w := newWorld(t)
 	other := w.process(w.kv)
