@@ -3,6 +3,7 @@ package acme_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -147,6 +148,26 @@ func TestAuthorizeInReview(t *testing.T) {
 	w.prove(t, o.text("case_url"), applicant)
 	if p := w.ask(t, question("reviewed", "email:"+applicant)).object("error"); p.text("type") != userActionRequired || p.text("instance") != o.text("case_url") {
 		t.Errorf("%v", p)
+	}
+}
+
+// TestAuthorizeForEVOnceTheLogHasIt asks before anybody has listed the grant, and after.
+func TestAuthorizeForEVOnceTheLogHasIt(t *testing.T) {
+	w := newWorld(t)
+	w.Policy.Profiles["client"].EV = true
+	o := w.open(t, "client")
+	w.prove(t, o.text("case_url"), applicant)
+	for _, call := range [][3]string{{"POST", "/v1/authorize", question("client", "email:"+applicant)}, {"GET", "/v1/preauthorizations/" + o.text("id"), ""}} {
+		r := w.do(t, call[0], call[1], w.token, call[2])
+		if r.Code != http.StatusServiceUnavailable || r.Header().Get("Retry-After") == "" {
+			t.Errorf("%s before it is in the log: %d, to try again after %q: %s", call[1], r.Code, r.Header().Get("Retry-After"), r.Body)
+		}
+	}
+	if err := w.SequenceOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if yes := w.ask(t, question("client", "email:"+applicant)); yes["allow"] != true {
+		t.Errorf("once it is: %v", yes)
 	}
 }
 
