@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -45,6 +46,18 @@ func (w *world) signedIn(key *webauthntest.Authenticator) proofing.Visit {
 	return at(c)
 }
 
+// enrolled is a signature by the passkey of who is signed in, as far as it says which passkey that is.
+func (w *world) enrolled(v proofing.Visit) *proofing.Signature {
+	w.t.Helper()
+	session, err := w.Session(w.t.Context(), v)
+	check(w.t, err)
+	a, err := w.Addresses.Get(w.t.Context(), session.Person.Bindings[0].ID)
+	check(w.t, err)
+	var known webauthn.Credential
+	check(w.t, json.Unmarshal(a.Kept, &known))
+	return &proofing.Signature{Credential: known.ID, PublicKey: known.PublicKey}
+}
+
 // decide has somebody sign a decision about a case, and enters it as the verbs do.
 func (w *world) decide(v proofing.Visit, key *webauthntest.Authenticator, id string) (*proofing.Signature, int64) {
 	w.t.Helper()
@@ -79,6 +92,9 @@ func TestADecisionInTheLogMakesAnApproval(t *testing.T) {
 	w := newWorld(t)
 	key := webauthntest.New()
 	v := w.signedIn(key)
+	if _, _, err := w.EnrolmentEntry(t.Context(), w.enrolled(v)); !errors.Is(err, proofing.ErrUnavailable) {
+		t.Errorf("before anything is in the log: %v", err)
+	}
 	id := w.open(3)[1]
 	signed, number := w.decide(v, key, id)
 	w.sequence()
