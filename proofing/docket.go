@@ -2,14 +2,25 @@ package proofing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Docket is what waits for people, as far as somebody gets to see it: the oldest first.
 type Docket struct {
 	Cases []*Case
 	Next  string // the cursor of the next page; empty if there is none
+}
+
+// Docketed is a case of the docket with what somebody must know who chooses one of them.
+type Docketed struct {
+	Case         *Case
+	Organization *Organization // nil if there is no dossier any more
+	Lacks        []Lack
+	// Waits: the person who asks can move it on, by deciding or by collecting what it lacks.
+	Waits bool
 }
 
 // DocketQuery says which part of what waits is asked for.
@@ -73,6 +84,69 @@ func (s *Service) Docket(ctx context.Context, v Visit, q DocketQuery) (*Docket, 
 		return c.Status != CaseReview
 	})
 	return &Docket{Cases: page, Next: next}, nil
+}
+
+// DocketWithGrounds is Docket with what each of its cases rests on. What cases have in common is read once.
+func (s *Service) DocketWithGrounds(ctx context.Context, v Visit, q DocketQuery) (rows []Docketed, next string, err error) {
+	session, held, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, "", err
+	}
+	d, err := s.Docket(ctx, v, q)
+	if err != nil {
+		return nil, "", err
+	}
+	known, persons, now := map[string]*grounds{}, map[string]*Person{}, s.now()
+	for _, c := range d.Cases {
+		of := c.Approval.Organization
+		g := known[of]
+		if g == nil {
+			if g, err = s.docketGrounds(ctx, of, persons); err != nil {
+				return nil, "", err
+			}
+			known[of] = g
+		}
+		row := Docketed{Case: c, Organization: g.organization, Lacks: g.lacks(c, s.evOf(c), nil, now)}
+		row.Waits = g.organization != nil && slices.ContainsFunc(held, func(a *Appointment) bool {
+			return s.waitsFor(c, g, decider{person: session.Person.ID, appointment: a}, now)
+		})
+		rows = append(rows, row)
+	}
+	return rows, d.Next, nil
+}
+
+// DocketCount is how many cases wait at a stage, up to the query's limit, and whether there are more.
+func (s *Service) DocketCount(ctx context.Context, v Visit, q DocketQuery) (n int, more bool, err error) {
+	d, err := s.Docket(ctx, v, q)
+	if err != nil {
+		return 0, false, err
+	}
+	return len(d.Cases), d.Next != "", nil
+}
+
+// docketGrounds are the grounds that all cases of an organization have in common.
+func (s *Service) docketGrounds(ctx context.Context, organization string, persons map[string]*Person) (g *grounds, err error) {
+	g = &grounds{persons: persons}
+	g.organization, err = s.organization(ctx, organization)
+	if errors.Is(err, ErrNotFound) {
+		return g, nil
+	}
+	if err == nil {
+		g.appointments, err = s.standingIn(ctx, g, "organization."+organization)
+	}
+	return g, err
+}
+
+// waitsFor says whether a case waits for somebody: they can decide, or what keeps them from it is theirs to mend.
+func (s *Service) waitsFor(c *Case, g *grounds, by decider, now time.Time) bool {
+	if c.Frozen != nil || !by.appointment.Covers(c.CA, c.Approval.Organization) {
+		return false
+	}
+	switch mayDecide(c, g.organization, by, c.Approval.Stage.Step(), false, g.lacks(c, s.evOf(c), by.appointment, now), now) {
+	case "", denyDiscrepancy, denyLacks:
+		return true
+	}
+	return false
 }
 
 // Dossiered is a case as the console shows it: with what it rests on, and what each of the person's appointments may do about it.

@@ -28,7 +28,7 @@ func meSamples() map[string]Screen {
 	stale.Keys, stale.ShowKeys = nil, "/me?keys=show#keys-title"
 	stale.Notice = &Problem{Family: "error", Code: "not_admitted"}
 	desk := me
-	desk.Desk = "/desk"
+	desk.Desk, desk.Console = "/desk", "/admin"
 	codes.Codes, codes.CodesLeft = []string{"0123-4567-89AB-CDEF", "GHJK-MNPQ-RSTV-WXYZ"}, 2
 	recovering, recovered := stale, me
 	recovering.Notice, recovering.Recovering, recovering.StopRecovery = nil, true, "/me/recovery/stop"

@@ -22,7 +22,7 @@ var files embed.FS
 // Screen is the data of one page: one of the structs of this package.
 type Screen interface {
 	page() string   // the name of its file in pages/
-	layout() string // what is around it: "layout" for people, "desk" for operators
+	layout() string // what is around it: "layout" for people, "desk" for operators, "admin" in the console
 }
 
 // Page draws a page in a language. It draws to memory first, so that a fault
@@ -55,9 +55,9 @@ var drawn = sync.OnceValue(func() sets {
 	for _, lang := range Languages() {
 		said := words{lang, catalogs()[lang]}
 		funcs := said.funcs()
-		layout := htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/desk.html", "pages/parts.html", "pages/panel.html", "pages/signpanel.html"))
+		layout := htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/desk.html", "pages/admin.html", "pages/parts.html", "pages/panel.html", "pages/signpanel.html"))
 		s.pages[lang] = map[string]*htmltemplate.Template{}
-		for _, name := range slices.Concat(pageNames, deskPages) {
+		for _, name := range slices.Concat(pageNames, deskPages, adminPages) {
 			t := htmltemplate.Must(htmltemplate.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))
 			said.fold(t)
 			s.pages[lang][name] = t.Option("missingkey=error")

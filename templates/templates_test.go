@@ -95,7 +95,7 @@ func TestEveryPageHasASample(t *testing.T) {
 	for _, s := range samples() {
 		have[s.page()] = true
 	}
-	every := slices.Concat(pageNames, deskPages)
+	every := slices.Concat(pageNames, deskPages, adminPages)
 	for _, name := range every {
 		if !have[name] {
 			t.Errorf("no sample of page %s", name)
@@ -107,7 +107,7 @@ func TestEveryPageHasASample(t *testing.T) {
 	}
 	for _, f := range drawnFiles {
 		name := strings.TrimSuffix(f.Name(), ".html")
-		if name != "layout" && name != "desk" && name != "parts" && name != "panel" && name != "signpanel" && !slices.Contains(every, name) {
+		if name != "layout" && name != "desk" && name != "admin" && name != "parts" && name != "panel" && name != "signpanel" && !slices.Contains(every, name) {
 			t.Errorf("pages/%s is no page", f.Name())
 		}
 	}

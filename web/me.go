@@ -77,6 +77,7 @@ func (s *Site) signedInAs(r *http.Request) proofing.Visit {
 
 // showMe is the page of who is signed in; anybody else is asked to.
 func (s *Site) showMe(w http.ResponseWriter, r *http.Request) error {
+	s.comeBackTo(w, r.URL.Query().Get("to"))
 	session, err := s.service.Session(r.Context(), s.signedInAs(r))
 	if errors.Is(err, proofing.ErrNotFound) {
 		s.see(w, r, signInPath)
@@ -92,6 +93,7 @@ func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	if s.service.Policy.Own == nil {
 		return proofing.ErrNotFound
 	}
+	s.comeBackTo(w, r.URL.Query().Get("to"))
 	return s.Render(w, r, http.StatusOK, templates.SignIn{Frame: s.Frame(r, signInPath), Start: s.Keep(r, signInPath), Regain: s.Keep(r, regainPath)})
 }
 
@@ -326,6 +328,13 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 	}
 	if session.Person.Representative != nil {
 		page.Desk = s.Keep(r, deskPath)
+	}
+	offices, err := s.service.Offices(r.Context(), session.Person.ID)
+	if err != nil {
+		return err
+	}
+	if len(offices) > 0 {
+		page.Console = s.Keep(r, proofing.AdminPath)
 	}
 	if session.MayStop {
 		page.StopRecovery = s.Keep(r, "/me/recovery/stop")

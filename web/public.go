@@ -50,6 +50,7 @@ func (s *Site) routes(home http.Handler) {
 	s.meRoutes()
 	s.recordRoutes()
 	s.recoveryRoutes()
+	s.adminRoutes()
 	s.mux.Handle("/", s.Serve(s.nothing))
 }
 
@@ -141,7 +142,18 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		c, a, err = s.service.Answer(r.Context(), v, attempt, proofing.Secret(r.PostForm.Get("code")))
 	}
-	return s.afterwards(w, r, c, mistake{err: err, method: methodOf(a)})
+	return s.answered(w, r, c, mistake{err: err, method: methodOf(a)})
+}
+
+// answered is afterwards for what perhaps signs somebody in who wanted something else.
+func (s *Site) answered(w http.ResponseWriter, r *http.Request, c *proofing.Case, m mistake) error {
+	if m.err == nil && s.homeOf(w, r, c) == mePath {
+		if back := s.goBack(w, r); back != "" {
+			s.see(w, r, back)
+			return nil
+		}
+	}
+	return s.afterwards(w, r, c, m)
 }
 
 // brought are the members of an answer of an OpenID provider (OpenID Connect Core 3.1.2.5 and 3.1.2.6; RFC 9207).
@@ -191,7 +203,7 @@ func (s *Site) returned(w http.ResponseWriter, r *http.Request) error {
 	if m.method == "" {
 		m.method = "oidc"
 	}
-	return s.afterwards(w, r, after, m)
+	return s.answered(w, r, after, m)
 }
 
 func methodOf(a *proofing.Attempt) string {

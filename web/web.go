@@ -28,6 +28,7 @@ var (
 	errMethod    = errors.New("method not allowed")
 	errNotFresh  = errors.New("no fresh authentication at the desk")
 	errNoPasskey = errors.New("at the desk without a passkey")
+	errWeak      = errors.New("in the console without a passkey")
 	errSure      = &proofing.InputError{Field: "sure", Code: "sure"}
 )
 
@@ -56,6 +57,7 @@ var answers = []struct {
 	{proofing.ErrOtherPerson, http.StatusForbidden, "conflict", "other_person"},
 	{errNotFresh, http.StatusForbidden, "conflict", "not_fresh"},
 	{errNoPasskey, http.StatusForbidden, "conflict", "no_passkey"},
+	{errWeak, http.StatusForbidden, "conflict", "weak_sign_in"},
 	{errCrossSite, http.StatusForbidden, "cross_site", ""},
 	{errNoCookie, http.StatusForbidden, "no_cookie", ""},
 	{errMethod, http.StatusMethodNotAllowed, "method", ""},
@@ -141,7 +143,7 @@ func (s *Site) fault(w http.ResponseWriter, r *http.Request, err error) {
 // linkLike says whether a path looks like a link that we hand out: whoever has a broken one
 // is told something else than whoever made a path up.
 func linkLike(path string) bool {
-	return slices.ContainsFunc([]string{proofing.CasePath, proofing.MessagePath, proofing.DisownPath}, func(p string) bool {
+	return slices.ContainsFunc([]string{proofing.CasePath, proofing.MessagePath, proofing.DisownPath, proofing.JoinPath}, func(p string) bool {
 		return strings.HasPrefix(path, p)
 	})
 }

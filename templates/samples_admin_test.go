@@ -1,0 +1,39 @@
+package templates
+
+import (
+	"net/url"
+	"time"
+)
+
+// adminFrame is the frame of a page of the console.
+func adminFrame(here, self string) AdminFrame {
+	f := AdminFrame{Frame: frame, Name: "R. <Example>", Me: "/me", SignOut: "/me/sign-out", Now: at}
+	f.Self = self
+	for _, name := range []string{"queue", "organizations", "people", "log"} {
+		f.Nav = append(f.Nav, AdminLink{Name: name, Href: "/admin/" + name, Here: name == here})
+	}
+	return f
+}
+
+// adminSamples are the pages of the console.
+func adminSamples() map[string]Screen {
+	queue := AdminQueue{
+		AdminFrame: adminFrame("queue", "/admin"),
+		As:         []AdminOffice{{"reviewer", "Example CA", "/admin?as=1", true}, {"certificate_approver", "Example <Corporation>", "/admin?as=2", false}, {"administrator", "", "/admin?as=3", false}},
+		Stages:     []AdminTab{{"submitted", "50+", "/admin?as=1&stage=submitted", false}, {"vetting", "3", "/admin?as=1&stage=vetting", false}, {"cross_correlation", "4", "/admin?as=1&stage=cross_correlation", true}},
+		Rows: []AdminRow{
+			{Href: "/admin/cases/1", Name: "Example <Corporation> Gesellschaft für Beispiele mit beschränkter Haftung", CA: "Example CA", Profile: "EV code signing", Since: at.Add(-26 * time.Hour), Age: 26 * time.Hour, Turn: "reviewer", Mine: true},
+			{Href: "/admin/cases/2", Name: "Another Corporation", CA: "Example CA", Profile: "EV code signing", Since: at.Add(-90 * 24 * time.Hour), Age: 90 * 24 * time.Hour, Turn: "reviewer", Unresolved: 1, More: 2,
+				Lacks: []AdminLack{{Code: "aged", Item: "registration_number", Clause: "3.2.2.2.1", Since: at}, {Code: "role", Clause: "3.2.2.2", Role: "contract_signer"}}},
+			{Href: "/admin/cases/3", Name: "Third Corporation", CA: "Example CA", Profile: "EV code signing", Since: at.Add(-3 * time.Minute), Age: 3 * time.Minute, Turn: "certificate_approver", Approved: 1, Needed: 2,
+				Lacks: []AdminLack{{Code: "own_source", Item: "approver_authority", Clause: "3.2.2.2.7", About: "A. Example"}}},
+			{Href: "/admin/cases/4", Name: "Fourth Corporation", CA: "Example CA", Profile: "EV code signing", Since: at, Turn: "reviewer", Frozen: true},
+		},
+		First: "/admin?as=1", Next: "/admin?as=1&after=x",
+	}
+	queue.Query = url.Values{"as": {"1"}, "stage": {"cross_correlation"}}
+	empty := queue
+	empty.As, empty.Rows, empty.First, empty.Next = nil, nil, "", ""
+	empty.Stages = []AdminTab{{"submitted", "0", "/admin?stage=submitted", true}, {"vetting", "0", "/admin?stage=vetting", false}, {"cross_correlation", "0", "/admin?stage=cross_correlation", false}}
+	return map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty}
+}

@@ -1,0 +1,96 @@
+package templates
+
+import (
+	"net/url"
+	"time"
+)
+
+// The pages of the console, at /admin: what waits for people who decide about requests.
+
+// adminPages are the files in pages/ that are pages of the console.
+var adminPages = []string{"adminqueue"}
+
+// AdminFrame is what every page of the console carries.
+type AdminFrame struct {
+	Frame
+	Name    string // of who is signed in, as colleagues know them
+	Nav     []AdminLink
+	Query   url.Values // of this page, besides the language
+	Me      string     // the path of the person's own page
+	SignOut string     // where to post
+	Now     time.Time  // that the page is of
+}
+
+func (AdminFrame) layout() string { return "admin" }
+
+// In is this page in a language.
+func (f AdminFrame) In(lang string) string {
+	query := url.Values{"lang": {lang}}
+	for name, values := range f.Query {
+		query[name] = values
+	}
+	return f.Self + "?" + query.Encode()
+}
+
+// AdminLink leads to one of the pages. Name is a key under "admin.nav".
+type AdminLink struct {
+	Name string
+	Href string
+	Here bool
+}
+
+// AdminQueue is what waits at one stage.
+type AdminQueue struct {
+	AdminFrame
+	As     []AdminOffice // the person's appointments; the page chooses among several
+	Stages []AdminTab
+	Rows   []AdminRow
+	// First and Next are where the oldest and the following ones are; empty: here, and nowhere.
+	First, Next string
+}
+
+// AdminOffice is an appointment of the person.
+type AdminOffice struct {
+	Role  string
+	Where string // the authority or organization; empty: everywhere
+	Href  string
+	Here  bool
+}
+
+// AdminTab is one stage with how much waits there.
+type AdminTab struct {
+	Stage string
+	N     string // "50+": as many at least
+	Href  string
+	Here  bool
+}
+
+// AdminRow is one request that waits.
+type AdminRow struct {
+	Href              string
+	Name, CA, Profile string
+	Since             time.Time // of the stage
+	Age               time.Duration
+	Turn              string // the role whose turn it is
+	Approved, Needed  int    // where several approve; Needed is 0 elsewhere
+	Lacks             []AdminLack
+	More              int // that are lacking besides
+	Unresolved        int // things that do not fit together
+	Frozen            bool
+	Mine              bool // it waits for this person
+}
+
+// AdminLack is one thing that stands between the request and a grant.
+type AdminLack struct {
+	Code, Item, Clause string
+	About              string    // the person that it is about; empty: the organization
+	Role               string    // that nobody holds; empty otherwise
+	Since              time.Time // when it aged; zero: it is missing
+}
+
+// Whole says whether the words of the code say all by themselves, and name no item.
+func (l AdminLack) Whole() bool {
+	return l.Code == "role" || l.Code == "not_listed" || l.Code == "agreement" || l.Code == "reconfirm"
+}
+
+func (AdminQueue) page() string { return "adminqueue" }

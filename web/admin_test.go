@@ -1,0 +1,128 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+func TestTheQueueShowsEverybodyWhatIsTheirsToSee(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing2")
+	href := `href="/admin/cases/` + k.ID + `"`
+	c.want(c.approver.get("/admin"), 200, href, orgName, "Example CA", "EV code signing", "Waits for you", "Certificate Approver", "0 of 2 have approved", "Legal name", "is missing", "and 1", `aria-current="page"`)
+	for _, m := range []*colleague{c.requester, c.specialist, c.reviewer, c.one} {
+		page := m.get("/admin?stage=submitted")
+		c.want(page, 200, href)
+		if strings.Contains(page.Body.String(), "Waits for you") {
+			t.Errorf("it waits for %s", m.session().Person)
+		}
+	}
+	// Where somebody decides their own stage comes first.
+	c.want(c.specialist.get("/admin"), 200, "Nothing waits here.", `>Vetting <span class="count">0</span>`, `>For approval <span class="count">1</span>`)
+	foreign := c.seat("foreign", proofing.RoleReviewer, "other", "")
+	for _, stage := range []string{"submitted", "vetting", "cross_correlation"} {
+		if page := foreign.get("/admin?stage=" + stage); page.Code != 200 || strings.Contains(page.Body.String(), orgName) {
+			t.Errorf("a reviewer of another authority gets %d, or sees it", page.Code)
+		}
+	}
+	// Whoever has several roles chooses by which they look.
+	own := c.appoint(foreign, "foreign", proofing.RoleSpecialist, "example", "")
+	c.want(foreign.get("/admin?as="+own.ID+"&stage=submitted"), 200, href, "Other CA", "Validation specialist")
+	for _, wrong := range []string{"?as=" + c.office[c.approver].ID, "?stage=granted", "?as=" + own.ID + "x"} {
+		c.want(foreign.get("/admin"+wrong), 404)
+	}
+	if to := foreign.follow(foreign.get("/admin?after=x&stage=vetting")); !strings.HasPrefix(to, "/admin?as=") {
+		t.Errorf("a cursor of nowhere leads to %s", to)
+	}
+}
+
+func TestTheQueueGoesOnFromPageToPage(t *testing.T) {
+	c := newCourt(t)
+	// The requester's one proof serves none of these, which differ in their accounts: they are put in place as they are stored.
+	k := c.submitted("signing")
+	for i := range queuePage + 4 {
+		other := *k
+		other.ID, other.Natural = proofing.NewID(nil), ""
+		approval := *k.Approval
+		approval.Since = k.Approval.Since.Add(time.Duration(i+1) * time.Minute)
+		other.Approval = &approval
+		if err := c.svc.Cases.Create(t.Context(), other.ID, &other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := c.approver.get("/admin").Body.String()
+	if n := strings.Count(first, `class="mine"`); n != queuePage || !strings.Contains(first, `For approval <span class="count">50&#43;</span>`) {
+		t.Fatalf("%d rows on the first page", n)
+	}
+	_, rest, _ := strings.Cut(first, `<p class="pages"><a href="`)
+	next, _, _ := strings.Cut(rest, `"`)
+	second := c.approver.get(strings.ReplaceAll(next, "&amp;", "&")).Body.String()
+	if n := strings.Count(second, `class="mine"`); n != 5 || !strings.Contains(second, `<span class="count">50&#43;</span>`) || !strings.Contains(second, "Back to the oldest") {
+		t.Errorf("%d rows on the second page", n)
+	}
+}
+
+func TestTheConsoleIsThereForItsPeopleAlone(t *testing.T) {
+	c := newCourt(t)
+	member := c.keyholder()
+	nowhere := member.get("/nowhere")
+	c.want(nowhere, 404)
+	if got := member.get("/admin"); got.Code != 404 || got.Body.String() != nowhere.Body.String() {
+		t.Errorf("who has no role gets %d and another page than at a path that does not exist", got.Code)
+	}
+	if got := member.post("/admin"); got.Code != http.StatusMethodNotAllowed {
+		t.Errorf("POST /admin: %d", got.Code)
+	}
+	c.want(c.approver.get("/me"), 200, `href="/admin"`)
+	if page := member.get("/me").Body.String(); strings.Contains(page, `href="/admin"`) {
+		t.Error("who has no role is led to the console")
+	}
+	// Nobody is signed in: they are asked to, and come back.
+	c.approver.post("/me/sign-out")
+	to := c.approver.follow(c.approver.get("/admin?lang=de"))
+	if to != "/me/sign-in?lang=de&to=%2Fadmin" {
+		t.Fatalf("led to %s", to)
+	}
+	c.want(c.approver.get(to), 200)
+	page := c.approver.follow(c.approver.post("/me/sign-in"))
+	c.want(c.approver.post(page+"/begin", "method", "fido"), http.StatusSeeOther)
+	if to := c.approver.signIn(page); to != "/admin" {
+		t.Errorf("after signing in: %s", to)
+	}
+	c.want(c.approver.get("/admin"), 200)
+	if to := c.approver.follow(c.approver.post("/me/sign-out")); to != "/" || strings.Contains(c.approver.cookie, "__Host-back") {
+		t.Errorf("the way back is kept: %s", c.approver.cookie)
+	}
+}
+
+// signIn answers what the passkey was asked in a session's case, and returns where that leads.
+func (m *colleague) signIn(page string) string {
+	m.t.Helper()
+	id, _, _ := strings.Cut(strings.TrimPrefix(page, "/c/"), ".")
+	have, err := m.svc.Cases.Get(m.t.Context(), id)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	a := have.Current("fido")
+	answer, err := m.key.Get(a.Ask, origin)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return m.follow(m.post(page+"/answer", "attempt", a.ID, "response", string(answer)))
+}
+
+func TestOnlyTheConsoleIsComeBackTo(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/admin": true, "/admin/cases/0a1b": true, "/admin/join/0a.Zz-_9": true,
+		"": false, "/": false, "/me": false, "//evil.example": false, "/administrator": false, "/admin/..//evil.example": false, "/admin/../me": false,
+		"https://evil.example/admin": false, `/admin\evil`: false, "/admin/x?y=z": false, "/admin/%2e%2e": false, "/admin/x#y": false, "/admin/\r\nx": false, "/admin/é": false,
+	} {
+		if ofConsole(path) != want {
+			t.Errorf("%q: %v", path, !want)
+		}
+	}
+}
