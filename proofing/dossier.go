@@ -95,6 +95,18 @@ func (s *Service) Organization(ctx context.Context, v Visit, id string) (*Organi
 	return o, people, err
 }
 
+// OrganizationName is the name of an appointment's organization, for whoever may look at the appointment; empty for one that is of none.
+func (s *Service) OrganizationName(ctx context.Context, a *Appointment) (string, error) {
+	if a.Organization == "" {
+		return "", nil
+	}
+	o, err := s.organization(ctx, a.Organization)
+	if err != nil {
+		return "", err
+	}
+	return o.Name, nil
+}
+
 // OrganizationsOf lists the dossiers of an authority, the oldest first, page by page, and returns the cursor of the next one. ErrNotFound for an authority that is not
 // theirs, besides the errors of Console.
 func (s *Service) OrganizationsOf(ctx context.Context, v Visit, ca, after string, limit int) (page []*Organization, next string, err error) {

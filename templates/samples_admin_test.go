@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"maps"
 	"net/url"
 	"time"
 )
@@ -35,5 +36,8 @@ func adminSamples() map[string]Screen {
 	empty := queue
 	empty.As, empty.Rows, empty.First, empty.Next = nil, nil, "", ""
 	empty.Stages = []AdminTab{{"submitted", "0", "/admin?stage=submitted", true}, {"vetting", "0", "/admin?stage=vetting", false}, {"cross_correlation", "0", "/admin?stage=cross_correlation", false}}
-	return map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty}
+	all := map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty}
+	maps.Copy(all, adminCaseSamples())
+	maps.Copy(all, adminJoinSamples())
+	return all
 }

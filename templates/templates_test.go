@@ -169,7 +169,7 @@ func unescape(b []byte) []byte {
 var (
 	usedWhole  = regexp.MustCompile(`\b(?:t|b) "([a-z_.]+)"|\.text\("([a-z_.]+)"`)
 	usedPlural = regexp.MustCompile(`\bn "([a-z_.]+)"|\.plural\("([a-z_.]+)"`)
-	usedFamily = regexp.MustCompile(`\bword "([a-z_.]+)"`)
+	usedFamily = regexp.MustCompile(`\bword "([a-z_.]+)"|\.word\("([a-z_.]+)"`)
 )
 
 func TestEveryKeyIsUsedAndEveryUseHasWords(t *testing.T) {
@@ -194,8 +194,9 @@ func TestEveryKeyIsUsedAndEveryUseHasWords(t *testing.T) {
 			used[string(m[1])+string(m[2])+".one"], used[string(m[1])+string(m[2])+".other"] = true, true
 		}
 		for _, m := range usedFamily.FindAllSubmatch(src, -1) {
-			families = append(families, string(m[1])+".")
-			used[string(m[1])+".other"] = true
+			family := string(m[1]) + string(m[2])
+			families = append(families, family+".")
+			used[family+".other"] = true
 		}
 	}
 	for _, kind := range messageKinds {
@@ -210,8 +211,8 @@ func TestEveryKeyIsUsedAndEveryUseHasWords(t *testing.T) {
 			t.Errorf("%s is used and has no words", key)
 		}
 	}
-	// The words of a problem are found by its family.
-	families = append(families, "input.", "limit.", "error.", "step.address.", "step.method.")
+	// The words of a problem are found by its family, and those of what a decision is about.
+	families = append(families, "input.", "limit.", "error.", "matter.", "step.address.", "step.method.")
 	for key := range catalog {
 		inFamily := slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(key, f) })
 		if !used[key] && !inFamily {

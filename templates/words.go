@@ -77,7 +77,7 @@ type words struct {
 func (w words) funcs() template.FuncMap {
 	return template.FuncMap{
 		"t": w.text, "b": w.bold, "n": w.plural, "word": w.word,
-		"date": w.date, "clock": w.clock, "long": w.long, "brief": brief, "seconds": seconds,
+		"date": w.date, "clock": w.clock, "follows": w.follows, "colon": w.colon, "long": w.long, "brief": brief, "seconds": seconds,
 		"lang": func() string { return w.lang }, "languages": Languages,
 		"languageName": func(l string) string { return languageNames[l] },
 		"problem":      func(field string, p *Problem) problemAt { return problemAt{field, p} },
@@ -153,12 +153,17 @@ var months = map[string][12]string{
 // date writes a day and a time of day. The server does not know where people are,
 // so it says UTC; the script puts the reader's own time in its place.
 func (w words) date(at time.Time) string {
+	return w.day(at) + ", " + w.clock(at)
+}
+
+// day writes a day, of UTC.
+func (w words) day(at time.Time) string {
 	at = at.UTC()
 	day := strconv.Itoa(at.Day())
 	if w.lang == "de" {
 		day += "."
 	}
-	return fmt.Sprintf("%s %s %d, %s", day, months[w.lang][at.Month()-1], at.Year(), w.clock(at))
+	return fmt.Sprintf("%s %s %d", day, months[w.lang][at.Month()-1], at.Year())
 }
 
 // clock writes the time of day.

@@ -16,6 +16,20 @@ import (
 
 func (s *Site) adminRoutes() {
 	s.mux.Handle("GET /admin", s.look(s.console(s.showQueue)))
+	s.mux.Handle("GET /admin/cases/{case}", s.look(s.console(s.showCaseInConsole)))
+	s.mux.Handle("POST /admin/cases/{case}/decide", s.act(s.console(s.askDecision)))
+	s.mux.Handle("POST /admin/cases/{case}/discrepancies", s.act(s.console(s.raise)))
+	s.mux.Handle("POST /admin/cases/{case}/explanations", s.act(s.console(s.resolve)))
+	s.mux.Handle("GET /admin/sign", s.look(s.console(s.showSigning)))
+	s.mux.Handle("POST /admin/sign", s.act(s.console(s.decide)))
+	s.mux.Handle("GET /admin/join/{ref}", s.look(s.showJoin))
+	s.mux.Handle("POST /admin/join/{ref}", s.act(s.join))
+	for _, path := range []string{"decide", "discrepancies", "explanations"} { // where a page with a mistake stands
+		s.mux.Handle("GET /admin/cases/{case}/"+path, s.Serve(func(w http.ResponseWriter, r *http.Request) error {
+			s.see(w, r, adminCasePath(r.PathValue("case")))
+			return nil
+		}))
+	}
 }
 
 // adminPages are the pages that the bar of each leads to, in its order. Each has its route in adminRoutes, or in its own file's.
@@ -180,11 +194,7 @@ func (s *Site) whereOf(r *http.Request, a *proofing.Appointment) (string, error)
 	case proofing.SideAuthority:
 		return s.titleOf(r, a.CA)
 	case proofing.SideApplicant:
-		o, _, err := s.service.Organization(r.Context(), s.signedInAs(r), a.Organization)
-		if err != nil {
-			return a.Organization, ignore(err, proofing.ErrNotFound)
-		}
-		return o.Name, nil
+		return s.service.OrganizationName(r.Context(), a)
 	}
 	return "", nil
 }

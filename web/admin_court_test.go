@@ -20,7 +20,7 @@ type court struct {
 	org                                               *proofing.Organization
 }
 
-const orgName = "Example Corporation"
+const orgName = "Example <Corporation>"
 
 // consoleHouse is a house whose people have passkeys, with a profile that people of an organization and of the authority decide about.
 func consoleHouse(t *testing.T) *house {
@@ -32,7 +32,8 @@ func consoleHouse(t *testing.T) *house {
 	}
 	h.svc.Methods = challenges.Table(challenges.Config{Hasher: h.svc.Hasher, Countries: []string{"GB"}, Passkeys: rp})
 	h.svc.Policy.Own = &proofing.Profile{Title: "Own", Framework: proofing.R4, Methods: []string{"fido", "sms", "email"}}
-	h.svc.Policy.Limits.ClientOpens = 10000 // all of them come from one address
+	h.svc.Policy.Digest = "policy"
+	h.svc.Policy.Limits.ClientOpens, h.svc.Policy.Limits.AttemptsPerCase = 10000, 100 // all of them come from one address, and a test does the work of days
 	const day = 24 * time.Hour
 	for name, approvals := range map[string]int{"signing": 1, "signing2": 2} {
 		h.svc.Policy.Profiles[name] = &proofing.Profile{
@@ -161,7 +162,7 @@ func (c *court) collectAll() {
 	c.t.Helper()
 	signer := c.office[c.seat("signer", proofing.RoleSigner, "", c.org.ID)]
 	for kind, value := range map[proofing.ItemKind]string{
-		proofing.ItemLegalName: "Example Corporation <Inc.>", proofing.ItemRegistration: "HRB 1234", proofing.ItemJurisdiction: "DE",
+		proofing.ItemLegalName: orgName, proofing.ItemRegistration: "HRB 1234", proofing.ItemJurisdiction: "DE",
 		proofing.ItemPlace: "Example Street 1", proofing.ItemOperational: "since 2019",
 	} {
 		c.item(proofing.ItemDraft{Kind: kind, Value: value, SourceKind: proofing.SourceLetter})

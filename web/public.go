@@ -66,6 +66,8 @@ func backTo(r *http.Request, ref string) string {
 		return linkPath(ref)
 	case strings.Contains(r.Pattern, proofing.DisownPath):
 		return disownPath(ref)
+	case strings.Contains(r.Pattern, proofing.JoinPath):
+		return joinPath(ref)
 	}
 	return casePath(ref)
 }

@@ -1,0 +1,117 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Matter is what a decision is about, as its page and the text that is signed name it.
+type Matter struct {
+	Name, Number, Jurisdiction string // of the organization: its full legal name, and where it is registered under which number
+	CA, Profile                string // titles
+	IdentifierType, Identifier string
+	KeyKind, Key               string // as in Request, and the whole thumbprint or digest
+	CSR                        string // the digest of the certificate request; empty: the decision is about no certain one
+}
+
+// MatterFact is one thing that a matter is told by. Family and Code find its label; a value that is empty is not known.
+type MatterFact struct{ Family, Code, Value string }
+
+// Facts are all that a matter is told by, in their order.
+func (m Matter) Facts() []MatterFact {
+	facts := []MatterFact{
+		{"matter", "name", m.Name}, {"matter", "number", m.Number}, {"matter", "jurisdiction", m.Jurisdiction},
+		{"matter", "ca", m.CA}, {"matter", "profile", m.Profile},
+	}
+	if m.Identifier != m.Name {
+		facts = append(facts, MatterFact{"identifier", m.IdentifierType, m.Identifier})
+	}
+	facts = append(facts, MatterFact{"key", m.KeyKind, m.Key})
+	if m.CSR != "" {
+		facts = append(facts, MatterFact{"matter", "csr", m.CSR})
+	}
+	return facts
+}
+
+// Follows is what happens after a decision.
+type Follows struct {
+	Code     string // "end", "others", "vetting", "cross_correlation" or "grant"
+	Others   int    // approvals that are still needed then
+	Lifetime time.Duration
+	Until    time.Time // of a grant
+}
+
+// Verdict is a decision that somebody is about to make.
+type Verdict struct {
+	Matter
+	Step    string // "approve", "vet" or "review"
+	Refuse  bool
+	Reason  string // in their own words
+	Follows Follows
+}
+
+// Text says in a few plain sentences what is decided, about what, and what follows from it. It is what is shown and signed: nothing that
+// somebody else wrote can look like a line of its own.
+func (v Verdict) Text(lang string) (string, error) {
+	lang = Match(lang)
+	w := words{lang, catalogs()[lang]}
+	said, err := w.word("verdict", v.code())
+	if err != nil {
+		return "", fmt.Errorf("templates: text of a decision: %w", err)
+	}
+	lines := []string{said, ""}
+	facts := v.Facts()
+	if v.Refuse {
+		facts = append(facts, MatterFact{"matter", "reason", v.Reason})
+	}
+	for _, f := range facts {
+		label, err := w.word(f.Family, f.Code)
+		if err != nil {
+			return "", fmt.Errorf("templates: text of a decision: %w", err)
+		}
+		value := strings.Join(strings.Fields(f.Value), " ")
+		if value == "" {
+			if value, err = w.text("matter_none"); err != nil {
+				return "", fmt.Errorf("templates: text of a decision: %w", err)
+			}
+		}
+		lines = append(lines, label+w.colon()+value)
+	}
+	follows, err := w.follows(v.Follows)
+	if err != nil {
+		return "", fmt.Errorf("templates: text of a decision: %w", err)
+	}
+	return strings.Join(append(lines, "", follows), "\n"), nil
+}
+
+// code is the word of what is decided.
+func (v Verdict) code() string {
+	if v.Refuse {
+		return "refuse"
+	}
+	return v.Step
+}
+
+// colon stands between a label and its value.
+func (w words) colon() string {
+	if w.lang == "fr" {
+		return "\u00a0: "
+	}
+	return ": "
+}
+
+// follows is the sentence that says what follows.
+func (w words) follows(f Follows) (string, error) {
+	switch f.Code {
+	case "others":
+		return w.plural("follows_others", f.Others)
+	case "grant":
+		lifetime, err := w.long(f.Lifetime)
+		if err != nil {
+			return "", err
+		}
+		return w.word("follows", f.Code, "time", lifetime, "day", w.day(f.Until))
+	}
+	return w.word("follows", f.Code)
+}

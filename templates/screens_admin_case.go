@@ -1,0 +1,104 @@
+package templates
+
+import "time"
+
+// AdminCase is one request as those see it who decide about it.
+type AdminCase struct {
+	AdminFrame
+	Matter Matter
+	Notice *Problem
+	ID     string
+	// Version is the number of the last entry of the request, and Seen the one that the person had looked at when they decided; 0: none.
+	Version, Seen int64
+	Status        string // "review", "frozen", or how it ended
+	Why           string // it ended so: a code; empty: none
+	Stage         string // where it stands in review
+	Since         time.Time
+	Expires       time.Time
+	Turn          string // the role that it waits for; empty: nobody
+	Approved      int    // of the organization, of Needed
+	Needed        int
+	Named         []string // who alone may approve
+	InOrder       bool
+	Requester     AdminRequester
+	Decisions     []AdminDecision
+	Lacks         []AdminLack
+	Discrepancies []AdminDiscrepancy
+	// Fresh: the person has just authenticated; only then do forms do anything. Confirm is where they do so.
+	Fresh   bool
+	Confirm string
+	Decide  *AdminDecide // nil: it is not for this person to decide now
+	WhyNot  string       // why it is not, for somebody whose role it would be: a code of "input"
+	Mine    *AdminDecision
+	// Raise and Resolve are where the forms about discrepancies go; empty: they are not this person's.
+	Raise, Resolve string
+	// Typed is what the person has written that did not go through, and Resolving the discrepancy that it was about.
+	Typed     string
+	Resolving string
+	Bad       *Problem // at the field of Typed
+	Queue     string
+}
+
+// AdminRequester is who asks.
+type AdminRequester struct {
+	Name, Role string // by which appointment; empty: none
+	Levels     []Level
+	Proved     []Proof
+}
+
+// AdminDecision is a decision that was made.
+type AdminDecision struct {
+	Step, Reason, Name string
+	Refused            bool
+	At, Until          time.Time // and until when it counts for a request that is not granted yet
+	Void               bool
+	Over               bool // Until is over
+	Entry              int64
+	New                bool // since the person looked
+}
+
+// Code is the word of what was decided.
+func (d AdminDecision) Code() string {
+	if d.Refused {
+		return "refuse"
+	}
+	return d.Step
+}
+
+// AdminDiscrepancy is something that does not fit together.
+type AdminDiscrepancy struct {
+	ID, Text, Name, Resolution, Resolver string
+	At, Resolved                         time.Time
+}
+
+// AdminDecide is what the person may decide.
+type AdminDecide struct {
+	Action      string // where both forms go
+	Appointment string
+	Step        string
+	Number      int64   // of the version that the page shows
+	May         bool    // agree; refusing takes no more than the role
+	Agree       Follows // from agreeing
+	Refuse      Follows
+}
+
+// AdminJoin is where somebody takes up a role.
+type AdminJoin struct {
+	AdminFrame
+	Notice *Problem
+	// State is "open", or how it stands: a code of "join_state".
+	State    string
+	For      string // the name that they were appointed by
+	Role     string
+	Where    string // the authority or organization; empty: everywhere
+	By       string // who has proposed it; empty: it began on the server
+	Until    time.Time
+	SignedIn bool
+	Fresh    bool   // and has just authenticated with a passkey
+	SignIn   string // where they sign in, or confirm that it is them
+	Take     string // where the form goes
+	Console  string // the path of the console, once it is theirs
+}
+
+func (AdminCase) page() string { return "admincase" }
+func (AdminJoin) page() string { return "adminjoin" }

@@ -1,0 +1,220 @@
+package web
+
+import (
+	"html"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn/webauthntest"
+)
+
+var hiddenField = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)">`)
+
+// form is the form of a page that decides in one way: its fields as the page has them.
+func formOf(page, decision string) (pairs []string) {
+	for part := range strings.SplitSeq(page, "<form ") {
+		part, _, _ = strings.Cut(part, "</form>")
+		if !strings.Contains(part, `name="decision" value="`+decision+`"`) {
+			continue
+		}
+		for _, m := range hiddenField.FindAllStringSubmatch(part, -1) {
+			pairs = append(pairs, m[1], html.UnescapeString(m[2]))
+		}
+	}
+	return pairs
+}
+
+// decides makes a decision at the pages: the form, the text that is signed, and the passkey's answer. It returns the text.
+func (c *court) decides(m *colleague, k *proofing.Case, decision, reason string) string {
+	c.t.Helper()
+	m.renew()
+	page := "/admin/cases/" + k.ID
+	form := formOf(m.get(page).Body.String(), decision)
+	if form == nil {
+		c.t.Fatalf("no form to %s in:\n%s", decision, m.get(page).Body)
+	}
+	if to := m.follow(m.post(page+"/decide", append(form, "reason", reason)...)); to != "/admin/sign" {
+		c.t.Fatalf("led to %s", to)
+	}
+	text, answer := m.signs()
+	if to := m.follow(m.post("/admin/sign", "case", k.ID, "response", answer)); to != page {
+		c.t.Fatalf("after signing: %s", to)
+	}
+	c.work()
+	return text
+}
+
+// signs reads the page at which somebody signs, and signs.
+func (m *colleague) signs() (text, answer string) {
+	m.t.Helper()
+	page := m.get("/admin/sign")
+	m.want(page, 200, "data-sign=", "Back, without deciding")
+	_, rest, _ := strings.Cut(page.Body.String(), "<pre>")
+	shown, _, _ := strings.Cut(rest, "</pre>")
+	given, err := m.key.Get(m.session().Signing.Ask, origin)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return html.UnescapeString(shown), string(given)
+}
+
+func TestARequestFromTheQueueToTheGrant(t *testing.T) {
+	c := newCourt(t)
+	c.collectAll()
+	k := c.submitted("signing")
+	page := "/admin/cases/" + k.ID
+	c.approver.renew()
+	c.want(c.approver.get(page), 200, "<h1><bdi>Example &lt;Corporation&gt;</bdi></h1>", "HRB 1234", ">DE<", "EV code signing", "Example CA", thumbprint, "<b><bdi>requester</bdi></b>", "Certificate Requester",
+		"Nothing is missing.", "Nobody has decided yet.", "I approve this request for my organization.", "Then the certificate authority checks", "This ends the request.", "Version "+strconv.FormatInt(k.Journal.Written, 10)+" ", "<b>2</b>")
+	text := c.decides(c.approver, k, "approve", "")
+	for _, said := range []string{"I approve this request for my organization.", "Organization: Example <Corporation>", "Registration number: HRB 1234", "Jurisdiction: DE", "Certificate authority: Example CA",
+		"Certificate: EV code signing", "Account key: " + thumbprint, "Nothing is issued yet."} {
+		if !strings.Contains(text, said) {
+			t.Errorf("the text does not say %q:\n%s", said, text)
+		}
+	}
+	c.want(c.approver.get(page), 200, "You have decided:", "approved for the organization", "Validation specialist")
+
+	// What does not fit together brings it back, until it is explained.
+	c.want(c.specialist.get("/admin"), 200, "Waits for you", page)
+	c.decides(c.specialist, k, "approve", "")
+	c.reviewer.renew()
+	c.want(c.reviewer.get(page), 200, "I have reviewed everything", "for 90 days, until")
+	c.want(c.reviewer.post(page+"/discrepancies", "text", " "), 422, `id="text-error"`)
+	c.want(c.reviewer.post(page+"/discrepancies", "text", "Two <addresses>."), http.StatusSeeOther)
+	c.specialist.renew()
+	open := c.specialist.get(page)
+	c.want(open, 200, "Two &lt;addresses&gt;.", "Not explained yet.", "Something does not fit together and is not explained yet.", "Counts no more")
+	if formOf(open.Body.String(), "approve") != nil {
+		t.Error("what is not explained can be agreed to")
+	}
+	id := regexp.MustCompile(`name="discrepancy" value="([^"]+)"`).FindStringSubmatch(open.Body.String())
+	if id == nil {
+		t.Fatal("it cannot be explained")
+	}
+	c.want(c.specialist.post(page+"/explanations", "discrepancy", id[1], "resolution", ""), 422, `id="resolution-error"`)
+	c.want(c.specialist.post(page+"/explanations", "discrepancy", id[1], "resolution", "They have moved."), http.StatusSeeOther)
+	c.want(c.specialist.get(page), 200, "They have moved.", "Explained by <b><bdi>specialist</bdi></b>")
+	c.decides(c.specialist, k, "approve", "")
+	c.decides(c.reviewer, k, "approve", "")
+	c.want(c.reviewer.get(page), 200, "Granted.", "reviewed all of it, and granted")
+	have, err := c.svc.Cases.Get(t.Context(), k.ID)
+	if err != nil || have.Status != proofing.CaseGranted {
+		t.Fatalf("%s (%s), %v", have.Status, have.Reason, err)
+	}
+	for _, d := range have.Approval.Decisions {
+		doc, err := proofing.ParseDocument([]byte(d.Signature.Document))
+		if err != nil || !strings.Contains(doc.Shown.Text, "Registration number: HRB 1234") {
+			t.Errorf("%v: %q was signed", err, doc.Shown.Text)
+		}
+	}
+}
+
+func TestARefusalIsSignedWithItsReason(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	page := "/admin/cases/" + k.ID
+	c.approver.renew()
+	shown := c.approver.get(page)
+	c.want(shown, 200, "is missing", "Code Signing Baseline Requirements 3.2.2.2.1", "Nobody holds this role: Contract Signer")
+	form := formOf(shown.Body.String(), "refuse")
+	c.want(c.approver.post(page+"/decide", append(form, "reason", " \n")...), 422, "Say why you refuse.", `id="reason-error"`)
+	text := c.decides(c.approver, k, "refuse", "Not <ours>.\nI approve this request for my organization.")
+	if !strings.Contains(text, "\nReason: Not <ours>. I approve this request for my organization.\n") || !strings.HasSuffix(text, "This ends the request. Nothing is issued for it, and whoever asked is told.") {
+		t.Errorf("the text is\n%s", text)
+	}
+	c.want(c.approver.get(page), 200, "Refused.", "Not &lt;ours&gt;.", "You have decided:")
+}
+
+func TestWhatWentWrongIsSaidWhereItStandsAndKeepsWhatWasTyped(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing2")
+	page := "/admin/cases/" + k.ID
+	c.approver.renew()
+	form := formOf(c.approver.get(page).Body.String(), "refuse")
+	// Somebody else decides meanwhile.
+	c.item(proofing.ItemDraft{Kind: proofing.ItemLegalName, Value: orgName, SourceKind: proofing.SourceLetter})
+	c.collectAll()
+	c.decides(c.second, k, "approve", "")
+	c.approver.renew()
+	stale := c.approver.post(page+"/decide", append(form, "reason", "What I <typed>")...)
+	c.want(stale, 422, "The request has changed since this page was made", "What I &lt;typed&gt;", "You had looked at version", "New since you looked")
+	// And what was asked before that is not signed any more.
+	form = formOf(c.approver.get(page).Body.String(), "refuse")
+	c.want(c.approver.post(page+"/decide", append(form, "reason", "My <reason>")...), http.StatusSeeOther)
+	_, answer := c.approver.signs()
+	c.specialist.renew()
+	k2, err := c.svc.RaiseDiscrepancy(t.Context(), c.visits(c.specialist), k.ID, "Something")
+	if err != nil || k2.Journal.Written == 0 {
+		t.Fatal(err)
+	}
+	c.want(c.approver.post("/admin/sign", "case", k.ID, "response", answer), 422, "The request has changed", "My &lt;reason&gt;", "You had looked at version")
+
+	// Another passkey's signature is none, and the page says so where it can be tried again.
+	form = formOf(c.approver.get(page).Body.String(), "refuse")
+	c.want(c.approver.post(page+"/decide", append(form, "reason", "no")...), http.StatusSeeOther)
+	c.want(c.approver.post("/admin/sign", "case", k.ID, "response", "nonsense"), 422, "could not be read", "data-sign=")
+	other := webauthntest.New()
+	if _, err := other.Get(c.approver.session().Signing.Ask, origin); err == nil {
+		t.Fatal("a passkey answers for another one")
+	}
+	_, answer = c.approver.signs()
+	c.want(c.approver.post("/admin/sign", "case", k.ID, "response", answer), http.StatusSeeOther)
+	for range 2 { // the same once more leads to where it can be seen
+		if to := c.approver.follow(c.approver.post("/admin/sign", "case", k.ID, "response", answer)); to != page {
+			t.Errorf("sent again: %s", to)
+		}
+	}
+	if to := c.approver.follow(c.approver.get("/admin/sign")); to != "/admin" {
+		t.Errorf("where nothing is to be signed: %s", to)
+	}
+	if to := c.approver.follow(c.approver.get(page + "/decide")); to != page {
+		t.Errorf("where a page with a mistake stands: %s", to)
+	}
+
+	// Time goes by between looking and deciding.
+	k = c.submitted("signing")
+	page = "/admin/cases/" + k.ID
+	c.approver.renew()
+	form = formOf(c.approver.get(page).Body.String(), "refuse")
+	c.wait(11 * time.Minute)
+	away := c.approver.post(page+"/decide", append(form, "reason", "Long <thought>")...)
+	c.want(away, 403, "Long &lt;thought&gt;", "first confirm with your passkey", `href="/me?method=fido&amp;to=%2Fadmin%2Fcases%2F`+k.ID+`"`)
+	if formOf(away.Body.String(), "refuse") != nil {
+		t.Error("who must confirm first is shown forms")
+	}
+	s := c.approver.session()
+	c.want(c.approver.get("/me?method=fido&to=/admin/cases/"+k.ID), 200)
+	own := "/c/" + s.ID + "." + s.LinkSecret.Reveal()
+	c.want(c.approver.post(own+"/begin", "method", "fido"), http.StatusSeeOther)
+	if to := c.approver.signIn(own); to != page {
+		t.Errorf("after confirming: %s", to)
+	}
+	c.want(c.approver.get(page), 200, `name="reason"`)
+	// What can be signed ends by itself.
+	form = formOf(c.approver.get(page).Body.String(), "refuse")
+	c.want(c.approver.post(page+"/decide", append(form, "reason", "no")...), http.StatusSeeOther)
+	c.wait(6 * time.Minute)
+	c.want(c.approver.get("/admin/sign"), 200, "Five minutes have passed")
+}
+
+func TestWhoDecidesMuchInAFewMinutesIsAskedToPause(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	page := "/admin/cases/" + k.ID
+	c.approver.renew()
+	form := append(formOf(c.approver.get(page).Body.String(), "refuse"), "reason", "one more")
+	for range 10 {
+		c.want(c.approver.post(page+"/decide", form...), http.StatusSeeOther)
+	}
+	paused := c.approver.post(page+"/decide", form...)
+	c.want(paused, http.StatusTooManyRequests, "Take a pause", "one more")
+	if paused.Header().Get("Retry-After") == "" {
+		t.Error("nobody says when it works again")
+	}
+}

@@ -1,0 +1,101 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
+)
+
+// Somebody takes up a role by the link that they were given. The link shows for whom it is to whoever has it, and what it gives
+// takes a passkey and mostly another person.
+
+func joinPath(ref string) string { return proofing.JoinPath + url.PathEscape(ref) }
+
+func (s *Site) showJoin(w http.ResponseWriter, r *http.Request) error {
+	return s.renderJoin(w, r, nil)
+}
+
+func (s *Site) join(w http.ResponseWriter, r *http.Request) error {
+	_, err := s.service.AcceptAppointment(r.Context(), s.signedInAs(r), proofing.Secret(r.PathValue("ref")))
+	if err == nil || errors.Is(err, proofing.ErrAttemptOver) { // the page says that it is over
+		s.see(w, r, joinPath(r.PathValue("ref")))
+		return nil
+	}
+	if errors.Is(err, proofing.ErrNotFound) { // of the link, or nobody is signed in any more
+		return s.renderJoin(w, r, nil)
+	}
+	if err = notFresh(err); s.answerTo(err).problem == nil {
+		return err
+	}
+	return s.renderJoin(w, r, err)
+}
+
+func (s *Site) renderJoin(w http.ResponseWriter, r *http.Request, wrong error) error {
+	a, err := s.service.AppointmentByLink(r.Context(), proofing.Secret(r.PathValue("ref")))
+	if err != nil {
+		return err
+	}
+	session, err := s.service.Session(r.Context(), s.signedInAs(r))
+	if err := ignore(err, proofing.ErrNotFound); err != nil {
+		return err
+	}
+	status, said := s.statusOf(w, mistake{err: wrong})
+	path := joinPath(r.PathValue("ref"))
+	page := templates.AdminJoin{AdminFrame: s.adminFrame(r, nil, "", path), Notice: said.problem, State: "over", SignedIn: session != nil}
+	state := joinState(a, session)
+	if state == "over" {
+		return s.Render(w, r, status, page)
+	}
+	page.State, page.For, page.Role, page.By, page.Until = state, a.Name, string(a.Role), a.Proposed.Name, a.LinkUntil
+	if page.Where, err = s.whereOf(r, a); err != nil {
+		return err
+	}
+	switch {
+	case state == "active" || state == "active_first":
+		page.Console = s.Keep(r, proofing.AdminPath)
+	case state != "open":
+	case session == nil:
+		page.SignIn = s.path(r, signInPath, "to", path)
+	case session.Fresh && strong(session):
+		page.Fresh, page.Take = true, s.Keep(r, path)
+	default:
+		page.SignIn = s.confirmLink(r, path)
+	}
+	return s.Render(w, r, status, page)
+}
+
+// strong says whether somebody has signed in as the console asks for. Whether that is so the service decides; the page only must not
+// offer what it refuses.
+func strong(session *proofing.Session) bool {
+	a := session.Case.Grant.Assessment
+	return a.AAL != nil && *a.AAL >= 2 && a.PhishingResistant
+}
+
+// joinState is how an appointment stands for whoever opens its link: "open", or a code of "join_state". What has become of it is said to
+// its holder alone.
+func joinState(a *proofing.Appointment, session *proofing.Session) string {
+	first := a.Beginning == proofing.BegunByBootstrap
+	mine := session != nil && a.Person == session.Person.ID
+	switch {
+	case a.Status == proofing.AppointmentProposed:
+		return "open"
+	case !mine:
+		return "over"
+	case a.Status == proofing.AppointmentAccepted && first:
+		return "waits_first"
+	case a.Status == proofing.AppointmentAccepted && a.Beginning == proofing.BegunByRecovery:
+		return "waits_recovery"
+	case a.Status == proofing.AppointmentAccepted:
+		return "waits"
+	case a.Status == proofing.AppointmentActive && first:
+		return "active_first"
+	case a.Status == proofing.AppointmentActive:
+		return "active"
+	case a.Status == proofing.AppointmentSuspended:
+		return "suspended"
+	}
+	return "over"
+}
