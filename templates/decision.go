@@ -22,12 +22,8 @@ type MatterFact struct{ Family, Code, Value string }
 func (m Matter) Facts() []MatterFact {
 	facts := []MatterFact{
 		{"matter", "name", m.Name}, {"matter", "number", m.Number}, {"matter", "jurisdiction", m.Jurisdiction},
-		{"matter", "ca", m.CA}, {"matter", "profile", m.Profile},
+		{"matter", "ca", m.CA}, {"matter", "profile", m.Profile}, {"identifier", m.IdentifierType, m.Identifier}, {"key", m.KeyKind, m.Key},
 	}
-	if m.Identifier != m.Name {
-		facts = append(facts, MatterFact{"identifier", m.IdentifierType, m.Identifier})
-	}
-	facts = append(facts, MatterFact{"key", m.KeyKind, m.Key})
 	if m.CSR != "" {
 		facts = append(facts, MatterFact{"matter", "csr", m.CSR})
 	}
@@ -72,7 +68,7 @@ func (v Verdict) Text(lang string) (string, error) {
 		}
 		value := strings.Join(strings.Fields(f.Value), " ")
 		if value == "" {
-			if value, err = w.text("matter_none"); err != nil {
+			if value, err = w.unknown(f); err != nil {
 				return "", fmt.Errorf("templates: text of a decision: %w", err)
 			}
 		}
@@ -83,6 +79,14 @@ func (v Verdict) Text(lang string) (string, error) {
 		return "", fmt.Errorf("templates: text of a decision: %w", err)
 	}
 	return strings.Join(append(lines, "", follows), "\n"), nil
+}
+
+// unknown is what stands in the place of a value that is not known.
+func (w words) unknown(f MatterFact) (string, error) {
+	if f.Family == "key" {
+		return w.text("request.no_key")
+	}
+	return w.text("matter_none")
 }
 
 // code is the word of what is decided.

@@ -124,7 +124,7 @@ func TestTheTextOfADecisionSaysAllOfIt(t *testing.T) {
 	text, err := Verdict{Matter: matter, Step: "review", Follows: Follows{Code: "grant", Lifetime: 90 * 24 * time.Hour, Until: at.Add(90 * 24 * time.Hour)}}.Text("en")
 	if err != nil || text != `I have reviewed everything that others collected for this request. It fits together, and I grant the request.
 
-Organization: Beispiel <Software> GmbH
+Full legal name: Beispiel <Software> GmbH
 Registration number: HRB 1234
 Jurisdiction: Amtsgericht Charlottenburg, DE
 Certificate authority: Example CA

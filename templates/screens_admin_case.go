@@ -1,6 +1,9 @@
 package templates
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // AdminCase is one request as those see it who decide about it.
 type AdminCase struct {
@@ -37,6 +40,21 @@ type AdminCase struct {
 	Resolving string
 	Bad       *Problem // at the field of Typed
 	Queue     string
+}
+
+// Loose says whether what the person has written stands in no field of the page any more: it is shown by itself, so that it is not lost.
+func (c AdminCase) Loose() bool {
+	switch {
+	case c.Typed == "":
+		return false
+	case !c.Fresh:
+		return true
+	case c.Resolving == "":
+		return c.Decide == nil
+	case c.Resolving == "new":
+		return c.Raise == ""
+	}
+	return c.Resolve == "" || !slices.ContainsFunc(c.Discrepancies, func(d AdminDiscrepancy) bool { return d.ID == c.Resolving && d.Resolved.IsZero() })
 }
 
 // AdminRequester is who asks.
