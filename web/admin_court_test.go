@@ -95,6 +95,9 @@ func (m *colleague) renew() {
 	m.wait(time.Second)
 	s := m.session()
 	m.passkey("/c/"+s.ID+"."+s.LinkSecret.Reveal(), "begin")
+	if err := m.svc.SequenceOnce(m.t.Context()); err != nil { // who signs has an enrolment in the log
+		m.t.Fatal(err)
+	}
 }
 
 func browserOf(m *colleague) proofing.Secret {
