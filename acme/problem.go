@@ -49,6 +49,7 @@ const (
 	typeIdempotencyKeyReused  = ownError + "idempotencyKeyReused"
 	typeIdempotencyKeyInUse   = ownError + "idempotencyKeyInUse"
 	typeEventsExpired         = ownError + "eventsExpired"
+	typeCertificateReported   = ownError + "certificateReported"
 	typeUnavailable           = ownError + "unavailable"
 )
 
@@ -88,6 +89,7 @@ var problemTypes = map[string]struct {
 	typeIdempotencyKeyReused:  {"Idempotency key reused", http.StatusUnprocessableEntity},
 	typeIdempotencyKeyInUse:   {"Idempotency key in use", http.StatusConflict},
 	typeEventsExpired:         {"Events are no longer kept", http.StatusGone},
+	typeCertificateReported:   {"Certificate reported for other authorizations", http.StatusConflict},
 	typeUnavailable:           {"Temporarily unavailable", http.StatusServiceUnavailable},
 }
 
@@ -202,6 +204,14 @@ func inputType(code string) string {
 		return typeUnauthorized
 	case "account_key_taken":
 		return typeAccountKeyTaken
+	case "certificate_key":
+		return typeBadPublicKey
+	case "certificate_csr":
+		return typeBadCSR
+	case "certificate_ungranted":
+		return typeUnauthorized
+	case "certificate_reported":
+		return typeCertificateReported
 	case "contact_differs":
 		return typeInvalidContact
 	case "token_spent", "authenticator_cooling":

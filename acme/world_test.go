@@ -191,6 +191,7 @@ func newWorld(t testing.TB) *world {
 		Appointments:   store.NewTable[proofing.Appointment](w.kv, r, "appointment"),
 		Dossiers:       store.NewTable[proofing.Organization](w.kv, r, "organization"),
 		Administration: store.NewTable[proofing.Administration](w.kv, r, "administration"),
+		Certificates:   store.NewTable[proofing.Certificate](w.kv, r, "certificate"),
 		Limiter:        store.NewLimiter(w.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: acme.NewSigner(w.keys), Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{

@@ -35,6 +35,10 @@ func exampleService() *httptest.Server {
 		reply(w, 200, `{"allow":false,"error":{"type":"urn:ietf:params:acme:error:userActionRequired","title":"A person must act","status":403,
 			"detail":"the person behind the request must act; open the instance","instance":"https://proof.example.org/c/2705"}}`)
 	})
+	mux.HandleFunc("POST /v1/certificates", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, 201, `{"id":"c1","certificate_sha256":"n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg","serial":"3a7f","not_before":"2026-11-26T10:00:00Z","not_after":"2028-03-02T10:00:00Z",
+			"renewal":false,"authorizations":["a1"],"warnings":[{"code":"validity","detail":"it lasts for 462 days"}]}`)
+	})
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { reply(w, 200, events("ZjE1LjA", "e1").body) })
 	return httptest.NewServer(mux)
 }
@@ -104,6 +108,30 @@ func ExampleClient_Authorize() {
 	// issue; rests on a1
 	// 403 urn:ietf:params:acme:error:userActionRequired https://proof.example.org/c/2705
 	// 503 urn:ietf:params:acme:error:serverInternal
+}
+
+// As soon as a certificate is issued, the CA tells of it, with the authorizations that Authorize answered with.
+func ExampleClient_CertificateIssued() {
+	service := exampleService()
+	defer service.Close()
+	c, err := client.New(client.Config{URL: service.URL, Token: "csca.example.token"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	der := client.DER{0x30, 0x82} // and so on
+	recorded, err := c.CertificateIssued(context.Background(), client.IssuedCertificate{Certificate: der, Authorizations: []string{"a1"}, Order: "https://ca.example/acme/order/9"})
+	if err != nil {
+		fmt.Println("tell it again later:", err)
+		return
+	}
+	fmt.Println("serial", recorded.Serial)
+	for _, w := range recorded.Warnings {
+		fmt.Println(w.Code+":", w.Detail)
+	}
+	// Output:
+	// serial 3a7f
+	// validity: it lasts for 462 days
 }
 
 // A CA that would rather ask than be called follows its feed, and keeps the cursor with what it did.

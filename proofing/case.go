@@ -74,6 +74,9 @@ type Case struct {
 	// Signing is the decision that the session's person is asked to sign; nil: none.
 	Signing *Signing  `json:"signing,omitempty"`
 	Retain  time.Time `json:"retain"` // the record may go after this
+	// Certificates are those that rest on the case, by the ids of their records, and Keep is until when the case is kept for their sake.
+	Certificates []string  `json:"certificates,omitempty"`
+	Keep         time.Time `json:"keep,omitzero"`
 
 	// Browser is the hash of the browser that claimed the case by completing
 	// the first challenge.
@@ -188,6 +191,9 @@ func (c *Case) ownIndexes() (ix []Index) {
 // ExpiresAt implements Record. A record stays until everything that it has to say is in the log.
 func (c *Case) ExpiresAt() time.Time {
 	if c.Status.Over() && c.Journal.Logged() {
+		if c.Keep.After(c.Retain) {
+			return c.Keep
+		}
 		return c.Retain
 	}
 	return time.Time{}

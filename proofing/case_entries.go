@@ -180,6 +180,17 @@ func (s *Service) writeStatus(c *Case, before moment, by author, now time.Time) 
 	if c.Status == CaseGranted {
 		facts["expires"], facts["entitlement"], facts["policy"] = c.Grant.Expires, c.Grant.Entitlement, c.Grant.PolicyDigest
 		facts["aal"] = c.aal()
+		// What the levels follow from besides the evidence, so that whoever has the log can judge anew.
+		a, o := c.Grant.Assessment, s.Policy.OperatorFacts
+		facts["framework"], facts["granted_at"] = string(a.Framework), c.Grant.At
+		facts["operator"] = map[string]any{
+			"verifier_fips140_validated": o.VerifierFIPS140Validated, "accept_unverified_line_type": o.AcceptUnverifiedLineType, "require_attestation": o.RequireAttestation,
+		}
+		for name, level := range map[string]*int{"ial": a.IAL, "fal": a.FAL} {
+			if level != nil {
+				facts[name] = *level
+			}
+		}
 	}
 	c.write(by, now, EntryStatus, facts, nil)
 }

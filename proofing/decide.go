@@ -169,7 +169,7 @@ func (s *Service) decide(c *Case, g *grounds, by decider, d Document, signed *Si
 		Person: by.person, Name: by.appointment.Name, Appointment: by.appointment.ID, At: now, Expires: now.Add(p.ApprovalLifetime), Signature: *signed,
 	}
 	c.record(CaseDecided, by.actor(), now, map[string]any{
-		"step": d.Step, "decision": d.Decision, "document": Digest([]byte(signed.Document)), "credential": d.Credential, "organization": a.Organization, "policy": d.Policy,
+		"step": d.Step, "decision": d.Decision, FactDocument: Digest([]byte(signed.Document)), "credential": d.Credential, "organization": a.Organization, "policy": d.Policy,
 	}, map[string]any{"name": by.appointment.Name, "reason": d.Reason}, by.person)
 	made.Entry = c.Journal.Written
 	a.Decisions = append(a.Decisions, made)

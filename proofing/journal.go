@@ -67,6 +67,7 @@ const (
 	SubjectOrganization  Subject = "organization"
 	SubjectAppointment   Subject = "appointment"
 	SubjectPolicy        Subject = "policy"
+	SubjectCertificate   Subject = "certificate"
 	SubjectLog           Subject = "log" // the log itself: what was lost of it
 )
 

@@ -45,6 +45,7 @@ func (s *Service) journaled() []journals {
 		journalsOf(s.Addresses, func(a *Address) *Journal { return &a.Journal }, SubjectAuthenticator),
 		journalsOf(s.Appointments, func(a *Appointment) *Journal { return &a.Journal }, SubjectAppointment),
 		journalsOf(s.Dossiers, func(o *Organization) *Journal { return &o.Journal }, SubjectOrganization),
+		journalsOf(s.Certificates, func(c *Certificate) *Journal { return &c.Journal }, SubjectCertificate),
 		journalsOf(s.LogHeads, func(h *LogHead) *Journal { return &h.Journal }, SubjectLog),
 	}
 }

@@ -51,6 +51,8 @@ type Service struct {
 	Appointments   Table[Appointment]
 	Dossiers       Table[Organization]
 	Administration Table[Administration]
+	// Certificates are what was issued on the strength of it.
+	Certificates Table[Certificate]
 
 	process atomic.Pointer[process] // see local
 }

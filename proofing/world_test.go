@@ -148,6 +148,7 @@ func (w *world) overRing(kv store.KV, ring *store.Ring) {
 		Appointments:   store.NewTable[proofing.Appointment](kv, ring, "appointment"),
 		Dossiers:       store.NewTable[proofing.Organization](kv, ring, "organization"),
 		Administration: store.NewTable[proofing.Administration](kv, ring, "administration"),
+		Certificates:   store.NewTable[proofing.Certificate](kv, ring, "certificate"),
 		Limiter:        store.NewLimiter(kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: signer{}, Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{

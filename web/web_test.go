@@ -128,6 +128,7 @@ func newHouse(t *testing.T) *house {
 		Authorities: store.NewTable[proofing.Authority](h.kv, ring, "authority"), Registry: store.NewTable[proofing.RegistryEntry](h.kv, ring, "registry"),
 		Appointments: store.NewTable[proofing.Appointment](h.kv, ring, "appointment"), Dossiers: store.NewTable[proofing.Organization](h.kv, ring, "organization"),
 		Administration: store.NewTable[proofing.Administration](h.kv, ring, "administration"),
+		Certificates:   store.NewTable[proofing.Certificate](h.kv, ring, "certificate"),
 		Limiter:        store.NewLimiter(h.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"FR", "GB"}}),
 		Sender: h.sent, Hasher: hasher, Now: h.now, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{

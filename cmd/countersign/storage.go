@@ -158,5 +158,6 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		Appointments:   store.NewTable[proofing.Appointment](s.kv, s.ring, "appointment"),
 		Dossiers:       store.NewTable[proofing.Organization](s.kv, s.ring, "organization"),
 		Administration: store.NewTable[proofing.Administration](s.kv, s.ring, "administration"),
+		Certificates:   store.NewTable[proofing.Certificate](s.kv, s.ring, "certificate"),
 	}, nil
 }

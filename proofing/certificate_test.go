@@ -1,0 +1,142 @@
+package proofing_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// issued is a certificate that an authority made for an organization, of a validity in seconds, both ends counted.
+func issued(t testing.TB, org string, serial int64, from time.Time, lasts time.Duration) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{Organization: []string{org}, CommonName: org}, NotBefore: from, NotAfter: from.Add(lasts - time.Second),
+	}, &x509.Certificate{Subject: pkix.Name{CommonName: "CA"}}, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func codesOf(c *proofing.Certificate) (codes []string) {
+	for _, f := range c.Findings {
+		codes = append(codes, f.Code)
+	}
+	return codes
+}
+
+func TestACertificateForAnOrganizationIsHeldAgainstItsRequest(t *testing.T) {
+	c := newCourt(t)
+	k := c.granted()
+	const day = 24 * time.Hour
+	report := func(der []byte) *proofing.Certificate {
+		t.Helper()
+		return must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: der, Cases: []string{k.ID}, Order: "https://ca.example/order/1"}))
+	}
+	good := report(issued(t, orgName, 0xa1, c.clock(), 460*day))
+	if len(good.Findings) != 0 || good.Renewal {
+		t.Errorf("460 days: %v, renewal %v", good.Findings, good.Renewal)
+	}
+	for name, x := range map[string]struct {
+		der  []byte
+		want string
+	}{
+		"a second too long":    {issued(t, orgName, 0xa2, c.clock(), 460*day+time.Second), proofing.FindingValidity},
+		"another organization": {issued(t, orgName+" Ltd", 0xa3, c.clock(), 90*day), proofing.FindingOrganization},
+	} {
+		if got := report(x.der); !slices.Equal(codesOf(got), []string{x.want}) || !got.Renewal {
+			t.Errorf("%s: %v, renewal %v", name, got.Findings, got.Renewal)
+		}
+	}
+	if err := c.SequenceOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// What the certificate rests on is kept for two years after the last one ends, whatever became of it.
+	must[*proofing.Case](t)(c.Revoke(t.Context(), k.ID, "operator"))
+	if err := c.SequenceOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stored := must[*proofing.Case](t)(c.Cases.Get(t.Context(), k.ID))
+	last := must[[]*proofing.Certificate](t)(c.CertificatesOf(t.Context(), k.ID))
+	if len(last) != 3 || len(stored.Certificates) != 3 {
+		t.Fatalf("%d certificates, the case knows %d", len(last), len(stored.Certificates))
+	}
+	ends := good.NotBefore.Add(460*day).AddDate(2, 0, 0)
+	if at := stored.ExpiresAt(); at.Before(ends.Add(-time.Second)) {
+		t.Errorf("the request is kept until %s, and a certificate ends two years before %s", at, ends)
+	}
+	kinds := map[proofing.EntryKind]int{}
+	for place := int64(0); ; place++ {
+		e, _, err := c.LogEntry(t.Context(), place)
+		if err != nil {
+			break
+		}
+		leaf := must[proofing.Leaf](t)(e.Said())
+		if leaf.Of == proofing.SubjectCertificate {
+			kinds[leaf.Kind]++
+			if strings.Contains(e.Leaf, orgName) || strings.Contains(e.Leaf, "ca.example") || !strings.Contains(string(e.Private), orgName) {
+				t.Errorf("words are where they do not belong: %s, %s", e.Leaf, e.Private)
+			}
+		}
+	}
+	if kinds[proofing.EntryIssued] != 1 || kinds[proofing.EntryRenewed] != 2 {
+		t.Errorf("the log has %v", kinds)
+	}
+}
+
+func TestCertificatesAreFoundByAllTheirNames(t *testing.T) {
+	w := newWorld(t)
+	k := w.prove(w.open("email"), "b", "email", "")
+	c := must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, proofing.CertificateReport{DER: issued(t, "X", 0x0a1b, w.clock(), time.Hour), Cases: []string{k.ID}}))
+	var raw proofing.Octets
+	if err := raw.UnmarshalText([]byte(c.Digest)); err != nil {
+		t.Fatal(err)
+	}
+	sha := hex.EncodeToString(raw)
+	for _, name := range []string{c.Digest, sha, strings.ToUpper(sha), "a1b", "0A1B", "0a:1b"} {
+		if found := must[[]*proofing.Certificate](t)(w.CertificatesNamed(t.Context(), name)); len(found) != 1 || found[0].ID != c.ID {
+			t.Errorf("%s: %d", name, len(found))
+		}
+	}
+	for _, name := range []string{"", "0", "a1", "a1b0", "-a1b", "+a1b", "a_1b", "zz", sha[2:], strings.Repeat("0", 64)} {
+		if found := must[[]*proofing.Certificate](t)(w.CertificatesNamed(t.Context(), name)); len(found) != 0 {
+			t.Errorf("%q: %d", name, len(found))
+		}
+	}
+}
+
+func TestTheProcessMayDieWhileACertificateIsRecorded(t *testing.T) {
+	w := newWorld(t)
+	k := w.prove(w.open("email"), "b", "email", "")
+	r := proofing.CertificateReport{DER: issued(t, "X", 1, w.clock(), time.Hour), Cases: []string{k.ID}}
+	dies := &dying[proofing.Certificate]{Table: w.Certificates}
+	w.Certificates = dies
+	if _, err := w.CertificateIssued(t.Context(), w.ca, r); err == nil {
+		t.Fatal("nothing failed")
+	}
+	w.Certificates = dies.Table
+	c := must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, r))
+	if k = w.reload(k); c.Renewal || len(k.Certificates) != 1 || k.Certificates[0] != c.ID {
+		t.Errorf("said again: renewal %v, the case knows %v", c.Renewal, k.Certificates)
+	}
+}
+
+// dying is a table that stores nothing new.
+type dying[T any] struct{ proofing.Table[T] }
+
+func (d *dying[T]) Create(_ context.Context, _ string, _ *T) error { return proofing.ErrUnavailable }
