@@ -292,13 +292,9 @@ func (s *Service) ConfirmAppointment(ctx context.Context, v Visit, id string, se
 	if err != nil {
 		return nil, err
 	}
-	signer := ""
-	if a.Source.Signer != "" {
-		warrants, err := s.appointment(ctx, a.Source.Signer)
-		if err != nil {
-			return nil, err
-		}
-		signer = warrants.Person
+	signer, err := s.warrants(ctx, a)
+	if err != nil {
+		return nil, err
 	}
 	told, err := s.concerned(ctx, a)
 	if err != nil {
@@ -306,33 +302,55 @@ func (s *Service) ConfirmAppointment(ctx context.Context, v Visit, id string, se
 	}
 	me := o.Person.ID
 	return s.changeAppointment(ctx, id, func(a *Appointment, now time.Time) error {
-		fault := func(code string) error { return &InputError{Field: "appointment", Code: code} }
-		switch {
-		case a.Confirmed.By.ID == me && a.Status == AppointmentActive:
+		if a.Confirmed.By.ID == me && a.Status == AppointmentActive {
 			return nil
-		case a.Status != AppointmentAccepted || a.Beginning == BegunByBootstrap:
+		}
+		if a.Status != AppointmentAccepted || a.Beginning == BegunByBootstrap || holder == nil || holder.ID != a.Person {
 			return ErrClosed
-		case a.Person == me:
-			return fault("appointment_own")
-		case a.Proposed.By.ID == me:
-			return fault("appointment_proposer")
-		case seen != a.Journal.Written:
-			return fault("appointment_changed")
-		case !stillProposed:
-			return fault("appointment_proposer_gone")
-		case a.Beginning == "" && !enough(a.Role, a.Proposed.By.Role, by.Role):
-			return fault("appointment_administrator")
-		case holder == nil || holder.ID != a.Person:
-			return ErrClosed
-		case !holder.Recovered.IsZero() && !holder.Recovered.Before(a.Accepted.At):
-			return fault("appointment_recovered")
-		case a.Source.By == a.Person || signer == a.Person: // CSBR 3.2.2.2.7(1)
-			return fault("appointment_source")
+		}
+		code := a.unconfirmable(me, by, holder, stillProposed, signer)
+		if code == "" && seen != a.Journal.Written {
+			code = "appointment_changed"
+		}
+		if code != "" {
+			return &InputError{Field: "appointment", Code: code}
 		}
 		a.activate(o.act(by, now))
 		s.tellOf(a, told, v.Lang, a.Confirmed, "confirmed")
 		return nil
 	})
+}
+
+// unconfirmable says why somebody may not confirm an appointment that was taken up; nothing if they may. Signer is the person whose word
+// it rests on.
+func (a *Appointment) unconfirmable(me string, by *Appointment, holder *Person, stillProposed bool, signer string) (code string) {
+	switch {
+	case a.Person == me:
+		return "appointment_own"
+	case a.Proposed.By.ID == me:
+		return "appointment_proposer"
+	case !stillProposed:
+		return "appointment_proposer_gone"
+	case a.Beginning == "" && !enough(a.Role, a.Proposed.By.Role, by.Role):
+		return "appointment_administrator"
+	case !holder.Recovered.IsZero() && !holder.Recovered.Before(a.Accepted.At):
+		return "appointment_recovered"
+	case a.Source.By == a.Person || signer == a.Person: // CSBR 3.2.2.2.7(1)
+		return "appointment_source"
+	}
+	return ""
+}
+
+// warrants is the person whose word an appointment rests on; empty if it rests on something else.
+func (s *Service) warrants(ctx context.Context, a *Appointment) (person string, err error) {
+	if a.Source.Signer == "" {
+		return "", nil
+	}
+	signer, err := s.appointment(ctx, a.Source.Signer)
+	if err != nil {
+		return "", err
+	}
+	return signer.Person, nil
 }
 
 // governing is an officer with the appointment that they want to change, and the one by which they may.

@@ -56,11 +56,17 @@ func (s *Service) suspendBy(ctx context.Context, a *Appointment, reason, lang st
 // ErrNotFound for what is not theirs, ErrClosed for what is not suspended, and the *InputError codes of ConfirmAppointment and
 // "appointment_reason".
 func (s *Service) ResumeAppointment(ctx context.Context, v Visit, id, reason string) (*Appointment, error) {
-	return s.ask(ctx, v, id, AskedResume, reason, func(a *Appointment, by Act) error {
-		a.Status, a.Resumed, a.Asked, a.Reason = AppointmentActive, by, nil, ""
-		a.write(AppointmentIsResumed, by, nil)
-		return nil
-	})
+	return s.ask(ctx, v, id, AskedResume, reason, 0)
+}
+
+// ConfirmAsked is the second person's word for what another one has asked (AskedResume or AskedEnd), as the page with the entry of that number
+// (Journal.Written) showed it. It may come twice. Errors: those of ResumeAppointment and EndAppointment, and the *InputError
+// "appointment_changed" for what has changed since, or was not asked.
+func (s *Service) ConfirmAsked(ctx context.Context, v Visit, id, what string, seen int64) (*Appointment, error) {
+	if what != AskedResume && what != AskedEnd || seen <= 0 {
+		return nil, &InputError{Field: "appointment", Code: "appointment_changed"}
+	}
+	return s.ask(ctx, v, id, what, "", seen)
 }
 
 // EndAppointment ends an appointment for good. One that gives no role yet is ended by one person who governs it, and any by its
@@ -88,10 +94,7 @@ func (s *Service) EndAppointment(ctx context.Context, v Visit, id, reason string
 		}
 		return s.endBy(ctx, a, reason, v.Lang, func(now time.Time) Act { return o.act(mine, now) }, AppointmentProposed, AppointmentAccepted)
 	}
-	return s.ask(ctx, v, id, AskedEnd, reason, func(a *Appointment, by Act) error {
-		a.end(a.Asked.Reason, by)
-		return nil
-	})
+	return s.ask(ctx, v, id, AskedEnd, reason, 0)
 }
 
 // endBy ends an appointment on one person's word, if it still has one of the statuses; none: whatever it has.
@@ -119,8 +122,9 @@ func (s *Service) endBy(ctx context.Context, a *Appointment, reason, lang string
 	})
 }
 
-// ask asks for a change of an appointment, or makes it if another person has asked for the same.
-func (s *Service) ask(ctx context.Context, v Visit, id, what, reason string, do func(*Appointment, Act) error) (*Appointment, error) {
+// ask asks for a change of an appointment, or makes it if another person has asked for the same. With seen it only makes it, as
+// it was when the entry of that number was the last.
+func (s *Service) ask(ctx context.Context, v Visit, id, what, reason string, seen int64) (*Appointment, error) {
 	o, a, by, err := s.governing(ctx, v, id)
 	if err != nil {
 		return nil, err
@@ -154,11 +158,14 @@ func (s *Service) ask(ctx context.Context, v Visit, id, what, reason string, do 
 		case a.Person == me:
 			return fault("appointment_own")
 		}
-		if a.Asked != nil && a.Asked.What == what && a.Asked.By.ID == me {
+		if by := a.asks(what); by != nil && by.By.ID == me {
 			return nil
 		}
+		if seen > 0 && (seen != a.Journal.Written || a.asks(what) == nil) {
+			return fault("appointment_changed")
+		}
 		// What was asked by somebody who has lost their role since is asked anew.
-		if a.Asked == nil || a.Asked.What != what || !stillAsked {
+		if a.asks(what) == nil || !stillAsked {
 			if reason == "" {
 				return &InputError{Field: "reason", Code: "appointment_reason"}
 			}
@@ -175,12 +182,28 @@ func (s *Service) ask(ctx context.Context, v Visit, id, what, reason string, do 
 		case what == AskedEnd && !leaves.good(now):
 			return ErrUnavailable
 		}
-		if err := do(a, act); err != nil {
-			return err
-		}
+		a.doAsked(act)
 		s.tellOf(a, told, v.Lang, act, map[string]string{AskedResume: "resumed", AskedEnd: "ended"}[what])
 		return nil
 	})
+}
+
+// doAsked makes the change that was asked for.
+func (a *Appointment) doAsked(by Act) {
+	if a.Asked.What == AskedEnd {
+		a.end(a.Asked.Reason, by)
+		return
+	}
+	a.Status, a.Resumed, a.Asked, a.Reason = AppointmentActive, by, nil, ""
+	a.write(AppointmentIsResumed, by, nil)
+}
+
+// asks is who has asked for a change; nil if nobody has.
+func (a *Appointment) asks(what string) *Asked {
+	if a.Asked == nil || a.Asked.What != what {
+		return nil
+	}
+	return a.Asked
 }
 
 // ReconfirmAppointment says that somebody who governs an appointment has made sure that it is still so (CSBR 3.2.2.2.7(4)): reference is
