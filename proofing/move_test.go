@@ -99,7 +99,7 @@ func TestTheConsoleOffersWhatTheVerbsAllow(t *testing.T) {
 				}
 				_, err := s.tries(r, a, proofing.Move{What: what})
 				var input *proofing.InputError
-				asksFirst := errors.As(err, &input) && input.Code == "appointment_reason" && what != proofing.MoveConfirm // of what has another status
+				asksFirst := errors.As(err, &input) && input.Code == "appointment_reason" && what != proofing.MoveConfirm     // of what has another status
 				if !errors.Is(err, proofing.ErrNotFound) && !errors.Is(err, proofing.ErrClosed) && !asksFirst && err != nil { // what they have done already may come twice
 					t.Errorf("%s is not offered to %s %s, and gets %v", name, what, a.Role, err)
 				}
