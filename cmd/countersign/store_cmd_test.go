@@ -79,8 +79,14 @@ func callTable(table reflect.Value, method string, args ...any) error {
 // datedNow sets the times of a record, so that none has expired.
 func datedNow(record reflect.Value) {
 	for i := range record.NumField() {
-		if at, ok := record.Field(i).Addr().Interface().(*time.Time); ok {
+		field := record.Field(i)
+		if !field.CanSet() {
+			continue
+		}
+		if at, ok := field.Addr().Interface().(*time.Time); ok {
 			*at = time.Now().Add(time.Hour)
+		} else if field.Kind() == reflect.Struct {
+			datedNow(field)
 		}
 	}
 }
