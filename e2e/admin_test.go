@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
+
+	"github.com/countersign-id/countersign/store/redistest"
+)
+
+var joinLink = regexp.MustCompile(`http://localhost:[0-9]+/admin/join/\S+`)
+
+// TestTheFirstAdministratorsOpenTheConsole names two administrators on the server, who take their roles up in Chromium with passkeys of their
+// own: on both stores, at a desk and with a telephone. Nobody else finds a console, and who signs in with less than a passkey is
+// told so, and comes back with it.
+func TestTheFirstAdministratorsOpenTheConsole(t *testing.T) {
+	for _, c := range []struct {
+		screen
+		start func(t *testing.T) *program
+	}{
+		{screen{name: "desktop", width: 1280, height: 900, lang: "en"}, func(t *testing.T) *program { return newProgram(t) }},
+		{screen{name: "phone-dark-de", width: 390, height: 844, phone: true, dark: true, lang: "de"}, func(t *testing.T) *program {
+			return newProgramOver(t, onRedis([]*redistest.Server{redistest.Start(t, redistest.Durable()...)}, ""))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, s, picture := c.start(t), c.screen, "admin-"+c.name
+			links := joinLink.FindAllString(p.command("admin", "bootstrap", "Administrator One", "Administrator Two"), -1)
+			if len(links) != 2 {
+				t.Fatalf("%d links", len(links))
+			}
+			one, two := newNewcomer(t, s), newNewcomer(t, s)
+			for i, ctx := range []*newcomer{one, two} {
+				secret("a link to a role", links[i][strings.LastIndex(links[i], "/")+1:])
+				run(t, ctx, chromedp.Navigate(links[i]), chromedp.WaitVisible(`[data-page="adminjoin"]`, chromedp.ByQuery))
+				if said := text(t, ctx); !strings.Contains(said, []string{"Administrator One", "Administrator Two"}[i]) {
+					t.Errorf("the link does not say for whom it is:\n%s", said)
+				}
+				if i == 0 {
+					look(t, ctx, picture+"-1-link")
+				}
+				run(t, ctx, chromedp.Click(`a[href*="/me/sign-in"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
+				ctx.signUp(t)
+				run(t, ctx, chromedp.WaitVisible(`[data-page="adminjoin"] form button`, chromedp.ByQuery))
+				if i == 0 {
+					look(t, ctx, picture+"-2-back")
+				}
+				run(t, ctx, chromedp.Click(`[data-page="adminjoin"] form button`, chromedp.ByQuery), chromedp.WaitNotPresent(`[data-page="adminjoin"] form`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminjoin"]`, chromedp.ByQuery))
+				look(t, ctx, picture+"-3-taken-"+[]string{"one", "two"}[i])
+			}
+			run(t, two, chromedp.Click(`a[href^="/admin"].button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
+			look(t, two, picture+"-4-queue")
+			run(t, one, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery), chromedp.Click(`a[href^="/admin"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
+
+			// Who has no role finds nothing there, signed in or not by then.
+			other := newNewcomer(t, s)
+			run(t, other, chromedp.Navigate(p.people+"/admin"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
+			other.signUp(t)
+			run(t, other, chromedp.WaitVisible(`[data-page="fault"]`, chromedp.ByQuery))
+			look(t, other, picture+"-5-nothing")
+			run(t, other, chromedp.Navigate(links[0]), chromedp.WaitVisible(`[data-page="adminjoin"]`, chromedp.ByQuery))
+			if said := text(t, other); strings.Contains(said, "Administrator One") {
+				t.Errorf("a link that was used tells of whom it was:\n%s", said)
+			}
+
+			// A code to a number signs in, and opens no console.
+			number := "+447400126001"
+			if s.phone {
+				number = "+447400126002"
+			}
+			secret("a number", number)
+			run(t, one, chromedp.Navigate(p.people+"/me?method=sms"), chromedp.WaitVisible(`input[name="address"]`, chromedp.ByQuery), chromedp.SendKeys(`input[name="address"]`, number, chromedp.ByQuery),
+				chromedp.Submit(`.panel form[action*="/begin"]`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery), typeCode(p, "sms", number), chromedp.WaitNotPresent(`input[name="code"]`, chromedp.ByQuery),
+				chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery), chromedp.Click(`form[action*="/me/sign-out"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`[data-page="me"]`, chromedp.ByQuery))
+			seen := len(p.texts(number))
+			run(t, one, chromedp.Navigate(p.people+"/admin"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery), chromedp.Click(`main form button`, chromedp.ByQuery),
+				chromedp.WaitVisible(`a[href*="method=sms"]`, chromedp.ByQuery), chromedp.Click(`a[href*="method=sms"]`, chromedp.ByQuery), chromedp.WaitVisible(`input[autocomplete="tel"]`, chromedp.ByQuery),
+				chromedp.SendKeys(`input[autocomplete="tel"]`, number, chromedp.ByQuery))
+			time.Sleep(5 * time.Second) // the cooldown of the number
+			run(t, one, chromedp.Submit(`.panel form[action*="/begin"]`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+			code := p.codeAfter("sms", number, seen)
+			run(t, one, chromedp.SendKeys(`input[name="code"]`, code, chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"] [role="alert"]`, chromedp.ByQuery))
+			look(t, one, picture+"-6-too-weak")
+			run(t, one, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
+		})
+	}
+}
+
+// newcomer is a browser with a passkey authenticator of its own, whose person has nothing here yet.
+type newcomer struct {
+	context.Context
+	authenticator webauthn.AuthenticatorID
+}
+
+func newNewcomer(t testing.TB, s screen) *newcomer {
+	t.Helper()
+	ctx := tab(t, s)
+	n := &newcomer{ctx, passkeys(t, ctx)}
+	// What the browser offers by itself would sign in between two steps; TestAPasskeyInABrowser looks at that.
+	run(t, ctx, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`))
+	return n
+}
+
+// signUp goes from the page of signing in on to where they wanted to be: a passkey is created, and used.
+func (n *newcomer) signUp(t testing.TB) {
+	t.Helper()
+	run(t, n.Context, chromedp.Click(`main form button`, chromedp.ByQuery), chromedp.WaitVisible(`form[action*="/enrol"] button`, chromedp.ByQuery),
+		chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(n.authenticator),
+		chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery),
+		chromedp.WaitNotPresent(`[data-page="signin"]`, chromedp.ByQuery))
+}
