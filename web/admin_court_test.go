@@ -23,9 +23,9 @@ type court struct {
 const orgName = "Example <Corporation>"
 
 // consoleHouse is a house whose people have passkeys, with a profile that people of an organization and of the authority decide about.
-func consoleHouse(t *testing.T) *house {
+func consoleHouse(h *house) *house {
+	t := h.t
 	t.Helper()
-	h := newHouse(t)
 	rp, err := webauthn.New(webauthn.Config{ID: "proof.example.org", Name: "Example", Origins: []string{origin}, Now: h.now})
 	if err != nil {
 		t.Fatal(err)
@@ -47,9 +47,15 @@ func consoleHouse(t *testing.T) *house {
 }
 
 // newCourt names everybody, and collects all that a grant takes.
-func newCourt(t *testing.T) *court {
+func newCourt(t testing.TB) *court {
 	t.Helper()
-	c := &court{house: consoleHouse(t), office: map[*colleague]*proofing.Appointment{}}
+	return newCourtIn(newHouse(t))
+}
+
+func newCourtIn(h *house) *court {
+	t := h.t
+	t.Helper()
+	c := &court{house: consoleHouse(h), office: map[*colleague]*proofing.Appointment{}}
 	c.authority("other", "Other CA")
 	first, err := c.svc.Bootstrap(t.Context(), [2]string{"One", "Two"}, false)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestTheFirstTwoAdministratorsJoinByTheirLinks(t *testing.T) {
-	h := consoleHouse(t)
+	h := consoleHouse(newHouse(t))
 	first, err := h.svc.Bootstrap(t.Context(), [2]string{"One <1>", "Two"}, false)
 	if err != nil {
 		t.Fatal(err)

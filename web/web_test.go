@@ -25,7 +25,7 @@ const origin = "https://proof.example.org"
 // house is a service over a real store and the real methods; only its clock and its
 // message provider are the test's own.
 type house struct {
-	t    *testing.T
+	t    testing.TB
 	svc  *proofing.Service
 	ca   *proofing.Authority
 	site *Site
@@ -103,10 +103,18 @@ func profiles() map[string]*proofing.Profile {
 	return all
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
+	t.Helper()
+	return newHouseOver(t, func(now func() time.Time) (store.KV, error) {
+		return store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "store.db"), store.Options{Now: now})
+	})
+}
+
+// newHouseOver is newHouse over another back end.
+func newHouseOver(t testing.TB, open func(now func() time.Time) (store.KV, error)) *house {
 	t.Helper()
 	h := &house{t: t, sent: &provider{}, logs: &bytes.Buffer{}, at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
-	kv, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "store.db"), store.Options{Now: h.now})
+	kv, err := open(h.now)
 	if err != nil {
 		t.Fatal(err)
 	}
