@@ -17,6 +17,10 @@ import (
 const (
 	mergeScans = 16 // buckets that are looked into at once
 	mergeReads = 16 // records that are read at once
+
+	// mergeFirst is how many entries of each bucket are asked for at first: spread over all buckets, a few of each are a page. Where
+	// they lie together it is mergeMore times as many each time, up to a whole page.
+	mergeFirst, mergeMore = 4, 4
 )
 
 // resumeMerged moves the listing behind a cursor: the entry that ended the page before.
@@ -38,8 +42,9 @@ const mergedMark = "m"
 
 // merge fills the page.
 func (l *listing[T]) merge(ctx context.Context) (page []*T, next string, err error) {
-	for {
-		names, horizon, err := l.ahead(ctx)
+	for want := mergeFirst; ; want *= mergeMore {
+		want = min(want, l.limit+1, MaxScan)
+		names, horizon, err := l.ahead(ctx, want)
 		if err != nil {
 			return nil, "", err
 		}
@@ -68,8 +73,7 @@ func (l *listing[T]) merge(ctx context.Context) (page []*T, next string, err err
 
 // ahead are the next entries in their order, as far as every bucket has been looked into: up to the horizon, behind which there may
 // be more. It is empty if there is nothing behind.
-func (l *listing[T]) ahead(ctx context.Context) (names []string, horizon string, err error) {
-	want := min(l.limit+1-len(l.page), MaxScan)
+func (l *listing[T]) ahead(ctx context.Context, want int) (names []string, horizon string, err error) {
 	found := make([][]Item, len(l.buckets))
 	errs := make([]error, len(l.buckets))
 	atOnce(len(l.buckets), mergeScans, func(i int) { found[i], errs[i] = l.kv.Scan(ctx, l.buckets[i], l.prefix, l.after, want) })
