@@ -94,21 +94,30 @@ func OpenCheckpoint(signed, verifierKey string) (Checkpoint, error) {
 
 // openCheckpoint reads a checkpoint that the log has signed, and nobody beside it: in the one form in which it can be written.
 func openCheckpoint(signed string, v note.Verifier) (Checkpoint, error) {
-	n, err := note.Open([]byte(signed), note.VerifierList(v))
+	text, err := openNote(signed, v)
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	if len(n.Sigs) != 1 || len(n.UnverifiedSigs) > 0 {
-		return Checkpoint{}, errors.New("it has signatures of others")
-	}
-	// Base64 has more than one text for the same bytes, and the library takes them all.
-	signature, err := base64.StdEncoding.Strict().DecodeString(n.Sigs[0].Base64)
-	if err != nil || signed != n.Text+"\n— "+n.Sigs[0].Name+" "+base64.StdEncoding.EncodeToString(signature)+"\n" {
-		return Checkpoint{}, errors.New("its signature is not written as it should be")
-	}
-	c, err := parseCheckpoint(n.Text)
+	c, err := parseCheckpoint(text)
 	if err == nil && c.Origin != v.Name() {
 		err = fmt.Errorf("it is of the log %q, and the key is of %q", c.Origin, v.Name())
 	}
 	return c, err
+}
+
+// openNote reads a note (C2SP signed-note) that the key has signed, and nobody beside it: in the one form in which it can be written.
+func openNote(signed string, v note.Verifier) (text string, err error) {
+	n, err := note.Open([]byte(signed), note.VerifierList(v))
+	if err != nil {
+		return "", err
+	}
+	if len(n.Sigs) != 1 || len(n.UnverifiedSigs) > 0 {
+		return "", errors.New("it has signatures of others")
+	}
+	// Base64 has more than one text for the same bytes, and the library takes them all.
+	signature, err := base64.StdEncoding.Strict().DecodeString(n.Sigs[0].Base64)
+	if err != nil || signed != n.Text+"\n— "+n.Sigs[0].Name+" "+base64.StdEncoding.EncodeToString(signature)+"\n" {
+		return "", errors.New("its signature is not written as it should be")
+	}
+	return n.Text, nil
 }

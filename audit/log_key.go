@@ -32,6 +32,17 @@ func (k LogKey) Included(checkpoint string, index int64, leaf []byte, proof []pr
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
+	return stated{size, root}.Included("", index, leaf, proof)
+}
+
+// stated is what a checkpoint states that has been verified. It implements Log for that one.
+type stated struct {
+	size int64
+	root tlog.Hash
+}
+
+// Included implements Log.
+func (s stated) Included(_ string, index int64, leaf []byte, proof []proofing.Octets) error {
 	path := make(tlog.RecordProof, len(proof))
 	for i, hash := range proof {
 		if len(hash) != tlog.HashSize {
@@ -39,10 +50,10 @@ func (k LogKey) Included(checkpoint string, index int64, leaf []byte, proof []pr
 		}
 		path[i] = tlog.Hash(hash)
 	}
-	if index < 0 || index >= size {
-		return fmt.Errorf("entry %d is not among the %d of the checkpoint", index, size)
+	if index < 0 || index >= s.size {
+		return fmt.Errorf("entry %d is not among the %d of the checkpoint", index, s.size)
 	}
-	if err := tlog.CheckRecord(path, size, root, index, tlog.RecordHash(leaf)); err != nil {
+	if err := tlog.CheckRecord(path, s.size, s.root, index, tlog.RecordHash(leaf)); err != nil {
 		return fmt.Errorf("entry %d is not in the log of the checkpoint: %w", index, err)
 	}
 	return nil

@@ -1,0 +1,173 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// Evidence is one file with everything that it takes to judge, without the server and years later, what was granted and issued: certificate, order, account,
+// key, what was proved, who approved, and of each record that took part every entry of the log (`countersign evidence`).
+//
+// It has two kinds of parts. What is in Objects, and the certificates and signatures, are held against the log and against each other. The rest follows
+// from them, is there for whoever reads the file, and is derived again and compared. So nothing in it can be changed that nobody finds.
+type Evidence struct {
+	Type string    `json:"type"` // EvidenceType
+	Made time.Time `json:"made"`
+	// Subject is what somebody asked for, a case or a certificate, and Object the id of its record.
+	Subject proofing.Subject `json:"subject"`
+	Object  string           `json:"object"`
+
+	Certificates []EvidenceCertificate `json:"certificates"`
+	Cases        []EvidenceCase        `json:"cases"`
+	// Objects are the records, sorted by kind and id.
+	Objects []EvidenceObject `json:"objects"`
+	// Checkpoint is a signed note of C2SP tlog-checkpoint; all proofs lead to it.
+	Checkpoint string `json:"checkpoint"`
+	// Seal is a note by the log's key over the whole file: nobody but the operator can leave something out that the log itself does not miss.
+	Seal string `json:"seal"`
+}
+
+// EvidenceType is the type of every evidence file.
+const EvidenceType = "countersign-evidence-v1"
+
+// EvidenceCertificate is a certificate, and what its entry links it to. Order and Account are what the authority said of it, and empty after erasure.
+type EvidenceCertificate struct {
+	Object  string          `json:"object"`
+	DER     proofing.Octets `json:"der"`
+	Serial  string          `json:"serial"`
+	Order   string          `json:"order,omitempty"`
+	Account string          `json:"account,omitempty"`
+	Cases   []string        `json:"cases"`
+}
+
+// EvidenceCase is a request, and what its entries say of it.
+type EvidenceCase struct {
+	Object string `json:"object"`
+	// Applicant is what kind of applicant asks, Key identifies its key (thumbprint or digest), and Kid is the external account binding key of its account.
+	Applicant string `json:"applicant"`
+	Key       string `json:"key,omitempty"`
+	Kid       string `json:"kid,omitempty"`
+	// Challenges are the numbers of the entries that tell of what was proved before the grant, and Assessment what they earn by the rules: its events are in the
+	// same order. It is there if the log has the facts, and they earn what the grant claims.
+	Challenges []int64              `json:"challenges"`
+	Assessment *proofing.Assessment `json:"assessment,omitempty"`
+	Approvals  []EvidenceApproval   `json:"approvals"`
+}
+
+// EvidenceApproval is a decision: its entry in the case, the document, the signature, and the entry of the passkey's enrolment.
+type EvidenceApproval struct {
+	Entry         int64     `json:"entry"`
+	Document      string    `json:"document"`
+	Signature     Signature `json:"signature"`
+	Authenticator string    `json:"authenticator"` // the object
+	Enrolment     int64     `json:"enrolment"`     // its entry
+}
+
+// EvidenceObject is all that the log has of one record: the entries 1, 2, 3 … without a gap.
+type EvidenceObject struct {
+	Of      proofing.Subject `json:"of"`
+	Object  string           `json:"object"`
+	Entries []EvidenceEntry  `json:"entries"`
+}
+
+// EvidenceEntry is an entry with the proof that it is in the log, and its private part unless that was erased.
+type EvidenceEntry struct {
+	Logged
+	Salt    string          `json:"salt,omitempty"`
+	Private json.RawMessage `json:"private,omitempty"`
+}
+
+// mostEvidence is the size in bytes beyond which no file is read.
+const mostEvidence = 64 << 20
+
+// Text is the file: canonical JSON (RFC 8785) and a line end.
+func (e *Evidence) Text() ([]byte, error) {
+	text, err := proofing.Canonical(e)
+	if err != nil {
+		return nil, fmt.Errorf("write evidence: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// ParseEvidence reads a file. There is one text of it.
+func ParseEvidence(text []byte) (*Evidence, error) {
+	if len(text) > mostEvidence {
+		return nil, fmt.Errorf("read evidence: %d bytes, more than %d", len(text), mostEvidence)
+	}
+	var e Evidence
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil {
+		return nil, fmt.Errorf("read evidence: %w", err)
+	}
+	if e.Type != EvidenceType {
+		return nil, fmt.Errorf("read evidence: the type is %q, not %q", e.Type, EvidenceType)
+	}
+	again, err := e.Text()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(again, text) {
+		return nil, errors.New("read evidence: it is not in its canonical form (RFC 8785), so something was changed in it")
+	}
+	return &e, nil
+}
+
+// sealed is what the seal is over: the digest of the file without it. No checkpoint begins like that.
+func (e *Evidence) sealed() (string, error) {
+	open := *e
+	open.Seal = ""
+	text, err := open.Text()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return EvidenceType + "\n" + proofing.Octets(sum[:]).String() + "\n", nil
+}
+
+// Sign seals the file by the log's key. The same file always gets the same seal.
+func (e *Evidence) Sign(origin string, key ed25519.PrivateKey) error {
+	text, err := e.sealed()
+	if err != nil {
+		return err
+	}
+	name, err := VerifierKey(origin, key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return err
+	}
+	v, err := note.NewVerifier(name)
+	if err != nil {
+		return fmt.Errorf("seal evidence: %w", err)
+	}
+	signed, err := note.Sign(&note.Note{Text: text}, signer{v, key})
+	if err != nil {
+		return fmt.Errorf("seal evidence: %w", err)
+	}
+	e.Seal = string(signed)
+	return nil
+}
+
+// verifySeal says whether the log's key has sealed the file as it is.
+func (e *Evidence) verifySeal(key LogKey) error {
+	text, err := e.sealed()
+	if err != nil {
+		return err
+	}
+	signed, err := openNote(e.Seal, key.verifier)
+	if err != nil {
+		return fmt.Errorf("the seal: %w", err)
+	}
+	if signed != text {
+		return errors.New("the seal is of another file: something was changed, added or left out")
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// jsonTime is a time as entries have it.
+func jsonTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// Evidence makes the file of a chain, by the last checkpoint, and verifies it before anybody gets it. subject and object are what was asked for. Errors:
+// proofing.ErrUnlogged if something of it is not in that checkpoint yet, and what is wrong with the store, if anything is.
+func (t *Tree) Evidence(ctx context.Context, chain *proofing.Chain, subject proofing.Subject, object string) (*Evidence, error) {
+	h, err := t.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Own(h); err != nil {
+		return nil, err
+	}
+	e := &Evidence{
+		Type: EvidenceType, Made: t.Now().UTC().Truncate(time.Millisecond), Subject: subject, Object: object, Checkpoint: h.Checkpoint,
+		Certificates: []EvidenceCertificate{}, Cases: []EvidenceCase{}, Objects: []EvidenceObject{},
+	}
+	for _, c := range chain.Certificates {
+		e.Certificates = append(e.Certificates, EvidenceCertificate{Object: c.ID, DER: c.DER})
+	}
+	for _, c := range chain.Cases {
+		one := EvidenceCase{Object: c.ID}
+		if c.Approval != nil {
+			for _, d := range c.Approval.Decisions {
+				a := NewApproval(d.Signature, Logged{}, Logged{}, "")
+				one.Approvals = append(one.Approvals, EvidenceApproval{Document: a.Document, Signature: a.Signature})
+			}
+		}
+		e.Cases = append(e.Cases, one)
+	}
+	hashes := t.hashes(ctx)
+	for _, o := range chain.Objects {
+		one := EvidenceObject{Of: o.Of, Object: o.ID}
+		for i, place := range o.Places {
+			if place >= h.Size {
+				return nil, fmt.Errorf("entry %d is not in the checkpoint of %d entries: %w", place, h.Size, proofing.ErrUnlogged)
+			}
+			path, err := tlog.ProveRecord(h.Size, place, hashes)
+			if err != nil {
+				return nil, fmt.Errorf("prove entry %d: %w", place, err)
+			}
+			entry := EvidenceEntry{Logged: Logged{Leaf: o.Entries[i].Leaf, Index: place, Proof: []proofing.Octets{}}, Salt: o.Entries[i].Salt, Private: o.Entries[i].Private}
+			for _, hash := range path {
+				entry.Proof = append(entry.Proof, hash[:])
+			}
+			one.Entries = append(one.Entries, entry)
+		}
+		e.Objects = append(e.Objects, one)
+	}
+	return t.finish(e, h)
+}
+
+// finish derives what follows from the rest, seals the file, and verifies it as anybody else does.
+func (t *Tree) finish(e *Evidence, h *Head) (*Evidence, error) {
+	r, err := e.read()
+	if err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
+	}
+	if e, err = r.derived(); err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
+	}
+	if err := e.Sign(h.Origin, t.Key()); err != nil {
+		return nil, err
+	}
+	key, err := ParseLogKey(h.Verifier)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.Verify(key); err != nil {
+		return nil, errors.Join(errors.New("make evidence: what the store has does not hold"), err)
+	}
+	return e, nil
+}

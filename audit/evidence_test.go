@@ -1,0 +1,172 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/countersign-id/countersign/audit"
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// keptEvidence is a file that was made of a certificate on which three people have decided, and the key of the log that it is of
+// (`go test ./proofing -run TheEvidence -keep` makes a new one).
+func keptEvidence(t testing.TB) (file []byte, key audit.LogKey) {
+	t.Helper()
+	file, err := os.ReadFile("testdata/evidence.json")
+	check(t, err)
+	public, err := os.ReadFile("testdata/evidence-log-key.txt")
+	check(t, err)
+	key, err = audit.ParseLogKey(string(public))
+	check(t, err)
+	return file, key
+}
+
+func TestEvidenceThatWasKeptStillHolds(t *testing.T) {
+	file, key := keptEvidence(t)
+	e, err := audit.ParseEvidence(file)
+	check(t, err)
+	p, err := e.Verify(key)
+	check(t, err)
+	if len(p.Certificates) != 1 || len(p.Approvals) != 3 || p.Facts[0].Serial != "3a7f" || p.Cases[0].Assessment == nil {
+		t.Errorf("it proves %+v", p)
+	}
+}
+
+// evidenceHolds says whether a file holds as it is.
+func evidenceHolds(file []byte, key audit.LogKey) bool {
+	e, err := audit.ParseEvidence(file)
+	if err != nil {
+		return false
+	}
+	_, err = e.Verify(key)
+	return err == nil
+}
+
+// spoilt changes, removes and inserts at each place of a file, a step apart, and reports what holds all the same.
+func spoilt(t *testing.T, file []byte, key audit.LogKey, step int) {
+	t.Helper()
+	if !evidenceHolds(file, key) {
+		t.Fatal("the whole file does not hold")
+	}
+	for i := 0; i < len(file); i += step {
+		for _, by := range []byte{1, 0x20} {
+			changed := slices.Clone(file)
+			if changed[i] ^= by; evidenceHolds(changed, key) {
+				t.Errorf("byte %d was changed from %q to %q, and it holds: …%s…", i, file[i], changed[i], file[max(0, i-20):min(len(file), i+20)])
+			}
+		}
+		if evidenceHolds(slices.Delete(slices.Clone(file), i, i+1), key) {
+			t.Errorf("byte %d was taken out, and it holds", i)
+		}
+		if evidenceHolds(slices.Insert(slices.Clone(file), i, ' '), key) {
+			t.Errorf("a space was put in at %d, and it holds", i)
+		}
+	}
+	for _, other := range [][]byte{nil, file[:len(file)-1], append(slices.Clone(file), '\n'), append(slices.Clone(file), file...)} {
+		if evidenceHolds(other, key) {
+			t.Errorf("a file of %d bytes holds", len(other))
+		}
+	}
+}
+
+func TestAnyByteOfEvidenceThatIsChangedIsFound(t *testing.T) {
+	t.Run("a small file, each byte", func(t *testing.T) {
+		w := newWorld(t)
+		id := w.open(1)[0]
+		w.sequence()
+		chain, err := w.ChainOfCase(t.Context(), id)
+		check(t, err)
+		e, err := w.Tree.Evidence(t.Context(), chain, proofing.SubjectCase, id)
+		check(t, err)
+		file, err := e.Text()
+		check(t, err)
+		key, err := audit.ParseLogKey(w.head().Verifier)
+		check(t, err)
+		spoilt(t, file, key, 1)
+	})
+	t.Run("a large one, at each of some hundred places", func(t *testing.T) {
+		file, key := keptEvidence(t)
+		spoilt(t, file, key, 211)
+	})
+}
+
+// Whoever leaves something out, or moves it, changes the file in a place that is well formed: the seal finds it.
+func TestWhatIsLeftOutOfEvidenceIsFound(t *testing.T) {
+	file, key := keptEvidence(t)
+	for i := 0; ; i++ {
+		e, err := audit.ParseEvidence(file)
+		check(t, err)
+		if i == len(e.Objects) {
+			break
+		}
+		name := string(e.Objects[i].Of) + " " + e.Objects[i].Object
+		for what, edit := range map[string]func(){
+			"the object": func() { e.Objects = slices.Delete(e.Objects, i, i+1) },
+			"its last entry": func() {
+				o := &e.Objects[i]
+				o.Entries = o.Entries[:len(o.Entries)-1]
+			},
+			"the private parts": func() {
+				for n := range e.Objects[i].Entries {
+					e.Objects[i].Entries[n].Salt, e.Objects[i].Entries[n].Private = "", nil
+				}
+			},
+		} {
+			e, err = audit.ParseEvidence(file)
+			check(t, err)
+			hadPrivate := slices.ContainsFunc(e.Objects[i].Entries, func(x audit.EvidenceEntry) bool { return x.Private != nil })
+			edit()
+			if text, err := e.Text(); err == nil && (hadPrivate || what != "the private parts") && evidenceHolds(text, key) {
+				t.Errorf("%s: without %s it holds", name, what)
+			}
+		}
+	}
+}
+
+func TestEvidenceOfAnotherLogDoesNotHold(t *testing.T) {
+	file, key := keptEvidence(t)
+	other := newSignedWorld(t).key
+	if evidenceHolds(file, other) {
+		t.Error("it holds by the key of another log")
+	}
+	e, err := audit.ParseEvidence(file)
+	check(t, err)
+	// A checkpoint is a note of the log's, too, and no seal.
+	e.Seal = e.Checkpoint
+	if _, err := e.Verify(key); err == nil || !strings.Contains(err.Error(), "seal") {
+		t.Errorf("sealed by its checkpoint: %v", err)
+	}
+	for name, text := range map[string]string{
+		"nothing": "", "no JSON": "evidence", "another type": `{"type":"countersign-approval-v1"}`, "an unknown member": `{"type":"countersign-evidence-v1","x":1}`,
+		"a member in capitals": strings.Replace(string(file), `"made"`, `"Made"`, 1), "lines": strings.Replace(string(file), ",", ",\n", 1),
+	} {
+		if _, err := audit.ParseEvidence([]byte(text)); err == nil {
+			t.Errorf("%s is read", name)
+		}
+	}
+	if _, err := audit.ParseEvidence(bytes.Repeat([]byte(" "), 64<<20+1)); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("a file without end: %v", err)
+	}
+}
+
+func FuzzParseEvidence(f *testing.F) {
+	file, key := keptEvidence(f)
+	f.Add(file)
+	f.Add([]byte(`{"type":"countersign-evidence-v1","objects":[{"entries":[{}]}],"cases":[{"approvals":[{}]}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		e, err := audit.ParseEvidence(text)
+		if err != nil {
+			return
+		}
+		if _, err := e.Verify(key); err == nil && !bytes.Equal(text, file) {
+			t.Errorf("another file holds: %s", text)
+		}
+		if !json.Valid(text) {
+			t.Error("what is read is no JSON")
+		}
+	})
+}

@@ -1,0 +1,307 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// Proven is what an evidence file proves.
+type Proven struct {
+	*Evidence
+	Log       string // the log's name
+	Size      int64  // of the log, by the checkpoint
+	Approvals []ProvenApproval
+	// Facts are what certificates say of themselves, in the order of Certificates.
+	Facts   []*proofing.CertificateFacts
+	reading *reading
+}
+
+// ProvenApproval is a decision that holds.
+type ProvenApproval struct {
+	Case string
+	*EvidenceApproval
+	*Checked
+}
+
+// Verify says whether the file holds, and proves what it says, by the log's key alone. With the error it returns everything that is wrong.
+func (e *Evidence) Verify(key LogKey) (*Proven, error) {
+	if err := e.verifySeal(key); err != nil {
+		return nil, err
+	}
+	size, root, err := key.open(e.Checkpoint)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	log := stated{size, root}
+	r, err := e.read()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.included(log); err != nil {
+		return nil, err
+	}
+	again, err := r.derived()
+	if err != nil {
+		return nil, err
+	}
+	p := &Proven{Evidence: e, Log: key.Name(), Size: size, reading: r}
+	faults := []error{same(e, again), r.verifySubject(), r.verifyActors()}
+	for i := range e.Certificates {
+		facts, err := r.verifyCertificate(&e.Certificates[i])
+		p.Facts, faults = append(p.Facts, facts), append(faults, err)
+	}
+	for i := range e.Cases {
+		approvals, err := r.verifyCase(&e.Cases[i], log)
+		p.Approvals, faults = append(p.Approvals, approvals...), append(faults, err)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// included holds every entry against the log of the checkpoint.
+func (r *reading) included(log Log) error {
+	var faults []error
+	for _, o := range r.Objects {
+		for i, e := range o.Entries {
+			if err := log.Included("", e.Index, []byte(e.Leaf), e.Proof); err != nil {
+				faults = append(faults, fmt.Errorf("%s, entry %d: %w", objectName(o.Of, o.Object), i+1, err))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// same says whether what follows from the rest of the file is what stands in it.
+func same(e, derived *Evidence) error {
+	have, err := e.Text()
+	if err != nil {
+		return err
+	}
+	want, err := derived.Text()
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(have, want) {
+		return errors.New("what the file says of certificates and cases does not follow from their entries")
+	}
+	return nil
+}
+
+// verifySubject says whether everything is there that the subject has.
+func (r *reading) verifySubject() error {
+	switch r.Subject {
+	case proofing.SubjectCertificate:
+		if len(r.Certificates) != 1 || r.Certificates[0].Object != r.Object {
+			return fmt.Errorf("the certificate %s is not the one that is there", r.Object)
+		}
+	case proofing.SubjectCase:
+		if r.caseOf(r.Object) == nil {
+			return fmt.Errorf("the case %s is not there", r.Object)
+		}
+		var faults []error
+		for _, l := range r.object(proofing.SubjectCase, r.Object).leaves {
+			if l.Kind != proofing.EntryIssued && l.Kind != proofing.EntryRenewed {
+				continue
+			}
+			if id := textOf(l.Facts, "certificate"); !slices.ContainsFunc(r.Certificates, func(c EvidenceCertificate) bool { return c.Object == id }) {
+				faults = append(faults, fmt.Errorf("case %s: entry %d tells of the certificate %s, which is not there", r.Object, l.Number, id))
+			}
+		}
+		return errors.Join(faults...)
+	default:
+		return fmt.Errorf("the subject is a %q, which no evidence is made of", r.Subject)
+	}
+	return nil
+}
+
+// verifyActors says whether the appointments are there by which anybody has acted, and an object for each case and certificate.
+func (r *reading) verifyActors() error {
+	var faults []error
+	for _, o := range r.Objects {
+		for _, l := range r.object(o.Of, o.Object).leaves {
+			if by := l.By.Appointment; by != "" && r.object(proofing.SubjectAppointment, by) == nil {
+				faults = append(faults, fmt.Errorf("%s, entry %d: it was made by the appointment %s, whose entries are not there", objectName(o.Of, o.Object), l.Number, by))
+			}
+		}
+		switch {
+		case o.Of == proofing.SubjectCase && r.caseOf(o.Object) == nil:
+			faults = append(faults, fmt.Errorf("the case %s has entries, and is not among the cases", o.Object))
+		case o.Of == proofing.SubjectCertificate && !slices.ContainsFunc(r.Certificates, func(c EvidenceCertificate) bool { return c.Object == o.Object }):
+			faults = append(faults, fmt.Errorf("the certificate %s has entries, and is not among the certificates", o.Object))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (r *reading) caseOf(id string) *EvidenceCase {
+	i := slices.IndexFunc(r.Cases, func(c EvidenceCase) bool { return c.Object == id })
+	if i < 0 {
+		return nil
+	}
+	return &r.Cases[i]
+}
+
+// verifyCertificate holds a certificate against its entry, and against the cases that it rests on.
+func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.CertificateFacts, error) {
+	o := r.object(proofing.SubjectCertificate, c.Object)
+	entry := o.leaves[o.first(proofing.EntryIssued, proofing.EntryRenewed)].Facts
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("certificate %s: "+format, append([]any{c.Object}, args...)...))
+	}
+	facts, err := proofing.ParseCertificate(c.DER)
+	if err != nil {
+		fault("%w", err)
+		return nil, errors.Join(faults...)
+	}
+	for _, f := range []struct{ name, fact, have string }{
+		{"certificate", "certificate_sha256", proofing.Digest(c.DER)}, {"serial number", "serial", facts.Serial}, {"public key", "spki_sha256", facts.SPKI},
+		{"beginning", "not_before", jsonTime(facts.NotBefore)}, {"end", "not_after", jsonTime(facts.NotAfter)},
+	} {
+		if want := textOf(entry, f.fact); want != f.have {
+			fault("the log has another %s: %s, not %s", f.name, want, f.have)
+		}
+	}
+	if len(c.Cases) == 0 {
+		fault("it rests on nothing")
+	}
+	for _, id := range c.Cases {
+		k := r.caseOf(id)
+		if k == nil {
+			fault("it rests on the case %s, which is not there", id)
+			continue
+		}
+		entries := r.object(proofing.SubjectCase, id)
+		if !slices.ContainsFunc(entries.leaves, func(l proofing.Leaf) bool {
+			return (l.Kind == proofing.EntryIssued || l.Kind == proofing.EntryRenewed) && textOf(l.Facts, "certificate") == c.Object && textOf(l.Facts, "certificate_sha256") == proofing.Digest(c.DER)
+		}) {
+			fault("no entry of the case %s tells of it", id)
+		}
+		if entries.granted() < 0 {
+			fault("the case %s was never granted", id)
+		}
+		if k.Applicant == string(proofing.ByPublicKey) && k.Key != facts.SPKI {
+			fault("it is for another key than the case %s", id)
+		}
+	}
+	return facts, errors.Join(faults...)
+}
+
+// verifyCase holds each decision against the log, and the decisions of a case against each other.
+func (r *reading) verifyCase(c *EvidenceCase, log Log) (proven []ProvenApproval, err error) {
+	o := r.object(proofing.SubjectCase, c.Object)
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("case %s: "+format, append([]any{c.Object}, args...)...))
+	}
+	for _, l := range o.leaves {
+		if l.Kind != proofing.CaseDecided {
+			continue
+		}
+		if n := countOf(c.Approvals, l.Number); n != 1 {
+			fault("entry %d tells of a decision, and it is there %d times", l.Number, n)
+		}
+		if org := textOf(l.Facts, "organization"); r.object(proofing.SubjectOrganization, org) == nil {
+			fault("entry %d was decided for the organization %s, whose dossier is not there", l.Number, org)
+		}
+	}
+	for i := range c.Approvals {
+		a := &c.Approvals[i]
+		checked, err := r.verifyApproval(o, a, log)
+		if err != nil {
+			fault("the decision of entry %d: %w", a.Entry, err)
+			continue
+		}
+		proven = append(proven, ProvenApproval{c.Object, a, checked})
+	}
+	if len(faults) == 0 {
+		faults = append(faults, separated(c.Object, o, proven))
+	}
+	return proven, errors.Join(faults...)
+}
+
+func countOf(all []EvidenceApproval, entry int64) (n int) {
+	for _, a := range all {
+		if a.Entry == entry {
+			n++
+		}
+	}
+	return n
+}
+
+// verifyApproval holds a decision against its entries, its passkey and the appointment by which it was made.
+func (r *reading) verifyApproval(o *readObject, a *EvidenceApproval, log Log) (*Checked, error) {
+	passkey := r.object(proofing.SubjectAuthenticator, a.Authenticator)
+	if passkey == nil || a.Enrolment < 1 || a.Enrolment > int64(len(passkey.Entries)) || a.Entry < 1 || a.Entry > int64(len(o.Entries)) {
+		return nil, errors.New("its entries are not there")
+	}
+	decided := o.Entries[a.Entry-1].Logged
+	whole := Approval{Type: ApprovalType, Document: a.Document, Signature: a.Signature, Enrolment: passkey.Entries[a.Enrolment-1].Logged, Decision: decided}
+	c, err := whole.Verify(log)
+	if err != nil {
+		return nil, err
+	}
+	for i := int(a.Enrolment); i < len(passkey.leaves); i++ {
+		if l := passkey.leaves[i]; l.Kind == proofing.EntryRemoved && passkey.Entries[i].Index < decided.Index && l.At.Before(c.Decided.At) {
+			return nil, fmt.Errorf("the passkey was taken away on %s, before it", l.At)
+		}
+	}
+	by := c.Document.By
+	if c.Decided.By.Appointment != by.Appointment || c.Decided.By.Role != by.Role {
+		return nil, fmt.Errorf("it was signed by the appointment %s as %s, and entered by %s as %s", by.Appointment, by.Role, c.Decided.By.Appointment, c.Decided.By.Role)
+	}
+	return c, r.stood(c)
+}
+
+// stood says whether the appointment was in force by which somebody decided: within the skew of clocks.
+func (r *reading) stood(c *Checked) error {
+	by := c.Document.By
+	o := r.object(proofing.SubjectAppointment, by.Appointment)
+	if o == nil {
+		return fmt.Errorf("the appointment %s is not there", by.Appointment)
+	}
+	for i, l := range o.leaves {
+		begins := !l.At.After(c.Decided.At.Add(proofing.ClockSkew))
+		lasts := i+1 == len(o.leaves) || !o.leaves[i+1].At.Before(c.Decided.At.Add(-proofing.ClockSkew))
+		if begins && lasts && textOf(l.Facts, "status") == string(proofing.AppointmentActive) && textOf(l.Facts, "person") == by.Person && textOf(l.Facts, "role") == string(by.Role) {
+			return nil
+		}
+	}
+	return fmt.Errorf("by the log the appointment %s gave %s no role of %s then", by.Appointment, by.Person, by.Role)
+}
+
+// separated says whether a grant has the decisions that it takes, and nobody has reviewed what they decided before (CSBR 3.2.9, 5.2.4).
+func separated(id string, o *readObject, all []ProvenApproval) error {
+	granted := o.granted()
+	if granted < 0 || len(all) == 0 {
+		return nil
+	}
+	persons := map[proofing.Step]map[string]bool{}
+	for _, a := range all {
+		step := proofing.Step(a.Checked.Document.Step)
+		if a.Entry > o.leaves[granted].Number || a.Checked.Document.Decision != proofing.DecideApprove {
+			continue
+		}
+		if persons[step] == nil {
+			persons[step] = map[string]bool{}
+		}
+		persons[step][a.Checked.Document.By.Person] = true
+	}
+	for _, step := range []proofing.Step{proofing.StepApprove, proofing.StepReview} {
+		if len(persons[step]) == 0 {
+			return fmt.Errorf("case %s was granted, and nobody has made the decision %q", id, step)
+		}
+	}
+	for person := range persons[proofing.StepReview] {
+		if persons[proofing.StepApprove][person] || persons[proofing.StepVet][person] {
+			return fmt.Errorf("case %s: %s has reviewed what they had decided before", id, person)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Chain is what somebody must have who judges later what was granted and issued: the certificates, the cases that they rest on, and all that the log
+// has of these and of what took part in them.
+type Chain struct {
+	Certificates []*Certificate
+	Cases        []*Case
+	Objects      []ChainObject
+}
+
+// ChainObject is all that the log has of one record.
+type ChainObject struct {
+	Of      Subject
+	ID      string
+	Places  []int64 // of the entries in the log
+	Entries []Entry
+}
+
+// ErrUnlogged says that something has not reached the log yet. A running service takes two seconds for it.
+var ErrUnlogged = errors.New("not everything is in the log yet")
+
+// ChainOfCase is the chain of a case, with all certificates that rest on it. Errors: ErrNotFound, ErrUnlogged, ErrUnavailable.
+func (s *Service) ChainOfCase(ctx context.Context, id string) (*Chain, error) {
+	certificates, err := s.CertificatesOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	l := &linking{Service: s, chain: &Chain{Certificates: certificates}}
+	return l.link(ctx, []string{id})
+}
+
+// ChainOfCertificate is the chain of one certificate.
+func (s *Service) ChainOfCertificate(ctx context.Context, c *Certificate) (*Chain, error) {
+	l := &linking{Service: s, chain: &Chain{Certificates: []*Certificate{c}}}
+	return l.link(ctx, c.Cases)
+}
+
+// linking follows a chain from its last link on.
+type linking struct {
+	*Service
+	chain *Chain
+}
+
+func (l *linking) link(ctx context.Context, cases []string) (*Chain, error) {
+	for _, c := range l.chain.Certificates {
+		if err := l.add(ctx, SubjectCertificate, c.ID); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range cases {
+		if err := l.addCase(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	// Whoever acted by an appointment: it is a part of the chain, and so is that of whoever appointed them.
+	for i := 0; i < len(l.chain.Objects); i++ {
+		for _, e := range l.chain.Objects[i].Entries {
+			leaf, err := e.Said()
+			if err != nil {
+				return nil, err
+			}
+			if leaf.By.Appointment != "" {
+				if err := l.add(ctx, SubjectAppointment, leaf.By.Appointment); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	slices.SortFunc(l.chain.Objects, func(a, b ChainObject) int {
+		return slices.Compare([]string{string(a.Of), a.ID}, []string{string(b.Of), b.ID})
+	})
+	return l.chain, nil
+}
+
+func (l *linking) addCase(ctx context.Context, id string) error {
+	if slices.ContainsFunc(l.chain.Cases, func(c *Case) bool { return c.ID == id }) {
+		return nil
+	}
+	c, err := l.get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("case %s: %w", id, err)
+	}
+	if c.Own() {
+		return fmt.Errorf("case %s: %w", id, ErrNotFound)
+	}
+	l.chain.Cases = append(l.chain.Cases, c)
+	if err := l.add(ctx, SubjectCase, c.ID); err != nil {
+		return err
+	}
+	for _, e := range c.Evidence {
+		if k := e.Contact(); k.Channel == ChannelPasskey {
+			if err := l.addKnown(ctx, SubjectAuthenticator, l.addressID(k)); err != nil {
+				return err
+			}
+		}
+	}
+	if c.EABKid != "" { // what was proved for the account's key
+		k, err := l.Keys.Get(ctx, l.keyID(c.EABKid))
+		if err == nil && k.Case != "" && k.CA == c.CA {
+			err = l.addCase(ctx, k.Case)
+		}
+		if ignoreNotFound(err) != nil {
+			return err
+		}
+	}
+	if c.Approval == nil {
+		return nil
+	}
+	if err := l.add(ctx, SubjectOrganization, c.Approval.Organization); err != nil {
+		return err
+	}
+	people, err := l.appointments(ctx, "organization", c.Approval.Organization)
+	if err != nil {
+		return err
+	}
+	for _, a := range people {
+		if err := l.add(ctx, SubjectAppointment, a.ID); err != nil {
+			return err
+		}
+	}
+	for _, d := range c.Approval.Decisions {
+		passkey := Contact{Channel: ChannelPasskey, Address: Secret(d.Signature.Credential.String())}
+		if err := l.add(ctx, SubjectAuthenticator, l.addressID(passkey)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addKnown is add for what the log may tell nothing of, and what may be gone.
+func (l *linking) addKnown(ctx context.Context, of Subject, id string) error {
+	j, err := l.Journal(ctx, of, id)
+	if errors.Is(err, ErrNotFound) || err == nil && j.Written == 0 {
+		return nil
+	}
+	return l.add(ctx, of, id)
+}
+
+// add adds all that the log has of a record, once.
+func (l *linking) add(ctx context.Context, of Subject, id string) error {
+	if slices.ContainsFunc(l.chain.Objects, func(o ChainObject) bool { return o.ID == id && o.Of == of }) {
+		return nil
+	}
+	j, err := l.Journal(ctx, of, id)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", of, id, err)
+	}
+	if !j.Logged() {
+		return fmt.Errorf("%s %s: %w", of, id, ErrUnlogged)
+	}
+	o := ChainObject{Of: of, ID: id, Places: j.Places}
+	for _, place := range j.Places {
+		e, _, err := l.LogEntry(ctx, place)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", of, id, err)
+		}
+		o.Entries = append(o.Entries, *e)
+	}
+	l.chain.Objects = append(l.chain.Objects, o)
+	return nil
+}

@@ -1,0 +1,178 @@
+package proofing_test
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/audit"
+	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
+)
+
+var keep = flag.Bool("keep", false, "keep a new evidence file in audit/testdata")
+
+// stated gives a world the tree of its log.
+func (w *world) stated() *audit.Tree {
+	w.t.Helper()
+	tree := &audit.Tree{
+		Tiles: store.NewTable[audit.Tile](w.kv, w.ring, "log_tile"), Heads: store.NewTable[audit.Head](w.kv, w.ring, "log_tree"),
+		Page: w.LogPage, Hasher: w.Hasher, Origin: "proof.example.org/log", Now: w.clock,
+		Key: func() ed25519.PrivateKey {
+			k, _ := w.ring.LogKey()
+			return k.Private()
+		},
+		MakeKey: func() (ed25519.PrivateKey, error) {
+			k, err := w.ring.MakeLogKey(w.clock())
+			return k.Private(), err
+		},
+	}
+	w.Recorder = tree
+	return tree
+}
+
+// logKey is what whoever checks the log has.
+func logKey(t testing.TB, tree *audit.Tree) (audit.LogKey, string) {
+	t.Helper()
+	h := must[*audit.Head](t)(tree.Head(t.Context()))
+	return must[audit.LogKey](t)(audit.ParseLogKey(h.Verifier)), h.Verifier
+}
+
+// prosecuted is a request that everybody has agreed to, under which two certificates were issued.
+func prosecuted(t testing.TB) (c *court, tree *audit.Tree, k *proofing.Case, certificates []*proofing.Certificate) {
+	c = newCourt(t)
+	tree = c.stated()
+	c.logged()
+	k = c.granted()
+	for serial := range int64(2) {
+		certificates = append(certificates, must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{
+			DER: issued(t, orgName, 0x3a7f+serial, c.clock(), 460*24*time.Hour), Cases: []string{k.ID}, Order: "https://ca.example/order/9",
+		})))
+	}
+	c.logged()
+	return c, tree, c.reload(k), certificates
+}
+
+func TestTheEvidenceOfACertificateIsCheckedWithoutTheServer(t *testing.T) {
+	c, tree, k, certificates := prosecuted(t)
+	key, public := logKey(t, tree)
+	for what, x := range map[string]struct {
+		chain   *proofing.Chain
+		subject proofing.Subject
+		object  string
+		certs   int
+	}{
+		"a case":        {must[*proofing.Chain](t)(c.ChainOfCase(t.Context(), k.ID)), proofing.SubjectCase, k.ID, 2},
+		"a certificate": {must[*proofing.Chain](t)(c.ChainOfCertificate(t.Context(), certificates[0])), proofing.SubjectCertificate, certificates[0].ID, 1},
+	} {
+		e := must[*audit.Evidence](t)(tree.Evidence(t.Context(), x.chain, x.subject, x.object))
+		file := must[[]byte](t)(e.Text())
+		t.Logf("%s: %d bytes, %d objects, a log of %d entries", what, len(file), len(e.Objects), must[*proofing.LogHead](t)(c.LogHead(t.Context())).Size)
+		read := must[*audit.Evidence](t)(audit.ParseEvidence(file))
+		p, err := read.Verify(key)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		one := p.Cases[0]
+		if len(p.Certificates) != x.certs || len(p.Cases) != 1 || len(p.Approvals) != 3 || one.Applicant != "account" || one.Key != k.Applicant.Thumbprint {
+			t.Errorf("%s: %d certificates, %d approvals, %+v", what, len(p.Certificates), len(p.Approvals), one)
+		}
+		if one.Assessment == nil || one.Assessment.AAL == nil || *one.Assessment.AAL != 2 || len(one.Challenges) != len(one.Assessment.Events) || len(one.Challenges) == 0 {
+			t.Errorf("%s: what was proved is %v, assessed as %+v", what, one.Challenges, one.Assessment)
+		}
+		for _, z := range p.Certificates {
+			if z.Order != "https://ca.example/order/9" || z.Account != k.Applicant.URL || z.Cases[0] != k.ID {
+				t.Errorf("%s: %+v", what, z)
+			}
+		}
+		kinds := map[proofing.Subject]int{}
+		for _, o := range p.Objects {
+			kinds[o.Of]++
+		}
+		// Two administrators, four of the organization and two of its authority; the passkeys of who asked and of the three who decided.
+		if kinds[proofing.SubjectOrganization] != 1 || kinds[proofing.SubjectAppointment] != 8 || kinds[proofing.SubjectAuthenticator] != 4 {
+			t.Errorf("%s: the objects are %v", what, kinds)
+		}
+		if *keep && what == "a certificate" {
+			if err := errors.Join(os.WriteFile("../audit/testdata/evidence.json", file, 0o644), os.WriteFile("../audit/testdata/evidence-log-key.txt", []byte(public+"\n"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		other := must[*audit.Evidence](t)(audit.ParseEvidence(file))
+		other.Made = other.Made.Add(time.Second)
+		if _, err := other.Verify(key); err == nil || !strings.Contains(err.Error(), "seal") {
+			t.Errorf("%s: made at another time: %v", what, err)
+		}
+	}
+}
+
+func TestEvidenceIsNotMadeOfWhatIsNotInTheLogOrDoesNotHold(t *testing.T) {
+	c, tree, k, _ := prosecuted(t)
+	ctx := t.Context()
+	must[*proofing.Certificate](t)(c.CertificateIssued(ctx, c.ca, proofing.CertificateReport{DER: issued(t, orgName, 9, c.clock(), time.Hour), Cases: []string{k.ID}}))
+	_, err := c.ChainOfCase(ctx, k.ID)
+	wantErr(t, "before it is in the log", err, proofing.ErrUnlogged)
+	c.Recorder = nil // it lists, and nobody states it
+	c.logged()
+	chain := must[*proofing.Chain](t)(c.ChainOfCase(ctx, k.ID))
+	_, err = tree.Evidence(ctx, chain, proofing.SubjectCase, k.ID)
+	wantErr(t, "before a checkpoint covers it", err, proofing.ErrUnlogged)
+	c.Recorder = tree
+	c.open("email") // anything
+	c.logged()
+	must[*audit.Evidence](t)(tree.Evidence(ctx, chain, proofing.SubjectCase, k.ID))
+	_, err = c.ChainOfCase(ctx, proofing.NewID(nil))
+	wantErr(t, "a case that there is not", err, proofing.ErrNotFound)
+	_, err = c.ChainOfCase(ctx, c.one.session.ID)
+	wantErr(t, "somebody's own session", err, proofing.ErrNotFound)
+
+	// Whoever has the store swaps the key of a passkey, or turns a decision round.
+	swapped := must[*proofing.Case](t)(c.Cases.Get(ctx, k.ID))
+	swapped.Approval.Decisions[0].Signature.PublicKey = swapped.Approval.Decisions[1].Signature.PublicKey
+	chain.Cases = []*proofing.Case{swapped}
+	if _, err = tree.Evidence(ctx, chain, proofing.SubjectCase, k.ID); err == nil || !strings.Contains(err.Error(), "does not hold") {
+		t.Errorf("with another key: %v", err)
+	}
+	turned := must[*proofing.Case](t)(c.Cases.Get(ctx, k.ID))
+	d := &turned.Approval.Decisions[0].Signature
+	d.Document = strings.Replace(d.Document, "Example Corporation asks", "Example Corporation begs", 1)
+	chain.Cases = []*proofing.Case{turned}
+	if _, err = tree.Evidence(ctx, chain, proofing.SubjectCase, k.ID); err == nil || !strings.Contains(err.Error(), "no entry tells of the decision") {
+		t.Errorf("with another document: %v", err)
+	}
+}
+
+// What a person had erased is not in the file, and the rest of it holds.
+func TestEvidenceHoldsWithoutWhatWasErased(t *testing.T) {
+	c, tree, k, _ := prosecuted(t)
+	key, _ := logKey(t, tree)
+	c.Policy.LogRetention = time.Hour
+	c.pass(2 * time.Hour)
+	c.logged()
+	e := must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(c.ChainOfCase(t.Context(), k.ID)), proofing.SubjectCase, k.ID))
+	p, err := e.Verify(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Cases[0].Assessment != nil || p.Certificates[0].Order != "" || len(p.Approvals) != 3 {
+		t.Errorf("after erasure it has %+v", p.Cases[0])
+	}
+}
+
+// A mailbox alone has a chain, too, without people who decide.
+func TestEvidenceOfACaseThatNobodyDecidesAbout(t *testing.T) {
+	w := newWorld(t)
+	tree := w.stated()
+	k := w.prove(w.open("email"), "b", "email", "")
+	w.logged()
+	e := must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(w.ChainOfCase(t.Context(), k.ID)), proofing.SubjectCase, k.ID))
+	key, _ := logKey(t, tree)
+	p, err := must[*audit.Evidence](t)(audit.ParseEvidence(must[[]byte](t)(e.Text()))).Verify(key)
+	if err != nil || len(p.Certificates) != 0 || len(p.Cases[0].Challenges) != 1 || p.Cases[0].Assessment == nil {
+		t.Errorf("%v, %+v", err, p)
+	}
+}

@@ -1,0 +1,204 @@
+package proofing_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/countersign-id/countersign/audit"
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// forger is an operator who has the log's key, and seals whatever they have made of an evidence file: only the log, the passkeys and the
+// parts of the file itself stand against them.
+type forger struct {
+	t    testing.TB
+	tree *audit.Tree
+	key  audit.LogKey
+	file []byte
+}
+
+func newForger(t testing.TB) (*forger, *court) {
+	c, tree, k, _ := prosecuted(t)
+	key, _ := logKey(t, tree)
+	e := must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(c.ChainOfCase(t.Context(), k.ID)), proofing.SubjectCase, k.ID))
+	return &forger{t, tree, key, must[[]byte](t)(e.Text())}, c
+}
+
+// whole is the file anew.
+func (f *forger) whole() *audit.Evidence {
+	f.t.Helper()
+	return must[*audit.Evidence](f.t)(audit.ParseEvidence(f.file))
+}
+
+// holds seals a file, and says what is found in it.
+func (f *forger) holds(e *audit.Evidence) error {
+	f.t.Helper()
+	if err := e.Sign("proof.example.org/log", f.tree.Key()); err != nil {
+		return err
+	}
+	text, err := e.Text()
+	if err != nil {
+		return err
+	}
+	read, err := audit.ParseEvidence(text)
+	if err != nil {
+		return err
+	}
+	_, err = read.Verify(f.key)
+	return err
+}
+
+func TestAnOperatorWhoSealsAForgeryIsFound(t *testing.T) {
+	f, _ := newForger(t)
+	if err := f.holds(f.whole()); err != nil {
+		t.Fatalf("the whole file: %v", err)
+	}
+	find := func(e *audit.Evidence, of proofing.Subject) *audit.EvidenceObject {
+		return &e.Objects[slices.IndexFunc(e.Objects, func(o audit.EvidenceObject) bool { return o.Of == of })]
+	}
+	for name, c := range map[string]struct {
+		edit func(e *audit.Evidence)
+		want string
+	}{
+		"two entries that changed places": {func(e *audit.Evidence) {
+			o := find(e, proofing.SubjectCase)
+			o.Entries[1], o.Entries[2] = o.Entries[2], o.Entries[1]
+		}, "is to come"},
+		"an entry that is there twice": {func(e *audit.Evidence) {
+			o := find(e, proofing.SubjectCase)
+			o.Entries = slices.Insert(o.Entries, 2, o.Entries[1])
+		}, "is to come"},
+		"an entry of another record": {func(e *audit.Evidence) {
+			o := find(e, proofing.SubjectCase)
+			o.Entries = append(o.Entries, find(e, proofing.SubjectOrganization).Entries[0])
+		}, "is of organization"},
+		"a record under another's name": {func(e *audit.Evidence) { find(e, proofing.SubjectCase).Object = proofing.NewID(nil) }, "is of case"},
+		"a record of another kind":      {func(e *audit.Evidence) { find(e, proofing.SubjectCase).Of = "card" }, "is of case"},
+		"a record without entries":      {func(e *audit.Evidence) { find(e, proofing.SubjectOrganization).Entries = nil }, "has no entries"},
+		"a record that is there twice":  {func(e *audit.Evidence) { e.Objects = slices.Insert(e.Objects, 1, e.Objects[0]) }, "is there twice"},
+		"records in another order":      {func(e *audit.Evidence) { slices.Reverse(e.Objects) }, "was moved"},
+		"an entry that nobody entered": {func(e *audit.Evidence) {
+			o := find(e, proofing.SubjectOrganization)
+			j := proofing.Journal{Written: int64(len(o.Entries))}
+			j.Write(proofing.Note{Of: o.Of, Object: o.Object, Kind: proofing.OrganizationItem, By: proofing.ByService, At: e.Made})
+			last := o.Entries[len(o.Entries)-1]
+			o.Entries = append(o.Entries, audit.EvidenceEntry{Logged: audit.Logged{Leaf: j.Pending[0].Leaf, Index: last.Index + 1, Proof: last.Proof}})
+		}, "is not in the log"},
+		"a leaf that was edited": {func(e *audit.Evidence) {
+			o := find(e, proofing.SubjectOrganization)
+			o.Entries[1].Leaf = strings.Replace(o.Entries[1].Leaf, `"good"`, `"bad"`, 1)
+		}, "is not in the log"},
+		"another place in the log": {func(e *audit.Evidence) { find(e, proofing.SubjectOrganization).Entries[0].Index-- }, "is not in the log"},
+		"private words that were changed": {func(e *audit.Evidence) {
+			o := find(e, proofing.SubjectOrganization)
+			o.Entries[0].Private = []byte(`{"name":"Another"}`)
+		}, "not what it commits to"},
+		"private words without their salt": {func(e *audit.Evidence) { find(e, proofing.SubjectOrganization).Entries[0].Salt = "" }, "one half is missing"},
+		"another salt": {func(e *audit.Evidence) {
+			find(e, proofing.SubjectOrganization).Entries[0].Salt = strings.Repeat("A", 43)
+		}, "not what it commits to"},
+		"a certificate of the case that is left out": {func(e *audit.Evidence) { e.Certificates = e.Certificates[1:] }, "which is not there"},
+		"the certificate of another":                 {func(e *audit.Evidence) { e.Certificates[0].DER = e.Certificates[1].DER }, "another serial number"},
+		"no certificate in its place":                {func(e *audit.Evidence) { e.Certificates[0].DER = []byte{0x30, 0} }, "not a DER certificate"},
+		"another order":                              {func(e *audit.Evidence) { e.Certificates[0].Order = "https://ca.example/order/1" }, "does not follow"},
+		"an order that is left out":                  {func(e *audit.Evidence) { e.Certificates[0].Order = "" }, "does not follow"},
+		"another account":                            {func(e *audit.Evidence) { e.Certificates[0].Account = "https://ca.example/acct/1" }, "does not follow"},
+		"another account's key":                      {func(e *audit.Evidence) { e.Cases[0].Key = strings.Repeat("A", 43) }, "does not follow"},
+		"another binding":                            {func(e *audit.Evidence) { e.Cases[0].Kid = "cs1" }, "does not follow"},
+		"a higher level":                             {func(e *audit.Evidence) { e.Cases[0].Assessment.AAL = new(3) }, "does not follow"},
+		"a reason that is left out":                  {func(e *audit.Evidence) { a := e.Cases[0].Assessment; a.Reasons = a.Reasons[1:] }, "does not follow"},
+		"no assessment":                              {func(e *audit.Evidence) { e.Cases[0].Assessment = nil }, "does not follow"},
+		"something proved that is left out":          {func(e *audit.Evidence) { e.Cases[0].Challenges = []int64{} }, "does not follow"},
+		"a decision that is left out":                {func(e *audit.Evidence) { e.Cases[0].Approvals = e.Cases[0].Approvals[1:] }, "it is there 0 times"},
+		"a decision that is there twice":             {func(e *audit.Evidence) { e.Cases[0].Approvals = append(e.Cases[0].Approvals, e.Cases[0].Approvals[2]) }, "it is there 2 times"},
+		"decisions in another order":                 {func(e *audit.Evidence) { slices.Reverse(e.Cases[0].Approvals) }, "does not follow"},
+		"the signature of another decision": {func(e *audit.Evidence) {
+			a := e.Cases[0].Approvals
+			a[0].Signature.Signature = a[1].Signature.Signature
+		}, "not one of this document"},
+		"a passkey that nobody enrolled": {func(e *audit.Evidence) { e.Cases[0].Approvals[0].Signature.Credential = []byte("other") }, "enrolment of the passkey"},
+		"another key of the same passkey": {func(e *audit.Evidence) {
+			a := e.Cases[0].Approvals
+			a[0].Signature.PublicKey = a[1].Signature.PublicKey
+		}, "another public key was enrolled"},
+		"another site": {func(e *audit.Evidence) { e.Cases[0].Approvals[0].Signature.Origin = "https://evil.example" }, "signature"},
+		"another document": {func(e *audit.Evidence) {
+			a := &e.Cases[0].Approvals[0]
+			a.Document = strings.Replace(a.Document, "asks", "begs", 1)
+		}, "no entry tells of the decision"},
+		"another subject":                              {func(e *audit.Evidence) { e.Object = e.Certificates[0].Object }, "is not there"},
+		"the subject called a certificate":             {func(e *audit.Evidence) { e.Subject, e.Object = proofing.SubjectCertificate, e.Certificates[0].Object }, "not the one that is there"},
+		"the subject called something else":            {func(e *audit.Evidence) { e.Subject = proofing.SubjectOrganization }, "no evidence is made of"},
+		"a case that is left out":                      {func(e *audit.Evidence) { e.Cases = nil }, "the case"},
+		"a checkpoint that somebody else has signed":   {func(e *audit.Evidence) { e.Checkpoint = e.Checkpoint[:len(e.Checkpoint)-3] + "A=\n" }, "checkpoint"},
+		"a checkpoint of more entries than there were": {func(e *audit.Evidence) { e.Checkpoint = strings.Replace(e.Checkpoint, "\n2", "\n3", 1) }, "checkpoint"},
+	} {
+		e := f.whole()
+		c.edit(e)
+		if err := f.holds(e); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// Each entry that is not the last of its record is missed; the last ones are if anything in the file rests on them.
+func TestEachEntryThatIsTakenOutOfEvidenceIsMissed(t *testing.T) {
+	f, _ := newForger(t)
+	rests := []proofing.EntryKind{proofing.CaseDecided, proofing.EntryIssued, proofing.EntryRenewed, proofing.EntryEnrolled}
+	entries := 0
+	for i, o := range f.whole().Objects {
+		for n := range o.Entries {
+			e := f.whole()
+			leaf := must[proofing.Leaf](t)((&proofing.Entry{Leaf: e.Objects[i].Entries[n].Leaf}).Said())
+			if last := n == len(o.Entries)-1; last && (!slices.Contains(rests, leaf.Kind) || o.Of == proofing.SubjectAuthenticator) {
+				continue
+			}
+			entries++
+			e.Objects[i].Entries = slices.Delete(e.Objects[i].Entries, n, n+1)
+			if err := f.holds(e); err == nil {
+				t.Errorf("without entry %d (%s) of %s %s it holds", n+1, leaf.Kind, o.Of, o.Object)
+			}
+		}
+	}
+	if entries < 40 {
+		t.Errorf("only %d entries were taken out", entries)
+	}
+	for i, o := range f.whole().Objects {
+		decided := bytes.Contains(f.file, []byte(`"authenticator":"`+o.Object)) || bytes.Contains(f.file, []byte(`\"appointment\":\"`+o.Object))
+		if o.Of == proofing.SubjectAuthenticator || o.Of == proofing.SubjectAppointment {
+			if !decided {
+				continue
+			}
+		}
+		e := f.whole()
+		e.Objects = slices.Delete(e.Objects, i, i+1)
+		if err := f.holds(e); err == nil {
+			t.Errorf("without %s %s it holds", o.Of, o.Object)
+		}
+	}
+}
+
+// At whatever place a byte is changed, the seal apart, the parts of the file do not fit together any more.
+func TestAByteOfSealedEvidenceThatIsChangedIsFound(t *testing.T) {
+	f, _ := newForger(t)
+	made := bytes.Index(f.file, []byte(`"made":"`)) // only the seal says when the file was made
+	for i := 0; i < len(f.file); i += 797 {
+		if i >= made && i < made+len(`"made":"2026-11-23T10:00:00.000Z"`) {
+			continue
+		}
+		changed := slices.Clone(f.file)
+		changed[i] ^= 1
+		e, err := audit.ParseEvidence(changed)
+		if err != nil {
+			continue
+		}
+		if seal := bytes.LastIndex(f.file, []byte(`"seal":"`)); i >= seal && i < bytes.LastIndex(f.file, []byte(`"subject":`)) {
+			continue // which is made anew
+		}
+		if err := f.holds(e); err == nil {
+			t.Errorf("byte %d was changed from %q to %q, and it holds: …%s…", i, f.file[i], changed[i], f.file[max(0, i-30):min(len(f.file), i+30)])
+		}
+	}
+}
