@@ -35,19 +35,19 @@ func (c *verifyApprovalCommand) Run(g *globals) error {
 	}
 	approval, err := audit.ParseApproval(text)
 	if err != nil {
-		return c.refuse(g, err)
+		return g.proveNothing(c.File, err)
 	}
 	checked, err := approval.Verify(key)
 	if err != nil {
-		return c.refuse(g, err)
+		return g.proveNothing(c.File, err)
 	}
 	printApproval(g.stdout, approval, checked, key)
 	return nil
 }
 
-// refuse says what is wrong, one thing a line.
-func (c *verifyApprovalCommand) refuse(g *globals, err error) error {
-	fmt.Fprintf(g.stderr, "countersign: %s proves nothing. What is wrong:\n", c.File)
+// proveNothing says what is wrong with a file, one thing a line.
+func (g *globals) proveNothing(file string, err error) error {
+	fmt.Fprintf(g.stderr, "countersign: %s proves nothing. What is wrong:\n", file)
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(g.stderr, "  - %s\n", strings.TrimSpace(line))
 	}

@@ -51,6 +51,7 @@ type commands struct {
 	Admin          administratorCommand  `cmd:"" help:"Name the first administrators, and another one when they cannot."`
 	Limits         limitsCommand         `cmd:"" help:"Lift a block, or a brake on text messages."`
 	Audit          auditCommand          `cmd:"" help:"Check, prove and export the log of everything that was done."`
+	Evidence       evidenceCommand       `cmd:"" help:"Write what a request or a certificate rests on into one file, or check one."`
 	Keys           keysCommand           `cmd:"" help:"Replace the keys that records are sealed and statements are signed with."`
 	Backup         backupCommand         `cmd:"" help:"Copy the store to a new file, while it is in use."`
 	Restore        restoreCommand        `cmd:"" help:"Put a backup in place as the store."`
