@@ -57,10 +57,14 @@ func member(members map[string]any, name string) string {
 
 // orErased is what a private part says, quiet for a terminal.
 func orErased(members map[string]any, name string) string {
-	if members == nil {
+	text := quiet(member(members, name))
+	switch {
+	case members == nil:
 		return "(erased)"
+	case text == "":
+		return "(not told)"
 	}
-	return quiet(member(members, name))
+	return text
 }
 
 func (r *evidenceReport) say(head, format string, args ...any) {
