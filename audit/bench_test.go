@@ -63,6 +63,9 @@ func (t *tiles[T]) Find(context.Context, string, string, string) (*T, error) {
 func (t *tiles[T]) List(context.Context, proofing.Query) ([]*T, string, error) {
 	panic("nothing is listed")
 }
+func (t *tiles[T]) Count(context.Context, proofing.Query) (int, bool, error) {
+	panic("nothing is counted")
+}
 
 // BenchmarkAProofAmongAMillion is a log of a million entries in pages of 200, taken in, and then a proof of any of them.
 func BenchmarkAProofAmongAMillion(b *testing.B) {

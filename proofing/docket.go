@@ -68,13 +68,11 @@ func (s *Service) Docket(ctx context.Context, v Visit, q DocketQuery) (*Docket, 
 	if err != nil {
 		return nil, err
 	}
-	by := holding(held, q.By)
-	if by == nil || q.Stage.Step() == "" {
-		return nil, ErrNotFound
+	list, err := docketQuery(held, q)
+	if err != nil {
+		return nil, err
 	}
-	page, next, err := s.Cases.List(ctx, Query{
-		Index: "docket", Prefix: by.docketScope() + string(q.Stage) + ".", Merged: true, After: q.After, Limit: min(max(q.Limit, 1), mostDocket),
-	})
+	page, next, err := s.Cases.List(ctx, list)
 	if err != nil {
 		return nil, fmt.Errorf("list docket: %w", err)
 	}
@@ -115,13 +113,20 @@ func (s *Service) DocketWithGrounds(ctx context.Context, v Visit, q DocketQuery)
 	return rows, d.Next, nil
 }
 
-// DocketCount is how many cases wait at a stage, up to the query's limit, and whether there are more.
+// DocketCount is how many cases wait at a stage, from the first one and up to the query's limit, and whether there are more. Errors are those of Docket.
 func (s *Service) DocketCount(ctx context.Context, v Visit, q DocketQuery) (n int, more bool, err error) {
-	d, err := s.Docket(ctx, v, q)
+	_, held, err := s.Console(ctx, v)
 	if err != nil {
 		return 0, false, err
 	}
-	return len(d.Cases), d.Next != "", nil
+	list, err := docketQuery(held, q)
+	if err != nil {
+		return 0, false, err
+	}
+	if n, more, err = s.Cases.Count(ctx, list); err != nil {
+		return 0, false, fmt.Errorf("count docket: %w", err)
+	}
+	return n, more, nil
 }
 
 // docketGrounds are the grounds that all cases of an organization have in common.
@@ -147,6 +152,15 @@ func (s *Service) waitsFor(c *Case, g *grounds, by decider, now time.Time) bool 
 		return true
 	}
 	return false
+}
+
+// docketQuery is where a part of the docket is listed, for somebody who holds these appointments. ErrNotFound for what is not theirs.
+func docketQuery(held []*Appointment, q DocketQuery) (Query, error) {
+	by := holding(held, q.By)
+	if by == nil || q.Stage.Step() == "" {
+		return Query{}, ErrNotFound
+	}
+	return Query{Index: "docket", Prefix: by.docketScope() + string(q.Stage) + ".", Merged: true, After: q.After, Limit: min(max(q.Limit, 1), mostDocket)}, nil
 }
 
 // Dossiered is a case as the console shows it: with what it rests on, and what each of the person's appointments may do about it.

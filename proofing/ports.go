@@ -51,6 +51,9 @@ type Table[T any] interface {
 	// their ids, bucket by bucket unless they are merged, and the cursor of the next page, which is
 	// empty when there is none.
 	List(ctx context.Context, q Query) (page []*T, next string, err error)
+	// Count is how many entries a listing has, from its beginning and up to its limit, and whether there are more. It reads no record, so
+	// that one which has just gone may be counted.
+	Count(ctx context.Context, q Query) (n int, more bool, err error)
 }
 
 // Query says which records of a Table to list.

@@ -22,6 +22,8 @@ var tableParts = []Part{
 	{"a listing is in the order of values, in pages that join", checkListing},
 	{"a listing below a value stops there", checkBelow},
 	{"a merged listing has one order", checkMerged},
+	{"a merged listing of what lies together has one order", checkMergedHeap},
+	{"a count is what a listing has", checkCount},
 	{"a record and its entries expire together", checkRecordExpiry},
 	{"what is stored shows nothing of the record", checkSealed},
 	{"records and entries agree after random changes at once", checkConsistency},
@@ -317,6 +319,45 @@ func checkMerged(t T, kv store.KV) {
 		}
 	}
 	expect(t, "merged, after some have gone", list(t, table, proofing.Query{Index: "status", Prefix: "open.", Merged: true}), append(want[:3:3], want[20:]...))
+}
+
+func checkMergedHeap(t T, kv store.KV) {
+	table := things(t, kv)
+	var want []string
+	for i := range 60 { // all but a few in one bucket
+		bucket := "17"
+		if i%20 == 19 {
+			bucket = fmt.Sprintf("%02d", i)
+		}
+		want = append(want, create(t, table, bucket, fmt.Sprint("h", i), thing{Status: fmt.Sprintf("heap.%02d", i)}))
+	}
+	expect(t, "merged", list(t, table, proofing.Query{Index: "status", Prefix: "heap.", Merged: true}), want)
+	expect(t, "merged, below", list(t, table, proofing.Query{Index: "status", Below: "heap.55", Merged: true}), want[:55])
+}
+
+func checkCount(t T, kv store.KV) {
+	table := things(t, kv)
+	for i := range 30 {
+		create(t, table, fmt.Sprintf("%02d", i*37%64), fmt.Sprint("c", i), thing{Status: fmt.Sprintf("open.%02d", i)})
+	}
+	create(t, table, "63", "none", thing{Status: "closed"})
+	for _, c := range []struct {
+		q    proofing.Query
+		n    int
+		more bool
+	}{
+		{proofing.Query{Prefix: "open.", Limit: 100}, 30, false}, {proofing.Query{Prefix: "open.", Limit: 30}, 30, false}, {proofing.Query{Prefix: "open.", Limit: 29}, 29, true},
+		{proofing.Query{Prefix: "open.", Limit: 1}, 1, true}, {proofing.Query{Prefix: "open.", Limit: 30, Merged: true}, 30, false}, {proofing.Query{Value: "closed", Limit: 5}, 1, false},
+		{proofing.Query{Value: "open", Limit: 5}, 0, false}, {proofing.Query{Below: "open.03", Limit: 9}, 4, false}, {proofing.Query{Prefix: "open.", Bucket: "37", Limit: 9}, 1, false},
+	} {
+		c.q.Index = "status"
+		if n, more, err := table.Count(t.Context(), c.q); err != nil || n != c.n || more != c.more {
+			t.Errorf("%+v: %d, more %v, %v; want %d, %v", c.q, n, more, err, c.n, c.more)
+		}
+	}
+	if _, _, err := table.Count(t.Context(), proofing.Query{Index: "no word", Limit: 5}); !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("an index that cannot be: %v", err)
+	}
 }
 
 func checkRecordExpiry(t T, kv store.KV) {
