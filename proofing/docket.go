@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -94,16 +96,13 @@ func (s *Service) DocketWithGrounds(ctx context.Context, v Visit, q DocketQuery)
 	if err != nil {
 		return nil, "", err
 	}
-	known, persons, now := map[string]*grounds{}, map[string]*Person{}, s.now()
+	known, err := s.docketGrounds(ctx, d.Cases)
+	if err != nil {
+		return nil, "", err
+	}
+	now := s.now()
 	for _, c := range d.Cases {
-		of := c.Approval.Organization
-		g := known[of]
-		if g == nil {
-			if g, err = s.docketGrounds(ctx, of, persons); err != nil {
-				return nil, "", err
-			}
-			known[of] = g
-		}
+		g := known[c.Approval.Organization]
 		row := Docketed{Case: c, Organization: g.organization, Lacks: g.lacks(c, s.evOf(c), nil, now)}
 		row.Waits = g.organization != nil && slices.ContainsFunc(held, func(a *Appointment) bool {
 			return s.waitsFor(c, g, decider{person: session.Person.ID, appointment: a}, now)
@@ -129,17 +128,64 @@ func (s *Service) DocketCount(ctx context.Context, v Visit, q DocketQuery) (n in
 	return n, more, nil
 }
 
-// docketGrounds are the grounds that all cases of an organization have in common.
-func (s *Service) docketGrounds(ctx context.Context, organization string, persons map[string]*Person) (g *grounds, err error) {
-	g = &grounds{persons: persons}
-	g.organization, err = s.organization(ctx, organization)
-	if errors.Is(err, ErrNotFound) {
-		return g, nil
+// docketGrounds are the grounds that cases of one organization have in common, by its id. They take many reads, which wait for each other no
+// longer than they must.
+func (s *Service) docketGrounds(ctx context.Context, cases []*Case) (map[string]*grounds, error) {
+	known, persons := map[string]*grounds{}, map[string]*Person{}
+	for _, c := range cases {
+		known[c.Approval.Organization] = &grounds{persons: persons}
 	}
-	if err == nil {
-		g.appointments, err = s.standingIn(ctx, g, "organization."+organization)
+	organizations := slices.Collect(maps.Keys(known))
+	err := readAtOnce(len(organizations), func(i int) (err error) {
+		id := organizations[i]
+		g := known[id]
+		if g.organization, err = s.organization(ctx, id); errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			g.appointments, err = s.appointments(ctx, "scope", "organization."+id+"."+string(AppointmentActive))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return g, err
+	for _, g := range known {
+		for _, a := range g.appointments {
+			persons[a.Person] = nil
+		}
+	}
+	ids := slices.Collect(maps.Keys(persons))
+	found := make([]*Person, len(ids))
+	if err := readAtOnce(len(ids), func(i int) (err error) {
+		found[i], err = s.person(ctx, ids[i])
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		persons[id] = found[i]
+	}
+	now := s.now()
+	for _, g := range known {
+		g.appointments = slices.DeleteFunc(g.appointments, func(a *Appointment) bool { return !a.Stands(persons[a.Person], now) })
+	}
+	return known, nil
+}
+
+// readAtOnce reads n things, a few at a time.
+func readAtOnce(n int, read func(i int) error) error {
+	var hands sync.WaitGroup
+	errs, slots := make([]error, n), make(chan struct{}, 8)
+	for i := range n {
+		slots <- struct{}{}
+		hands.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = read(i)
+		})
+	}
+	hands.Wait()
+	return errors.Join(errs...)
 }
 
 // waitsFor says whether a case waits for somebody: they can decide, or what keeps them from it is theirs to mend.
