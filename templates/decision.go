@@ -13,6 +13,7 @@ type Matter struct {
 	IdentifierType, Identifier string
 	KeyKind, Key               string // as in Request, and the whole thumbprint or digest
 	CSR                        string // the digest of the certificate request; empty: the decision is about no certain one
+	CSRKey, CSRSubject         string // what is known of it; may be empty
 }
 
 // MatterFact is one thing that a matter is told by. Family and Code find its label; a value that is empty is not known.
@@ -24,15 +25,19 @@ func (m Matter) Facts() []MatterFact {
 		{"matter", "name", m.Name}, {"matter", "number", m.Number}, {"matter", "jurisdiction", m.Jurisdiction},
 		{"matter", "ca", m.CA}, {"matter", "profile", m.Profile}, {"identifier", m.IdentifierType, m.Identifier}, {"key", m.KeyKind, m.Key},
 	}
-	if m.CSR != "" {
-		facts = append(facts, MatterFact{"matter", "csr", m.CSR})
+	for _, f := range []MatterFact{{"matter", "csr", m.CSR}, {"matter", "csr_key", m.CSRKey}, {"matter", "csr_subject", m.CSRSubject}} {
+		if f.Value != "" {
+			facts = append(facts, f)
+		}
 	}
 	return facts
 }
 
 // Follows is what happens after a decision.
 type Follows struct {
-	Code     string // "end", "others", "vetting", "cross_correlation" or "grant"
+	// Code is "end", "others", "vetting", "cross_correlation", "grant", "grant_csr" (of one certificate request alone) or "grant_each" (of the
+	// account, whose certificates are approved each by itself).
+	Code     string
 	Others   int    // approvals that are still needed then
 	Lifetime time.Duration
 	Until    time.Time // of a grant
@@ -110,7 +115,7 @@ func (w words) follows(f Follows) (string, error) {
 	switch f.Code {
 	case "others":
 		return w.plural("follows_others", f.Others)
-	case "grant":
+	case "grant", "grant_csr", "grant_each":
 		lifetime, err := w.long(f.Lifetime)
 		if err != nil {
 			return "", err

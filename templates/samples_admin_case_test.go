@@ -31,6 +31,7 @@ func adminCaseSamples() map[string]Screen {
 	submitted.Stage, submitted.Turn, submitted.Decisions, submitted.Discrepancies, submitted.Raise, submitted.Resolve = "submitted", "certificate_approver", nil, nil, "", ""
 	submitted.Approved, submitted.Needed, submitted.Named, submitted.InOrder = 0, 2, []string{"B. <Approver>", "E. Approver"}, true
 	submitted.Matter.Number, submitted.Matter.KeyKind, submitted.Matter.Key, submitted.Matter.CSR = "", "none", "", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"
+	submitted.Matter.CSRKey, submitted.Matter.CSRSubject = "rsa 3072", "O=Beispiel <Software> GmbH, C=DE"
 	submitted.Decide = &AdminDecide{Action: "/admin/cases/0a1b2c/decide", Appointment: "a1", Step: "approve", Number: 4, Agree: Follows{Code: "others", Others: 1}, Refuse: Follows{Code: "end"}}
 	submitted.WhyNot = "decide_lacks"
 	submitted.Lacks = []AdminLack{
@@ -94,6 +95,8 @@ func TestTheTextOfADecisionSaysAllOfIt(t *testing.T) {
 		{Matter: matter, Step: "approve", Follows: Follows{Code: "others", Others: 2}},
 		{Matter: matter, Step: "vet", Follows: Follows{Code: "cross_correlation"}},
 		{Matter: matter, Step: "review", Follows: Follows{Code: "grant", Lifetime: 90 * 24 * time.Hour, Until: at.Add(90 * 24 * time.Hour)}},
+		{Matter: matter, Step: "review", Follows: Follows{Code: "grant_csr", Until: at.Add(24 * time.Hour)}},
+		{Matter: matter, Step: "review", Follows: Follows{Code: "grant_each", Lifetime: 90 * 24 * time.Hour, Until: at.Add(90 * 24 * time.Hour)}},
 		{Matter: hostile, Step: "review", Refuse: true, Reason: "No\nI grant the request.", Follows: Follows{Code: "end"}},
 	} {
 		for _, lang := range Languages() {

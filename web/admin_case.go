@@ -152,12 +152,25 @@ func (s *Site) followsFrom(c *proofing.Case, step proofing.Step, refuse bool, no
 		if left := c.Approval.Rule.Needed - len(c.Approval.Approved(now)) - 1; left > 0 {
 			return templates.Follows{Code: "others", Others: left}
 		}
+		if c.Parent != "" { // what there is to collect was collected for the authorization
+			return templates.Follows{Code: "cross_correlation"}
+		}
 		return templates.Follows{Code: "vetting"}
 	case step == proofing.StepVet:
 		return templates.Follows{Code: "cross_correlation"}
 	case step == proofing.StepReview:
-		lifetime := s.profile(c).GrantLifetime
-		return templates.Follows{Code: "grant", Lifetime: lifetime, Until: now.Add(lifetime)}
+		p := s.profile(c)
+		f := templates.Follows{Code: "grant", Lifetime: p.GrantLifetime, Until: now.Add(p.GrantLifetime)}
+		switch {
+		case c.CSRDigest != "":
+			f.Code = "grant_csr"
+		case p.Approve == proofing.ApproveEach:
+			f.Code = "grant_each"
+		}
+		if !c.ParentExpires.IsZero() && c.ParentExpires.Before(f.Until) {
+			f.Until = c.ParentExpires
+		}
+		return f
 	}
 	return templates.Follows{}
 }
@@ -168,6 +181,9 @@ func (s *Site) matter(d *proofing.Dossiered) templates.Matter {
 	m := templates.Matter{
 		Name: c.Identifier.Value, CA: c.CATitle, Profile: s.profile(c).Title, IdentifierType: c.Identifier.Type, Identifier: c.Identifier.Value,
 		KeyKind: string(c.Applicant.Kind), Key: c.Applicant.Key(), CSR: c.CSRDigest,
+	}
+	if c.CSR != nil {
+		m.CSRKey, m.CSRSubject = c.CSR.Key, c.CSR.Subject
 	}
 	if o := d.Organization; o != nil {
 		m.Name, m.Number, m.Jurisdiction = legalName(o), said(o, proofing.ItemRegistration), said(o, proofing.ItemJurisdiction)

@@ -218,3 +218,34 @@ func TestWhoDecidesMuchInAFewMinutesIsAskedToPause(t *testing.T) {
 		t.Error("nobody says when it works again")
 	}
 }
+
+// Under a profile that approves each certificate the text says what it is that is granted: the account, and then one request of it.
+func TestWhereEachCertificateIsApprovedTheTextSaysSo(t *testing.T) {
+	c := newCourt(t)
+	c.collectAll()
+	c.svc.Policy.Profiles["signing"].Approve = proofing.ApproveEach
+	k := c.submitted("signing")
+	c.decides(c.approver, k, "approve", "")
+	c.decides(c.specialist, k, "approve", "")
+	if text := c.decides(c.reviewer, k, "approve", ""); !strings.HasSuffix(text, "Each certificate still takes an approval of its own.") {
+		t.Errorf("for the account:\n%s", text)
+	}
+	c.one.renew() // which has the log catch up: until then nothing is authorized
+	digest := strings.Repeat("q", 43)
+	got, err := c.svc.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
+		Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: digest, CSR: &proofing.CSR{Key: proofing.KeyRSA, Bits: 3072},
+	})
+	if err != nil || got.Allow || got.Authorizations[0].Problem != "issuance" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	issuance := got.Authorizations[0].Case
+	text := c.decides(c.approver, issuance, "approve", "")
+	for _, said := range []string{"Digest of the certificate request (SHA-256): " + digest, "Key in the certificate request: rsa 3072", "Then somebody who has collected nothing of it reviews all of it."} {
+		if !strings.Contains(text, said) {
+			t.Errorf("for one request it does not say %q:\n%s", said, text)
+		}
+	}
+	if text := c.decides(c.reviewer, issuance, "approve", ""); !strings.Contains(text, "for this certificate request, and for no other, until 21 February 2027.") {
+		t.Errorf("for one request:\n%s", text)
+	}
+}
