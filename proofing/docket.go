@@ -70,6 +70,10 @@ func (s *Service) Docket(ctx context.Context, v Visit, q DocketQuery) (*Docket, 
 	if err != nil {
 		return nil, err
 	}
+	return s.docket(ctx, held, q)
+}
+
+func (s *Service) docket(ctx context.Context, held []*Appointment, q DocketQuery) (*Docket, error) {
 	list, err := docketQuery(held, q)
 	if err != nil {
 		return nil, err
@@ -92,7 +96,7 @@ func (s *Service) DocketWithGrounds(ctx context.Context, v Visit, q DocketQuery)
 	if err != nil {
 		return nil, "", err
 	}
-	d, err := s.Docket(ctx, v, q)
+	d, err := s.docket(ctx, held, q)
 	if err != nil {
 		return nil, "", err
 	}
@@ -112,20 +116,30 @@ func (s *Service) DocketWithGrounds(ctx context.Context, v Visit, q DocketQuery)
 	return rows, d.Next, nil
 }
 
-// DocketCount is how many cases wait at a stage, from the first one and up to the query's limit, and whether there are more. Errors are those of Docket.
-func (s *Service) DocketCount(ctx context.Context, v Visit, q DocketQuery) (n int, more bool, err error) {
+// DocketCount is how much waits at a stage.
+type DocketCount struct {
+	N    int
+	More bool // there are more than N
+}
+
+// DocketCounts are how many cases wait at each of the stages within the scope of an appointment, each up to a limit. Errors are those of Docket.
+func (s *Service) DocketCounts(ctx context.Context, v Visit, by string, limit int, stages ...Stage) ([]DocketCount, error) {
 	_, held, err := s.Console(ctx, v)
 	if err != nil {
-		return 0, false, err
+		return nil, err
 	}
-	list, err := docketQuery(held, q)
+	counts := make([]DocketCount, len(stages))
+	err = readAtOnce(len(stages), func(i int) error {
+		list, err := docketQuery(held, DocketQuery{Stage: stages[i], By: by, Limit: limit})
+		if err == nil {
+			counts[i].N, counts[i].More, err = s.Cases.Count(ctx, list)
+		}
+		return err
+	})
 	if err != nil {
-		return 0, false, err
+		return nil, fmt.Errorf("count docket: %w", err)
 	}
-	if n, more, err = s.Cases.Count(ctx, list); err != nil {
-		return 0, false, fmt.Errorf("count docket: %w", err)
-	}
-	return n, more, nil
+	return counts, nil
 }
 
 // docketGrounds are the grounds that cases of one organization have in common, by its id. They take many reads, which wait for each other no
@@ -176,7 +190,7 @@ func (s *Service) docketGrounds(ctx context.Context, cases []*Case) (map[string]
 // readAtOnce reads n things, a few at a time.
 func readAtOnce(n int, read func(i int) error) error {
 	var hands sync.WaitGroup
-	errs, slots := make([]error, n), make(chan struct{}, 8)
+	errs, slots := make([]error, n), make(chan struct{}, 16)
 	for i := range n {
 		slots <- struct{}{}
 		hands.Go(func() {

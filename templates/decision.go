@@ -38,7 +38,7 @@ type Follows struct {
 	// Code is "end", "others", "vetting", "cross_correlation", "grant", "grant_csr" (of one certificate request alone) or "grant_each" (of the
 	// account, whose certificates are approved each by itself).
 	Code     string
-	Others   int    // approvals that are still needed then
+	Others   int // approvals that are still needed then
 	Lifetime time.Duration
 	Until    time.Time // of a grant
 }

@@ -136,15 +136,13 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 			page.As = append(page.As, templates.AdminOffice{Role: string(a.Role), Where: where, Href: s.path(r, proofing.AdminPath, "as", a.ID), Here: a == as})
 		}
 	}
-	for _, g := range stages {
+	counts, err := s.service.DocketCounts(r.Context(), s.signedInAs(r), as.ID, queuePage, stages...)
+	if err != nil {
+		return err
+	}
+	for i, g := range stages {
 		tab := templates.AdminTab{Stage: string(g), Here: g == stage, Href: s.path(r, proofing.AdminPath, "as", chosen, "stage", string(g))}
-		n, more := len(rows), next != ""
-		if g != stage || q.Get("after") != "" {
-			if n, more, err = s.service.DocketCount(r.Context(), s.signedInAs(r), proofing.DocketQuery{Stage: g, By: as.ID, Limit: queuePage}); err != nil {
-				return err
-			}
-		}
-		tab.N = atLeast(n, more)
+		tab.N = atLeast(counts[i].N, counts[i].More)
 		page.Stages = append(page.Stages, tab)
 	}
 	slices.SortStableFunc(rows, func(a, b proofing.Docketed) int { return cmp.Compare(rank(a.Waits), rank(b.Waits)) })
