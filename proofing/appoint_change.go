@@ -64,7 +64,7 @@ func (s *Service) ResumeAppointment(ctx context.Context, v Visit, id, reason str
 // "appointment_changed" for what has changed since, or was not asked.
 func (s *Service) ConfirmAsked(ctx context.Context, v Visit, id, what string, seen int64) (*Appointment, error) {
 	if what != AskedResume && what != AskedEnd || seen <= 0 {
-		return nil, &InputError{Field: "appointment", Code: "appointment_changed"}
+		seen = -1 // nobody has seen that
 	}
 	return s.ask(ctx, v, id, what, "", seen)
 }
@@ -122,7 +122,7 @@ func (s *Service) endBy(ctx context.Context, a *Appointment, reason, lang string
 	})
 }
 
-// ask asks for a change of an appointment, or makes it if another person has asked for the same. With seen it only makes it, as
+// ask asks for a change of an appointment, or makes it if another person has asked for the same. With seen, which is 0 for none, it only makes it, as
 // it was when the entry of that number was the last.
 func (s *Service) ask(ctx context.Context, v Visit, id, what, reason string, seen int64) (*Appointment, error) {
 	o, a, by, err := s.governing(ctx, v, id)
@@ -161,7 +161,7 @@ func (s *Service) ask(ctx context.Context, v Visit, id, what, reason string, see
 		if by := a.asks(what); by != nil && by.By.ID == me {
 			return nil
 		}
-		if seen > 0 && (seen != a.Journal.Written || a.asks(what) == nil) {
+		if seen != 0 && (seen != a.Journal.Written || a.asks(what) == nil) {
 			return fault("appointment_changed")
 		}
 		// What was asked by somebody who has lost their role since is asked anew.
