@@ -143,6 +143,8 @@ func samples() map[string]Screen {
 	maps.Copy(all, recordSamples())
 	maps.Copy(all, signSamples())
 	maps.Copy(all, adminSamples())
+	maps.Copy(all, adminOrganizationSamples())
+	maps.Copy(all, adminPeopleSamples())
 	strong := outcome("granted", "")
 	strong.Proved = []Proof{{"webauthn_new", "…Ab3d", at}, {"webauthn", "…Ab3d", at}, {"oidc", "Example ID", at}}
 	strong.Levels[1], strong.Levels[2] = Level{"AAL", "2", nil}, Level{"FAL", "2", nil}

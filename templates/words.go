@@ -77,7 +77,7 @@ type words struct {
 func (w words) funcs() template.FuncMap {
 	return template.FuncMap{
 		"t": w.text, "b": w.bold, "n": w.plural, "word": w.word,
-		"date": w.date, "clock": w.clock, "follows": w.follows, "unknown": w.unknown, "long": w.long, "brief": brief, "seconds": seconds,
+		"date": w.date, "day": w.day, "clock": w.clock, "follows": w.follows, "unknown": w.unknown, "long": w.long, "brief": brief, "seconds": seconds,
 		"lang": func() string { return w.lang }, "languages": Languages,
 		"languageName": func(l string) string { return languageNames[l] },
 		"problem":      func(field string, p *Problem) problemAt { return problemAt{field, p} },

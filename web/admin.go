@@ -30,11 +30,13 @@ func (s *Site) adminRoutes() {
 			return nil
 		}))
 	}
+	s.dossierRoutes()
+	s.peopleRoutes()
 }
 
 // adminPages are the pages that the bar of each leads to, in its order. Each has its route in adminRoutes, or in its own file's.
 var adminPages = []struct{ name, path string }{
-	{"queue", proofing.AdminPath},
+	{"queue", proofing.AdminPath}, {"organizations", organizationsPath}, {"people", peoplePath},
 }
 
 // officer is who looks at a page of the console, by which appointments.

@@ -60,6 +60,15 @@ func pageOf(r *http.Request) string {
 	if id := r.PathValue("case"); id != "" {
 		return adminCasePath(id)
 	}
+	if id := r.PathValue("organization"); id != "" {
+		return organizationPath(id)
+	}
+	if id := r.PathValue("appointment"); id != "" {
+		return personPath(id)
+	}
+	if r.PathValue("role") != "" {
+		return r.URL.Path
+	}
 	if ref := r.PathValue("ref"); ref != "" {
 		return proofing.JoinPath + url.PathEscape(ref)
 	}

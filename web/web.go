@@ -29,6 +29,7 @@ var (
 	errNotFresh  = errors.New("no fresh authentication at the desk")
 	errNoPasskey = errors.New("at the desk without a passkey")
 	errWeak      = errors.New("in the console without a passkey")
+	errStale     = errors.New("no fresh authentication in the console")
 	errSure      = &proofing.InputError{Field: "sure", Code: "sure"}
 )
 
@@ -57,6 +58,7 @@ var answers = []struct {
 	{proofing.ErrOtherPerson, http.StatusForbidden, "conflict", "other_person"},
 	{errNotFresh, http.StatusForbidden, "conflict", "not_fresh"},
 	{errNoPasskey, http.StatusForbidden, "conflict", "no_passkey"},
+	{errStale, http.StatusForbidden, "conflict", "stale"},
 	{errWeak, http.StatusForbidden, "conflict", "weak_sign_in"},
 	{errCrossSite, http.StatusForbidden, "cross_site", ""},
 	{errNoCookie, http.StatusForbidden, "no_cookie", ""},

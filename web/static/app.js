@@ -8,7 +8,7 @@ function localTimes(root) {
   const lang = document.documentElement.lang, locale = lang === "en" ? "en-GB" : lang;
   for (const t of root.querySelectorAll("time[datetime]")) {
     const at = new Date(t.dateTime);
-    if (isNaN(at)) continue;
+    if (isNaN(at) || !t.dateTime.includes("T")) continue; // a day is the same for everybody
     t.title = t.textContent;
     t.textContent = at.toLocaleString(locale, "clock" in t.dataset ? hour : day);
   }
