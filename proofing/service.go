@@ -36,6 +36,7 @@ type Service struct {
 	Caller      Caller
 	CAA         CAALookup // asked where Profile.CAA is not off
 	Recorder    Recorder  // nil: nobody states the log
+	Prover      Prover    // nil: nobody proves what is in it
 	Hasher      Hasher
 	Policy      Policy
 	Now         func() time.Time

@@ -25,7 +25,7 @@ var (
 )
 
 // formAt is the form of a page that has all the words in it, its action among them.
-func formAt(t *testing.T, page string, words ...string) *drawnForm {
+func formAt(t testing.TB, page string, words ...string) *drawnForm {
 	t.Helper()
 next:
 	for part := range strings.SplitSeq(page, "<form ") {

@@ -102,7 +102,7 @@ func (a *app) build(home http.Handler) (err error) {
 	a.service.Lag = func(lag time.Duration) { a.meters.lag.Observe(lag.Seconds()) }
 	a.service.Watch = a.meters.watchTexts(a.config.SMS.Countries)
 	a.tree = traced.tree(a.config, a.service, a.now)
-	a.service.Recorder = a.tree
+	a.service.Recorder, a.service.Prover = a.tree, a.tree
 	a.service.Start()
 	a.replies = store.NewTable[acme.Reply](traced.kv, a.storage.ring, "reply")
 	a.meters.watchMemory(a.remembered)
@@ -137,7 +137,7 @@ func (a *app) under(c *Config) (next *app, err error) {
 	next.service = a.service.With(policy, methods, next.sender(), next.caller())
 	tree := *a.tree
 	tree.Anchor.Path = c.Audit.CheckpointFile
-	next.tree, next.service.Recorder = &tree, &tree
+	next.tree, next.service.Recorder, next.service.Prover = &tree, &tree, &tree
 	next.service.Watch, next.service.CAA = a.meters.watchTexts(c.SMS.Countries), next.lookup()
 	if err := next.buildSite(nil); err != nil {
 		return nil, errors.Join(err, next.router.Close())
