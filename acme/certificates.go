@@ -20,6 +20,9 @@ type certificate struct {
 	Renewal        bool                 `json:"renewal"`
 	Authorizations []string             `json:"authorizations"`
 	Warnings       []certificateWarning `json:"warnings"`
+	// RevokeBy is until when it must be revoked, since somebody has said that it is not theirs, and Revoked when it was.
+	RevokeBy *time.Time `json:"revoke_by,omitempty"`
+	Revoked  *time.Time `json:"revoked_at,omitempty"`
 }
 
 // certificateWarning is what the authority has issued and should not have.
@@ -38,6 +41,32 @@ func (a *api) certificateIssued(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	return showCertificate(made, http.StatusCreated)
+}
+
+// changeCertificate records that the authority has revoked a certificate, which is all that it can say of one.
+func (a *api) changeCertificate(c *call) (answer, error) {
+	m := &mistakes{}
+	o, err := readBody(c.body, m)
+	if err != nil {
+		return answer{}, err
+	}
+	o.require("status")
+	if status := o.text("status", 32); status != "" && status != "revoked" {
+		o.mistake("status", `the only status that can be told is "revoked"`)
+	}
+	o.closed()
+	if err := m.err(); err != nil {
+		return answer{}, err
+	}
+	made, err := a.Service.CertificateRevoked(c.Context(), c.ca, c.PathValue("id"))
+	if err != nil {
+		return answer{}, err
+	}
+	return showCertificate(made, http.StatusOK)
+}
+
+func showCertificate(made *proofing.Certificate, status int) (answer, error) {
 	out := certificate{
 		ID: made.ID, Digest: made.Digest, Serial: made.Serial, NotBefore: made.NotBefore, NotAfter: made.NotAfter,
 		Renewal: made.Renewal, Authorizations: made.Cases, Warnings: []certificateWarning{},
@@ -45,7 +74,13 @@ func (a *api) certificateIssued(c *call) (answer, error) {
 	for _, f := range made.Findings {
 		out.Warnings = append(out.Warnings, certificateWarning{f.Code, f.Detail})
 	}
-	return jsonAnswer(http.StatusCreated, out)
+	if made.Disowned != nil {
+		out.RevokeBy = &made.Disowned.RevokeBy
+	}
+	if !made.Revoked.IsZero() {
+		out.Revoked = &made.Revoked
+	}
+	return jsonAnswer(status, out)
 }
 
 func readCertificateReport(body []byte) (r proofing.CertificateReport, err error) {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/countersign-id/countersign/proofing"
 )
 
 // issue makes a certificate for a key, signed by nobody whom it matters to know.
@@ -168,5 +170,42 @@ func TestManyReportsOfACertificateMakeOneRecord(t *testing.T) {
 	}
 	if entries != 1 {
 		t.Errorf("the case says it %d times", entries)
+	}
+}
+
+func TestARevokedCertificateIsToldAndAForeignOneIsNot(t *testing.T) {
+	w := newWorld(t)
+	o := w.open(t, "client")
+	w.prove(t, o.text("case_url"), applicant)
+	made := w.want(t, 201, "POST", "/v1/certificates", fmt.Sprintf(`{"certificate":%q,"authorizations":[%q]}`, w.issue(t, &newCertificateKey(t).PublicKey, 9, nil), o.text("id")))
+	c, err := w.Certificates.Get(t.Context(), made.text("id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.DisownCertificate(t.Context(), proofing.Secret(c.ID+"."+c.Disown.Reveal())); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.SequenceOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	for _, e := range w.want(t, 200, "GET", "/v1/events", "").list("events") {
+		told = told || e.text("type") == "preauthorization.certificate_disowned" && e.object("data").text("certificate_sha256") == made.text("certificate_sha256") && e.object("data")["frozen"] == true
+	}
+	if !told {
+		t.Error("the authority has no event of it")
+	}
+	path := "/v1/certificates/" + made.text("id")
+	w.want(t, 400, "POST", path, `{"status":"good"}`)
+	w.want(t, 400, "POST", path, `{}`)
+	w.want(t, 404, "POST", "/v1/certificates/07k3v9r2m5n8p1q4s6t0w2x5y8z", `{"status":"revoked"}`)
+	if r := w.do(t, "POST", path, w.stranger, `{"status":"revoked"}`); r.Code != 404 {
+		t.Errorf("another authority: %d", r.Code)
+	}
+	first := w.want(t, 200, "POST", path, `{"status":"revoked"}`)
+	w.pass(time.Hour)
+	again := w.want(t, 200, "POST", path, `{"status":"revoked"}`)
+	if first.text("revoke_by") == "" || first.text("revoked_at") == "" || first.text("revoked_at") != again.text("revoked_at") {
+		t.Errorf("%v, and then %v", first, again)
 	}
 }

@@ -28,9 +28,11 @@ type eventData struct {
 	Frozen           bool    `json:"frozen"`
 	Reason           *string `json:"reason"`
 	// Ends is when a grant ends of which something has given way.
-	Ends       *time.Time `json:"ends,omitempty"`
-	Profile    string     `json:"profile,omitempty"`
-	ExternalID string     `json:"external_id,omitempty"`
+	Ends *time.Time `json:"ends,omitempty"`
+	// Certificate is the digest of a certificate that is to be revoked.
+	Certificate string `json:"certificate_sha256,omitempty"`
+	Profile     string `json:"profile,omitempty"`
+	ExternalID  string `json:"external_id,omitempty"`
 }
 
 // EventBody returns the function that writes an event for webhooks. origin is that of Options.
@@ -45,7 +47,7 @@ func showEvent(origin string, e proofing.Event) event {
 	}
 	out.Data = eventData{
 		Preauthorization: e.Object, URL: origin + "/v1/preauthorizations/" + e.Object,
-		Status: outside[e.Status], Challenge: e.Challenge, Frozen: e.Frozen, Profile: e.Profile, ExternalID: e.ExternalID,
+		Status: outside[e.Status], Challenge: e.Challenge, Frozen: e.Frozen, Profile: e.Profile, ExternalID: e.ExternalID, Certificate: e.Certificate,
 	}
 	if !e.Ends.IsZero() {
 		out.Data.Ends = &e.Ends
@@ -70,7 +72,7 @@ func eventType(e proofing.Event) string {
 	case proofing.ChangeChallenge:
 		return "preauthorization.challenge_" + e.Challenge
 	}
-	return "preauthorization." + string(e.Change) // created, frozen, suspended, ending, restored
+	return "preauthorization." + string(e.Change) // created, frozen, suspended, ending, restored, certificate_disowned
 }
 
 // eventsPage is a part of an authority's feed.

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -32,6 +34,8 @@ type RecordedCertificate struct {
 	NotAfter       time.Time `json:"not_after"`
 	Renewal        bool      `json:"renewal"`
 	Authorizations []string  `json:"authorizations"`
+	// RevokeBy is until when it is to be revoked, since somebody has said that it is not theirs; nil for others.
+	RevokeBy *time.Time `json:"revoke_by,omitempty"`
 	// Warnings are what is not as it should be; the certificate is recorded all the same.
 	Warnings []struct {
 		Code   string `json:"code"`
@@ -46,4 +50,12 @@ func (c *Client) CertificateIssued(ctx context.Context, r IssuedCertificate) (*R
 		return nil, errors.New("countersign: a certificate that was issued is told with its DER")
 	}
 	return create[RecordedCertificate](ctx, c, "/v1/certificates", r.IdempotencyKey, r)
+}
+
+// CertificateRevoked tells that a certificate was revoked, by the id of its record. It may be called again.
+func (c *Client) CertificateRevoked(ctx context.Context, id string) (*RecordedCertificate, error) {
+	if id == "" {
+		return nil, errNoID
+	}
+	return fetch[RecordedCertificate](ctx, c, call{method: http.MethodPost, path: "/v1/certificates/" + url.PathEscape(id), body: map[string]string{"status": "revoked"}})
 }

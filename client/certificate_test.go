@@ -22,6 +22,12 @@ func TestACertificateIsToldUntilItIsAnswered(t *testing.T) {
 	if want := `{"certificate":"MAA","authorizations":["a1"],"replaces":"aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"}`; strings.TrimSpace(calls[0].body) != want {
 		t.Errorf("the body is %s, want %s", calls[0].body, want)
 	}
+	if _, err := c.CertificateRevoked(context.Background(), "c1"); err != nil {
+		t.Error(err)
+	}
+	if last := d.calls()[2]; last.uri != "/v1/certificates/c1" || strings.TrimSpace(last.body) != `{"status":"revoked"}` {
+		t.Errorf("it was told as %+v", last)
+	}
 	if _, err := c.CertificateIssued(context.Background(), client.IssuedCertificate{Authorizations: []string{"a1"}}); err == nil {
 		t.Error("nothing was told, and that is no error")
 	}

@@ -24,6 +24,8 @@ type Event struct {
 		Reason     string     `json:"reason"`
 		Profile    string     `json:"profile,omitempty"`
 		ExternalID string     `json:"external_id,omitempty"`
+		// CertificateSHA256 is of a certificate that is to be revoked (preauthorization.certificate_disowned).
+		CertificateSHA256 string `json:"certificate_sha256,omitempty"`
 	} `json:"data"`
 }
 

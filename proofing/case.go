@@ -77,6 +77,8 @@ type Case struct {
 	// Certificates are those that rest on the case, by the ids of their records, and Keep is until when the case is kept for their sake.
 	Certificates []string  `json:"certificates,omitempty"`
 	Keep         time.Time `json:"keep,omitzero"`
+	// Disowned are those of them that somebody said were not theirs, once the authority is told.
+	Disowned []string `json:"disowned,omitempty"`
 
 	// Browser is the hash of the browser that claimed the case by completing
 	// the first challenge.

@@ -28,7 +28,14 @@ type Certificate struct {
 	// Findings are codes of what is not as it should be: the certificate is issued all the same.
 	Findings []CertificateFinding `json:"findings,omitempty"`
 	Reported time.Time            `json:"reported"`
-	Journal  Journal              `json:"journal,omitzero"`
+	// Disown is the secret of "this was not us", and Disowned that somebody has said so. Revoked is when the authority said that it is.
+	Disown   Secret               `json:"disown"`
+	Disowned *DisownedCertificate `json:"disowned,omitempty"`
+	Revoked  time.Time            `json:"revoked,omitzero"`
+	// Reminded are the reminders of its end that people have had.
+	Reminded []string `json:"reminded,omitempty"`
+	Outbox   Outbox   `json:"outbox,omitempty"`
+	Journal  Journal  `json:"journal,omitzero"`
 }
 
 // CertificateFinding is something about a certificate that is not as it should be.
@@ -64,6 +71,12 @@ func (c *Certificate) Indexes() []Index {
 	}
 	for _, id := range c.Cases {
 		ix = append(ix, Index{Name: "case", Value: id})
+	}
+	if due, ok := c.nextDue(); ok {
+		ix = append(ix, Index{Name: "due", Value: stamp(due)})
+	}
+	if c.Disowned != nil && c.Revoked.IsZero() {
+		ix = append(ix, Index{Name: "revoke", Value: stamp(c.Disowned.RevokeBy)})
 	}
 	return append(ix, c.Journal.index()...)
 }
@@ -111,7 +124,7 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 	}
 	c := &Certificate{
 		CA: ca.Name, DER: r.DER, Digest: Digest(r.DER), CertificateFacts: *facts,
-		Applicant: cases[0].Applicant, Profile: cases[0].Profile, Order: r.Order, Replaces: r.Replaces, Reported: s.now(),
+		Applicant: cases[0].Applicant, Profile: cases[0].Profile, Order: r.Order, Replaces: r.Replaces, Reported: s.now(), Disown: NewToken(),
 	}
 	c.ID = s.certificateID(c.CA, c.Digest)
 	for _, k := range cases {
@@ -247,7 +260,16 @@ func (s *Service) file(ctx context.Context, ca *Authority, c *Certificate, cases
 	c.Journal.Write(Note{
 		Of: SubjectCertificate, Object: c.ID, Kind: kind, By: Actor{Kind: "ca", ID: ca.Name}, At: c.Reported, Facts: facts, Private: private, Persons: persons,
 	})
-	err := s.Certificates.Create(ctx, c.ID, c)
+	told, err := s.answerable(ctx, cases[0])
+	if err != nil {
+		return nil, err
+	}
+	notice := noticeIssued
+	if c.Renewal {
+		notice = noticeRenewed
+	}
+	s.tell(c, cases[0], told, notice, c.Reported)
+	err = s.Certificates.Create(ctx, c.ID, c)
 	if errors.Is(err, ErrExists) {
 		return s.Certificates.Get(ctx, c.ID)
 	}
@@ -255,6 +277,8 @@ func (s *Service) file(ctx context.Context, ca *Authority, c *Certificate, cases
 		return nil, err
 	}
 	s.mark(c.ID[:2])
+	s.local().worker.miss(c.ID[:2])
+	s.rouse()
 	return c, nil
 }
 

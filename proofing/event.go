@@ -27,6 +27,8 @@ type Event struct {
 	Reason    string `json:"reason,omitempty"`
 	// Ends is when a grant ends of which something has given way: Case.Ending.
 	Ends time.Time `json:"ends,omitzero"`
+	// Certificate is the digest of the certificate that somebody said was not theirs (ChangeCertificate).
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // Change is what an event tells of.
@@ -41,6 +43,8 @@ const (
 	ChangeEnding    Change = "ending"
 	ChangeRestored  Change = "restored"
 	ChangeChallenge Change = "challenge"
+	// ChangeCertificate tells that somebody said of a certificate that it is not theirs: it is to be revoked.
+	ChangeCertificate Change = "certificate_disowned"
 )
 
 // view is what an authority can see change of a case.

@@ -139,53 +139,9 @@ func (s *Service) workAppointment(ctx context.Context, id string) error {
 		if m.Due.After(now) || ctx.Err() != nil {
 			continue
 		}
-		if err := s.sendNotice(ctx, id, m.ID); err != nil {
+		if err := sendOwed(ctx, s, s.Appointments, func(a *Appointment) *Outbox { return &a.Outbox }, id, m.ID, func(*Outgoing) bool { return true }); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// sendNotice sends one notice: at least once, under its one Message-ID. It is claimed first, so that two processes do not both
-// send it while each can see the other.
-func (s *Service) sendNotice(ctx context.Context, id, message string) error {
-	mark := NewToken().Reveal()[:12]
-	var claimed *Outgoing
-	if _, err := s.Appointments.Update(ctx, id, func(a *Appointment) error {
-		claimed = nil
-		now, m := s.now(), a.Outbox.message(message)
-		switch {
-		case m == nil || m.Due.After(now):
-		case !now.Before(m.Expires):
-			a.Outbox.settle(message)
-		default:
-			m.State, m.Due, m.Claim = MessageSending, now.Add(sendLease), mark
-			m.Sends++
-			claimed = new(*m)
-		}
-		return nil
-	}); err != nil || claimed == nil {
-		return ignoreNotFound(err)
-	}
-	// What was claimed is sent, and its outcome stored, even if the program is told to stop.
-	ctx = context.WithoutCancel(ctx)
-	_, failed := s.send(ctx, claimed.Message)
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	return insist(ctx, func() error {
-		_, err := s.Appointments.Update(ctx, id, func(a *Appointment) error {
-			m := a.Outbox.message(message)
-			if m == nil || m.Claim != mark {
-				return nil
-			}
-			again := failed != nil && failed.Outcome != Refused
-			if !again {
-				a.Outbox.settle(message)
-				return nil
-			}
-			m.State, m.Due = MessagePending, s.now().Add(max(failed.RetryAfter, backoff(m.Sends))).Truncate(time.Millisecond)
-			return nil
-		})
-		return ignoreNotFound(err)
-	})
 }

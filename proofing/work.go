@@ -197,6 +197,9 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets [
 			}
 			q.After = next
 		}
+		if err := s.dispatchCertificates(ctx, hands, bucket, worked); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if slices.Contains(buckets, s.officeBucket()) {
 		if err := s.dispatchOffices(ctx, hands, worked); err != nil {

@@ -6,7 +6,7 @@ import (
 )
 
 // pageNames are the files in pages/ that are pages of their own.
-var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned", "disown", "disowned", "apply", "signin", "me", "regain", "records", "record", "recover", "recovery", "sign", "fault", "demohome", "mailbox"}
+var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned", "disown", "disowncertificate", "disowned", "apply", "signin", "me", "regain", "records", "record", "recover", "recovery", "sign", "fault", "demohome", "mailbox"}
 
 // Frame is what every page carries.
 type Frame struct {
@@ -290,6 +290,20 @@ type Disown struct {
 	Own    bool // it is a session or a recovery of the person's own, and no authority's request
 	Bad    *Problem
 }
+
+// DisownCertificate asks whoever answers for a certificate whether it is theirs, and says what came of their word.
+type DisownCertificate struct {
+	Frame
+	CA, Subject, Serial string
+	Issued, Ends        time.Time
+	Action              string
+	Over                bool // it was revoked, or has ended
+	Disowned            bool
+	RevokeBy, Revoked   time.Time
+	Bad                 *Problem
+}
+
+func (DisownCertificate) page() string { return "disowncertificate" }
 
 // Disowned says that the case is frozen.
 type Disowned struct {

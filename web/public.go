@@ -38,6 +38,9 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("GET /n/{ref}", s.look(s.showDisown))
 	s.mux.Handle("POST /n/{ref}", s.act(s.disown))
 
+	s.mux.Handle("GET /x/{ref}", s.look(s.showCertificate))
+	s.mux.Handle("POST /x/{ref}", s.act(s.disownCertificate))
+
 	s.mux.Handle("GET /apply/{ca}/{profile}", s.look(s.showApply))
 	s.mux.Handle("POST /apply/{ca}/{profile}", s.act(s.apply))
 
@@ -58,6 +61,9 @@ func (s *Site) routes(home http.Handler) {
 func casePath(ref string) string   { return proofing.CasePath + url.PathEscape(ref) }
 func linkPath(ref string) string   { return proofing.MessagePath + url.PathEscape(ref) }
 func disownPath(ref string) string { return proofing.DisownPath + url.PathEscape(ref) }
+func certificatePath(ref string) string {
+	return proofing.CertificatePath + url.PathEscape(ref)
+}
 
 // backTo is the page that a request with a ref was about.
 func backTo(r *http.Request, ref string) string {
@@ -66,6 +72,8 @@ func backTo(r *http.Request, ref string) string {
 		return linkPath(ref)
 	case strings.Contains(r.Pattern, proofing.DisownPath):
 		return disownPath(ref)
+	case strings.Contains(r.Pattern, proofing.CertificatePath):
+		return certificatePath(ref)
 	case strings.Contains(r.Pattern, proofing.JoinPath):
 		return joinPath(ref)
 	}

@@ -145,7 +145,7 @@ func (s *Site) fault(w http.ResponseWriter, r *http.Request, err error) {
 // linkLike says whether a path looks like a link that we hand out: whoever has a broken one
 // is told something else than whoever made a path up.
 func linkLike(path string) bool {
-	return slices.ContainsFunc([]string{proofing.CasePath, proofing.MessagePath, proofing.DisownPath, proofing.JoinPath}, func(p string) bool {
+	return slices.ContainsFunc([]string{proofing.CasePath, proofing.MessagePath, proofing.DisownPath, proofing.CertificatePath, proofing.JoinPath}, func(p string) bool {
 		return strings.HasPrefix(path, p)
 	})
 }

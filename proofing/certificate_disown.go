@@ -1,0 +1,147 @@
+package proofing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// DisownedCertificate is somebody's word that a certificate is not theirs.
+type DisownedCertificate struct {
+	At time.Time `json:"at"`
+	// RevokeBy is until when the authority must have revoked it (CSBR 4.9.1.1).
+	RevokeBy time.Time `json:"revoke_by"`
+	// Spread is when everything was frozen and the authority told; zero: not yet.
+	Spread time.Time `json:"spread,omitzero"`
+}
+
+// revokeWithin is how long the authority has after the word of whoever answers for a certificate (CSBR 4.9.1.1(2)).
+const revokeWithin = 24 * time.Hour
+
+// What the log tells of a certificate afterwards.
+const (
+	EntryCertificateDisowned EntryKind = "certificate_disowned"
+	EntryCertificateRevoked  EntryKind = "certificate_revoked"
+)
+
+// CertificateByLink is the certificate that a "this was not us" link is about, unchanged; ErrNotFound for any fault in the link.
+func (s *Service) CertificateByLink(ctx context.Context, ref Secret) (*Certificate, error) {
+	parts, ok := splitRef(ref, 2)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	c, err := s.Certificates.Get(ctx, parts[0])
+	if err == nil && !same(c.Disown, Secret(parts[1])) {
+		return nil, ErrNotFound
+	}
+	return c, err
+}
+
+// DisownCertificate takes the word of somebody who was told of a certificate that it is not theirs: the clock of its revocation begins, the account's grants at that
+// authority are frozen, and the authority is told. It may be called again. One that was revoked, or has ended, stays as it is.
+func (s *Service) DisownCertificate(ctx context.Context, ref Secret) (*Certificate, error) {
+	c, err := s.CertificateByLink(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	c, err = s.Certificates.Update(ctx, c.ID, func(c *Certificate) error {
+		now := s.now()
+		if c.Disowned != nil || c.Over(now) {
+			return nil
+		}
+		c.Disowned = &DisownedCertificate{At: now, RevokeBy: now.Add(revokeWithin)}
+		c.Journal.Write(Note{
+			Of: SubjectCertificate, Object: c.ID, Kind: EntryCertificateDisowned, By: byBearer().Actor, At: now, Facts: map[string]any{"revoke_by": c.Disowned.RevokeBy},
+		})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("disown certificate: %w", err)
+	}
+	s.mark(c.ID[:2])
+	if c.Disowned != nil && c.Disowned.Spread.IsZero() {
+		// At once, as far as the store answers: the worker finishes what is left.
+		if err := s.spreadDisowned(ctx, c); err != nil {
+			s.Log.WarnContext(ctx, "not everything is frozen yet", "certificate", c.ID, "error", err)
+			s.local().worker.miss(c.ID[:2])
+			s.rouse()
+		}
+	}
+	return c, nil
+}
+
+// Over says whether nothing follows any more from somebody's word.
+func (c *Certificate) Over(now time.Time) bool { return !c.Revoked.IsZero() || now.After(c.NotAfter) }
+
+// spreadDisowned freezes what the account has at that authority, and tells the authority. It may be done again.
+func (s *Service) spreadDisowned(ctx context.Context, cert *Certificate) error {
+	for c, err := range s.casesOf(ctx, cert.Applicant.ID) {
+		if err != nil {
+			return err
+		}
+		if c.CA != cert.CA || c.Own() {
+			continue
+		}
+		if _, err := s.disown(ctx, byBearer(), c.ID); ignoreNotFound(err) != nil {
+			return fmt.Errorf("freeze %s: %w", c.ID, err)
+		}
+	}
+	for _, id := range cert.Cases {
+		_, err := s.updateBy(ctx, byBearer(), id, func(c *Case, now time.Time) error {
+			if slices.Contains(c.Disowned, cert.ID) {
+				return nil
+			}
+			c.Disowned = append(c.Disowned, cert.ID)
+			c.tell(ChangeCertificate, now)
+			c.Outbox.Events[len(c.Outbox.Events)-1].Certificate = cert.Digest
+			return nil
+		})
+		if ignoreNotFound(err) != nil {
+			return fmt.Errorf("tell of %s: %w", id, err)
+		}
+	}
+	_, err := s.Certificates.Update(ctx, cert.ID, func(c *Certificate) error {
+		if c.Disowned != nil && c.Disowned.Spread.IsZero() {
+			c.Disowned.Spread = s.now()
+		}
+		return nil
+	})
+	return ignoreNotFound(err)
+}
+
+// CertificateRevoked records that the authority has revoked a certificate: the clock of its revocation stops. It may be called again. ErrNotFound for
+// another authority's.
+func (s *Service) CertificateRevoked(ctx context.Context, ca *Authority, id string) (*Certificate, error) {
+	if _, ok := IDBucket(id); !ok {
+		return nil, ErrNotFound
+	}
+	c, err := s.Certificates.Get(ctx, id)
+	if err == nil && c.CA != ca.Name {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err = s.Certificates.Update(ctx, id, func(c *Certificate) error {
+		if !c.Revoked.IsZero() {
+			return nil
+		}
+		c.Revoked = s.now()
+		c.Journal.Write(Note{Of: SubjectCertificate, Object: c.ID, Kind: EntryCertificateRevoked, By: byAuthority(ca).Actor, At: c.Revoked})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("record revocation: %w", err)
+	}
+	s.mark(c.ID[:2])
+	return c, nil
+}
+
+// ToBeRevoked are the certificates of an authority (all of them if it is empty) that somebody has disowned and nobody has revoked, the most urgent first.
+func (s *Service) ToBeRevoked(ctx context.Context, ca string) ([]*Certificate, error) {
+	all, err := s.certificates(ctx, Query{Index: "revoke", Below: "~", Limit: 500})
+	all = slices.DeleteFunc(all, func(c *Certificate) bool { return ca != "" && c.CA != ca })
+	slices.SortFunc(all, func(a, b *Certificate) int { return a.Disowned.RevokeBy.Compare(b.Disowned.RevokeBy) })
+	return all, err
+}

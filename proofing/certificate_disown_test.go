@@ -1,0 +1,229 @@
+package proofing_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// certified is a mailbox and a number under which a certificate was issued that lasts so long.
+func (w *world) certified(lasts time.Duration) (*proofing.Case, *proofing.Certificate) {
+	w.t.Helper()
+	k := w.prove(w.open("email"), "b", "email", "")
+	c := must[*proofing.Certificate](w.t)(w.CertificateIssued(w.t.Context(), w.ca, proofing.CertificateReport{DER: issued(w.t, "X", 7, w.clock(), lasts), Cases: []string{k.ID}}))
+	w.work()
+	return k, c
+}
+
+func disowns(c *proofing.Certificate) proofing.Secret {
+	return proofing.Secret(c.ID + "." + c.Disown.Reveal())
+}
+
+func TestThoseWhoAnswerForACertificateAreToldOfIt(t *testing.T) {
+	c := newCourt(t)
+	k := c.granted()
+	first := must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: issued(t, orgName, 0xa1, c.clock(), time.Hour), Cases: []string{k.ID}}))
+	report := proofing.CertificateReport{DER: issued(t, orgName, 0xa2, c.clock(), time.Hour), Cases: []string{k.ID}}
+	for range 2 { // the CA says it twice
+		must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, report))
+	}
+	c.work()
+	for kind, serial := range map[string]string{"issued": "a1", "renewed": "a2"} {
+		var told []string
+		for _, m := range c.post.all(kind) {
+			told = append(told, m.To.Reveal())
+			if m.About != serial || m.Context.Identifier != orgName || !strings.HasPrefix(m.Disown.Reveal(), "https://proof.example.org/x/") {
+				t.Errorf("%s: %+v", kind, m)
+			}
+		}
+		slices.Sort(told)
+		if want := []string{"approver@example.org", "requester@example.org", "signer@example.org"}; !slices.Equal(told, want) {
+			t.Errorf("%s: told are %q, want %q", kind, told, want)
+		}
+	}
+	if m := c.post.all("issued")[0]; m.Disown != first.DisownURL("https://proof.example.org") {
+		t.Error("the link is not the certificate's")
+	}
+}
+
+func TestWhoeverAnswersForACertificateIsToldByTextMessageToo(t *testing.T) {
+	w := newWorld(t)
+	k := w.open("client")
+	w.prove(k, "b", "email", "")
+	k = w.prove(k, "b", "sms", "+447400123456")
+	for serial := range int64(5) {
+		must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, proofing.CertificateReport{DER: issued(t, "X", serial+1, w.clock(), time.Hour), Cases: []string{k.ID}}))
+		w.work()
+	}
+	if mails, texts := len(w.post.all("issued"))+len(w.post.all("renewed")), len(w.post.all("sms_issued"))+len(w.post.all("sms_renewed")); mails != 5 || texts != 3 {
+		t.Errorf("%d mails and %d text messages of five certificates", mails, texts)
+	}
+}
+
+func TestThisWasNotUsFreezesTheAccountAndStartsTheClock(t *testing.T) {
+	w := newWorld(t)
+	k, c := w.certified(90 * someDay)
+	other := request("email")
+	other.Identifier.Value = "another@example.org"
+	second, _, err := w.Open(t.Context(), w.ca, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := w.openFor("email", "stranger@example.org", strings.Repeat("S", 43))
+	elsewhere, _, err := w.Open(t.Context(), w.other, request("email"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []proofing.Secret{"", "x", disowns(c) + "x", proofing.Secret(c.ID + "."), proofing.Secret(k.ID + "." + k.Disown.Reveal())} {
+		_, err := w.DisownCertificate(t.Context(), ref)
+		wantErr(t, "by a link that is none", err, proofing.ErrNotFound)
+	}
+	must[*proofing.Certificate](t)(w.CertificateByLink(t.Context(), disowns(c)))
+	if w.reload(k).Frozen != nil {
+		t.Fatal("looking at the page has frozen something")
+	}
+	for range 2 {
+		c = must[*proofing.Certificate](t)(w.DisownCertificate(t.Context(), disowns(c)))
+		w.work()
+	}
+	if c.Disowned == nil || !c.Disowned.RevokeBy.Equal(w.clock().Add(24*time.Hour)) {
+		t.Errorf("the clock is %+v", c.Disowned)
+	}
+	if w.reload(k).Frozen == nil || w.reload(second).Frozen == nil {
+		t.Error("something of the account is not frozen")
+	}
+	if w.reload(stranger).Frozen != nil || w.reload(elsewhere).Frozen != nil {
+		t.Error("another account, or another authority's, is frozen")
+	}
+	if v, err := w.Authorize(t.Context(), w.ca, proofing.AuthorizeRequest{Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: "email"}); err != nil || v.Allow {
+		t.Errorf("it is authorized: %v, %v", v.Allow, err)
+	}
+	w.logged()
+	told := 0
+	events, _, err := w.Events(t.Context(), w.ca, "", 100, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Change == proofing.ChangeCertificate && e.Object == k.ID && e.Certificate == c.Digest {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("the authority is told %d times", told)
+	}
+	due := must[[]*proofing.Certificate](t)(w.ToBeRevoked(t.Context(), "alpha"))
+	if len(due) != 1 || due[0].ID != c.ID || len(must[[]*proofing.Certificate](t)(w.ToBeRevoked(t.Context(), "beta"))) != 0 {
+		t.Errorf("to be revoked are %d", len(due))
+	}
+	_, err = w.CertificateRevoked(t.Context(), w.other, c.ID)
+	wantErr(t, "another authority revokes it", err, proofing.ErrNotFound)
+	for range 2 {
+		c = must[*proofing.Certificate](t)(w.CertificateRevoked(t.Context(), w.ca, c.ID))
+	}
+	if due := must[[]*proofing.Certificate](t)(w.ToBeRevoked(t.Context(), "")); len(due) != 0 {
+		t.Error("the clock goes on after it was revoked")
+	}
+	w.logged()
+	j := must[proofing.Journal](t)(w.Journal(t.Context(), proofing.SubjectCertificate, c.ID))
+	var kinds []string
+	for _, place := range j.Places {
+		e, _, err := w.LogEntry(t.Context(), place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kinds = append(kinds, string(must[proofing.Leaf](t)(e.Said()).Kind))
+	}
+	if got := strings.Join(kinds, " "); got != "certificate_issued certificate_disowned certificate_revoked" {
+		t.Errorf("the log has %s", got)
+	}
+}
+
+// The process dies after the word is taken and before anything is frozen: whoever works next finishes it.
+func TestTheProcessMayDieWhileACertificateIsDisowned(t *testing.T) {
+	w := newWorld(t)
+	k, c := w.certified(90 * someDay)
+	cases := w.Cases
+	w.Cases = &refusing[proofing.Case]{Table: cases}
+	if _, err := w.DisownCertificate(t.Context(), disowns(c)); err != nil {
+		t.Errorf("the word is not taken: %v", err)
+	}
+	w.Cases = cases
+	if w.reload(k).Frozen != nil {
+		t.Fatal("it is frozen, although nothing could be stored")
+	}
+	w.work()
+	if w.reload(k).Frozen == nil || len(w.reload(k).Disowned) != 1 {
+		t.Error("nobody has finished it")
+	}
+}
+
+// refusing is a table in which nothing can be changed.
+type refusing[T any] struct{ proofing.Table[T] }
+
+func (r *refusing[T]) Update(context.Context, string, func(*T) error) (*T, error) {
+	return nil, errors.Join(errors.New("the test says no"), proofing.ErrUnavailable)
+}
+
+func TestACertificateThatIsOverIsNotDisowned(t *testing.T) {
+	w := newWorld(t)
+	k, c := w.certified(time.Hour)
+	w.pass(2 * time.Hour)
+	if c = must[*proofing.Certificate](t)(w.DisownCertificate(t.Context(), disowns(c))); c.Disowned != nil || w.reload(k).Frozen != nil {
+		t.Error("one that has ended freezes something")
+	}
+}
+
+func TestPeopleAreRemindedOnceOfEachEnd(t *testing.T) {
+	w := newWorld(t)
+	_, c := w.certified(90 * someDay)
+	reminded := func(what string, want int) {
+		t.Helper()
+		w.work()
+		w.work()
+		if n := len(w.post.all("certificate_ends")); n != want {
+			t.Errorf("%s: %d reminders, want %d", what, n, want)
+		}
+	}
+	reminded("at first", 0)
+	w.pass(60*someDay - 2*time.Second)
+	reminded("before 30 days", 0)
+	w.pass(2 * time.Second)
+	reminded("30 days before", 1)
+	w.pass(23 * someDay)
+	reminded("7 days before", 2)
+	w.pass(6 * someDay)
+	reminded("a day before", 2)
+	if m := w.post.all("certificate_ends")[0]; !m.Context.Ends.Equal(c.NotAfter) || m.Disown != "" {
+		t.Errorf("it says %+v", m)
+	}
+	// One that is short, one whose place another has taken, one that was revoked, and one whose end has passed meanwhile.
+	w = newWorld(t)
+	w.certified(10 * someDay)
+	w.pass(9 * someDay)
+	reminded("a short one", 0)
+	w = newWorld(t)
+	k, _ := w.certified(90 * someDay)
+	w.pass(50 * someDay)
+	must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, proofing.CertificateReport{DER: issued(t, "X", 8, w.clock(), 90*someDay), Cases: []string{k.ID}}))
+	w.pass(35 * someDay)
+	reminded("one that was renewed", 0)
+	w = newWorld(t)
+	_, c = w.certified(90 * someDay)
+	must[*proofing.Certificate](t)(w.CertificateRevoked(t.Context(), w.ca, c.ID))
+	w.pass(80 * someDay)
+	reminded("one that was revoked", 0)
+	w = newWorld(t)
+	w.certified(90 * someDay)
+	w.pass(91 * someDay)
+	reminded("one that has ended while nothing ran", 0)
+	w = newWorld(t)
+	w.certified(90 * someDay)
+	w.pass(85 * someDay)
+	reminded("both that were missed", 1)
+}

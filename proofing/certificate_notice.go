@@ -1,0 +1,216 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The notices of a certificate go to those who answer for it: who asked, who approved, and the organization's Contract Signers.
+const (
+	noticeIssued  = "issued"
+	noticeRenewed = "renewed"
+	noticeEnds    = "certificate_ends"
+	// mostAnswerable is the most addresses that hear of one certificate, and certificateSlots how many certificates are worked on at once.
+	mostAnswerable, certificateSlots = 40, 4
+)
+
+// endLeads are how long before its end people are reminded of a certificate, the longest first. One that lasts less than twice as long is not
+// spoken of so early.
+var endLeads = []struct {
+	name string
+	lead time.Duration
+}{{"30d", 30 * 24 * time.Hour}, {"7d", 7 * 24 * time.Hour}}
+
+// CertificatePath is where somebody says of a certificate that it was not them: <certificate>.<secret>.
+const CertificatePath = "/x/"
+
+// DisownURL is the link of "this was not us".
+func (c *Certificate) DisownURL(origin string) Secret {
+	return Secret(origin + CertificatePath + c.ID + "." + c.Disown.Reveal())
+}
+
+// answerable are the addresses of those who answer for a certificate that rests on a case: all that the case confirmed, and two mailboxes and a number of each
+// person. An approver whose word was taken back answers no more.
+func (s *Service) answerable(ctx context.Context, k *Case) (told []Contact, err error) {
+	add := func(all ...Contact) {
+		for _, a := range all {
+			if len(told) < mostAnswerable && !slices.ContainsFunc(told, func(have Contact) bool { return have.Address == a.Address }) {
+				told = append(told, a)
+			}
+		}
+	}
+	add(k.confirmed()...)
+	persons := []string{k.Person}
+	if k.Approval != nil {
+		for _, d := range k.Approval.Decisions {
+			if d.Step == StepApprove && !d.Refused && d.Void == "" {
+				persons = append(persons, d.Person)
+			}
+		}
+		people, err := s.appointments(ctx, "organization", k.Approval.Organization)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range people {
+			if a.Role == RoleSigner && a.Status == AppointmentActive {
+				persons = append(persons, a.Person)
+			}
+		}
+	}
+	for _, id := range persons {
+		p, err := s.person(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("who answers for a certificate: %w", err)
+		}
+		boxes, numbers := p.of(ChannelEmail), p.of(ChannelPhone)
+		for _, b := range append(boxes[:min(len(boxes), officeNotices)], numbers[:min(len(numbers), 1)]...) {
+			add(b.Contact)
+		}
+	}
+	return told, nil
+}
+
+// tell puts a notice for each address into the certificate's outbox.
+func (s *Service) tell(c *Certificate, k *Case, told []Contact, kind string, now time.Time) {
+	ctx := s.messageContext(k)
+	ctx.Lang, ctx.Ends = k.Lang, c.NotAfter
+	for _, a := range told {
+		one := kind
+		if a.Channel == ChannelPhone {
+			if one = "sms_" + kind; kind == noticeEnds { // a mail is enough
+				continue
+			}
+		}
+		m := Message{ID: c.ID + "." + NewToken().Reveal()[:12], Kind: one, Channel: a.Channel, To: a.Address, Lang: k.Lang, Context: ctx, About: c.Serial}
+		if kind != noticeEnds {
+			m.Disown = c.DisownURL(s.Policy.Origin)
+		}
+		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{Message: m, State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour)})
+	}
+}
+
+// nextDue is when the worker must look at the certificate again.
+func (c *Certificate) nextDue() (time.Time, bool) {
+	due, ok := c.Outbox.NextDue()
+	own := time.Time{}
+	if d := c.Disowned; d != nil && d.Spread.IsZero() {
+		own = d.At
+	}
+	if c.Revoked.IsZero() {
+		for _, l := range endLeads {
+			if c.reminds(l.name, l.lead) {
+				own = earliest(own, c.NotAfter.Add(-l.lead))
+			}
+		}
+	}
+	if !own.IsZero() && (!ok || own.Before(due)) {
+		return own, true
+	}
+	return due, ok
+}
+
+// reminds says whether somebody is yet to be reminded.
+func (c *Certificate) reminds(name string, lead time.Duration) bool {
+	return !slices.Contains(c.Reminded, name) && c.NotAfter.Sub(c.Reported) >= 2*lead
+}
+
+// dispatchCertificates sets hands to work on the certificates of a bucket that are due.
+func (s *Service) dispatchCertificates(ctx context.Context, hands *sync.WaitGroup, bucket string, worked func()) error {
+	q := Query{Index: "due", Bucket: bucket, Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
+	for more := true; more; more = q.After != "" {
+		page, next, err := s.Certificates.List(ctx, q)
+		if err != nil {
+			return fmt.Errorf("list due certificates of bucket %s: %w", bucket, err)
+		}
+		for _, c := range page {
+			w := &s.local().worker
+			if !w.take(c.ID) {
+				continue
+			}
+			job := func() {
+				if ctx.Err() == nil {
+					if err := s.workCertificate(ctx, c.ID); err == nil {
+						worked()
+					} else if ctx.Err() == nil {
+						s.Log.WarnContext(ctx, "certificate cannot be worked on", "certificate", c.ID, "error", err)
+					}
+				}
+				w.give(c.ID)
+			}
+			if !w.do(hands, "certificate", certificateSlots, job) {
+				w.give(c.ID)
+			}
+		}
+		q.After = next
+	}
+	return nil
+}
+
+// workCertificate does what is due of one certificate: it freezes what somebody's word freezes, reminds of its end, and sends notices.
+func (s *Service) workCertificate(ctx context.Context, id string) error {
+	c, err := s.Certificates.Get(ctx, id)
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	if c.Disowned != nil && c.Disowned.Spread.IsZero() {
+		if err := s.spreadDisowned(ctx, c); err != nil {
+			return err
+		}
+	}
+	if c, err = s.remind(ctx, c); err != nil {
+		return err
+	}
+	for _, m := range c.Outbox.Messages {
+		if m.Due.After(s.now()) || ctx.Err() != nil {
+			continue
+		}
+		admit := func(m *Outgoing) bool { return s.mayNotify(ctx, c.Cases[0], m) }
+		if err := sendOwed(ctx, s, s.Certificates, func(c *Certificate) *Outbox { return &c.Outbox }, id, m.ID, admit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remind tells those who answer for a certificate that it ends, once for each lead, unless another has taken its place. What was missed while nothing ran is told
+// once.
+func (s *Service) remind(ctx context.Context, c *Certificate) (*Certificate, error) {
+	due := func(c *Certificate, now time.Time) (names []string) {
+		for _, l := range endLeads {
+			if c.Revoked.IsZero() && c.reminds(l.name, l.lead) && !now.Before(c.NotAfter.Add(-l.lead)) {
+				names = append(names, l.name)
+			}
+		}
+		return names
+	}
+	if len(due(c, s.now())) == 0 {
+		return c, nil
+	}
+	others, err := s.CertificatesOf(ctx, c.Cases[0])
+	if err != nil {
+		return nil, err
+	}
+	replaced := slices.ContainsFunc(others, func(o *Certificate) bool { return o.NotAfter.After(c.NotAfter) && o.Revoked.IsZero() })
+	k, err := s.get(ctx, c.Cases[0])
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	var told []Contact
+	if k != nil && !replaced {
+		if told, err = s.answerable(ctx, k); err != nil {
+			return nil, err
+		}
+	}
+	return s.Certificates.Update(ctx, c.ID, func(c *Certificate) error {
+		now := s.now()
+		names := due(c, now)
+		if c.Reminded = append(c.Reminded, names...); len(names) > 0 && now.Before(c.NotAfter) && len(told) > 0 {
+			s.tell(c, k, told, noticeEnds, now)
+		}
+		return nil
+	})
+}
