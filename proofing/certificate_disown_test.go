@@ -227,3 +227,40 @@ func TestPeopleAreRemindedOnceOfEachEnd(t *testing.T) {
 	w.pass(85 * someDay)
 	reminded("both that were missed", 1)
 }
+
+func TestWhoCollectsIsRemindedOnceOfWhatAges(t *testing.T) {
+	c := newCourt(t)
+	count := func(what string, want int) {
+		t.Helper()
+		c.work()
+		c.work()
+		told := c.post.all("dossier_ages")
+		if len(told) != want {
+			t.Errorf("%s: %d notices, want %d", what, len(told), want)
+		}
+		for _, m := range told {
+			if m.To != "specialist@example.org" || m.Context.Identifier != orgName || m.Link != "https://proof.example.org/admin" {
+				t.Errorf("%s: %+v", what, m)
+			}
+		}
+	}
+	count("at first", 0)
+	c.pass(22 * someDay)
+	count("before what was searched is 23 days old", 0)
+	c.pass(2 * someDay)
+	count("a week before the searches age", 1)
+	c.pass(300 * someDay)
+	count("long after they have aged", 1)
+	c.pass(43 * someDay)
+	count("30 days before the rest ages", 2)
+	if len(c.post.all("dossier_ages")) == 2 && !c.post.all("dossier_ages")[1].Context.Ends.After(c.clock()) {
+		t.Error("the notice is of what has aged long ago")
+	}
+	for _, it := range must[*proofing.Organization](t)(c.Dossiers.Get(t.Context(), c.org.ID)).Currents() {
+		if it.Kind == proofing.ItemLegalName {
+			c.item(proofing.ItemDraft{Kind: it.Kind, Value: it.Value, SourceKind: it.SourceKind})
+		}
+	}
+	c.pass(60 * someDay)
+	count("after one of it was collected anew", 3)
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -14,8 +13,8 @@ const (
 	noticeIssued  = "issued"
 	noticeRenewed = "renewed"
 	noticeEnds    = "certificate_ends"
-	// mostAnswerable is the most addresses that hear of one certificate, and certificateSlots how many certificates are worked on at once.
-	mostAnswerable, certificateSlots = 40, 4
+	// mostAnswerable is the most addresses that hear of one certificate.
+	mostAnswerable = 40
 )
 
 // endLeads are how long before its end people are reminded of a certificate, the longest first. One that lasts less than twice as long is not
@@ -116,38 +115,6 @@ func (c *Certificate) nextDue() (time.Time, bool) {
 // reminds says whether somebody is yet to be reminded.
 func (c *Certificate) reminds(name string, lead time.Duration) bool {
 	return !slices.Contains(c.Reminded, name) && c.NotAfter.Sub(c.Reported) >= 2*lead
-}
-
-// dispatchCertificates sets hands to work on the certificates of a bucket that are due.
-func (s *Service) dispatchCertificates(ctx context.Context, hands *sync.WaitGroup, bucket string, worked func()) error {
-	q := Query{Index: "due", Bucket: bucket, Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
-	for more := true; more; more = q.After != "" {
-		page, next, err := s.Certificates.List(ctx, q)
-		if err != nil {
-			return fmt.Errorf("list due certificates of bucket %s: %w", bucket, err)
-		}
-		for _, c := range page {
-			w := &s.local().worker
-			if !w.take(c.ID) {
-				continue
-			}
-			job := func() {
-				if ctx.Err() == nil {
-					if err := s.workCertificate(ctx, c.ID); err == nil {
-						worked()
-					} else if ctx.Err() == nil {
-						s.Log.WarnContext(ctx, "certificate cannot be worked on", "certificate", c.ID, "error", err)
-					}
-				}
-				w.give(c.ID)
-			}
-			if !w.do(hands, "certificate", certificateSlots, job) {
-				w.give(c.ID)
-			}
-		}
-		q.After = next
-	}
-	return nil
 }
 
 // workCertificate does what is due of one certificate: it freezes what somebody's word freezes, reminds of its end, and sends notices.

@@ -2,6 +2,8 @@ package proofing
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 )
 
@@ -50,4 +52,39 @@ func sendOwed[T any](ctx context.Context, s *Service, table Table[T], outbox fun
 		})
 		return ignoreNotFound(err)
 	})
+}
+
+// dueSlots is how many records of one kind are worked on at once, besides cases.
+const dueSlots = 4
+
+// dispatchDue sets hands to work on the records of one kind in a bucket that are due.
+func dispatchDue[T any](ctx context.Context, s *Service, table Table[T], kind, bucket string, id func(*T) string, work func(context.Context, string) error, hands *sync.WaitGroup, worked func()) error {
+	q := Query{Index: "due", Bucket: bucket, Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
+	for more := true; more; more = q.After != "" {
+		page, next, err := table.List(ctx, q)
+		if err != nil {
+			return fmt.Errorf("list due records (%s) of bucket %s: %w", kind, bucket, err)
+		}
+		for _, v := range page {
+			w, one := &s.local().worker, id(v)
+			if !w.take(one) {
+				continue
+			}
+			job := func() {
+				if ctx.Err() == nil {
+					if err := work(ctx, one); err == nil {
+						worked()
+					} else if ctx.Err() == nil {
+						s.Log.WarnContext(ctx, "record cannot be worked on", "kind", kind, "record", one, "error", err)
+					}
+				}
+				w.give(one)
+			}
+			if !w.do(hands, kind, dueSlots, job) {
+				w.give(one)
+			}
+		}
+		q.After = next
+	}
+	return nil
 }

@@ -18,7 +18,10 @@ type Organization struct {
 	// Rule is who of the organization must approve, and Proposed one that a second person has yet to agree to.
 	Rule     ApprovalRule  `json:"rule"`
 	Proposed *ProposedRule `json:"proposed,omitempty"`
-	Journal  Journal       `json:"journal,omitempty"`
+	// Reminded are the items of whose end people have been told, by their ids.
+	Reminded []string `json:"reminded,omitempty"`
+	Outbox   Outbox   `json:"outbox,omitempty"`
+	Journal  Journal  `json:"journal,omitempty"`
 }
 
 // Version is the number of the last change of the dossier: what somebody was shown, and what a decision is about.
@@ -148,6 +151,9 @@ func (o *Organization) Indexes() []Index {
 	ix := []Index{{Name: "ca", Value: o.CA + "." + stamp(o.Created)}}
 	if at := o.nextAge(); !at.IsZero() {
 		ix = append(ix, Index{Name: "ages", Value: stamp(at)})
+	}
+	if due, ok := o.nextDue(); ok {
+		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}
 	return append(ix, o.Journal.index()...)
 }

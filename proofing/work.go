@@ -197,9 +197,9 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets [
 			}
 			q.After = next
 		}
-		if err := s.dispatchCertificates(ctx, hands, bucket, worked); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs,
+			dispatchDue(ctx, s, s.Certificates, "certificate", bucket, func(c *Certificate) string { return c.ID }, s.workCertificate, hands, worked),
+			dispatchDue(ctx, s, s.Dossiers, "dossier", bucket, func(o *Organization) string { return o.ID }, s.workDossier, hands, worked))
 	}
 	if slices.Contains(buckets, s.officeBucket()) {
 		if err := s.dispatchOffices(ctx, hands, worked); err != nil {

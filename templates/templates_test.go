@@ -45,6 +45,9 @@ func golden(t *testing.T) map[string]string {
 			if strings.HasSuffix(kind, "issued") || strings.HasSuffix(kind, "renewed") || kind == "certificate_ends" {
 				d.About, d.Disown = "3a7f", "https://proof.example.org/x/ref"
 			}
+			if kind == "dossier_ages" {
+				d.Identifier, d.Disown, d.Link = "Example Corporation", "", "https://proof.example.org/admin"
+			}
 			if kind == "appointment" {
 				d.About, d.Role, d.Reason, d.By = "A. Example <b>", "administrator", "suspended", "B. Example"
 			}
