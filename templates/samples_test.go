@@ -149,6 +149,7 @@ func samples() map[string]Screen {
 	maps.Copy(all, adminSamples())
 	maps.Copy(all, adminOrganizationSamples())
 	maps.Copy(all, adminPeopleSamples())
+	maps.Copy(all, adminLogSamples())
 	strong := outcome("granted", "")
 	strong.Proved = []Proof{{"webauthn_new", "…Ab3d", at}, {"webauthn", "…Ab3d", at}, {"oidc", "Example ID", at}}
 	strong.Levels[1], strong.Levels[2] = Level{"AAL", "2", nil}, Level{"FAL", "2", nil}

@@ -32,11 +32,12 @@ func (s *Site) adminRoutes() {
 	}
 	s.dossierRoutes()
 	s.peopleRoutes()
+	s.logRoutes()
 }
 
 // adminPages are the pages that the bar of each leads to, in its order. Each has its route in adminRoutes, or in its own file's.
 var adminPages = []struct{ name, path string }{
-	{"queue", proofing.AdminPath}, {"organizations", organizationsPath}, {"people", peoplePath},
+	{"queue", proofing.AdminPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"log", logPath},
 }
 
 // officer is who looks at a page of the console, by which appointments.

@@ -242,7 +242,7 @@ func (s *Site) renderOrganization(w http.ResponseWriter, r *http.Request, o *off
 	}
 	page := templates.AdminOrganization{
 		AdminFrame: s.adminFrame(r, o, "organizations", path), Back: s.path(r, organizationsPath), Name: legalName(d), Known: d.Name, Since: d.Created,
-		AllPeople: s.path(r, peoplePath, "organization", d.ID),
+		AllPeople: s.path(r, peoplePath, "organization", d.ID), Log: s.logOf(r, d.ID),
 	}
 	if page.CA, err = s.titleOf(r, d.CA); err != nil {
 		return err
