@@ -47,6 +47,8 @@ type EvidenceCertificate struct {
 	Order   string          `json:"order,omitempty"`
 	Account string          `json:"account,omitempty"`
 	Cases   []string        `json:"cases"`
+	// Approvals are the approvals of its CSR beneath the cases, where each certificate takes one.
+	Approvals []string `json:"approvals,omitempty"`
 }
 
 // EvidenceCase is a request, and what its entries say of it.

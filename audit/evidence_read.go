@@ -213,7 +213,7 @@ func (r *reading) deriveCertificate(have EvidenceCertificate) (c EvidenceCertifi
 		return c, errors.New("no entry tells of its issuance")
 	}
 	return EvidenceCertificate{
-		Object: have.Object, DER: have.DER, Serial: textOf(o.leaves[i].Facts, "serial"), Cases: listOf(o.leaves[i].Facts, "cases"),
+		Object: have.Object, DER: have.DER, Serial: textOf(o.leaves[i].Facts, "serial"), Cases: listOf(o.leaves[i].Facts, "cases"), Approvals: listOf(o.leaves[i].Facts, "approvals"),
 		Order: textOf(o.private[i], "order"), Account: textOf(o.private[i], "account"),
 	}, nil
 }

@@ -153,7 +153,7 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 	if len(c.Cases) == 0 {
 		fault("it rests on nothing")
 	}
-	for _, id := range c.Cases {
+	for _, id := range slices.Concat(c.Cases, c.Approvals) {
 		k := r.caseOf(id)
 		if k == nil {
 			fault("it rests on the case %s, which is not there", id)

@@ -18,7 +18,9 @@ type Certificate struct {
 	Digest string `json:"digest"`
 	CertificateFacts
 	// Cases are the authorizations that it rests on, in the order in which the authority named them, of one Applicant under one Profile.
-	Cases     []string  `json:"cases"`
+	Cases []string `json:"cases"`
+	// Approvals are the approvals of its CSR beneath them, where each certificate takes one.
+	Approvals []string  `json:"approvals,omitempty"`
 	Applicant Applicant `json:"applicant"`
 	Profile   string    `json:"profile"`
 	Order     string    `json:"order,omitempty"`    // the order's URL at the authority
@@ -46,12 +48,13 @@ type CertificateFinding struct {
 
 // What is found.
 const (
-	FindingValidity     = "validity"       // it lasts longer than it may (CSBR 6.3.2)
-	FindingOrganization = "organization"   // its subject names another organization than the authorization
-	FindingNotValid     = "not_valid"      // an authorization did not hold any more when the certificate was reported
-	FindingCSRUnchecked = "csr_unchecked"  // the authorization is for one CSR, and the report has none to hold the certificate against
-	FindingAccountKey   = "account_key"    // its key is the account's own (RFC 8555 11.1)
-	FindingCA           = "ca_certificate" // it may sign certificates itself
+	FindingValidity      = "validity"       // it lasts longer than it may (CSBR 6.3.2)
+	FindingOrganization  = "organization"   // its subject names another organization than the authorization
+	FindingNotValid      = "not_valid"      // an authorization did not hold any more when the certificate was reported
+	FindingCSRUnchecked  = "csr_unchecked"  // the authorization is for one CSR, and the report has none to hold the certificate against
+	FindingCSRUnapproved = "csr_unapproved" // each certificate takes an approval, and nobody has approved its CSR
+	FindingAccountKey    = "account_key"    // its key is the account's own (RFC 8555 11.1)
+	FindingCA            = "ca_certificate" // it may sign certificates itself
 )
 
 // mostValidity is how long a code signing certificate that is issued since March 1st, 2026 lasts at most (CSBR 6.3.2).
@@ -69,7 +72,7 @@ func (c *Certificate) Indexes() []Index {
 		{Name: "ca", Value: c.CA + "." + stamp(c.Reported)}, {Name: "serial", Value: c.Serial + "." + c.CA},
 		{Name: "digest", Value: c.Digest}, {Name: "ends", Value: stamp(c.NotAfter)},
 	}
-	for _, id := range c.Cases {
+	for _, id := range slices.Concat(c.Cases, c.Approvals) {
 		ix = append(ix, Index{Name: "case", Value: id})
 	}
 	if due, ok := c.nextDue(); ok {
@@ -127,6 +130,7 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 		Applicant: cases[0].Applicant, Profile: cases[0].Profile, Order: r.Order, Replaces: r.Replaces, Reported: s.now(), Disown: NewToken(),
 	}
 	c.ID = s.certificateID(c.CA, c.Digest)
+	var approvals []*Case
 	for _, k := range cases {
 		if k.Applicant.ID != cases[0].Applicant.ID || k.Applicant.Kind != cases[0].Applicant.Kind || k.Profile != cases[0].Profile {
 			return nil, &InputError{"authorizations", "certificate_mixed", "the authorizations are of several applicants or profiles, and a certificate is for one"}
@@ -134,12 +138,19 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 		if err := c.holdAgainst(k, r, s.evOf(k), c.Reported); err != nil {
 			return nil, err
 		}
+		approval, err := s.approvalOf(ctx, c, k, r.CSRDigest)
+		if err != nil {
+			return nil, err
+		}
+		if approval != nil {
+			c.Approvals, approvals = append(c.Approvals, approval.ID), append(approvals, approval)
+		}
 		c.Cases = append(c.Cases, k.ID)
 		c.Renewal = c.Renewal || r.Replaces != "" || slices.ContainsFunc(k.Certificates, func(id string) bool { return id != c.ID })
 	}
 	there, err := s.Certificates.Get(ctx, c.ID)
 	if errors.Is(err, ErrNotFound) {
-		there, err = s.file(ctx, ca, c, cases)
+		there, err = s.file(ctx, ca, c, append(slices.Clone(cases), approvals...))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("record certificate: %w", err)
@@ -148,6 +159,34 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 		return nil, &InputError{"authorizations", "certificate_reported", "the certificate was reported before, for other authorizations"}
 	}
 	return there, nil
+}
+
+// approvalOf is the approval of the certificate's CSR beneath an authorization; nil if it takes none, or there is none.
+func (s *Service) approvalOf(ctx context.Context, c *Certificate, k *Case, csrDigest string) (*Case, error) {
+	p := s.profileOf(k)
+	if p == nil || !p.eachCSR() || k.Parent != "" || k.CSRDigest != "" || k.Approval == nil {
+		return nil, nil
+	}
+	if csrDigest == "" {
+		c.find(FindingCSRUnchecked, "under the authorization %s each CSR is approved: send it along, so that its approval is found", k.ID)
+		return nil, nil
+	}
+	approval, err := s.Cases.Find(ctx, k.ID[:2], "issuance", issuanceOf(k.ID, csrDigest))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("look up the approval of a CSR: %w", err)
+	}
+	if err != nil || approval.Grant == nil {
+		c.find(FindingCSRUnapproved, "nobody has approved this CSR under the authorization %s", k.ID)
+		return nil, nil
+	}
+	return approval, nil
+}
+
+// find notes something that is not as it should be, once.
+func (c *Certificate) find(code, format string, args ...any) {
+	if f := (CertificateFinding{code, fmt.Sprintf(format, args...)}); !slices.Contains(c.Findings, f) {
+		c.Findings = append(c.Findings, f)
+	}
 }
 
 // certified are the cases that a report is about, each once.
@@ -189,11 +228,7 @@ func (c *Certificate) holdAgainst(k *Case, r CertificateReport, ev bool, now tim
 	if k.Applicant.Kind == ByPublicKey && k.Applicant.SPKI != c.SPKI {
 		return &InputError{"certificate", "certificate_key", "the certificate is for another key than the authorization " + k.ID}
 	}
-	find := func(code, format string, args ...any) {
-		if f := (CertificateFinding{code, fmt.Sprintf(format, args...)}); !slices.Contains(c.Findings, f) {
-			c.Findings = append(c.Findings, f)
-		}
-	}
+	find := c.find
 	switch {
 	case k.CSRDigest == "":
 	case r.CSRDigest == "":
@@ -229,6 +264,9 @@ func (s *Service) file(ctx context.Context, ca *Authority, c *Certificate, cases
 	facts := map[string]any{
 		"ca": c.CA, "profile": c.Profile, "certificate_sha256": c.Digest, "serial": c.Serial, "spki_sha256": c.SPKI,
 		"not_before": c.NotBefore, "not_after": c.NotAfter, "cases": anyOf(c.Cases),
+	}
+	if c.Approvals != nil {
+		facts["approvals"] = anyOf(c.Approvals)
 	}
 	var codes []string
 	for _, f := range c.Findings {

@@ -53,6 +53,7 @@ func (l *linking) link(ctx context.Context, cases []string) (*Chain, error) {
 		if err := l.add(ctx, SubjectCertificate, c.ID); err != nil {
 			return nil, err
 		}
+		cases = append(slices.Clone(cases), c.Approvals...)
 	}
 	for _, id := range cases {
 		if err := l.addCase(ctx, id); err != nil {
@@ -107,6 +108,11 @@ func (l *linking) addCase(ctx context.Context, id string) error {
 			err = l.addCase(ctx, k.Case)
 		}
 		if ignoreNotFound(err) != nil {
+			return err
+		}
+	}
+	if c.Parent != "" {
+		if err := l.addCase(ctx, c.Parent); err != nil {
 			return err
 		}
 	}

@@ -176,3 +176,55 @@ func TestEvidenceOfACaseThatNobodyDecidesAbout(t *testing.T) {
 		t.Errorf("%v, %+v", err, p)
 	}
 }
+
+// Where each CSR is approved, the evidence of a certificate has the approval of its own.
+func TestTheEvidenceOfACertificateHasTheApprovalOfItsCSR(t *testing.T) {
+	c := newCourt(t)
+	tree := c.stated()
+	c.logged()
+	each := *c.Policy.Profiles["signing"]
+	each.Approve = proofing.ApproveEach
+	c.Policy.Profiles["signing"] = &each
+	k := c.granted()
+	c.logged()
+	ask := func(csr string) *proofing.Case {
+		t.Helper()
+		v, err := c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
+			Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: csr,
+			CSR: &proofing.CSR{Digest: csr, Key: proofing.KeyRSA, Bits: 3072, Subject: []proofing.SubjectMember{{Name: "O", Value: orgName}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Authorizations[0].Case
+	}
+	approval := ask("csr-1")
+	must[*proofing.Case](t)(c.decides(c.approver, approval, proofing.StepApprove, false))
+	must[*proofing.Case](t)(c.decides(c.reviewer, approval, proofing.StepReview, false))
+	ask("csr-2") // which nobody has decided about
+	for csr, want := range map[string]string{"": proofing.FindingCSRUnchecked, "csr-2": proofing.FindingCSRUnapproved, "csr-3": proofing.FindingCSRUnapproved} {
+		got := must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: issued(t, orgName, 1, c.clock(), time.Hour), Cases: []string{k.ID}, CSRDigest: csr}))
+		if codes := codesOf(got); len(codes) != 1 || codes[0] != want || len(got.Approvals) != 0 {
+			t.Errorf("%q: %v, approvals %v", csr, codes, got.Approvals)
+		}
+	}
+	made := must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: issued(t, orgName, 2, c.clock(), time.Hour), Cases: []string{k.ID}, CSRDigest: "csr-1"}))
+	if len(made.Findings) != 0 || len(made.Approvals) != 1 || made.Approvals[0] != approval.ID {
+		t.Fatalf("%v, approvals %v", made.Findings, made.Approvals)
+	}
+	c.logged()
+	e := must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(c.ChainOfCertificate(t.Context(), made)), proofing.SubjectCertificate, made.ID))
+	key, _ := logKey(t, tree)
+	p := must[*audit.Proven](t)(must[*audit.Evidence](t)(audit.ParseEvidence(must[[]byte](t)(e.Text()))).Verify(key))
+	if len(p.Cases) != 2 || len(p.Approvals) != 5 || p.Certificates[0].Approvals[0] != approval.ID {
+		t.Errorf("%d cases, %d approvals, %+v", len(p.Cases), len(p.Approvals), p.Certificates[0])
+	}
+	if until := must[*proofing.Case](t)(c.Cases.Get(t.Context(), approval.ID)).Keep; until.Before(made.NotAfter.AddDate(2, 0, 0)) {
+		t.Errorf("the approval is kept until %s", until)
+	}
+	// The file of the approval itself has what it is beneath.
+	e = must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(c.ChainOfCase(t.Context(), approval.ID)), proofing.SubjectCase, approval.ID))
+	if len(e.Cases) != 2 {
+		t.Errorf("the evidence of the approval has %d cases", len(e.Cases))
+	}
+}

@@ -123,6 +123,9 @@ func (r *evidenceReport) certificate(c *audit.EvidenceCertificate, f *proofing.C
 	r.say("", "%s, as %s told at %s: entry %d of the log", what, r.who(first.Leaf.By), at(first.Leaf.At), first.Index)
 	r.say("", "order: %s", orErased(first.Private, "order"))
 	r.say("", "it rests on: request %s", strings.Join(c.Cases, ", "))
+	if len(c.Approvals) > 0 {
+		r.say("", "its certificate request was approved by: request %s", strings.Join(c.Approvals, ", "))
+	}
 	found, _ := first.Leaf.Facts["findings"].([]any)
 	for _, code := range found {
 		r.say("", "not as it should be: %s", inWords(fmt.Sprint(code)))
