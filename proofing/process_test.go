@@ -9,9 +9,12 @@ import (
 	"github.com/countersign-id/countersign/proofing"
 )
 
+// proofless proves nothing.
+type proofless struct{ proofing.Prover }
+
 func TestAServiceUnderAnotherPolicyHasAllThatTheFirstHad(t *testing.T) {
 	w := newWorld(t)
-	w.Lag, w.Watch, w.CAA, w.Recorder = func(time.Duration) {}, func(string, string) {}, silentDNS{}, refusal{}
+	w.Lag, w.Watch, w.CAA, w.Recorder, w.Prover = func(time.Duration) {}, func(string, string) {}, silentDNS{}, refusal{}, proofless{}
 	policy := w.Policy
 	policy.Digest = "another"
 	next := w.With(policy, w.Methods, w.Sender, w.Caller)
