@@ -44,14 +44,14 @@ func (s *Site) openOrganization(w http.ResponseWriter, r *http.Request, o *offic
 		s.see(w, r, organizationPath(d.ID))
 		return nil
 	}
-	if err = s.console403(err); s.answerTo(err).problem == nil {
+	if err = s.asConsole(err); s.answerTo(err).problem == nil {
 		return err
 	}
 	return s.renderOrganizations(w, r, o, err)
 }
 
-// console403 is an error of a verb of the console as its pages tell it: whoever is there may look, and has not confirmed who they are lately.
-func (s *Site) console403(err error) error {
+// asConsole is an error of a verb of the console as its pages tell it: whoever is there may look, and has not confirmed who they are lately.
+func (s *Site) asConsole(err error) error {
 	if errors.Is(err, proofing.ErrNotAdmitted) {
 		return errStale
 	}
@@ -218,7 +218,7 @@ func (s *Site) setRule(w http.ResponseWriter, r *http.Request, o *officer) error
 }
 
 func (s *Site) dossierWrong(w http.ResponseWriter, r *http.Request, o *officer, form string, err error) error {
-	if err = s.console403(err); s.answerTo(err).problem == nil {
+	if err = s.asConsole(err); s.answerTo(err).problem == nil {
 		return err
 	}
 	return s.renderOrganization(w, r, o, form, err)

@@ -72,7 +72,7 @@ func (s *Site) move(m move) func(http.ResponseWriter, *http.Request, *officer) e
 			s.see(w, r, personPath(id))
 			return nil
 		}
-		if err = s.console403(err); s.answerTo(err).problem == nil {
+		if err = s.asConsole(err); s.answerTo(err).problem == nil {
 			return err
 		}
 		return s.renderPerson(w, r, o, personDrawn{id: id, sent: m.path, wrong: err})

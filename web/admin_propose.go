@@ -71,7 +71,7 @@ func (s *Site) propose(w http.ResponseWriter, r *http.Request, o *officer) error
 	if err == nil {
 		return s.renderPerson(w, r, o, personDrawn{id: a.ID, link: joinLink(s, a)})
 	}
-	if err = s.console403(err); s.answerTo(err).problem == nil {
+	if err = s.asConsole(err); s.answerTo(err).problem == nil {
 		return err
 	}
 	return s.renderPropose(w, r, o, err)
