@@ -11,7 +11,6 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io"
-	"slices"
 	"sync"
 	texttemplate "text/template"
 )
@@ -55,12 +54,14 @@ var drawn = sync.OnceValue(func() sets {
 	for _, lang := range Languages() {
 		said := words{lang, catalogs()[lang]}
 		funcs := said.funcs()
-		layout := htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/desk.html", "pages/admin.html", "pages/parts.html", "pages/panel.html", "pages/signpanel.html"))
+		shared := htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/desk.html", "pages/admin.html", "pages/parts.html", "pages/panel.html", "pages/signpanel.html"))
 		s.pages[lang] = map[string]*htmltemplate.Template{}
-		for _, name := range slices.Concat(pageNames, deskPages, adminPages) {
-			t := htmltemplate.Must(htmltemplate.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))
-			said.fold(t)
-			s.pages[lang][name] = t.Option("missingkey=error")
+		for layout, names := range map[string][]string{"layout": pageNames, "desk": deskPages, "admin": adminPages} {
+			for _, name := range names {
+				t := reach(htmltemplate.Must(htmltemplate.Must(shared.Clone()).ParseFS(files, "pages/"+name+".html")), layout, funcs)
+				said.fold(t)
+				s.pages[lang][name] = t.Option("missingkey=error")
+			}
 		}
 		s.html[lang] = htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(files, "messages/*.html"))
 		s.text[lang] = texttemplate.Must(texttemplate.New("").Funcs(funcs).ParseFS(files, "messages/*.txt"))

@@ -146,7 +146,7 @@ var leaks = map[string]func(w http.ResponseWriter, r *http.Request){
 // Bounds on what may have grown between the first quarter of the samples and the last. What is remembered
 // goes up and down by a sixth: it is forgotten a generation at a time.
 const (
-	mostGrowth     = 0.07
+	mostGrowth     = 0.10
 	mostSwing      = 0.20
 	mostGoroutines = 5
 )
