@@ -185,6 +185,8 @@ func (a *api) whyNot(one proofing.Authorization) subproblem {
 		sub.Type, sub.Detail = typeUnauthorized, "the organization's dossier does not carry the authorization now: "+one.Detail
 	case "issuance_refused":
 		sub.Type, sub.Detail = typeUnauthorized, "somebody who had to decide about this CSR has refused it"
+	case "issuances_many":
+		sub.Type, sub.Detail = typeRateLimited, "as many CSRs as may wait for a decision beneath this authorization wait already: finalize with one of them, or wait until one is decided"
 	case "issuance":
 		sub.Type, sub.Detail = typeUserActionRequired, "this CSR waits for the decision of an approver; leave the order ready, and finalize again with the same CSR"
 	default:

@@ -135,12 +135,12 @@ func (c *Case) room(method string, l Limits) error {
 			other++
 		}
 	}
-	most := l.AttemptsPerCase
-	if c.Own() { // who manages what is theirs authenticates again and again
-		most *= 4
+	most, limit := l.AttemptsPerCase, "attempts"
+	if c.Own() { // who manages what is theirs, or decides for others, authenticates again and again
+		most, limit = 4*most, "session"
 	}
 	if max(passed, other) >= most || len(c.Evidence) >= maxEvidence {
-		return &LimitError{Limit: "attempts"}
+		return &LimitError{Limit: limit}
 	}
 	return nil
 }

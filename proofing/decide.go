@@ -31,7 +31,7 @@ const (
 // AskDecision is the first half of a decision: it makes the document that the person is to sign, and what their browser must be
 // asked for. Nothing is decided by it. Errors: ErrNotFound for what the person does not get to see; ErrNotAdmitted unless they have
 // just authenticated with a passkey; *LimitError after ten decisions within ten minutes; and the *InputError codes "decision_stale" (the
-// request has changed since the page was made), "reason_empty", and those of the hard rules: "decide_…".
+// request has changed since the page was made), "reason_empty", "decide_cooling" (the passkey was added only just now), and those of the hard rules: "decide_…".
 func (s *Service) AskDecision(ctx context.Context, v Visit, r DecisionRequest) (*Signing, error) {
 	session, held, err := s.Console(ctx, v)
 	if err != nil {
@@ -48,6 +48,9 @@ func (s *Service) AskDecision(ctx context.Context, v Visit, r DecisionRequest) (
 	if by.appointment == nil {
 		return nil, ErrNotFound
 	}
+	if err := s.cooled(session, by.appointment); err != nil {
+		return nil, err
+	}
 	g, err := s.grounds(ctx, c)
 	if err != nil {
 		return nil, err
@@ -63,6 +66,16 @@ func (s *Service) AskDecision(ctx context.Context, v Visit, r DecisionRequest) (
 		return nil, err
 	}
 	return s.AskSignature(ctx, v, decisionDocument(c, g.organization, by, r))
+}
+
+// cooled says whether the passkey of the session may decide by an appointment: it is the one that the role was taken up with, which another
+// person has confirmed, or its person has had it for Policy.Cooling. A thief who has got one of their own added would otherwise decide at once.
+func (s *Service) cooled(session *Session, a *Appointment) error {
+	used, ok := s.passkeyOf(session)
+	if ok && used.Binding != a.Passkey.Binding && s.now().Sub(used.BoundAt) < s.Policy.Cooling {
+		return &InputError{Field: "response", Code: "decide_cooling"}
+	}
+	return nil
 }
 
 // checkDecision holds a decision to the state that was shown, and to the hard rules.

@@ -2,12 +2,14 @@ package proofing_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn/webauthntest"
 )
 
 // court is a world in which an organization may ask for EV certificates: with its dossier, and everybody who has a part in it.
@@ -562,5 +564,64 @@ func TestEachCSRTakesAWordWhereTheProfileSaysSo(t *testing.T) {
 	must[*proofing.Appointment](t)(c.SuspendAppointment(t.Context(), c.one.visit(), c.office[c.approver].ID, "a doubt"))
 	if a := ask("csr-1", false); a.Problem == "" {
 		t.Error("what a suspended approver has approved holds")
+	}
+}
+
+func TestWhatWaitsBeneathAnAuthorizationIsBounded(t *testing.T) {
+	c := newCourt(t)
+	each := *c.Policy.Profiles["signing"]
+	each.Approve = proofing.ApproveEach
+	c.Policy.Profiles["signing"] = &each
+	k := c.granted()
+	c.logged()
+	ask := func(csr string) proofing.Authorization {
+		t.Helper()
+		v, err := c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: csr, CSR: &proofing.CSR{Digest: csr, Key: proofing.KeyP256}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Authorizations[0]
+	}
+	var first proofing.Authorization
+	for i := range 10 {
+		a := ask(fmt.Sprint("csr-", i))
+		if a.Problem != "issuance" {
+			t.Fatalf("number %d: %s", i, a.Problem)
+		}
+		if i == 0 {
+			first = a
+		}
+	}
+	for range 2 {
+		if a := ask("one more"); a.Problem != "issuances_many" || a.Case.ID != k.ID {
+			t.Errorf("the eleventh: %s", a.Problem)
+		}
+	}
+	if a := ask("csr-3"); a.Problem != "issuance" {
+		t.Errorf("one that waits already: %s", a.Problem)
+	}
+	must[*proofing.Case](t)(c.decides(c.approver, first.Case, proofing.StepApprove, true))
+	if a := ask("one more"); a.Problem != "issuance" {
+		t.Errorf("after one was decided: %s", a.Problem)
+	}
+}
+
+func TestAPasskeyThatWasOnlyJustAddedDecidesNothing(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	c.approver.renew()
+	added := webauthntest.New()
+	must[*proofing.Case](t)(c.enrol(c.approver.visit(), added))
+	c.work()
+	known := c.approver.key
+	c.approver.key = added
+	_, err := c.asked(c.approver, k, proofing.StepApprove, false)
+	wantInput(t, "with a new passkey", err, "decide_cooling")
+	c.approver.key = known
+	must[*proofing.Signing](t)(c.asked(c.approver, k, proofing.StepApprove, false))
+	c.approver.key = added
+	c.pass(25 * time.Hour)
+	if k = must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false)); k.Approval.Stage != proofing.StageVetting {
+		t.Errorf("a day later: %s", k.Approval.Stage)
 	}
 }

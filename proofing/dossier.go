@@ -128,20 +128,7 @@ func (s *Service) OrganizationsOf(ctx context.Context, v Visit, ca, after string
 
 // PeopleOf are the appointments of an organization that stand now.
 func (s *Service) PeopleOf(ctx context.Context, organization string) (standing []*Appointment, err error) {
-	all, err := s.appointments(ctx, "scope", (&Appointment{Role: RoleRequester, Organization: organization}).scope()+"."+string(AppointmentActive))
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range all {
-		p, err := s.person(ctx, a.Person)
-		if err != nil {
-			return nil, err
-		}
-		if a.Stands(p, s.now()) {
-			standing = append(standing, a)
-		}
-	}
-	return standing, nil
+	return s.standingIn(ctx, &grounds{persons: map[string]*Person{}}, (&Appointment{Role: RoleRequester, Organization: organization}).scope())
 }
 
 // ItemDraft is what somebody records. Fields are those of Item.

@@ -57,7 +57,7 @@ func (e *InputError) Error() string {
 // LimitError says that a limit was met and when trying again makes sense.
 type LimitError struct {
 	// Limit is from a closed list: "cooldown", "address", "prefix", "client",
-	// "ca_messages", "ca_spend", "codes", "attempts", "brake", "things", "changes", "decisions".
+	// "ca_messages", "ca_spend", "codes", "attempts", "brake", "things", "changes", "decisions", "session".
 	Limit string
 	Until time.Time // zero: not by waiting
 }

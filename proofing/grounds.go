@@ -34,11 +34,11 @@ func (s *Service) grounds(ctx context.Context, c *Case) (*grounds, error) {
 	if g.organization, err = s.dossier(ctx, c.CA, c.Identifier); err != nil || g.organization == nil {
 		return g, err
 	}
-	if g.appointments, err = s.standingIn(ctx, g, "organization."+g.organization.ID); err != nil {
+	if g.appointments, err = s.standingIn(ctx, g, (&Appointment{Role: RoleApprover, Organization: g.organization.ID}).scope()); err != nil {
 		return nil, err
 	}
 	if c.Status == CaseOpen || c.Status == CaseReview {
-		if g.authority, err = s.standingIn(ctx, g, "authority."+c.CA); err != nil {
+		if g.authority, err = s.standingIn(ctx, g, (&Appointment{Role: RoleReviewer, CA: c.CA}).scope()); err != nil {
 			return nil, err
 		}
 	}

@@ -35,6 +35,13 @@ func (r *CSR) shown() *CSRShown {
 	return &CSRShown{Key: key, Subject: strings.Join(subject, ", ")}
 }
 
+// mostIssuances is how many CSRs wait for a decision beneath one authorization: each calls people, and whoever has the account's key
+// could make any number of them. Two that are asked about at once may both find the last place free.
+const mostIssuances = 10
+
+// errIssuances: too many CSRs wait for a decision already.
+var errIssuances = errors.New("too many issuance approvals are open")
+
 // eachCSR says whether a case's authorization takes a word for each CSR.
 func (p *Profile) eachCSR() bool { return p.Approvals > 0 && p.Approve == ApproveEach }
 
@@ -50,6 +57,10 @@ func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Autho
 	issuance, err := s.issuance(ctx, c, r)
 	if errors.Is(err, ErrNotFound) { // nothing is to be opened
 		out.Problem = "csr_differs"
+		return nil
+	}
+	if errors.Is(err, errIssuances) {
+		out.Problem = "issuances_many"
 		return nil
 	}
 	if err != nil {
@@ -86,6 +97,9 @@ func (s *Service) issuance(ctx context.Context, c *Case, r AuthorizeRequest) (*C
 		if err == nil || !errors.Is(err, ErrNotFound) || r.Find {
 			return found, err
 		}
+		if err := s.roomForIssuance(ctx, c); err != nil {
+			return nil, err
+		}
 		g, err := s.grounds(ctx, c)
 		if err != nil {
 			return nil, err
@@ -104,6 +118,22 @@ func (s *Service) issuance(ctx context.Context, c *Case, r AuthorizeRequest) (*C
 		}
 	}
 	return nil, fmt.Errorf("open issuance approval: %w", ErrUnavailable)
+}
+
+// roomForIssuance says whether another CSR may wait for a decision beneath an authorization: errIssuances if not.
+func (s *Service) roomForIssuance(ctx context.Context, c *Case) error {
+	waiting := 0
+	for o, err := range s.casesOf(ctx, c.Applicant.ID) {
+		if err != nil {
+			return err
+		}
+		if o.lapse(s.now(), s.retention(o)); o.Parent == c.ID && o.Status == CaseReview {
+			if waiting++; waiting >= mostIssuances {
+				return errIssuances
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Service) newIssuance(c *Case, g *grounds, r AuthorizeRequest) *Case {

@@ -290,7 +290,8 @@ func (c PasskeysConfig) known() bool { return c.MetadataFile != "" }
 type PeopleConfig struct {
 	// SignIn lets people sign in at /me, see and change what they are known by, and take it back.
 	SignIn bool `yaml:"sign_in"`
-	// Cooling is how long what was added after a recovery counts for nothing, while its owner hears of it.
+	// Cooling is how long what was added after a recovery counts for nothing, while its owner hears of it; and how long a passkey that was
+	// added since a role was taken up does not decide for others.
 	Cooling time.Duration `yaml:"cooling"`
 }
 
