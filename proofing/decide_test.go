@@ -470,27 +470,28 @@ func TestAnApprovalRunsOut(t *testing.T) {
 	}
 }
 
+// The process dies before or after each call of the store, and the browser sends the same answer again to another one.
 func TestTheProcessMayDieWhileADecisionIsMade(t *testing.T) {
 	c := newCourt(t)
-	k := c.submitted("signing")
-	asked := must[*proofing.Signing](t)(c.asked(c.approver, k, proofing.StepApprove, false))
-	answer := c.signs(c.approver.key, asked)
-	dying, stop := context.WithCancel(t.Context())
-	stop()
-	if _, err := c.Decide(dying, c.approver.visit(), answer); err == nil {
-		t.Error("a decision was made without a store")
-	}
-	for range 2 {
-		if _, err := c.Decide(t.Context(), c.approver.visit(), answer); err != nil {
-			k = c.reload(k)
-			if len(k.Approval.Decisions) != 1 {
-				t.Fatal(err)
-			}
+	breaksOff(t, func(t *testing.T, n int64, after bool) (broke bool) {
+		c.pass(11 * time.Minute) // between two decisions, or too many are made at once
+		k := c.submitted("signing")
+		asked := must[*proofing.Signing](t)(c.asked(c.approver, k, proofing.StepApprove, false))
+		answer := c.signs(c.approver.key, asked)
+		_, err := c.dying(n, after).Decide(t.Context(), c.approver.visit(), answer)
+		if _, again := c.Decide(t.Context(), c.approver.visit(), answer); again != nil { // the first had come to its end
+			wantInput(t, "once more", again, "signing_over")
 		}
-	}
-	if k = c.reload(k); len(k.Approval.Decisions) != 1 || k.Approval.Stage != proofing.StageVetting {
-		t.Errorf("%+v", k.Approval)
-	}
+		c.work()
+		if k = c.reload(k); len(k.Approval.Decisions) != 1 || k.Approval.Stage != proofing.StageVetting || verify(&k.Approval.Decisions[0].Signature) != nil {
+			t.Errorf("call %d, after %v: %s, %d decisions", n, after, k.Approval.Stage, len(k.Approval.Decisions))
+		}
+		if got := must[*proofing.Session](t)(c.Session(t.Context(), c.approver.visit())).Case.Signing; got != nil {
+			t.Errorf("call %d, after %v: it is still asked", n, after)
+		}
+		must[*proofing.Case](t)(c.Revoke(t.Context(), k.ID, "operator")) // makes room for the next one
+		return err != nil
+	})
 }
 
 func TestEachCSRTakesAWordWhereTheProfileSaysSo(t *testing.T) {
@@ -623,5 +624,37 @@ func TestAPasskeyThatWasOnlyJustAddedDecidesNothing(t *testing.T) {
 	c.pass(25 * time.Hour)
 	if k = must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false)); k.Approval.Stage != proofing.StageVetting {
 		t.Errorf("a day later: %s", k.Approval.Stage)
+	}
+}
+
+func TestOneCSROpensOneApprovalHoweverOftenItIsAskedAbout(t *testing.T) {
+	c := newCourt(t)
+	each := *c.Policy.Profiles["signing"]
+	each.Approve = proofing.ApproveEach
+	c.Policy.Profiles["signing"] = &each
+	k := c.granted()
+	c.logged()
+	called := len(c.post.all("waiting"))
+	r := proofing.AuthorizeRequest{Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: "csr", CSR: &proofing.CSR{Digest: "csr", Key: proofing.KeyP256}}
+	services := []*proofing.Service{c.Service, c.beside(0)}
+	var all sync.WaitGroup
+	ids := make([]string, 20)
+	for i := range ids { // on two processes
+		all.Go(func() {
+			v, err := services[i%2].Authorize(t.Context(), c.ca, r)
+			if err != nil || v.Authorizations[0].Problem != "issuance" {
+				t.Errorf("%+v, %v", v, err)
+				return
+			}
+			ids[i] = v.Authorizations[0].Case.ID
+		})
+	}
+	all.Wait()
+	if slices.Sort(ids); len(slices.Compact(ids)) != 1 {
+		t.Errorf("one CSR has the approvals %v", ids)
+	}
+	c.work()
+	if told := len(c.post.all("waiting")) - called; told != 2 {
+		t.Errorf("two approvers are told by %d mails", told)
 	}
 }
