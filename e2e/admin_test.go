@@ -55,6 +55,7 @@ func TestTheFirstAdministratorsOpenTheConsole(t *testing.T) {
 			}
 			run(t, two, chromedp.Click(`a[href^="/admin"].button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
 			look(t, two, picture+"-4-queue")
+			two.aroundTheConsole(t, p, picture)
 			run(t, one, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery), chromedp.Click(`a[href^="/admin"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
 
 			// Who has no role finds nothing there, signed in or not by then.
@@ -89,6 +90,44 @@ func TestTheFirstAdministratorsOpenTheConsole(t *testing.T) {
 			run(t, one, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
 		})
 	}
+}
+
+// aroundTheConsole proposes somebody, and reads of it in the log, with the proof that the log gives of itself.
+func (n *newcomer) aroundTheConsole(t testing.TB, p *program, picture string) {
+	t.Helper()
+	to := func(path, page string) chromedp.Tasks {
+		return chromedp.Tasks{chromedp.Click(`nav.tabs a[href^="/admin`+path+`"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="`+page+`"]`, chromedp.ByQuery)}
+	}
+	run(t, n, to("/organizations", "adminorganizations"))
+	look(t, n, picture+"-organizations")
+	run(t, n, to("/people", "adminpeople"))
+	if said := text(t, n); !strings.Contains(said, "Administrator One") || !strings.Contains(said, "Administrator Two") {
+		t.Errorf("the page of people has:\n%s", said)
+	}
+	look(t, n, picture+"-people")
+	run(t, n, chromedp.Click(`a[href*="/admin/propose/administrator"]`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="name"]`, chromedp.ByQuery))
+	look(t, n, picture+"-propose")
+	run(t, n, chromedp.SendKeys(`input[name="name"]`, "Administrator Three", chromedp.ByQuery), chromedp.Submit(`input[name="name"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminperson"]`, chromedp.ByQuery))
+	link := joinLink.FindString(text(t, n))
+	if link == "" {
+		t.Fatalf("no link is shown:\n%s", text(t, n))
+	}
+	secret("a link to a role", link[strings.LastIndex(link, "/")+1:])
+	look(t, n, picture+"-person")
+	if said := p.command("admin", "list"); !strings.Contains(said, "Administrator Three") {
+		t.Errorf("the command does not know of them:\n%s", said)
+	}
+	time.Sleep(3 * time.Second) // until what was done is in the log, and the log stated
+	run(t, n, to("/log", "adminlog"))
+	look(t, n, picture+"-log")
+	var proof string
+	run(t, n, chromedp.Click(`ol.entries h3 a`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminentry"] a[download]`, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector("details pre").textContent`, &proof))
+	if !strings.Contains(proof, "localhost") || !strings.Contains(proof, "— ") {
+		t.Errorf("the proof has no checkpoint:\n%s", proof)
+	}
+	look(t, n, picture+"-entry")
+	p.command("audit", "verify")
+	run(t, n, chromedp.Click(`nav.tabs li:first-child a`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
 }
 
 // newcomer is a browser with a passkey authenticator of its own, whose person has nothing here yet.

@@ -8,7 +8,7 @@ import (
 
 // adminFrame is the frame of a page of the console.
 func adminFrame(here, self string) AdminFrame {
-	f := AdminFrame{Frame: frame, Name: "R. <Example>", Me: "/me", SignOut: "/me/sign-out", Now: at}
+	f := AdminFrame{Frame: frame, Reader: "R. <Example>", Me: "/me", SignOut: "/me/sign-out", Now: at}
 	f.Self = self
 	for _, name := range []string{"queue", "organizations", "people", "log"} {
 		f.Nav = append(f.Nav, AdminLink{Name: name, Href: "/admin/" + name, Here: name == here})

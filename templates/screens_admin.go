@@ -13,7 +13,7 @@ var adminPages = []string{"adminqueue", "admincase", "adminjoin", "adminorganiza
 // AdminFrame is what every page of the console carries.
 type AdminFrame struct {
 	Frame
-	Name    string // of who is signed in, as colleagues know them
+	Reader  string // the name of who is signed in, as colleagues know them
 	Nav     []AdminLink
 	Query   url.Values // of this page, besides the language
 	Me      string     // the path of the person's own page

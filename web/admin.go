@@ -97,7 +97,7 @@ func (s *Site) adminFrame(r *http.Request, o *officer, here, self string) templa
 	if o == nil {
 		return f
 	}
-	f.Name, f.SignOut = o.offices[0].Name, s.Keep(r, "/me/sign-out")
+	f.Reader, f.SignOut = o.offices[0].Name, s.Keep(r, "/me/sign-out")
 	for _, page := range adminPages {
 		f.Nav = append(f.Nav, templates.AdminLink{Name: page.name, Href: s.Keep(r, page.path), Here: page.name == here})
 	}
