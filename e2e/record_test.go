@@ -105,7 +105,8 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 			run(t, applicant, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery),
 				typeCode(p, "email", email), chromedp.WaitVisible(`input[name="address"]`, chromedp.ByQuery),
 				chromedp.SendKeys(`input[name="address"]`, c.phone, chromedp.ByQuery), chromedp.Submit(`.panel form[action*="/begin"]`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery),
-				typeCode(p, "sms", c.phone), chromedp.WaitVisible(`form[action*="/representative"] button`, chromedp.ByQuery))
+				// The way to a representative is open from the first code on. Who takes it while the second is on its way back takes that back.
+				typeCode(p, "sms", c.phone), chromedp.WaitNotPresent(`input[name="code"]`, chromedp.ByQuery), chromedp.WaitVisible(`form[action*="/representative"] button`, chromedp.ByQuery))
 			var code string
 			run(t, applicant, chromedp.Click(`form[action*="/representative"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-desk-code]`, chromedp.ByQuery),
 				chromedp.Evaluate(`document.querySelector("[data-desk-code]").textContent`, &code))
@@ -126,7 +127,7 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 			var level string
 			run(t, first, chromedp.Text(`#worth .level b`, &level, chromedp.ByQuery))
 			if level != "2" {
-				t.Errorf("the record would earn %q", level)
+				t.Errorf("the record would earn %q:\n%s", level, text(t, first))
 			}
 			run(t, first, chromedp.Click(`form[action*="/submit"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`form.record`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="record"]`, chromedp.ByQuery))
 			look(t, first, picture+"-6-waits")
@@ -140,6 +141,9 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 			look(t, second, picture+"-8-review")
 			run(t, second, chromedp.Click(`form[action*="/review"] button`, chromedp.ByQuery), chromedp.WaitNotPresent(`form[action*="/review"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="record"]`, chromedp.ByQuery))
 			look(t, second, picture+"-9-accepted")
+			if said := text(t, second); !strings.Contains(said, map[string]string{"en": "Accepted", "de": "Angenommen"}[c.lang]) {
+				t.Errorf("after the review the page says:\n%s", said)
+			}
 
 			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
 			wantStatus(t, done, "valid")
