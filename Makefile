@@ -16,7 +16,7 @@ build:
 	go build -trimpath -o $(BIN)/countersign ./cmd/countersign
 
 # What the tests run beside the program.
-tools: $(BIN)/MailHog cas browser redis python provider axe
+tools: $(BIN)/MailHog cas browser redis python clients provider axe
 
 $(BIN)/MailHog: tools/go.mod tools/go.sum tools/tools.go tools/linkio/linkio.go
 	go -C tools build -o $(BIN)/MailHog github.com/mailhog/MailHog
@@ -32,7 +32,7 @@ $(BIN)/step: PACKAGE := github.com/smallstep/cli/cmd/step
 $(CAS): tools/cas/go.mod tools/cas/go.sum tools/cas/tools.go
 	CGO_ENABLED=0 go -C tools/cas build -o $@ $(PACKAGE)
 
-.PHONY: browser redis python provider axe
+.PHONY: browser redis python clients provider axe
 browser:
 	@sh tools/browser.sh
 
@@ -41,6 +41,9 @@ redis:
 
 python:
 	@sh tools/python.sh
+
+clients:
+	@sh tools/clients.sh
 
 provider axe:
 	@sh tools/npm.sh $@

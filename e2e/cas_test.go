@@ -154,6 +154,13 @@ func (p *program) output(input string, args ...string) string {
 // keyOfProof has a person prove an address and take the key that this ends in.
 func (p *program) keyOfProof(email string) (kid, hmacKey string) {
 	p.t.Helper()
+	kid, hmacKey, _ = p.keyAndPage(email)
+	return kid, hmacKey
+}
+
+// keyAndPage is keyOfProof with the page on which the person sees the key.
+func (p *program) keyAndPage(email string) (kid, hmacKey, page string) {
+	p.t.Helper()
 	status, opened := p.call("POST", "/v1/preauthorizations", map[string]any{
 		"result": "eab_key", "identifier": map[string]any{"type": "email", "value": email}, "profile": "address",
 	})
@@ -170,5 +177,5 @@ func (p *program) keyOfProof(email string) (kid, hmacKey string) {
 	if found == nil || shown == nil {
 		p.t.Fatalf("no key is shown:\n%s", page)
 	}
-	return found[1], secret("a MAC key", shown[1])
+	return found[1], secret("a MAC key", shown[1]), page
 }

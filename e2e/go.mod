@@ -8,6 +8,7 @@ require (
 	github.com/countersign-id/countersign v0.0.0
 	github.com/countersign-id/countersign/client v0.0.0
 	github.com/go-acme/lego/v4 v4.35.2
+	github.com/mholt/acmez/v3 v3.1.7
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	golang.org/x/crypto v0.58.0
 	modernc.org/sqlite v1.62.0

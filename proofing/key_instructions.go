@@ -5,8 +5,9 @@ import "strings"
 // Instructions are commands that can be pasted to register an account with the key, by the name of their client. They have the
 // key's secret in them. A directory that nobody knows has a name in its place.
 //
-// The options are those of certbot 2.1 and 5, lego 4, acme.sh 3, cert-manager 1.14 and later, and Caddy 2. The ACME client of step 0.30
-// registers without a binding.
+// The options are those of certbot, lego 4, acme.sh 3, cert-manager 1.14 and later, and Caddy 2. An old certbot, as Debian's 2.1, knows
+// no --eab-hmac-alg and takes HS256 for granted, so that a key of HS256 is given without it. The ACME client of step 0.30 registers
+// without a binding.
 func (k *Key) Instructions(directory string) map[string]string {
 	if directory == "" {
 		directory = "DIRECTORY_URL"
@@ -15,6 +16,9 @@ func (k *Key) Instructions(directory string) map[string]string {
 	out := map[string]string{}
 	for client, text := range keyInstructions {
 		if k.Algorithm == "HS256" || !clientsOfHS256[client] {
+			if client == "certbot" && k.Algorithm != "HS256" {
+				text += " --eab-hmac-alg {alg}"
+			}
 			out[client] = fill.Replace(text)
 		}
 	}
@@ -25,7 +29,7 @@ func (k *Key) Instructions(directory string) map[string]string {
 var clientsOfHS256 = map[string]bool{"lego": true, "acme.sh": true, "caddy": true, "cert-manager": true}
 
 var keyInstructions = map[string]string{
-	"certbot": "certbot register --agree-tos --no-eff-email --email YOU@EXAMPLE.ORG --server {directory} --eab-kid {kid} --eab-hmac-key {hmac} --eab-hmac-alg {alg}",
+	"certbot": "certbot register --agree-tos --no-eff-email --email YOU@EXAMPLE.ORG --server {directory} --eab-kid {kid} --eab-hmac-key {hmac}",
 	"lego":    "lego --accept-tos --email YOU@EXAMPLE.ORG --server {directory} --eab --kid {kid} --hmac {hmac} --domains YOUR.NAME --http run",
 	"acme.sh": "acme.sh --register-account --server {directory} --eab-kid {kid} --eab-hmac-key {hmac}",
 	"cert-manager": `kubectl create secret generic eab --from-literal=secret={hmac}
