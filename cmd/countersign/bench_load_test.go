@@ -16,12 +16,13 @@ import (
 
 // The load generator shares its processors with what it measures, so it does no more than it
 // must: requests are whole texts written to connections that stay open, and of
-// an answer it reads the status, one header and the length.
+// an answer it reads the status, three headers and the length.
 
 // reply is what the generator reads of an answer.
 type reply struct {
 	status int
 	body   []byte // valid until the connection's next request
+	nonce  string // of an ACME server, for the next request
 }
 
 // wire is one connection that stays open.
@@ -70,7 +71,7 @@ func (w *wire) ask(request []byte) (reply, error) {
 			break
 		}
 		switch line[0] {
-		case 'C', 'T':
+		case 'C', 'T', 'R':
 			name, value, _ := bytes.Cut(line, []byte(": "))
 			value = bytes.TrimRight(value, "\r\n")
 			switch string(name) {
@@ -82,6 +83,8 @@ func (w *wire) ask(request []byte) (reply, error) {
 				chunked = true
 			case "Connection":
 				ends = string(value) == "close"
+			case "Replay-Nonce":
+				r.nonce = string(value)
 			}
 		}
 	}
