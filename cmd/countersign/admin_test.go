@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,50 @@ func TestTheNamesInCAARecordsAreChanged(t *testing.T) {
 	_, said = d.run(exitOK, "ca", "set", "example", "--no-caa-identities")
 	contains(t, said, "example has no name in CAA records")
 	names("")
+}
+
+func TestWhatACAIsCanBeChanged(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	get := func() (ca *proofing.Authority) {
+		t.Helper()
+		d.service(func(s *proofing.Service) {
+			var err error
+			if ca, err = s.Authority(t.Context(), "example"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return ca
+	}
+	before := get()
+	_, said := d.run(exitOK, "ca", "set", "example", "--title", "Example CA", "--directory", "https://ca.example/one", "--directory", "https://ca.example/two",
+		"--new-account", "https://ca.example/new", "--profile", "client", "--daily-messages", "7", "--daily-spend", "1.50")
+	contains(t, said, "people read example as Example CA", "has the directories https://ca.example/one, https://ca.example/two", "has the newAccount URLs https://ca.example/new",
+		"example may ask for client", "sends 7 messages", "spends 1.50")
+	ca := get()
+	if ca.Title != "Example CA" || len(ca.Directories) != 2 || len(ca.NewAccounts) != 1 || !slices.Equal(ca.Profiles, []string{"client"}) || ca.DailyMessages != 7 || ca.DailySpendMicros != 1_500_000 {
+		t.Errorf("it is %+v", ca)
+	}
+	if len(ca.Tokens) != len(before.Tokens) || !ca.Created.Equal(before.Created) {
+		t.Errorf("what was not to be changed is: %+v, it was %+v", ca, before)
+	}
+	_, said = d.run(exitOK, "ca", "set", "example", "--daily-messages", "0", "--daily-spend", "0.00", "--no-new-accounts")
+	contains(t, said, "as many as limits.ca_messages_day says", "as many as limits.ca_spend_day says", "no binding is verified for it")
+	if ca := get(); ca.DailyMessages != 0 || ca.DailySpendMicros != 0 || len(ca.NewAccounts) > 0 || ca.Title != "Example CA" {
+		t.Errorf("it is %+v", ca)
+	}
+	for want, args := range map[string][]string{
+		`there is no profile "cliant"`:               {"--title", "Other", "--profile", "cliant"},
+		`"http://ca.example/x" must be an https URL`: {"--title", "Other", "--new-account", "http://ca.example/x"},
+		"--daily-messages must not be negative":      {"--title", "Other", "--daily-messages=-1"},
+		"--daily-spend must be an amount":            {"--title", "Other", "--daily-spend", "much"},
+	} {
+		_, said := d.run(exitUsage, append([]string{"ca", "set", "example"}, args...)...)
+		contains(t, said, want)
+	}
+	if ca := get(); ca.Title != "Example CA" {
+		t.Errorf("a mistake beside it, and it is called %q", ca.Title)
+	}
 }
 
 func TestAnOrganizationIsRegisteredWithItsDomains(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 type caCommand struct {
 	Add    caAddCommand    `cmd:"" help:"Register a CA and print its bearer token, once."`
-	Set    caSetCommand    `cmd:"" help:"Change how a CA is called in CAA records."`
+	Set    caSetCommand    `cmd:"" help:"Change a CA: its title, directories, profiles, budget, and how it is called in CAA records."`
 	List   caListCommand   `cmd:"" help:"List the CAs."`
 	Token  caTokenCommand  `cmd:"" help:"Give a CA one more token, or revoke one."`
 	Cert   caCertCommand   `cmd:"" help:"Manage the client certificates of a CA."`
