@@ -341,6 +341,9 @@ func checkCount(t T, kv store.KV) {
 		create(t, table, fmt.Sprintf("%02d", i*37%64), fmt.Sprint("c", i), thing{Status: fmt.Sprintf("open.%02d", i)})
 	}
 	create(t, table, "63", "none", thing{Status: "closed"})
+	for i := range 20 { // most of them in one bucket
+		create(t, table, []string{"17", "17", "17", "40"}[i%4], fmt.Sprint("h", i), thing{Status: fmt.Sprintf("pile.%02d", i)})
+	}
 	for _, c := range []struct {
 		q    proofing.Query
 		n    int
@@ -348,6 +351,8 @@ func checkCount(t T, kv store.KV) {
 	}{
 		{proofing.Query{Prefix: "open.", Limit: 100}, 30, false}, {proofing.Query{Prefix: "open.", Limit: 30}, 30, false}, {proofing.Query{Prefix: "open.", Limit: 29}, 29, true},
 		{proofing.Query{Prefix: "open.", Limit: 1}, 1, true}, {proofing.Query{Prefix: "open.", Limit: 30, Merged: true}, 30, false}, {proofing.Query{Value: "closed", Limit: 5}, 1, false},
+		{proofing.Query{Prefix: "pile.", Limit: 2000}, 20, false}, {proofing.Query{Prefix: "pile.", Limit: 20}, 20, false}, {proofing.Query{Prefix: "pile.", Limit: 19}, 19, true},
+		{proofing.Query{Prefix: "pile.", Limit: 5}, 5, true}, {proofing.Query{Below: "pile.15", Limit: 46}, 46, false}, {proofing.Query{Below: "pile.15", Limit: 45}, 45, true},
 		{proofing.Query{Value: "open", Limit: 5}, 0, false}, {proofing.Query{Below: "open.03", Limit: 9}, 4, false}, {proofing.Query{Prefix: "open.", Bucket: "37", Limit: 9}, 1, false},
 	} {
 		c.q.Index = "status"
