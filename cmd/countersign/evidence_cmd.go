@@ -13,8 +13,9 @@ import (
 )
 
 type evidenceCommand struct {
-	Write  evidenceWriteCommand  `cmd:"" default:"withargs" help:"Write all that a request or a certificate rests on into one file: certificate, order, account, key, what was proved, who approved, each with its proof from the log."`
-	Verify evidenceVerifyCommand `cmd:"" help:"Check such a file, with the log's key alone, and say what it proves."`
+	Write     evidenceWriteCommand     `cmd:"" default:"withargs" help:"Write all that a request or a certificate rests on into one file: certificate, order, account, key, what was proved, who approved, each with its proof from the log."`
+	Approvals evidenceApprovalsCommand `cmd:"" help:"Write each decision about a request into a file of its own: the document, the signature, and the log's proofs."`
+	Verify    evidenceVerifyCommand    `cmd:"" help:"Check such a file, with the log's key alone, and say what it proves."`
 }
 
 type evidenceWriteCommand struct {

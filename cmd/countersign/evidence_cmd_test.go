@@ -164,4 +164,9 @@ func TestEvidenceIsWrittenByEveryNameAndCheckedWithoutTheStore(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(d.dir, "no.json")); err == nil {
 		t.Error("a file is left of what failed")
 	}
+
+	_, said = d.run(exitUsage, "evidence", "approvals", c.ID, "--out", d.dir)
+	contains(t, said, "nobody has decided about the request "+c.ID)
+	_, said = d.run(exitUsage, "evidence", "approvals", "4711", "--out", d.dir)
+	contains(t, said, "there is no request")
 }
