@@ -18,6 +18,7 @@ import (
 type stepQuestion struct {
 	applicant     proofing.Applicant
 	csrDigest     string // of a request
+	csr           *proofing.CSR
 	common        string
 	organizations []string
 	unproved      []string // members of the subject that nobody proves
@@ -159,7 +160,7 @@ func (q *stepQuestion) readKey(x *object) {
 	case spkiDigest(request.spki) != q.applicant.SPKI:
 		x.mistake("raw", "the CSR is for another key than publicKey")
 	default:
-		q.csrDigest = request.digest
+		q.csrDigest, q.csr = request.digest, request.contents()
 	}
 }
 

@@ -16,11 +16,13 @@ type AuthorizeRequest struct {
 	Profile     string
 	// CSRDigest is of the CSR that is asked about; empty: of none yet. A case that names another is not for it.
 	CSRDigest string
-	// CSR is held against the profile's rules; nil where the edge judges the certificate itself.
-	CSR        *CSR
+	// CSR is held against the profile's rules; nil where the edge judges the certificate itself. Facts is then what people are shown of it.
+	CSR, Facts *CSR
 	ExternalID string
-	// Find opens nothing: an identifier for which there is no case has the problem "missing".
+	// Find opens no case of a person: an identifier for which there is none has the problem "missing". A CSR that is to be approved is.
 	Find bool
+	// Final is a question about the certificate itself, whose CSR is not known any more.
+	Final bool
 }
 
 // Authorization is the answer for one identifier.
@@ -30,7 +32,7 @@ type Authorization struct {
 	// Problem is nil if the identifier is authorized; otherwise a code:
 	// "pending" (a person can cure it at the case's link), "review", "frozen", "not_entitled", "binding_ended",
 	// "recovering" (the account was recovered, and what the grant rests on is suspended: its person can cure that),
-	// "dossier" (what the organization's dossier must have is missing or too old, and Detail says which), "csr_differs" (the case is for another CSR), "issuance" (the CSR waits for the decision of people: Case is its approval) "issuance_refused" and "issuances_many" (as many as may wait beneath one authorization wait already), "ended" (it has just ceased to hold, and Case.Reason says why),
+	// "dossier" (what the organization's dossier must have is missing or too old, and Detail says which), "csr_differs" (the case is for another CSR), "csr_unapproved" (with Final: no CSR beneath it is approved), "issuance" (the CSR waits for the decision of people: Case is its approval) "issuance_refused" and "issuances_many" (as many as may wait beneath one authorization wait already), "ended" (it has just ceased to hold, and Case.Reason says why),
 	// "missing" (only with Find), or the code of an *InputError.
 	Problem string
 	Detail  string

@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,12 +51,15 @@ func (p *Profile) eachCSR() bool { return p.Approvals > 0 && p.Approve == Approv
 func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Authorization) error {
 	c := out.Case
 	p := s.profileOf(c)
+	if p != nil && p.eachCSR() && r.Final && out.Problem == "" && c.Approval != nil && c.CSRDigest == "" {
+		return s.approvedBeneath(ctx, c, out)
+	}
 	if p == nil || !p.eachCSR() || r.CSRDigest == "" || out.Problem != "" || c.Approval == nil || c.CSRDigest == r.CSRDigest {
 		out.hold(r.CSRDigest)
 		return nil
 	}
 	issuance, err := s.issuance(ctx, c, r)
-	if errors.Is(err, ErrNotFound) { // nothing is to be opened
+	if errors.Is(err, ErrNotFound) { // there is nobody to decide about it
 		out.Problem = "csr_differs"
 		return nil
 	}
@@ -81,7 +85,28 @@ func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Autho
 	return nil
 }
 
-// issuance is the approval of a CSR beneath an authorization, which is opened unless the request only asks. One that was refused stays
+// approvedBeneath holds a certificate to the CSRs that were approved beneath its authorization, of which one at least must hold.
+func (s *Service) approvedBeneath(ctx context.Context, c *Case, out *Authorization) error {
+	for o, err := range s.casesOf(ctx, c.Applicant.ID) {
+		if err != nil {
+			return err
+		}
+		if o.lapse(s.now(), s.retention(o)); o.Parent != c.ID || o.Status != CaseGranted {
+			continue
+		}
+		judged, err := s.judged(ctx, o)
+		if err != nil {
+			return err
+		}
+		if judged.Problem == "" {
+			return nil
+		}
+	}
+	out.Problem = "csr_unapproved"
+	return nil
+}
+
+// issuance is the approval of a CSR beneath an authorization, which is opened if there is none. One that was refused stays
 // so: the CA may finalize as often as it likes, and nobody is asked again.
 func (s *Service) issuance(ctx context.Context, c *Case, r AuthorizeRequest) (*Case, error) {
 	value := issuanceOf(c.ID, r.CSRDigest)
@@ -94,7 +119,7 @@ func (s *Service) issuance(ctx context.Context, c *Case, r AuthorizeRequest) (*C
 				}
 			}
 		}
-		if err == nil || !errors.Is(err, ErrNotFound) || r.Find {
+		if err == nil || !errors.Is(err, ErrNotFound) {
 			return found, err
 		}
 		if err := s.roomForIssuance(ctx, c); err != nil {
@@ -141,7 +166,7 @@ func (s *Service) newIssuance(c *Case, g *grounds, r AuthorizeRequest) *Case {
 	n := &Case{
 		ID: c.ID[:2] + NewID(nil)[2:], CA: c.CA, CATitle: c.CATitle, Profile: c.Profile, Parent: c.ID, ParentExpires: c.Expires,
 		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(), Applicant: c.Applicant, Identifier: c.Identifier, EABKid: c.EABKid,
-		ExternalID: r.ExternalID, CSRDigest: r.CSRDigest, CSR: r.CSR.shown(), Lang: c.Lang,
+		ExternalID: r.ExternalID, CSRDigest: r.CSRDigest, CSR: cmp.Or(r.CSR, r.Facts).shown(), Lang: c.Lang,
 		Status: CaseOpen, Created: now, Changed: now, Started: true, Retain: now.Add(p.CaseLifetime + p.Retention),
 		Browser: c.Browser, Person: c.Person, Evidence: slices.Clone(c.Evidence), Lost: slices.Clone(c.Lost), Taken: slices.Clone(c.Taken),
 	}
