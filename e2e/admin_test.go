@@ -36,21 +36,18 @@ func TestTheFirstAdministratorsOpenTheConsole(t *testing.T) {
 			}
 			one, two := newNewcomer(t, s), newNewcomer(t, s)
 			for i, ctx := range []*newcomer{one, two} {
-				secret("a link to a role", links[i][strings.LastIndex(links[i], "/")+1:])
-				run(t, ctx, chromedp.Navigate(links[i]), chromedp.WaitVisible(`[data-page="adminjoin"]`, chromedp.ByQuery))
+				ctx.opensLink(t, links[i])
 				if said := text(t, ctx); !strings.Contains(said, []string{"Administrator One", "Administrator Two"}[i]) {
 					t.Errorf("the link does not say for whom it is:\n%s", said)
 				}
 				if i == 0 {
 					look(t, ctx, picture+"-1-link")
 				}
-				run(t, ctx, chromedp.Click(`a[href*="/me/sign-in"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
-				ctx.signUp(t)
-				run(t, ctx, chromedp.WaitVisible(`[data-page="adminjoin"] form button`, chromedp.ByQuery))
+				ctx.signsUpForIt(t)
 				if i == 0 {
 					look(t, ctx, picture+"-2-back")
 				}
-				run(t, ctx, chromedp.Click(`[data-page="adminjoin"] form button`, chromedp.ByQuery), chromedp.WaitNotPresent(`[data-page="adminjoin"] form`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminjoin"]`, chromedp.ByQuery))
+				ctx.takesItUp(t)
 				look(t, ctx, picture+"-3-taken-"+[]string{"one", "two"}[i])
 			}
 			run(t, two, chromedp.Click(`a[href^="/admin"].button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
@@ -138,7 +135,7 @@ type newcomer struct {
 
 func newNewcomer(t testing.TB, s screen) *newcomer {
 	t.Helper()
-	ctx := tab(t, s)
+	ctx := tabFor(t, s, 8*time.Minute)
 	n := &newcomer{ctx, passkeys(t, ctx)}
 	// What the browser offers by itself would sign in between two steps; TestAPasskeyInABrowser looks at that.
 	run(t, ctx, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`))
@@ -152,4 +149,34 @@ func (n *newcomer) signUp(t testing.TB) {
 		chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(n.authenticator),
 		chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery),
 		chromedp.WaitNotPresent(`[data-page="signin"]`, chromedp.ByQuery))
+}
+
+// opensLink opens the link to a role, which shows for whom it is.
+func (n *newcomer) opensLink(t testing.TB, link string) {
+	t.Helper()
+	secret("a link to a role", link[strings.LastIndex(link, "/")+1:])
+	run(t, n.Context, chromedp.Navigate(link), chromedp.WaitVisible(`[data-page="adminjoin"]`, chromedp.ByQuery))
+}
+
+// signsUpForIt goes from the page of a link to that of signing in, and comes back with a passkey.
+func (n *newcomer) signsUpForIt(t testing.TB) {
+	t.Helper()
+	run(t, n.Context, chromedp.Click(`a[href*="/me/sign-in"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
+	n.signUp(t)
+	run(t, n.Context, chromedp.WaitVisible(`[data-page="adminjoin"] form button`, chromedp.ByQuery))
+}
+
+// takesItUp takes the role.
+func (n *newcomer) takesItUp(t testing.TB) {
+	t.Helper()
+	run(t, n.Context, chromedp.Click(`[data-page="adminjoin"] form button`, chromedp.ByQuery), chromedp.WaitNotPresent(`[data-page="adminjoin"] form`, chromedp.ByQuery),
+		chromedp.WaitVisible(`[data-page="adminjoin"]`, chromedp.ByQuery))
+}
+
+// keepsMailbox has somebody who is signed in confirm a mailbox, which is theirs from then on.
+func (n *newcomer) keepsMailbox(t testing.TB, p *program, email string) {
+	t.Helper()
+	run(t, n.Context, chromedp.Navigate(p.people+"/me?method=email"), chromedp.WaitVisible(`input[name="address"]`, chromedp.ByQuery),
+		chromedp.SendKeys(`input[name="address"]`, email, chromedp.ByQuery), chromedp.Submit(`.panel form[action*="/begin"]`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery),
+		typeCode(p, "email", email), chromedp.WaitNotPresent(`input[name="code"]`, chromedp.ByQuery))
 }

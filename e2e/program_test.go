@@ -300,6 +300,14 @@ profiles:
     identifiers: [organization]
     methods: [email]
     require: {confirmed_addresses: [email]}
+  ev:
+    title: EV code signing
+    identifiers: [organization]
+    methods: [fido, email]
+    require: {aal: 2, phishing_resistant: true, confirmed_addresses: [email]}
+    ev: true
+    approvals: 2
+    approve: each-certificate
 `, p.people, listeners, store, filepath.Join(p.dir, "c.keys"), port(p.t, smtp), accountSID, twilioURL)
 	if err := os.WriteFile(p.file(n), []byte(config), 0o600); err != nil {
 		p.t.Fatal(err)

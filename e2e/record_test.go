@@ -14,17 +14,12 @@ import (
 // whom the operator has named a representative.
 func atDesk(t testing.TB, p *program, s screen, name string) context.Context {
 	t.Helper()
-	ctx, email := tab(t, s), strings.ReplaceAll(strings.ToLower(name), " ", "-")+"-"+s.name+"@example.org"
-	authenticator := passkeys(t, ctx)
-	// What the browser offers by itself would sign in between two steps; TestAPasskeyInABrowser looks at that.
-	run(t, ctx, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`), chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery),
-		chromedp.Click(`main form button`, chromedp.ByQuery), chromedp.WaitVisible(`form[action*="/enrol"] button`, chromedp.ByQuery),
-		chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(authenticator),
-		chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery),
-		chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery),
-		chromedp.Navigate(p.people+"/me?method=email"), chromedp.WaitVisible(`input[name="address"]`, chromedp.ByQuery),
-		chromedp.SendKeys(`input[name="address"]`, email, chromedp.ByQuery), chromedp.Submit(`.panel form[action*="/begin"]`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery),
-		typeCode(p, "email", email), chromedp.WaitNotPresent(`input[name="code"]`, chromedp.ByQuery))
+	email := strings.ReplaceAll(strings.ToLower(name), " ", "-") + "-" + s.name + "@example.org"
+	n := newNewcomer(t, s)
+	run(t, n, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
+	n.signUp(t)
+	run(t, n, chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
+	n.keepsMailbox(t, p, email)
 	out := ""
 	await(t, "an address that can be named", 10*time.Second, func() (named bool) { // the mailbox becomes theirs a moment after its code
 		out, named = p.named(email, name)
@@ -33,7 +28,7 @@ func atDesk(t testing.TB, p *program, s screen, name string) context.Context {
 	if !strings.Contains(out, name+" is a representative since") {
 		t.Errorf("representative add says %s", out)
 	}
-	return ctx
+	return n
 }
 
 // created waits until an authenticator has a passkey, and the page has sent it. Another one may be created then, so the page alone does not tell.

@@ -85,8 +85,8 @@ func (s *stepCA) manage(args ...string) string {
 	return s.step(slices.Concat(args, asAdmin, []string{s.password()})...)
 }
 
-// order asks for a certificate for a key, as any ACME client does: an order for the one name that this machine can prove, http-01, a CSR.
-func (s *stepCA) order(key crypto.Signer) (*x509.Certificate, error) {
+// ready makes an order for the one name that this machine can prove, and proves it by http-01, as any ACME client does. It returns where to finalize.
+func (s *stepCA) ready() (finalize string) {
 	s.t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
 	defer stop()
@@ -112,11 +112,15 @@ func (s *stepCA) order(key crypto.Signer) (*x509.Certificate, error) {
 	if order, err = s.acme.WaitOrder(ctx, order.URI); err != nil {
 		s.t.Fatal(err)
 	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{"localhost"}}, key)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	chain, _, err := s.acme.CreateOrderCert(ctx, order.FinalizeURL, csr, true)
+	return order.FinalizeURL
+}
+
+// finalize sends a CSR for an order, and checks the certificate if there is one.
+func (s *stepCA) finalize(at string, csr []byte) (*x509.Certificate, error) {
+	s.t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	defer stop()
+	chain, _, err := s.acme.CreateOrderCert(ctx, at, csr, true)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +142,29 @@ func (s *stepCA) order(key crypto.Signer) (*x509.Certificate, error) {
 	return cert, nil
 }
 
+// order asks for a certificate for a key: an order, its proof, and a CSR.
+func (s *stepCA) order(key crypto.Signer) (*x509.Certificate, error) {
+	s.t.Helper()
+	finalize := s.ready()
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{"localhost"}}, key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.finalize(finalize, csr)
+}
+
+// connect has step-ca ask a CA of the program about a profile, by webhooks of both kinds.
+func (s *stepCA) connect(ca *program, name, profile string) {
+	s.t.Helper()
+	for hook, kind := range map[string]string{"countersign": "ENRICHING", "judge": "AUTHORIZING"} {
+		printed := strings.Fields(ca.output("", "ca", "step-ca", "add", name, hook, "--kind", kind, "--profile", profile))
+		if len(printed) < 5 || printed[0] != "step" {
+			s.t.Fatalf("ca step-ca add prints %v", printed)
+		}
+		ca.output(s.manage(printed[1:]...), "ca", "step-ca", "connect", name, hook)
+	}
+}
+
 // step-ca knows nothing of us but the webhooks that `countersign ca step-ca` prints commands for. It issues for a key once a person
 // has shown that they speak for an organization, puts that into the subject, and issues no more once that was taken back.
 func TestStepCAIssuesForWhomAPersonHasProved(t *testing.T) {
@@ -146,13 +173,7 @@ func TestStepCAIssuesForWhomAPersonHasProved(t *testing.T) {
 	p := newService(t, layout{store: func(dir string) string { return "path: " + filepath.Join(dir, "c.db") }, root: r})
 	s := newStepCA(t, r)
 	ca, email := p.ca("step", s.directory, s.newAccount, "organization"), secret("an address", "code-signer@example.org")
-	for hook, kind := range map[string]string{"countersign": "ENRICHING", "judge": "AUTHORIZING"} {
-		printed := strings.Fields(ca.output("", "ca", "step-ca", "add", "step", hook, "--kind", kind, "--profile", "organization"))
-		if len(printed) < 5 || printed[0] != "step" {
-			t.Fatalf("ca step-ca add prints %v", printed)
-		}
-		ca.output(s.manage(printed[1:]...), "ca", "step-ca", "connect", "step", hook)
-	}
+	s.connect(ca, "step", "organization")
 	ca.command("registry", "add", "step", "organization", "Example Ltd", "--email", email)
 
 	key := newSigner(t)
