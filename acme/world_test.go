@@ -192,7 +192,8 @@ func newWorld(t testing.TB) *world {
 		Dossiers:       store.NewTable[proofing.Organization](w.kv, r, "organization"),
 		Administration: store.NewTable[proofing.Administration](w.kv, r, "administration"),
 		Certificates:   store.NewTable[proofing.Certificate](w.kv, r, "certificate"),
-		Limiter:        store.NewLimiter(w.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
+		PolicyBooks:    store.NewTable[proofing.PolicyBook](w.kv, r, "policy_book"), PolicyProposals: store.NewTable[proofing.PolicyProposal](w.kv, r, "policy_proposal"),
+		Limiter: store.NewLimiter(w.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: acme.NewSigner(w.keys), Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{
 			Origin: "https://proof.example.org", Operator: "Example Operator", Digest: "digest", Limits: limits, FreezeLifetime: day,

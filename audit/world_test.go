@@ -66,7 +66,8 @@ func worldOver(t testing.TB, kv store.KV, ring *store.Ring) *world {
 		Appointments: store.NewTable[proofing.Appointment](kv, ring, "appointment"), Dossiers: store.NewTable[proofing.Organization](kv, ring, "organization"),
 		Administration: store.NewTable[proofing.Administration](kv, ring, "administration"),
 		Certificates:   store.NewTable[proofing.Certificate](kv, ring, "certificate"),
-		LogPages:       store.NewTable[proofing.LogPage](kv, ring, "log_page"), LogHeads: store.NewTable[proofing.LogHead](kv, ring, "log_head"),
+		PolicyBooks:    store.NewTable[proofing.PolicyBook](kv, ring, "policy_book"), PolicyProposals: store.NewTable[proofing.PolicyProposal](kv, ring, "policy_proposal"),
+		LogPages: store.NewTable[proofing.LogPage](kv, ring, "log_page"), LogHeads: store.NewTable[proofing.LogHead](kv, ring, "log_head"),
 		Methods: challenges.Table(challenges.Config{Hasher: hasher}),
 		Limiter: store.NewLimiter(kv), Hasher: hasher, Now: clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{

@@ -174,6 +174,9 @@ func (s *Service) completeBootstrap(ctx context.Context, a *Appointment) (*Appoi
 	if !slices.Contains(began.First, a.ID) { // two others were named meanwhile
 		return a, ErrAttemptOver
 	}
+	if err := s.adoptPolicy(ctx); err != nil { // from now on it takes two to change it
+		return a, err
+	}
 	// The one that this is for comes last: as long as it is due, this is done again.
 	slices.SortFunc(both, func(one, other *Appointment) int {
 		switch {

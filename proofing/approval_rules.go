@@ -72,6 +72,21 @@ func mayDecide(c *Case, o *Organization, by decider, step Step, refuse bool, lac
 	return ""
 }
 
+// mayDecidePolicy says why somebody may not decide about a proposed policy; empty if they may. Nobody has proposed it who could: that was a file, or an
+// operator on the server. It takes two administrators, so that nobody decides twice; approvals that count no more are marked so before this is asked.
+func mayDecidePolicy(b *PolicyBook, proposal string, by decider) string {
+	p, a := b.Proposed, by.appointment
+	switch {
+	case p == nil || p.ID != proposal:
+		return denyStage
+	case a == nil || a.Person != by.person || a.Status != AppointmentActive || a.Role != RoleAdministrator:
+		return denyRole
+	case slices.ContainsFunc(p.Decisions, func(d PolicyDecision) bool { return d.Person == by.person && d.Void == "" }):
+		return denyAgain
+	}
+	return ""
+}
+
 // holdsRole says whether the appointment is in force for the step in this request.
 func holdsRole(c *Case, o *Organization, by decider, step Step) string {
 	p := by.appointment

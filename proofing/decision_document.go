@@ -25,6 +25,8 @@ type Document struct {
 	Identifier   *Identifier           `json:"identifier,omitempty"`
 	Applicant    *DocumentApplicant    `json:"applicant,omitempty"`
 	CSR          *DocumentCSR          `json:"csr,omitempty"`
+	// Proposed is the digest of what would take the place of the subject's present state, where that is a policy.
+	Proposed string `json:"proposed,omitempty"`
 	// Step is which of the subject's decisions it is: a word of the verb that asks for it.
 	Step string `json:"step"`
 	// Decision is DecideApprove or DecideRefuse. Who refuses says why.

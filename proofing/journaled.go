@@ -46,6 +46,7 @@ func (s *Service) journaled() []journals {
 		journalsOf(s.Appointments, func(a *Appointment) *Journal { return &a.Journal }, SubjectAppointment),
 		journalsOf(s.Dossiers, func(o *Organization) *Journal { return &o.Journal }, SubjectOrganization),
 		journalsOf(s.Certificates, func(c *Certificate) *Journal { return &c.Journal }, SubjectCertificate),
+		journalsOf(s.PolicyBooks, func(b *PolicyBook) *Journal { return &b.Journal }, SubjectPolicy),
 		journalsOf(s.LogHeads, func(h *LogHead) *Journal { return &h.Journal }, SubjectLog),
 	}
 }

@@ -54,6 +54,9 @@ type Service struct {
 	Administration Table[Administration]
 	// Certificates are what was issued on the strength of it.
 	Certificates Table[Certificate]
+	// PolicyBooks has the one book of the policy, and PolicyProposals what was decided of others.
+	PolicyBooks     Table[PolicyBook]
+	PolicyProposals Table[PolicyProposal]
 
 	process atomic.Pointer[process] // see local
 }
@@ -71,9 +74,10 @@ type Policy struct {
 	Own *Profile
 	// Cooling is how long what was added by somebody who recovered the account counts for nothing.
 	Cooling time.Duration
-	Digest  string // of the policy part of the configuration
-	Limits  Limits
-	Brake   BrakePolicy
+	// Digest names the policy part of the configuration, and Text is all that is in it, canonically; it is empty where none was read.
+	Digest, Text string
+	Limits       Limits
+	Brake        BrakePolicy
 	// Price is what one message to a country costs, in millionths of the
 	// budget's currency. Nil means that nothing costs anything.
 	Price func(Contact) int64

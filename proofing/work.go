@@ -205,6 +205,7 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets [
 		if err := s.dispatchOffices(ctx, hands, worked); err != nil {
 			errs = append(errs, fmt.Errorf("list due appointments: %w", err))
 		}
+		errs = append(errs, dispatchDue(ctx, s, s.PolicyBooks, noticePolicy, s.officeBucket(), func(b *PolicyBook) string { return b.ID }, s.workPolicies, hands, worked))
 	}
 	return errors.Join(errs...)
 }

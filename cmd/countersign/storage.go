@@ -159,5 +159,8 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 		Dossiers:       store.NewTable[proofing.Organization](s.kv, s.ring, "organization"),
 		Administration: store.NewTable[proofing.Administration](s.kv, s.ring, "administration"),
 		Certificates:   store.NewTable[proofing.Certificate](s.kv, s.ring, "certificate"),
+
+		PolicyBooks:     store.NewTable[proofing.PolicyBook](s.kv, s.ring, "policy_book"),
+		PolicyProposals: store.NewTable[proofing.PolicyProposal](s.kv, s.ring, "policy_proposal"),
 	}, nil
 }
