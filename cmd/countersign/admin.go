@@ -18,7 +18,8 @@ import (
 // configuration, beside whatever server has it open.
 type admin struct {
 	*globals
-	config  *Config
+	config  *Config // what is in force
+	read    *Config // the file
 	storage *storage
 	service *proofing.Service
 }
@@ -29,6 +30,7 @@ func (g *globals) administer(makeIt bool, work func(a *admin) error) (err error)
 	if err != nil {
 		return err
 	}
+	read := config
 	s, err := openStore(g.ctx, config.Store, makeIt, g.now)
 	if err != nil {
 		return err
@@ -41,7 +43,17 @@ func (g *globals) administer(makeIt bool, work func(a *admin) error) (err error)
 	if err != nil {
 		return err
 	}
-	return work(&admin{globals: g, config: config, storage: s, service: service})
+	if config, err = config.ruled(g.ctx, service, nil); err != nil {
+		if _, unfit := errors.AsType[configError](err); !unfit {
+			return err
+		}
+		g.say("note: this goes by the policy of %s, because the approved one does not go with the rest of it:\n%v", g.configFile, err)
+		config = read
+	}
+	if service.Policy, err = config.policy(); err != nil {
+		return err
+	}
+	return work(&admin{globals: g, config: config, read: read, storage: s, service: service})
 }
 
 // say tells the operator what was done. It goes to standard error, so that

@@ -109,7 +109,7 @@ func TestARequestBeyondTheBoundIsRefusedAtOnce(t *testing.T) {
 			t.Errorf("%v %s", w.Header(), w.Body)
 		}
 		// What an app before let in is still in hand when the configuration is read again.
-		next, err := a.under(a.config)
+		next, err := a.with(a.config, a.read)
 		if err != nil {
 			t.Fatal(err)
 		}

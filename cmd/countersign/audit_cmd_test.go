@@ -184,7 +184,7 @@ func TestACheckpointFileThatIsSetLaterIsWrittenFromTheReloadOn(t *testing.T) {
 	d.addCA("example")
 	file := filepath.Join(d.dir, "checkpoint")
 	a, r := d.reloading(io.Discard, func(c *Config) { c.Audit.CheckpointFile = file })
-	next := a.reload(r)
+	next := a.reload(t.Context(), r)
 	if next == nil {
 		t.Fatal("refused")
 	}

@@ -56,7 +56,7 @@ func TestTheProgramAsksTheResolversOfItsConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.close() })
-	next, err := a.under(c) // as after a reload
+	next, err := a.with(c, c) // as after a reload
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,10 @@ type Config struct {
 	// behind a request. A CA asks for a profile by its name, so a
 	// name stays as it is: letters a-z, digits and hyphens.
 	Profiles map[string]ProfileConfig `yaml:"profiles"`
+
+	// found is what was said of the file when it was read, and approved the policy that is in force in the place of the file's own (Config.under); nil: its own is.
+	found    *report
+	approved *proofing.PolicyVersion
 }
 
 // OperatorConfig is who runs this service, as people read it.

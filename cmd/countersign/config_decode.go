@@ -207,11 +207,13 @@ type setting struct {
 	index int
 }
 
-// settings lists the fields of a section in the order of the manual.
+// settings lists the fields of a section in the order of the manual. What has no name there is nobody's setting.
 func settings(t reflect.Type) []setting {
 	var fields []setting
 	for i := range t.NumField() {
-		fields = append(fields, setting{t.Field(i).Tag.Get("yaml"), i})
+		if name := t.Field(i).Tag.Get("yaml"); name != "" {
+			fields = append(fields, setting{name, i})
+		}
 	}
 	return fields
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"maps"
+	"net/http"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -54,6 +55,8 @@ type IssuerConfig struct {
 	// mailboxes there, and not in those for an organization, an address or a device, which have no domain. Without
 	// it they count whatever is asked for: a login says who somebody is, and never to what they are entitled.
 	Domains []string `yaml:"domains"`
+
+	closed bool // an approved policy has it, and this configuration nothing to log in with there
 }
 
 // LevelsConfig are levels of a trust agreement; what is left out is not stated.
@@ -92,6 +95,9 @@ func (c *Config) oidc(now func() time.Time) (*challenges.OIDC, error) {
 	for _, name := range slices.Sorted(maps.Keys(c.Issuers)) {
 		i := c.Issuers[name].issuer(name)
 		i.Client = newEgress(networks(c.Issuers[name].AllowNetworks))
+		if c.Issuers[name].closed {
+			i.Client, i.Decryption = &http.Client{Transport: closedClient{}}, ""
+		}
 		issuers = append(issuers, i)
 	}
 	return challenges.NewOIDC(challenges.OIDCConfig{Issuers: issuers, Now: now})

@@ -2,9 +2,6 @@ package main
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -63,8 +60,13 @@ func (c *Config) policy() (proofing.Policy, error) {
 	for name, profile := range c.Profiles {
 		p.Profiles[name] = profile.resolve(name, c.Assurance.Framework)
 	}
+	if c.approved != nil {
+		p.Text, p.Digest = c.approved.Text, c.approved.Digest
+		return p, nil
+	}
 	var err error
-	p.Digest, err = digest(p.OperatorFacts, p.Profiles, c.agreements())
+	p.Text, err = c.policyPart().text()
+	p.Digest = proofing.PolicyDigest(p.Text)
 	return p, err
 }
 
@@ -149,37 +151,6 @@ func (p ProfileConfig) approvalLifetime() time.Duration {
 		return p.ApprovalLifetime
 	}
 	return cmp.Or(p.ApprovalLifetime, defaultApprovalLifetime)
-}
-
-// agreement is what a trust agreement says of levels.
-type agreement struct {
-	URL            string
-	PreEstablished bool
-	Encrypted      bool
-	MaxAge         time.Duration
-	ACR            map[string]LevelsConfig
-	Cap            LevelsConfig
-}
-
-func (c *Config) agreements() map[string]agreement {
-	all := make(map[string]agreement)
-	for name, i := range c.Issuers {
-		all[name] = agreement{i.URL, i.PreEstablished, i.DecryptionKey != "", cmp.Or(i.MaxAge, defaultMaxAge), i.ACR, i.Cap}
-	}
-	return all
-}
-
-// digest is the SHA-256 of what a grant was decided by: the operator's facts, the
-// profiles and the trust agreements, with every default filled in. Budgets and providers are not part of
-// it: a CA need not care. Map keys are sorted by the encoding, so the same policy has the same digest.
-func digest(o proofing.OperatorFacts, profiles map[string]*proofing.Profile, agreements map[string]agreement) (string, error) {
-	text, err := json.Marshal(struct {
-		Operator   proofing.OperatorFacts
-		Profiles   map[string]*proofing.Profile
-		Agreements map[string]agreement `json:",omitempty"`
-	}{o, profiles, agreements})
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:]), err
 }
 
 // mostGrantLifetime is how long the CA/Browser Forum lets verified data be relied

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"maps"
@@ -18,6 +19,8 @@ import (
 // step, so that each request is answered by one configuration from its beginning to its end.
 type reloads struct {
 	asked       chan os.Signal
+	approved    chan struct{} // another policy is in force than policy
+	policy      atomic.Value  // the digest of the one that requests are answered by
 	read        func() (*Config, *report, error)
 	level       *slog.LevelVar
 	people, cas shownHandler
@@ -42,6 +45,14 @@ func (r *reloads) signal() <-chan os.Signal {
 	return r.asked
 }
 
+// policies tells when a policy was approved; never where nothing can be read again.
+func (r *reloads) policies() <-chan struct{} {
+	if r == nil {
+		return nil
+	}
+	return r.approved
+}
+
 // show has requests answered by an app from now on.
 func (r *reloads) show(a *app) {
 	if r == nil {
@@ -51,6 +62,7 @@ func (r *reloads) show(a *app) {
 	r.people.shown.Store(&people)
 	r.cas.shown.Store(&cas)
 	r.operators.Store(a.pages)
+	r.policy.Store(a.service.Policy.Digest)
 }
 
 // shownHandler is the handler of now.
@@ -63,8 +75,8 @@ func (h *shownHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // reload reads the configuration again. It returns the app that is in use from now on, or nil if nothing was
 // changed: the log has said why.
-func (a *app) reload(r *reloads) *app {
-	next, err := a.readAgain(r)
+func (a *app) reload(ctx context.Context, r *reloads) *app {
+	next, err := a.readAgain(ctx, r)
 	a.meters.reloaded(err, a.now())
 	if err == nil {
 		return next
@@ -82,7 +94,7 @@ func (a *app) reload(r *reloads) *app {
 	return nil
 }
 
-func (a *app) readAgain(r *reloads) (*app, error) {
+func (a *app) readAgain(ctx context.Context, r *reloads) (*app, error) {
 	read, report, err := r.read()
 	if err != nil {
 		return nil, err
@@ -100,14 +112,24 @@ func (a *app) readAgain(r *reloads) (*app, error) {
 			return nil, configError{&mixed}
 		}
 	}
-	changed := changedSettings(a.config, &c)
-	next, err := a.under(&c)
+	c.found = report
+	ruled, err := c.ruled(ctx, a.service, a.config)
+	if err != nil {
+		return nil, err
+	}
+	changed := changedSettings(a.config, ruled)
+	next, err := a.with(ruled, &c)
 	if err != nil {
 		return nil, err
 	}
 	_ = r.level.UnmarshalText([]byte(c.Log.Level)) // validate has read it
 	r.show(next)
-	a.log.Info("configuration read again", "in_force", changed, "wait_for_restart", waiting)
+	said := []any{"in_force", changed, "wait_for_restart", waiting}
+	if ruled != &c {
+		said = append(said, "wait_for_approval", slices.DeleteFunc(changedSettings(ruled, &c), func(path string) bool { return !isPolicy(path) }))
+	}
+	a.log.Info("configuration read again", said...)
+	next.offer(ctx)
 	return next, nil
 }
 

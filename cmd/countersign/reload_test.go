@@ -114,7 +114,7 @@ func TestRequestsAreAnsweredByTheConfigurationOfNow(t *testing.T) {
 	if _, page := probe(t, &r.people, "/"); strings.Contains(page, "help.example/after") {
 		t.Fatal("it is there before")
 	}
-	next := a.reload(r)
+	next := a.reload(t.Context(), r)
 	if next == nil {
 		t.Fatal("refused")
 	}
@@ -138,7 +138,7 @@ func TestSettingsThatFitTogetherMayNotFitInPart(t *testing.T) {
 	public := *a.config
 	public.Origin, public.Providers.Email, public.Providers.SMS = "https://proof.example.org", providerNone, providerNone
 	a.config = &public
-	if a.reload(r) != nil {
+	if a.reload(t.Context(), r) != nil {
 		t.Error("the mailbox is shown to everybody")
 	}
 	contains(t, log.String(), "cannot be taken into use in part", `"wait_for_restart":["origin"]`, "mailbox")
@@ -183,7 +183,7 @@ func TestAMessageInHandIsFinishedByTheProviderThatHasIt(t *testing.T) {
 	}
 	begin(a.service, "one@example.org")
 	<-sending
-	next := a.reload(r)
+	next := a.reload(t.Context(), r)
 	if next == nil {
 		t.Fatal("refused")
 	}

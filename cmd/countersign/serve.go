@@ -25,7 +25,7 @@ func (serveCommand) Run(g *globals) (err error) {
 	log := newLogAt(g.stderr, c.Log, level)
 	found.warn(log)
 	a := prepareApp(c, log, g.now)
-	a.reloads = &reloads{asked: make(chan os.Signal, 1), level: level, read: func() (*Config, *report, error) {
+	a.reloads = &reloads{asked: make(chan os.Signal, 1), approved: make(chan struct{}, 1), level: level, read: func() (*Config, *report, error) {
 		return loadConfig(g.configFile, g.environ, readSecrets)
 	}}
 	signal.Notify(a.reloads.asked, syscall.SIGHUP)
@@ -52,9 +52,10 @@ func (serveCommand) Run(g *globals) (err error) {
 	if err := a.awaitStore(ctx); err != nil || ctx.Err() != nil {
 		return errors.Join(err, a.close())
 	}
-	if err := a.build(nil); err != nil {
+	if err := a.build(ctx, nil); err != nil {
 		return errors.Join(err, a.close())
 	}
+	a.offer(ctx)
 	if a.mailbox != nil {
 		log.Info("the mailbox shows what nobody delivers", "mailbox", c.Origin+mailboxPath)
 	}
@@ -160,6 +161,9 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	background.Go(func() { a.watchDurability(working, durabilityInterval) })
 	background.Go(func() { watchCertificates(working, certificateInterval, a.certificates) })
 	a.reloads.show(a)
+	if a.reloads != nil {
+		background.Go(func() { a.reloads.watchPolicy(working, a.service) })
+	}
 	s := newServers(a.log, a.config.Listeners)
 	for i, e := range endpoints {
 		s.start(e, listeners[i])
@@ -177,7 +181,13 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 			err = a.config.Store.unfit(err)
 		case <-a.reloads.signal():
 			on = true
-			if next := now.reload(a.reloads); next != nil {
+			if next := now.reload(working, a.reloads); next != nil {
+				crew = crew.relieve(next, working, &background)
+				now = next
+			}
+		case <-a.reloads.policies():
+			on = true
+			if next := now.takeUp(working, a.reloads); next != nil {
 				crew = crew.relieve(next, working, &background)
 				now = next
 			}

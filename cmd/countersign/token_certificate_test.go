@@ -106,7 +106,7 @@ func TestTheProgramMakesAuthorityTokensWithTheCertificateOfItsConfiguration(t *t
 	}
 	// It has come as far as the account, which has no authorization.
 	contains(t, ask(a), "this account has no authorization for the identifier")
-	again, err := a.under(a.config)
+	again, err := a.with(a.config, a.read)
 	if err != nil {
 		t.Fatal(err)
 	}

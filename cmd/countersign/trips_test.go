@@ -97,7 +97,7 @@ func TestRoundTripsAreWhatThePageSays(t *testing.T) {
 	}
 	kv := &trips{KV: a.storage.kv}
 	a.storage.kv = kv
-	if err := a.build(nil); err != nil {
+	if err := a.build(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.close() })

@@ -30,7 +30,8 @@ import (
 // here and nothing is decided here: `serve`, `demo`, the commands beside a server and the
 // tests all get the same parts.
 type app struct {
-	config     *Config
+	config     *Config // what is in force
+	read       *Config // what was read last, with a policy of its own; see Config.ruled
 	log        *slog.Logger
 	now        func() time.Time
 	started    time.Time
@@ -74,17 +75,14 @@ func newApp(ctx context.Context, c *Config, log *slog.Logger, now func() time.Ti
 	if a.mds, err = c.metadata(ctx, now); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
-	if err := a.build(home); err != nil {
+	if err := a.build(ctx, home); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
 }
 
-func (a *app) build(home http.Handler) (err error) {
+func (a *app) build(ctx context.Context, home http.Handler) (err error) {
 	a.gates = a.newGates()
-	if a.router, err = a.newRouter(); err != nil {
-		return err
-	}
 	if a.tracing, err = newTracing(a.config.Telemetry, a.log); err != nil {
 		return err
 	}
@@ -92,6 +90,12 @@ func (a *app) build(home http.Handler) (err error) {
 	traced := *a.storage
 	traced.kv = a.tracing.kv(a.storage.kv, a.config.Store.Kind)
 	if a.service, err = traced.service(a.config, a.now, a.log); err != nil {
+		return err
+	}
+	if err := a.rule(ctx); err != nil {
+		return err
+	}
+	if a.router, err = a.newRouter(); err != nil {
 		return err
 	}
 	if a.service.Methods, err = a.config.methods(a.service.Hasher, a.mds, true, a.now); err != nil {
@@ -116,11 +120,11 @@ func (a *app) build(home http.Handler) (err error) {
 	return a.buildSite(home)
 }
 
-// under is the same program, over the same store, with what another configuration decides of
-// pages, policy and ways out.
-func (a *app) under(c *Config) (next *app, err error) {
+// with is the same program, over the same store, with what another configuration decides of
+// pages, policy and ways out. Read is that configuration as it was read.
+func (a *app) with(c, read *Config) (next *app, err error) {
 	next = &app{
-		started: a.started, config: c, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
+		started: a.started, config: c, read: read, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
 		gates: a.gates, mds: a.mds, tokens: a.tokens,
 	}
 	if next.router, err = next.newRouter(); err != nil {
