@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -87,6 +88,7 @@ func checkStore(ctx context.Context, c *Config, now func() time.Time) []checkup 
 	u.err = useStore(ctx, c, s, now)
 	all := append([]checkup{u}, checkIdentities(ctx, c, s, now)...)
 	all = append(all, checkLog(ctx, c, s, now)...)
+	all = append(all, checkPolicy(ctx, c, s, now)...)
 	if s.shared == nil {
 		return all
 	}
@@ -118,6 +120,41 @@ func checkLog(ctx context.Context, c *Config, s *storage, now func() time.Time) 
 		if h != nil && notThere(c.Audit.CheckpointFile) {
 			u.err, u.warn = fmt.Errorf("%s is not there: the service writes it with the next checkpoint, and until then nothing shows whether the store is an older one", c.Audit.CheckpointFile), true
 		}
+	}
+	return []checkup{u}
+}
+
+// checkPolicy says which policy is in force where two administrators must approve it, whether this configuration goes with it, and what waits for them.
+func checkPolicy(ctx context.Context, c *Config, s *storage, now func() time.Time) []checkup {
+	service, err := s.service(c, now, nil)
+	if err != nil {
+		return nil // useStore has said it
+	}
+	u := checkup{part: "policy"}
+	book, err := service.PolicyBook(ctx)
+	if errors.Is(err, proofing.ErrNotFound) {
+		return nil
+	}
+	if u.err = err; err != nil {
+		return []checkup{u}
+	}
+	ruled, err := c.under(book.InForce, nil)
+	if err != nil {
+		u.err = fmt.Errorf("the approved policy does not go with the rest of the configuration, and the service does not start with it: %w", err)
+		return []checkup{u}
+	}
+	u.detail = fmt.Sprintf("%s, approved %s", book.InForce.Digest, when(book.InForce.Since))
+	same, err := c.means(book.InForce.Text)
+	closed := ruled.closedIssuers()
+	switch {
+	case err != nil:
+		u.err = err
+	case book.Proposed != nil:
+		u.err, u.warn = fmt.Errorf("a proposal of %s with %d changes waits for two administrators at %s/admin/policy; until then the approved policy is in force", when(book.Proposed.Proposed.At), len(book.Proposed.Changes), c.Origin), true
+	case !same:
+		u.err, u.warn = errors.New("this configuration has another policy than the approved one, which is in force: the next start or reload proposes it, unless it was refused or was in force before (`countersign policy propose`)"), true
+	case len(closed) > 0:
+		u.err, u.warn = fmt.Errorf("the approved policy has issuers that this configuration has nothing to log in with: %s", strings.Join(closed, ", ")), true
 	}
 	return []checkup{u}
 }

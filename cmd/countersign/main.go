@@ -49,6 +49,7 @@ type commands struct {
 	Person         personCommand         `cmd:"" help:"Let a person use their recovery codes again after too many wrong ones."`
 	Representative representativeCommand `cmd:"" help:"Say who may record the identity proofing of others."`
 	Admin          administratorCommand  `cmd:"" help:"Name the first administrators, and another one when they cannot."`
+	Policy         policyCommand         `cmd:"" help:"Show which policy two administrators have approved, and what is proposed."`
 	Limits         limitsCommand         `cmd:"" help:"Lift a block, or a brake on text messages."`
 	Audit          auditCommand          `cmd:"" help:"Check, prove and export the log of everything that was done."`
 	Evidence       evidenceCommand       `cmd:"" help:"Write what a request or a certificate rests on into one file, or check one."`

@@ -154,7 +154,7 @@ func (a *app) takeUp(ctx context.Context, r *reloads) *app {
 		return nil
 	}
 	r.show(next)
-	a.log.Info("a policy that was approved is in force", "policy", next.service.Policy.Digest, "before", a.service.Policy.Digest, "changed", changedSettings(a.config, c))
+	a.log.Info("a policy that was approved is in force", "policy", next.service.Policy.Digest, "before", a.service.Policy.Digest, "changed", changedSettings(a.config.spelledOut(), c))
 	for _, name := range c.closedIssuers() {
 		a.log.Warn("the approved policy has an issuer that this configuration does not: nobody logs in by it here", "issuer", name)
 	}

@@ -173,6 +173,17 @@ func settingsNode(v any) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: fmt.Sprint(v)}
 }
 
+// spelledOut is the configuration with its policy part as its text says it, so that what differs from another one differs in meaning.
+func (c *Config) spelledOut() *Config {
+	next := *c
+	if text, err := c.policyPart().text(); err == nil {
+		if p, _, err := readPolicyPart(text); err == nil {
+			p.into(&next, nil)
+		}
+	}
+	return &next
+}
+
 // means says whether a policy that was approved means the same as that of this configuration, to this program.
 func (c *Config) means(approved string) (bool, error) {
 	p, _, err := readPolicyPart(approved)

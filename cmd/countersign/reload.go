@@ -117,7 +117,11 @@ func (a *app) readAgain(ctx context.Context, r *reloads) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	changed := changedSettings(a.config, ruled)
+	before := a.config
+	if ruled != &c {
+		before = before.spelledOut()
+	}
+	changed := changedSettings(before, ruled)
 	next, err := a.with(ruled, &c)
 	if err != nil {
 		return nil, err
@@ -126,7 +130,7 @@ func (a *app) readAgain(ctx context.Context, r *reloads) (*app, error) {
 	r.show(next)
 	said := []any{"in_force", changed, "wait_for_restart", waiting}
 	if ruled != &c {
-		said = append(said, "wait_for_approval", slices.DeleteFunc(changedSettings(ruled, &c), func(path string) bool { return !isPolicy(path) }))
+		said = append(said, "wait_for_approval", slices.DeleteFunc(changedSettings(ruled, c.spelledOut()), func(path string) bool { return !isPolicy(path) }))
 	}
 	a.log.Info("configuration read again", said...)
 	next.offer(ctx)
