@@ -28,6 +28,9 @@ const (
 	denyNotNamed    = "decide_not_named"   // the organization has named others
 	denyDiscrepancy = "decide_discrepancy" // something is not explained yet
 	denyLacks       = "decide_lacks"       // something is missing, or too old
+
+	denyPolicyStage = "policy_stage" // the proposal is decided, or another one has taken its place
+	denyPolicyAgain = "policy_again" // they have approved it already
 )
 
 // mayDecide says why somebody may not make a decision in a request; empty if they may. Refusing takes no more than the role: what
@@ -78,11 +81,11 @@ func mayDecidePolicy(b *PolicyBook, proposal string, by decider) string {
 	p, a := b.Proposed, by.appointment
 	switch {
 	case p == nil || p.ID != proposal:
-		return denyStage
+		return denyPolicyStage
 	case a == nil || a.Person != by.person || a.Status != AppointmentActive || a.Role != RoleAdministrator:
 		return denyRole
 	case slices.ContainsFunc(p.Decisions, func(d PolicyDecision) bool { return d.Person == by.person && d.Void == "" }):
-		return denyAgain
+		return denyPolicyAgain
 	}
 	return ""
 }

@@ -138,9 +138,9 @@ func TestANewPolicyIsInForceOnceTwoHaveApprovedIt(t *testing.T) {
 		t.Fatalf("one has approved: %+v", b)
 	}
 	_, err := one.asksOfPolicy(false)
-	wantInput(t, "the same person again", err, "decide_again")
+	wantInput(t, "the same person again", err, "policy_again")
 	_, err = one.asksOfPolicy(true)
-	wantInput(t, "the same person, refusing", err, "decide_again")
+	wantInput(t, "the same person, refusing", err, "policy_again")
 	b = must[*proofing.PolicyBook](t)(two.decidesPolicy(false))
 	if b.InForce.Text != otherPolicy || b.InForce.Digest != proofing.PolicyDigest(otherPolicy) || b.InForce.Proposal != id || b.Proposed != nil {
 		t.Fatalf("two have approved: %+v", b)
@@ -206,7 +206,7 @@ func TestANewerProposalTakesTheApprovalsOfAnOlderOneAlong(t *testing.T) {
 		t.Fatalf("%+v", b)
 	}
 	_, err := w.DecidePolicy(t.Context(), two.visit(), w.signs(two.key, asked))
-	wantInput(t, "what was asked about the older one", err, "decide_stage")
+	wantInput(t, "what was asked about the older one", err, "policy_stage")
 	must[*proofing.PolicyBook](t)(two.decidesPolicy(false))
 	if b = must[*proofing.PolicyBook](t)(one.decidesPolicy(false)); b.InForce.Text != thirdPolicy {
 		t.Errorf("%+v", b.InForce)
@@ -297,7 +297,7 @@ func TestTwoApproveAPolicyAtOnce(t *testing.T) {
 		if loser < 0 || errs[1-loser] != nil {
 			t.Fatalf("round %d: they got %v", n, errs)
 		}
-		wantInput(t, "the later one", errs[loser], "decision_stale")
+		wantInput(t, "the later one", errs[loser], "policy_stale")
 		if got := w.book(); got.InForce.Digest != b.InForce.Digest || got.Proposed.Approved() != 1 {
 			t.Fatalf("%+v", got.Proposed)
 		}

@@ -63,7 +63,7 @@ func (s *Service) policyOfficer(ctx context.Context, v Visit) (*Session, *Appoin
 
 // AskPolicyDecision is the first half of a decision about a proposed policy, as AskDecision is of one about a request. Errors: those of Console, ErrNotFound for
 // whoever is no administrator, ErrNotAdmitted unless they have just authenticated with a passkey, *LimitError after ten decisions within ten
-// minutes; and the *InputError codes "decision_stale", "reason_empty", "decide_cooling", "decide_stage" (it is decided, or another one has taken its place), "decide_again",
+// minutes; and the *InputError codes "policy_stale", "reason_empty", "decide_cooling", "policy_stage" (it is decided, or another one has taken its place), "policy_again",
 // and those of AskSignature.
 func (s *Service) AskPolicyDecision(ctx context.Context, v Visit, r PolicyRequest) (*Signing, error) {
 	session, appointment, err := s.policyOfficer(ctx, v)
@@ -115,7 +115,7 @@ func (b *PolicyBook) checkDecision(by decider, r PolicyRequest) error {
 		return &InputError{Field: "decision", Code: why}
 	}
 	if b.Journal.Written != r.Number {
-		return &InputError{Field: "number", Code: "decision_stale", Detail: "the policy book is at entry " + strconv.FormatInt(b.Journal.Written, 10)}
+		return &InputError{Field: "number", Code: "policy_stale", Detail: "the policy book is at entry " + strconv.FormatInt(b.Journal.Written, 10)}
 	}
 	return nil
 }
@@ -162,10 +162,10 @@ func (s *Service) DecidePolicy(ctx context.Context, v Visit, response []byte) (*
 		}
 		p := b.Proposed
 		if p == nil || p.Digest != d.Proposed {
-			return &InputError{Field: "decision", Code: denyStage}
+			return &InputError{Field: "decision", Code: denyPolicyStage}
 		}
 		if d.Policy != b.InForce.Digest {
-			return &InputError{Field: "policy", Code: "decision_stale", Detail: "the policy has changed"}
+			return &InputError{Field: "policy", Code: "policy_stale", Detail: "the policy has changed"}
 		}
 		p.void(gone)
 		if err := b.checkDecision(by, PolicyRequest{Proposal: p.ID, Number: d.Subject.Number}); err != nil {

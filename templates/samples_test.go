@@ -149,6 +149,7 @@ func samples() map[string]Screen {
 	maps.Copy(all, adminSamples())
 	maps.Copy(all, adminOrganizationSamples())
 	maps.Copy(all, adminPeopleSamples())
+	maps.Copy(all, adminPolicySamples())
 	maps.Copy(all, adminLogSamples())
 	strong := outcome("granted", "")
 	strong.Proved = []Proof{{"webauthn_new", "…Ab3d", at}, {"webauthn", "…Ab3d", at}, {"oidc", "Example ID", at}}

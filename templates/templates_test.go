@@ -51,6 +51,9 @@ func golden(t *testing.T) map[string]string {
 			if kind == "appointment" {
 				d.About, d.Role, d.Reason, d.By = "A. Example <b>", "administrator", "suspended", "B. Example"
 			}
+			if kind == "policy" {
+				d.Reason, d.By = "approved", "B. Example"
+			}
 			m, err := Message(kind, lang, d)
 			if err != nil {
 				t.Fatal(err)

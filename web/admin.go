@@ -33,11 +33,12 @@ func (s *Site) adminRoutes() {
 	s.dossierRoutes()
 	s.peopleRoutes()
 	s.logRoutes()
+	s.policyRoutes()
 }
 
 // adminPages are the pages that the bar of each leads to, in its order. Each has its route in adminRoutes, or in its own file's.
 var adminPages = []struct{ name, path string }{
-	{"queue", proofing.AdminPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"log", logPath},
+	{"queue", proofing.AdminPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"policy", policiesPath}, {"log", logPath},
 }
 
 // officer is who looks at a page of the console, by which appointments.
@@ -99,6 +100,9 @@ func (s *Site) adminFrame(r *http.Request, o *officer, here, self string) templa
 	}
 	f.Reader, f.SignOut = o.offices[0].Name, s.Keep(r, "/me/sign-out")
 	for _, page := range adminPages {
+		if page.path == policiesPath && !administers(o) { // to others it is a path that does not exist
+			continue
+		}
 		f.Nav = append(f.Nav, templates.AdminLink{Name: page.name, Href: s.Keep(r, page.path), Here: page.name == here})
 	}
 	return f

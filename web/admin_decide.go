@@ -65,6 +65,9 @@ func (s *Site) showSigning(w http.ResponseWriter, r *http.Request, o *officer) e
 
 // decide takes the signature. The same one may come twice.
 func (s *Site) decide(w http.ResponseWriter, r *http.Request, o *officer) error {
+	if r.PostForm.Has("policy") {
+		return s.decidePolicy(w, r, o)
+	}
 	id := r.PostForm.Get("case")
 	c, err := s.service.Decide(r.Context(), s.signedInAs(r), []byte(r.PostForm.Get("response")))
 	if err == nil {
@@ -106,7 +109,7 @@ func decidedBy(c *proofing.Case, person string) bool {
 }
 
 // signButtons are what the button says for each step, as templates.SignPanel has it.
-var signButtons = map[string]string{string(proofing.StepApprove): "approve", string(proofing.StepVet): "confirm", string(proofing.StepReview): "grant"}
+var signButtons = map[string]string{string(proofing.StepApprove): "approve", string(proofing.StepVet): "confirm", string(proofing.StepReview): "grant", proofing.StepPolicy: "approve"}
 
 // renderSigning shows what the person is asked to sign: the text of the document, to the letter.
 func (s *Site) renderSigning(w http.ResponseWriter, r *http.Request, o *officer, wrong error) error {
@@ -116,8 +119,18 @@ func (s *Site) renderSigning(w http.ResponseWriter, r *http.Request, o *officer,
 	if err != nil {
 		return err
 	}
+	field, back := templates.Field{Name: "case", Value: doc.Subject.Object}, adminCasePath(doc.Subject.Object)
+	if doc.Subject.Of == proofing.SubjectPolicy {
+		id, err := s.proposalAsked(r, doc)
+		if err != nil {
+			return err
+		}
+		if field, back = (templates.Field{Name: "policy", Value: id}), policyPath(id); id == "" { // it was replaced, and is on its shelf
+			back = policiesPath
+		}
+	}
 	panel := templates.SignPanel{
-		Action: s.Keep(r, signPath), Fields: []templates.Field{{Name: "case", Value: doc.Subject.Object}}, Ask: string(asked.Ask),
+		Action: s.Keep(r, signPath), Fields: []templates.Field{field}, Ask: string(asked.Ask),
 		Text: doc.Shown.Text, Language: doc.Shown.Language, Decision: doc.Decision, Button: signButtons[doc.Step], Until: asked.NotAfter,
 	}
 	if doc.Decision == proofing.DecideRefuse {
@@ -136,5 +149,5 @@ func (s *Site) renderSigning(w http.ResponseWriter, r *http.Request, o *officer,
 			}
 		}
 	}
-	return s.Render(w, r, status, templates.Sign{Frame: s.Frame(r, signPath), Notice: a.problem, Panel: panel, Back: s.Keep(r, adminCasePath(doc.Subject.Object))})
+	return s.Render(w, r, status, templates.Sign{Frame: s.Frame(r, signPath), Notice: a.problem, Panel: panel, Back: s.Keep(r, back)})
 }

@@ -107,6 +107,8 @@ func (s *Site) objectHref(r *http.Request, of proofing.Subject, id string) strin
 		return s.Keep(r, personPath(id))
 	case proofing.SubjectOrganization:
 		return s.Keep(r, organizationPath(id))
+	case proofing.SubjectPolicy:
+		return s.Keep(r, policiesPath)
 	}
 	return ""
 }

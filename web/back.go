@@ -66,6 +66,9 @@ func pageOf(r *http.Request) string {
 	if id := r.PathValue("appointment"); id != "" {
 		return personPath(id)
 	}
+	if id := r.PathValue("proposal"); id != "" {
+		return policyPath(id)
+	}
 	if r.PathValue("role") != "" {
 		return r.URL.Path
 	}
