@@ -167,8 +167,13 @@ func TestACAThatWaitsIsLetGo(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	l := localListener(t)
 	ended := make(chan error, 1)
-	go func() { ended <- a.serve(ctx, []endpoint{{name: "cas", listener: l, handler: a.authorities()}}) }()
-	time.AfterFunc(200*time.Millisecond, stop)
+	handler := a.authorities()
+	go func() {
+		ended <- a.serve(ctx, []endpoint{{name: "cas", listener: l, handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.AfterFunc(200*time.Millisecond, stop) // it is here, and will wait by then
+			handler.ServeHTTP(w, r)
+		})}})
+	}()
 	began := time.Now()
 	req, _ := http.NewRequest(http.MethodGet, "http://"+l.Addr().String()+"/v1/preauthorizations/"+c.ID+"?wait=30", nil)
 	req.Header.Set("Authorization", "Bearer "+token)
