@@ -60,6 +60,11 @@ type KeyAccount struct {
 	Deactivated time.Time `json:"deactivated,omitzero"`
 }
 
+// same says whether two entries say the same.
+func (b KeyAccount) same(o KeyAccount) bool {
+	return b.Account == o.Account && b.Thumbprint == o.Thumbprint && b.URL == o.URL && b.Deactivated.Equal(o.Deactivated)
+}
+
 // Indexes implements Record.
 func (k *Key) Indexes() []Index {
 	ix := []Index{{Name: "ca", Value: k.CA}}

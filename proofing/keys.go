@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -102,7 +103,7 @@ func (s *Service) CaseKey(ctx context.Context, v Visit) (*Case, *Key, error) {
 		return c, nil, ErrClosed
 	}
 	if last := c.lastKey(); last != "" {
-		before, err := s.Keys.Get(ctx, s.keyID(last))
+		before, err := s.newest(ctx, last)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return c, nil, err
 		}
@@ -248,7 +249,9 @@ func (s *Service) keyGrant(ctx context.Context, k *Key) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.lastKey() != k.Kid && k.ReplacedBy == "" {
+	if counts, err := s.counts(ctx, c, k); err != nil {
+		return nil, err
+	} else if !counts {
 		return nil, ErrBinding
 	}
 	holds, err := s.holds(ctx, c)
@@ -278,6 +281,11 @@ func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *
 			return fmt.Errorf("look up key of account: %w", err)
 		}
 		if !slices.ContainsFunc(k.Accounts, func(b KeyAccount) bool { return b.Account == account.Account }) || k.CA != ca.Name {
+			continue
+		}
+		if _, brokenOff, err := s.before(ctx, k); err != nil {
+			return err
+		} else if brokenOff {
 			continue
 		}
 		switch covers := k.covers(c.Identifier, c.Profile); {
@@ -315,7 +323,10 @@ func (s *Service) take(ctx context.Context, c *Case, k *Key) (taken bool, err er
 	if err != nil {
 		return false, err
 	}
-	if holds, err := s.holds(ctx, from); err != nil || !holds || from.lastKey() != k.Kid && k.ReplacedBy == "" {
+	if counts, err := s.counts(ctx, from, k); err != nil || !counts {
+		return false, err
+	}
+	if holds, err := s.holds(ctx, from); err != nil || !holds {
 		return false, err
 	}
 	g, err := s.grounds(ctx, c)
@@ -339,10 +350,7 @@ func (s *Service) take(ctx context.Context, c *Case, k *Key) (taken bool, err er
 
 // bound says what stands in the way of a case whose account is bound by a key, judged now: nothing, "frozen", "recovering" or "binding_ended".
 func (s *Service) bound(ctx context.Context, c *Case) (problem string, err error) {
-	k, err := s.Keys.Get(ctx, s.keyID(c.EABKid))
-	for hops := 0; err == nil && k.ReplacedBy != "" && hops < 100; hops++ { // what came in its place stands for it
-		k, err = s.Keys.Get(ctx, s.keyID(k.ReplacedBy))
-	}
+	k, err := s.newest(ctx, c.EABKid) // what came in its place stands for it
 	if errors.Is(err, ErrNotFound) {
 		return "binding_ended", nil
 	}
@@ -367,6 +375,50 @@ func (s *Service) bound(ctx context.Context, c *Case) (problem string, err error
 		}
 	}
 	return "binding_ended", nil
+}
+
+// mostHops is how far a line of rotations is followed.
+const mostHops = 100
+
+// newest is the last key of the line of rotations that a key is in.
+func (s *Service) newest(ctx context.Context, kid string) (*Key, error) {
+	k, err := s.Keys.Get(ctx, s.keyID(kid))
+	for hops := 0; err == nil && k.ReplacedBy != "" && hops < mostHops; hops++ {
+		k, err = s.Keys.Get(ctx, s.keyID(k.ReplacedBy))
+	}
+	return k, err
+}
+
+// before is the key that a key was put in the place of; nil if there is none any more. The rotation is broken off if
+// that one does not say the same: then nobody was shown the key.
+func (s *Service) before(ctx context.Context, k *Key) (before *Key, brokenOff bool, err error) {
+	if k.Replaces == "" {
+		return nil, false, nil
+	}
+	before, err = s.Keys.Get(ctx, s.keyID(k.Replaces))
+	if errors.Is(err, ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("look up the key before: %w", err)
+	}
+	return before, before.ReplacedBy != k.Kid, nil
+}
+
+// counts says whether a key is the one that the case has ended in, or one that it was rotated to. A person who asked for
+// another has ended those before it.
+func (s *Service) counts(ctx context.Context, c *Case, k *Key) (bool, error) {
+	if k.ReplacedBy != "" { // it binds nobody any more, and stands for what is bound
+		return true, nil
+	}
+	for hops := 0; k.Kid != c.lastKey() && hops < mostHops; hops++ {
+		before, brokenOff, err := s.before(ctx, k)
+		if before == nil || brokenOff || err != nil {
+			return false, err
+		}
+		k = before
+	}
+	return k.Kid == c.lastKey(), nil
 }
 
 // Key is a key of an authority; ErrNotFound for another's.
@@ -470,20 +522,22 @@ func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Du
 			return nil, fmt.Errorf("note key: %w", err)
 		}
 	}
+	last := ""
 	if old.Case != "" {
-		if _, err := s.update(ctx, old.Case, func(c *Case, _ time.Time) error {
-			if c.lastKey() != old.Kid {
-				return ErrClosed
-			}
-			c.Keys = append(c.Keys, next.Kid)
-			return nil
-		}); err != nil {
+		c, err := s.get(ctx, old.Case)
+		if err != nil {
 			return nil, err
 		}
+		if counts, err := s.counts(ctx, c, old); err != nil {
+			return nil, err
+		} else if !counts {
+			return nil, errors.Join(ErrClosed, s.Keys.Delete(ctx, next.ID))
+		}
+		last = c.lastKey()
 	}
-	// Last, and of two at once one: until then the old key works as before, and what nobody was shown is worth nothing.
+	// Of two at once one: until then the old key works as before, and what nobody was shown is worth nothing.
 	_, err = s.Keys.Update(ctx, old.ID, func(k *Key) error {
-		if k.ReplacedBy != "" || k.Status(now) != KeyActive || len(k.Accounts) != len(next.Accounts) {
+		if k.ReplacedBy != "" || k.Status(now) != KeyActive || !slices.EqualFunc(k.Accounts, next.Accounts, KeyAccount.same) {
 			return ErrClosed
 		}
 		k.ReplacedBy = next.Kid
@@ -495,8 +549,17 @@ func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Du
 	if errors.Is(err, ErrClosed) {
 		err = errors.Join(err, s.Keys.Delete(ctx, next.ID))
 	}
-	if err != nil {
-		return nil, err
+	if err != nil || old.Case == "" {
+		return next, err
+	}
+	// That the case names it spares the way back through the line, and is all: the key counts already, and is shown this once.
+	if _, err := s.update(ctx, old.Case, func(c *Case, _ time.Time) error {
+		if c.lastKey() == last { // nobody has asked for another meanwhile
+			c.Keys = append(c.Keys, next.Kid)
+		}
+		return nil
+	}); err != nil {
+		s.Log.WarnContext(ctx, "a rotated key is not named by its case", slog.String("case", old.Case), slog.String("kid", next.Kid), slog.Any("error", err))
 	}
 	return next, nil
 }
