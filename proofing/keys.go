@@ -271,7 +271,7 @@ func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *
 	if account == nil {
 		return nil
 	}
-	revoked, narrow, open := false, false, false
+	revoked, narrow, within, open := false, false, false, false
 	for _, kid := range account.Kids {
 		k, err := s.Keys.Get(ctx, s.keyID(kid))
 		if errors.Is(err, ErrNotFound) {
@@ -291,7 +291,8 @@ func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *
 		switch covers := k.covers(c.Identifier, c.Profile); {
 		case k.Status(s.now()) == KeyRevoked:
 			revoked = true
-		case k.Status(s.now()) != KeyActive:
+		case k.Status(s.now()) != KeyActive: // it gives nothing any more; what an authority has limited by it stays so
+			within, narrow = within || k.Case == "" && covers, narrow || k.Case == "" && !covers
 		case k.Case == "" && covers:
 			open, c.EABKid = true, k.Kid
 		case k.Case == "":
@@ -308,7 +309,7 @@ func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *
 	switch {
 	case revoked && !open:
 		return &InputError{"account", "binding_ended", "the external account binding of this account was revoked: register with a new key"}
-	case narrow && !open:
+	case narrow && !within && !open:
 		return &InputError{"identifier.value", "identifier_rejected", "the external account binding of this account does not cover it"}
 	}
 	return nil
