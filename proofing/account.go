@@ -134,6 +134,9 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 		if a.ReplacedBy != "" && a.ReplacedBy != newThumbprint {
 			return &InputError{"old_thumbprint", "account_key_replaced", "this key was replaced by another"}
 		}
+		if !a.Deactivated.IsZero() && a.ReplacedBy == "" { // since it was looked at: who ended the account could not follow it to the new key
+			return &InputError{"account", "account_deactivated", "this account was deactivated"}
+		}
 		a.ReplacedBy = newThumbprint
 		return nil
 	}); err != nil {

@@ -471,3 +471,39 @@ func (m *betweenChanges[T]) Update(ctx context.Context, id string, edit func(*T)
 	}
 	return m.Table.Update(ctx, id, edit)
 }
+
+// What an authority has limited stays limited when its key's time is over.
+func TestALimitDoesNotEndWithItsKey(t *testing.T) {
+	w, _ := withKeys(t)
+	k := w.issued(w.ca, proofing.KeyRequest{ExpiresIn: time.Hour, Identifiers: []proofing.Identifier{proved}})
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	other := proofing.Identifier{Type: "email", Value: "other@example.org"}
+	for _, when := range []string{"while the key is active", "when it has expired"} {
+		if got := w.asks(1, other); got.Problem != "identifier_rejected" {
+			t.Errorf("%s the account is told %q", when, got.Problem)
+		}
+		if got := w.asks(1, proved); got.Problem != "pending" {
+			t.Errorf("%s it is told %q within the limit", when, got.Problem)
+		}
+		w.pass(2 * time.Hour)
+	}
+}
+
+func TestAnAccountThatIsDeactivatedWhileItsKeyChangesIsOver(t *testing.T) {
+	w, c := withKeys(t)
+	k := w.caseKey(c)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	slow := w.process(w.kv)
+	slow.Methods, slow.Policy = w.Methods, w.Policy
+	slow.Accounts = &betweenChanges[proofing.Account]{Table: w.Accounts, do: func() {
+		if err := w.AccountDeactivated(t.Context(), w.ca, accountKey(1)); err != nil {
+			t.Error(err)
+		}
+	}}
+	if err := slow.AccountKeyChanged(t.Context(), w.ca, "", accountKey(1), accountKey(2)); err == nil {
+		t.Error("the key of an account that is over was replaced")
+	}
+	if got := w.asks(2, proved); got.Problem == "" {
+		t.Error("by its new key the account is authorized")
+	}
+}
