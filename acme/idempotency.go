@@ -26,7 +26,7 @@ const (
 // answer carries the case's link and is erased with the record.
 type Reply struct {
 	ID      string            `json:"id"`
-	Request string            `json:"request"` // keyed hash of the body
+	Request string            `json:"request"` // keyed hash of the body, and of the object that it is for
 	Owner   string            `json:"owner"`   // who works on it
 	Lease   time.Time         `json:"lease"`   // until when the owner is believed
 	Status  int               `json:"status"`  // 0: no answer yet
@@ -57,10 +57,13 @@ func (a *api) once(h handler) handler {
 		if key == "" {
 			return h(c)
 		}
-		hasher := a.Service.Hasher
+		hasher, request := a.Service.Hasher, []string{string(c.body)}
+		if strings.Contains(c.Pattern, "{") { // the route is of many objects
+			request = append(request, c.URL.Path)
+		}
 		claim := &Reply{
 			ID:      proofing.FixedID(hasher.Sum("idempotency", c.ca.Name, c.Pattern, key)),
-			Request: hasher.Hex("idempotent request", string(c.body)),
+			Request: hasher.Hex("idempotent request", request...),
 			Owner:   proofing.NewToken().Reveal(),
 		}
 		kept, err := a.claim(c.Context(), claim)

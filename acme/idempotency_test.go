@@ -143,3 +143,17 @@ func TestAReplyIsErasedWithItsTime(t *testing.T) {
 		t.Error("a reply outlives its time, or can be searched for")
 	}
 }
+
+// The route of both is the same, and what is asked for is not.
+func TestAKeyThatWasUsedForAnotherObjectIsNotAnsweredWithIt(t *testing.T) {
+	w := newWorld(t)
+	one, two := w.want(t, 201, "POST", "/v1/eab/keys", `{"profile":"client"}`), w.want(t, 201, "POST", "/v1/eab/keys", `{"profile":"client"}`)
+	rotate := func(key object) string { return "/v1/eab/keys/" + key.text("kid") + "/rotate" }
+	next := w.want(t, 201, "POST", rotate(one), "", "Idempotency-Key", "key-1")
+	if o := w.want(t, 422, "POST", rotate(two), "", "Idempotency-Key", "key-1"); o.text("type") != "urn:countersign:error:idempotencyKeyReused" {
+		t.Errorf("another object: %v", o)
+	}
+	if again := w.want(t, 201, "POST", rotate(one), "", "Idempotency-Key", "key-1"); again.text("hmac_key") != next.text("hmac_key") {
+		t.Error("the same object got another answer")
+	}
+}
