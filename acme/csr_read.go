@@ -17,6 +17,8 @@ var (
 	oidSubjectAltName   = asn1.ObjectIdentifier{2, 5, 29, 17}
 	oidBasicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
 	oidExtKeyUsage      = asn1.ObjectIdentifier{2, 5, 29, 37}
+	// oidExtensionRequest is PKCS #9's attribute, which has one value (RFC 2985 5.4.2).
+	oidExtensionRequest = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 14}
 	// oidMSExtensions is the attribute in which Microsoft's clients have asked for extensions. OpenSSL
 	// reads it as well as PKCS #9's, so what stands there may get into a certificate.
 	oidMSExtensions = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 14}
@@ -88,7 +90,8 @@ func subjectMember(m pkix.AttributeTypeAndValue) proofing.SubjectMember {
 	if name, ok := subjectNames[out.Name]; ok {
 		out.Name = name
 	}
-	if out.Value, _ = m.Value.(string); out.Value == "" {
+	value, text := m.Value.(string)
+	if out.Value, out.NoText = value, !text; value == "" {
 		out.Value = "(not text)"
 	}
 	return out
@@ -115,6 +118,9 @@ func extensionsOf(r *x509.CertificateRequest) ([]pkix.Extension, bool) {
 		if rest, err := asn1.Unmarshal(raw.FullBytes, &attribute); err != nil || len(rest) > 0 {
 			whole = false
 			continue
+		}
+		if attribute.ID.Equal(oidExtensionRequest) && len(attribute.Values) != 1 { // the library reads the first
+			whole = false
 		}
 		if !attribute.ID.Equal(oidMSExtensions) {
 			continue

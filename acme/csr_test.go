@@ -209,6 +209,7 @@ func TestEachMistakeOfACSRIsAFaultOfItsOwn(t *testing.T) {
 		"another kind of name":         {codeSigning, names(otherName(asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 20, 2, 3}, "user@example.org")), "name"},
 		"a device":                     {codeSigning, names(permanent("device-1")), ""},
 		"another device":               {codeSigning, names(permanent("device-2")), "name"},
+		"a device of an assigner":      {codeSigning, names(otherName(oidPermanent, assigned{"device-1", purposeUnknown})), "name"},
 		"a URI, where nothing is said": {silent, func(r *x509.CertificateRequest) { r.URIs = []*url.URL{{Scheme: "https", Host: "example.com"}} }, ""},
 		"purposes, where nothing is":   {silent, extensions(purposes(purposeServer, purposeAny)), ""},
 		"a subject, where nothing is":  {silent, subject(pkix.Name{CommonName: "Somebody", Organization: []string{"Another GmbH"}, OrganizationalUnit: []string{"x"}}), ""},
@@ -240,8 +241,16 @@ func otherName(oid asn1.ObjectIdentifier, value any) asn1.RawValue {
 	return asn1.RawValue{Class: 2, Tag: 0, IsCompound: true, Bytes: append(must(asn1.Marshal(oid)), inner...)}
 }
 
+var oidPermanent = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 8, 3}
+
+// assigned is a PermanentIdentifier with an assigner (RFC 4043 2).
+type assigned struct {
+	Value    string `asn1:"utf8"`
+	Assigner asn1.ObjectIdentifier
+}
+
 func permanent(value string) asn1.RawValue {
-	return otherName(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 8, 3}, struct {
+	return otherName(oidPermanent, struct {
 		Value string `asn1:"utf8"`
 	}{value})
 }
@@ -286,8 +295,32 @@ func TestExtensionsInMicrosoftsAttributeAreJudgedToo(t *testing.T) {
 	}
 }
 
-// withMSExtensions signs the request anew with an attribute that the library does not write.
+// PKCS #9's attribute has one value (RFC 2985 5.4.2). Whoever reads a second one reads what nobody has judged.
+func TestExtensionsInASecondValueAreNotPassedOver(t *testing.T) {
+	plain := good()
+	plain.ExtraExtensions = nil
+	list := append(good().ExtraExtensions, extension(oidNames, []asn1.RawValue{permanent("device-1")}))
+	more := []pkix.Extension{extension(oidNames, []asn1.RawValue{{Class: 2, Tag: 2, Bytes: []byte(strings.Repeat("a.", 100) + "example.com")}})}
+	if got := codes(t, codeSigning, withExtensions(t, plain, oidExtensionRequest, list)); got != "" {
+		t.Errorf("one value: %q", got)
+	}
+	if got := codes(t, codeSigning, withExtensions(t, plain, oidExtensionRequest, list, more)); got != "extension_unreadable" {
+		t.Errorf("two values: %q", got)
+	}
+}
+
+var (
+	oidExtensionRequest = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 14}
+	oidMSExtensions     = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 14}
+)
+
 func withMSExtensions(t testing.TB, template *x509.CertificateRequest, list ...pkix.Extension) []byte {
+	t.Helper()
+	return withExtensions(t, template, oidMSExtensions, list)
+}
+
+// withExtensions signs the request anew with an attribute that the library does not write.
+func withExtensions(t testing.TB, template *x509.CertificateRequest, oid asn1.ObjectIdentifier, lists ...[]pkix.Extension) []byte {
 	t.Helper()
 	key := ecKey(t, elliptic.P256())
 	var request struct {
@@ -306,9 +339,22 @@ func withMSExtensions(t testing.TB, template *x509.CertificateRequest, list ...p
 	attribute := struct {
 		ID     asn1.ObjectIdentifier
 		Values [][]pkix.Extension `asn1:"set"`
-	}{asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 14}, [][]pkix.Extension{list}}
+	}{oid, lists}
 	request.Info.Attributes = append(request.Info.Attributes, asn1.RawValue{FullBytes: must(asn1.Marshal(attribute))})
 	return must(asn1.Marshal(request)) // DescribeCSR does not look at the signature
+}
+
+// A common name is text in one of the forms of RFC 5280 4.1.2.4. Of another form one reader sees nothing and the next a domain name.
+func TestACommonNameThatIsNoTextIsAFault(t *testing.T) {
+	for name, value := range map[string]asn1.RawValue{
+		"a UniversalString": {Tag: 28, Bytes: []byte("\x00\x00\x00e\x00\x00\x00v\x00\x00\x00.\x00\x00\x00x")},
+		"an OCTET STRING":   {Tag: asn1.TagOctetString, Bytes: []byte("www.example.com")},
+	} {
+		r := &x509.CertificateRequest{RawSubject: must(asn1.Marshal(pkix.RDNSequence{{{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: value}}}))}
+		if got := codes(t, silent, sign(t, r, ecKey(t, elliptic.P256()))); got != "common_name" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 }
 
 func TestFaultsOfACSRAreBounded(t *testing.T) {

@@ -255,15 +255,17 @@ func permanentIdentifier(der []byte) (string, bool) {
 	if err != nil || !oid.Equal(oidPermanentIdentifier) {
 		return "", false
 	}
-	var id struct {
-		Value string `asn1:"utf8"`
-	}
 	var inner asn1.RawValue
 	if rest, err = asn1.Unmarshal(rest, &inner); err != nil || len(rest) > 0 {
 		return "", false
 	}
-	rest, err = asn1.Unmarshal(inner.Bytes, &id)
-	return id.Value, err == nil && len(rest) == 0 && id.Value != ""
+	var members []asn1.RawValue // and not a struct, which would pass over those at its end
+	if rest, err = asn1.Unmarshal(inner.Bytes, &members); err != nil || len(rest) > 0 || len(members) != 1 {
+		return "", false
+	}
+	var v string
+	_, err = asn1.UnmarshalWithParams(members[0].FullBytes, &v, "utf8")
+	return v, err == nil && members[0].Tag == asn1.TagUTF8String && v != ""
 }
 
 // stepTypes are the identifier types of step-ca's types of names.

@@ -27,7 +27,11 @@ type CSR struct {
 }
 
 // SubjectMember is one attribute of a subject. Name is its short name, or its OID.
-type SubjectMember struct{ Name, Value string }
+type SubjectMember struct {
+	Name, Value string
+	// NoText says that the value is in a form that was not read. Others may read it: there is UniversalString.
+	NoText bool
+}
 
 // KeyKind is a kind of public key.
 type KeyKind string
@@ -187,6 +191,10 @@ func spelled(text string) (Identifier, bool) {
 func (j *csrJudge) plainCommonName() {
 	for _, m := range j.csr.Subject {
 		if m.Name != "CN" {
+			continue
+		}
+		if m.NoText {
+			j.fault("common_name", "the common name is in a form that cannot be read here: write it as a UTF8String, or leave it out")
 			continue
 		}
 		if n, ok := spelled(m.Value); ok && !j.has(n) && !j.named(m.Value) {
