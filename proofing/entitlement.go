@@ -27,8 +27,8 @@ func (s *Service) canonicalIdentifier(p *Profile, id Identifier) (Identifier, er
 	}
 	switch id.Type {
 	case IdentifierDNS:
-		name := strings.ToLower(strings.TrimSuffix(id.Value, "."))
-		if strings.Contains(name, "*") { // RFC 8555 7.4.1: a pre-authorization names one identifier exactly
+		name := lowerASCII(strings.TrimSuffix(id.Value, ".")) // the Kelvin sign in lower case is somebody else's k
+		if strings.Contains(name, "*") {                      // RFC 8555 7.4.1: a pre-authorization names one identifier exactly
 			return id, &InputError{"identifier.value", "identifier_rejected", "a wildcard name cannot be pre-authorized"}
 		}
 		if err := checkDNSName(name); err != nil {

@@ -106,6 +106,7 @@ func TestWhatIsAskedForWronglyIsRefusedByName(t *testing.T) {
 		{"a type that the profile is not for", "client", "dns", "example.org", "identifier_unsupported"},
 		{"a wildcard", "device", "dns", "*.example.org", "identifier_rejected"},
 		{"a bare label", "device", "dns", "localhost", "identifier_malformed"},
+		{"a name that turns into another's", "device", "dns", "\u212aiosk.example", "identifier_malformed"},
 		{"a name in Unicode", "device", "dns", "bücher.example", "identifier_malformed"},
 		{"an empty label", "device", "dns", "a..example", "identifier_malformed"},
 		{"an address as a name", "device", "dns", "192.0.2.1", "identifier_malformed"},
