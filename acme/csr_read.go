@@ -144,12 +144,8 @@ func readExtension(c *proofing.CSR, e pkix.Extension) bool {
 	}
 	switch {
 	case e.Id.Equal(oidBasicConstraints):
-		var b struct {
-			CA   bool `asn1:"optional"`
-			Path int  `asn1:"optional,default:-1"`
-		}
-		ok := read(&b)
-		c.CA = c.CA || b.CA
+		ca, ok := basicConstraints(e.Value)
+		c.CA = c.CA || ca
 		return ok
 	case e.Id.Equal(oidKeyUsage):
 		var bits asn1.BitString
@@ -182,4 +178,14 @@ func readExtension(c *proofing.CSR, e pkix.Extension) bool {
 		return err == nil
 	}
 	return true
+}
+
+// basicConstraints reads the extension of that name (RFC 5280 4.2.1.9).
+func basicConstraints(der []byte) (ca, ok bool) {
+	var b struct {
+		CA   bool `asn1:"optional"`
+		Path int  `asn1:"optional,default:-1"`
+	}
+	rest, err := asn1.Unmarshal(der, &b)
+	return b.CA, err == nil && len(rest) == 0
 }

@@ -315,9 +315,9 @@ func (a *api) stepRefusal(ca *proofing.Authority, hook *proofing.StepHook, v pro
 // fill puts in what a template may use.
 func (d *stepData) fill(v proofing.Verdict, q stepQuestion) error {
 	var grants []*proofing.Grant
-	names := []string{""}
+	authorized := q.common == ""
 	for _, one := range v.Authorizations {
-		if names = append(names, one.Identifier.Value); one.Identifier.Type == proofing.IdentifierOrganization && d.Organization == nil {
+		if authorized = authorized || calledBy(one.Identifier, q.common); one.Identifier.Type == proofing.IdentifierOrganization && d.Organization == nil {
 			d.Organization = &organization{one.Identifier.Value}
 		}
 		if slices.Contains(d.Authorizations, one.Case.ID) {
@@ -329,7 +329,6 @@ func (d *stepData) fill(v proofing.Verdict, q stepQuestion) error {
 		}
 	}
 	d.RecheckAfter = v.RecheckAfter
-	authorized := slices.Contains(names, q.common) || slices.Contains(names, strings.ToLower(q.common))
 	switch {
 	case q.final && !authorized:
 		return deny("nameNotProved", "the certificate's common name is none of the names that were proved: its template must put one of them there, or nothing")
@@ -342,4 +341,18 @@ func (d *stepData) fill(v proofing.Verdict, q stepQuestion) error {
 		d.Levels = &stepLevels{g.Assessment.Framework, g.Assessment.IAL, g.Assessment.AAL, g.Assessment.FAL}
 	}
 	return nil
+}
+
+// calledBy says whether a common name is the identifier. In names of the DNS case does not count, of ASCII alone: other letters
+// may turn into those of somebody else's name.
+func calledBy(id proofing.Identifier, common string) bool {
+	if id.Type == proofing.IdentifierDNS {
+		common = strings.Map(func(r rune) rune {
+			if 'A' <= r && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+			return r
+		}, common)
+	}
+	return id.Value == common
 }

@@ -105,6 +105,8 @@ func (q *stepQuestion) add(typ, value string) {
 	}
 }
 
+const noCA = "nobody proves here that they are a CA: no CA certificate is authorized"
+
 // read reads a certificate, or the request for one.
 func (q *stepQuestion) read(x *object) {
 	q.readKey(x)
@@ -131,7 +133,7 @@ func (q *stepQuestion) read(x *object) {
 	q.readSubject(x)
 	q.readExtensions(x)
 	if b := x.givenObject("basicConstraints"); b != nil && b.given("isCA", isOther).text == "true" {
-		x.mistake("basicConstraints", "nobody proves here that they are a CA: no CA certificate is authorized")
+		x.mistake("basicConstraints", noCA)
 	}
 }
 
@@ -186,7 +188,7 @@ func (q *stepQuestion) readSubject(x *object) {
 	}
 }
 
-// readExtensions looks for names that stand in an extension of their own: in a certificate it replaces all other SANs.
+// readExtensions looks for what stands in an extension of its own: in a certificate it replaces what the members beside it say.
 func (q *stepQuestion) readExtensions(x *object) {
 	if !q.final {
 		return
@@ -197,10 +199,19 @@ func (q *stepQuestion) readExtensions(x *object) {
 			continue
 		}
 		e := newObject(item, join(join(x.at, "extensions"), fmt.Sprint(i)), x.m)
-		if e.given("id", isText).text != "2.5.29.17" {
+		id := e.given("id", isText).text
+		if id != oidSubjectAltName.String() && id != oidBasicConstraints.String() {
 			continue
 		}
 		der, err := base64.StdEncoding.DecodeString(e.given("value", isText).text)
+		if id == oidBasicConstraints.String() {
+			if ca, ok := basicConstraints(der); err != nil || !ok {
+				x.mistake("extensions", "the basicConstraints extension cannot be read")
+			} else if ca {
+				x.mistake("extensions", noCA)
+			}
+			continue
+		}
 		var names []stepSAN
 		if err == nil {
 			names, err = generalNames(der)

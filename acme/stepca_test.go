@@ -443,6 +443,7 @@ func TestACertificateHasNoNameThatWasNotProved(t *testing.T) {
 	}
 	w.preauthorize(t, "both", "organization", org, true)
 	w.preauthorize(t, "both", "dns", "host.example.org", true)
+	w.preauthorize(t, "both", "dns", "kiosk.example.org", true)
 	w.preauthorize(t, "both", "permanent-identifier", "serial 1", true)
 	data := w.allowed(t, w.callStep(t, "both-enriching", w.enriching(t, pkix.Name{CommonName: "host.example.org"}, "host.example.org")))
 	if data.list("sans")[0].text("value") != "host.example.org" || data.text("common_name") != org || data.text("domain_control") != "not_checked" || len(data["authorizations"].([]any)) != 2 {
@@ -462,6 +463,10 @@ func TestACertificateHasNoNameThatWasNotProved(t *testing.T) {
 	}
 	san := func(der []byte) fields {
 		return fields{"extensions": []fields{{"id": "2.5.29.15", "critical": true, "value": []byte{1}}, {"id": "2.5.29.17", "critical": false, "value": der}}}
+	}
+	isCA, noCA := extension(oidBasic, basic{CA: true}).Value, extension(oidBasic, basic{}).Value
+	basicConstraints := func(der []byte) fields {
+		return fields{"extensions": []fields{{"id": "2.5.29.19", "critical": true, "value": der}}}
 	}
 	for what, c := range map[string]struct {
 		call fields
@@ -499,6 +504,10 @@ func TestACertificateHasNoNameThatWasNotProved(t *testing.T) {
 		"further members":                         {certificate(is(fields{"extraNames": []fields{{"type": "2.5.4.42", "value": "x"}}}), nil), "nameNotProved", "extraNames"},
 		"a subject that is written out":           {certificate(good, fields{"rawSubject": []byte("x")}), "nameNotProved", "rawSubject"},
 		"a CA":                                    {certificate(good, fields{"basicConstraints": fields{"isCA": true, "maxPathLen": 0}}), "malformed", "no CA certificate"},
+		"a CA by an extension":                    {certificate(good, basicConstraints(isCA)), "malformed", "no CA certificate"},
+		"an extension of no CA":                   {certificate(good, basicConstraints(noCA)), "", ""},
+		"an extension that may be a CA's":         {certificate(good, basicConstraints([]byte("x"))), "malformed", "basicConstraints"},
+		"a common name that looks like the name":  {certificate(is(fields{"commonName": "\u212aiosk.example.org"}), nil, "dns:kiosk.example.org"), "nameNotProved", "common name"},
 		"nothing":                                 {certificate(fields{}, nil), "nameNotProved", "names nothing that the profile both proves"},
 		"a hundred and one names":                 {certificate(good, nil, slices.Repeat([]string{"dns:host.example.org"}, 1)...), "", ""},
 		"another key":                             {certificate(good, fields{"publicKey": spki(t, newECKey(t))}), "userActionRequired", "this key"},
