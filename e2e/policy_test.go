@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,6 +111,17 @@ func TestAChangeOfThePolicyTakesTwoPeople(t *testing.T) {
 				t.Errorf("a restart proposes\n%s", said)
 			}
 			p.command("audit", "verify")
+
+			// Who has approved what convinces somebody who has nothing but the files and the log's key.
+			id := strings.Fields(p.command("policy", "list", "--json"))
+			i := slices.Index(id, `"id":`)
+			key := regexp.MustCompile(`\S+\+[0-9a-f]{8}\+\S+`).FindString(p.command("audit", "key"))
+			files := strings.Fields(p.command("policy", "approvals", strings.Trim(id[i+1], `",`), "--out", t.TempDir()))
+			for n, who := range []string{"Administrator One", "Administrator Two"} {
+				if said := p.command("verify-approval", files[n], "--log-key", key); !strings.Contains(said, who) || !strings.Contains(said, "profiles.client.title") || !strings.Contains(said, "proposed policy: sha256:") {
+					t.Errorf("of one it is proved:\n%s", said)
+				}
+			}
 			run(t, two, chromedp.Navigate(p.people+"/admin/policy"), chromedp.WaitVisible(`[data-page="adminpolicies"] table`, chromedp.ByQuery))
 			look(t, two, picture+"-6-after")
 		})

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // PolicyBook is which policy is in force, and which one is proposed. There is one. A policy is the canonical text of the policy part of a
@@ -178,17 +179,25 @@ func policySettings(text string) (map[string]string, error) {
 				if !ok {
 					return fmt.Errorf("read policy: %s has a member that is no text", path)
 				}
-				items[i] = text
+				items[i] = plainly(text)
 			}
 			all[path] = "[" + strings.Join(items, ", ") + "]"
 		case string:
-			all[path] = v
+			all[path] = plainly(v)
 		default:
 			return fmt.Errorf("read policy: %s is no text", path)
 		}
 		return nil
 	}
 	return all, walk("", tree)
+}
+
+// plainly is a value as somebody sees all of it: one with characters that are not seen, or turn the direction of writing, is quoted, with what they are.
+func plainly(value string) string {
+	if strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(value)
+	}
+	return value
 }
 
 // Indexes implements Record.

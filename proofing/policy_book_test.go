@@ -433,8 +433,8 @@ func TestTheBookHoldsTheLargestPolicies(t *testing.T) {
 }
 
 func TestChangesAreInTheOrderOfTheirNames(t *testing.T) {
-	got, err := proofing.PolicyChanges(`{"a":{"x":"1","y":["p","q"]},"b":"same"}`, `{"a":{"y":["q","p"],"z.1":"2"},"b":"same","c":{}}`)
-	want := []proofing.PolicyChange{{"a.\"z.1\"", "", "2"}, {"a.x", "1", ""}, {"a.y", "[p, q]", "[q, p]"}, {"c", "", "{}"}}
+	got, err := proofing.PolicyChanges(`{"a":{"x":"1","y":["p","q"]},"b":"same","t":"EV"}`, `{"a":{"y":["q","p"],"z.1":"2"},"b":"same","c":{},"t":"EV\u202e\u200b"}`)
+	want := []proofing.PolicyChange{{"a.\"z.1\"", "", "2"}, {"a.x", "1", ""}, {"a.y", "[p, q]", "[q, p]"}, {"c", "", "{}"}, {"t", "EV", `"EV\u202e\u200b"`}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}

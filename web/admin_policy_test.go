@@ -74,7 +74,7 @@ func TestAPolicyFromItsProposalUntilItIsInForce(t *testing.T) {
 
 	text := c.decidesPolicy(c.one, page, "approve", "")
 	for _, said := range []string{"I approve this change of the policy.", "Proposed policy: " + proofing.PolicyDigest(policyAfter), "In the place of: " + proofing.PolicyDigest(policyBefore),
-		"profiles.ev.approvals: from 2 to 1", "profiles.ev.title: from EV to EV <b>", "Then one more administrator"} {
+		`profiles.ev.approvals: from "2" to "1"`, `profiles.ev.title: from "EV" to "EV <b>"`, "Then one more administrator"} {
 		if !strings.Contains(text, said) {
 			t.Errorf("%q is not in what was signed:\n%s", said, text)
 		}

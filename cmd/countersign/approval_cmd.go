@@ -134,6 +134,9 @@ func printApproval(w io.Writer, a *audit.Approval, c *audit.Checked, key audit.L
 	if d.CSR != nil {
 		say("", "certificate request: SHA-256 %s%s%s", quiet(d.CSR.Digest), given(", key ", d.CSR.Key), given(", ", d.CSR.Subject))
 	}
+	if d.Proposed != "" {
+		say("", "proposed policy: %s", quiet(d.Proposed))
+	}
 	if d.Reason != "" {
 		say("", "reason: %s", quiet(d.Reason))
 	}

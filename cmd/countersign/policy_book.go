@@ -34,10 +34,22 @@ func (c *Config) ruled(ctx context.Context, service *proofing.Service, before *C
 	return c.under(book.InForce, before)
 }
 
-// rule puts the approved policy in force at a start, before anybody is served.
+// rule puts the approved policy in force at a start, before anybody is served. A store that is away is waited for: nobody is served by a policy that
+// nobody has approved.
 func (a *app) rule(ctx context.Context) error {
 	a.read = a.config
 	c, err := a.config.ruled(ctx, a.service, nil)
+	for away := false; (errors.Is(err, proofing.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) && ctx.Err() == nil; {
+		if !away {
+			a.log.Warn("the approved policy cannot be read; waiting for the store", "error", err)
+			away = true
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(policyInterval):
+		}
+		c, err = a.config.ruled(ctx, a.service, nil)
+	}
 	if unfit, is := errors.AsType[configError](err); is {
 		return usagef("the approved policy does not go with the rest of the configuration:\n%v\nput back what it needs: a policy that does without it is in force once two administrators have approved it, at %s/admin/policy", unfit, a.config.Origin)
 	}

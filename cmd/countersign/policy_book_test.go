@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -232,4 +234,38 @@ func TestAFileThatDoesNotGoWithTheApprovedPolicyChangesNothing(t *testing.T) {
 		t.Errorf("it is taken up\n%s", text)
 	}
 	contains(t, log.String(), "cannot be taken up here; what was in force stays in this process")
+}
+
+// awayAtFirst is a table that is out of reach once.
+type awayAtFirst struct {
+	proofing.Table[proofing.PolicyBook]
+	asked int
+}
+
+func (a *awayAtFirst) Get(ctx context.Context, id string) (*proofing.PolicyBook, error) {
+	if a.asked++; a.asked == 1 {
+		return nil, proofing.ErrUnavailable
+	}
+	return a.Table.Get(ctx, id)
+}
+
+// Nobody is served by a policy that nobody has approved because the store was away at the start.
+func TestAStartWaitsForTheApprovedPolicy(t *testing.T) {
+	t.Parallel()
+	d := administered(t)
+	d.rewrite(oldTitle, newTitle)
+	var log syncBuffer
+	a := d.appWith(&log, func(*Config) {})
+	table := &awayAtFirst{Table: a.service.PolicyBooks}
+	a.service.PolicyBooks, a.config = table, a.read
+	if err := a.rule(t.Context()); err != nil || title(a) != "EV code signing certificate" || table.asked != 2 {
+		t.Errorf("%v, %s, asked %d times", err, title(a), table.asked)
+	}
+	contains(t, log.String(), "waiting for the store")
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	table.asked, a.config = 0, a.read
+	if err := a.rule(ended); !errors.Is(err, proofing.ErrUnavailable) {
+		t.Errorf("told to stop: %v", err)
+	}
 }

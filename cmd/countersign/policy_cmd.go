@@ -3,16 +3,19 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
+	"github.com/countersign-id/countersign/audit"
 	"github.com/countersign-id/countersign/proofing"
 )
 
 type policyCommand struct {
-	Show    policyShowCommand    `cmd:"" default:"withargs" help:"Show which policy is in force and what is proposed, or one proposal."`
-	List    policyListCommand    `cmd:"" help:"List what was proposed, and what became of it."`
-	Propose policyProposeCommand `cmd:"" help:"Propose the policy of the configuration file once more: one that was refused, or that was in force before."`
+	Show      policyShowCommand      `cmd:"" default:"withargs" help:"Show which policy is in force and what is proposed, or one proposal."`
+	List      policyListCommand      `cmd:"" help:"List what was proposed, and what became of it."`
+	Approvals policyApprovalsCommand `cmd:"" help:"Write the signed decisions about a proposal into files, for countersign verify-approval."`
+	Propose   policyProposeCommand   `cmd:"" help:"Propose the policy of the configuration file once more: one that was refused, or that was in force before."`
 }
 
 type policyShowCommand struct {
@@ -41,13 +44,11 @@ func (c *policyShowCommand) Run(g *globals) error {
 			_, err = fmt.Fprintln(a.stdout, book.InForce.Text)
 			return err
 		case c.ID != "":
-			for _, p := range all {
-				if p.ID == c.ID {
-					a.showPolicy(p)
-					return nil
-				}
+			p, err := proposalOf(all, c.ID)
+			if err == nil {
+				a.showPolicy(p)
 			}
-			return usagef("there is no proposal %q: `countersign policy list` shows those that there are", c.ID)
+			return err
 		}
 		from := "which was in force when there were administrators for the first time"
 		if id := book.InForce.Proposal; id != "" {
@@ -155,6 +156,74 @@ func (c *policyListCommand) Run(g *globals) error {
 			return []string{v.ID, v.Proposed, v.Outcome, orDash(v.Ended), strconv.Itoa(v.Approvals), strconv.Itoa(len(v.Changes)), v.Digest}
 		})
 	})
+}
+
+type policyApprovalsCommand struct {
+	ID  string `arg:"" name:"id" help:"The id that the list shows."`
+	Out string `help:"The folder, which must be there; of its files none is replaced." required:"" placeholder:"FOLDER"`
+}
+
+func (c *policyApprovalsCommand) Run(g *globals) error {
+	return g.auditing(func(a *admin, t *audit.Tree) error {
+		book, all, err := a.policies()
+		if err != nil {
+			return err
+		}
+		p, err := proposalOf(all, c.ID)
+		if err != nil {
+			return err
+		}
+		if len(p.Decisions) == 0 {
+			return usagef("nobody has decided about the proposal %q", c.ID)
+		}
+		h, err := t.Head(a.ctx)
+		if err != nil {
+			return unlogged(err)
+		}
+		for n, d := range p.Decisions {
+			if d.Entry > int64(len(book.Journal.Places)) {
+				return unlogged(proofing.ErrUnlogged)
+			}
+			text, err := a.policyApproval(t, d, book.Journal.Places[d.Entry-1])
+			if err != nil {
+				return err
+			}
+			file := filepath.Join(c.Out, fmt.Sprintf("policy-%s-%d.json", p.ID, n+1))
+			if err := writeNew(file, text); err != nil {
+				return err
+			}
+			fmt.Fprintln(a.stdout, file)
+		}
+		a.say("check them anywhere with: countersign verify-approval FILE --log-key '%s'", h.Verifier)
+		return nil
+	})
+}
+
+// policyApproval is the file of one decision, which stands at a place of the log.
+func (a *admin) policyApproval(t *audit.Tree, d proofing.PolicyDecision, place int64) ([]byte, error) {
+	enrolled, enrolment, err := a.service.EnrolmentEntry(a.ctx, &d.Signature)
+	if err != nil {
+		return nil, err
+	}
+	decision, _, err := a.service.LogEntry(a.ctx, place)
+	if err != nil {
+		return nil, err
+	}
+	file, err := t.Approval(a.ctx, d.Signature, audit.Logged{Leaf: enrolment.Leaf, Index: enrolled}, audit.Logged{Leaf: decision.Leaf, Index: place})
+	if err != nil {
+		return nil, err
+	}
+	return file.Text()
+}
+
+// proposalOf is the proposal of an id.
+func proposalOf(all []*proofing.PolicyProposal, id string) (*proofing.PolicyProposal, error) {
+	for _, p := range all {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return nil, usagef("there is no proposal %q: `countersign policy list` shows those that there are", id)
 }
 
 type policyProposeCommand struct{}

@@ -53,6 +53,9 @@ func (serveCommand) Run(g *globals) (err error) {
 		return errors.Join(err, a.close())
 	}
 	if err := a.build(ctx, nil); err != nil {
+		if ctx.Err() != nil { // it was told to stop while it waited
+			err = nil
+		}
 		return errors.Join(err, a.close())
 	}
 	a.offer(ctx)
