@@ -142,11 +142,22 @@ func newNewcomer(t testing.TB, s screen) *newcomer {
 	return n
 }
 
+// passkeys is how many their authenticator has.
+func (n *newcomer) passkeys(t testing.TB) (has int) {
+	t.Helper()
+	run(t, n.Context, chromedp.ActionFunc(func(ctx context.Context) error {
+		have, err := webauthn.GetCredentials(n.authenticator).Do(ctx)
+		has = len(have)
+		return err
+	}))
+	return has
+}
+
 // signUp goes from the page of signing in on to where they wanted to be: a passkey is created, and used.
 func (n *newcomer) signUp(t testing.TB) {
 	t.Helper()
 	run(t, n.Context, chromedp.Click(`main form button`, chromedp.ByQuery), chromedp.WaitVisible(`form[action*="/enrol"] button`, chromedp.ByQuery),
-		chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(n.authenticator),
+		chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(n.authenticator, n.passkeys(t)),
 		chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery),
 		chromedp.WaitNotPresent(`[data-page="signin"]`, chromedp.ByQuery))
 }

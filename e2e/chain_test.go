@@ -323,11 +323,8 @@ func (c *chain) asks(link string) {
 func (c *chain) decides(n *newcomer, picture string) {
 	c.t.Helper()
 	picture = c.pictures + "-" + picture
-	run(c.t, n, chromedp.Navigate(c.people+"/admin"), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
-	look(c.t, n, picture+"-queue")
-	submits(c.t, n, `tr.mine a`, `[data-page="admincase"]`)
-	look(c.t, n, picture+"-case")
-	submits(c.t, n, `form[aria-labelledby="agree-title"] button`, `form[data-sign] button`)
+	run(c.t, n, chromedp.Navigate(c.people+"/admin"))
+	n.readsWhatWaits(c.t, picture)
 	wants := []string{chainName, "HRB 1234"}
 	if strings.Contains(picture, "-csr-") {
 		csr, err := x509.ParseCertificateRequest(c.csr)
@@ -342,9 +339,25 @@ func (c *chain) decides(n *newcomer, picture string) {
 			c.t.Errorf("what is signed does not say %q:\n%s", want, said)
 		}
 	}
-	look(c.t, n, picture+"-sign")
-	submits(c.t, n, `form[data-sign] button`, `[data-page="admincase"]`)
-	look(c.t, n, picture+"-signed")
+	n.signs(c.t, picture)
+}
+
+// readsWhatWaits opens what waits for somebody in the queue, and goes on to what they would sign.
+func (n *newcomer) readsWhatWaits(t testing.TB, picture string) {
+	t.Helper()
+	run(t, n, chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
+	look(t, n, picture+"-queue")
+	submits(t, n, `tr.mine a`, `[data-page="admincase"]`)
+	look(t, n, picture+"-case")
+	submits(t, n, `form[aria-labelledby="agree-title"] button`, `form[data-sign] button`)
+}
+
+// signs has them sign it.
+func (n *newcomer) signs(t testing.TB, picture string) {
+	t.Helper()
+	look(t, n, picture+"-sign")
+	submits(t, n, `form[data-sign] button`, `[data-page="admincase"]`)
+	look(t, n, picture+"-signed")
 }
 
 // issues makes the certificate that a CA would.
@@ -404,7 +417,7 @@ func (c *chain) ends(id string, der []byte) {
 		if n := strings.Count(said, "which was enrolled for this person at"); n != 7 {
 			t.Errorf("the evidence of %s has %d decisions, want those of the request and of the CSR, 7:\n%s", name, n, said)
 		}
-		c.edited(file, key, "evidence", "verify")
+		edited(t, file, key, "evidence", "verify")
 	}
 
 	decisions := filepath.Join(files, "decisions")
@@ -421,20 +434,19 @@ func (c *chain) ends(id string, der []byte) {
 			t.Errorf("%s: %v\n%s", file, err, said)
 		}
 	}
-	c.edited(approvals[0], key, "verify-approval")
+	edited(t, approvals[0], key, "verify-approval")
 	c.command("audit", "verify")
 }
 
 // edited wants a file refused once something of it was changed, whatever that is.
-func (c *chain) edited(file, key string, verify ...string) {
-	t := c.t
+func edited(t testing.TB, file, key string, verify ...string) {
 	t.Helper()
 	whole, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for what, text := range map[string][]byte{
-		"another name":            bytes.Replace(whole, []byte(chainName), []byte("Example Signing Inc"), 1),
+		"another name":            bytes.Replace(whole, []byte("Example Signing Ltd"), []byte("Example Signing Inc"), 1),
 		"one digit":               bytes.Replace(whole, []byte("1234"), []byte("1235"), 1),
 		"a space more":            bytes.Replace(whole, []byte(`":"`), []byte(`": "`), 1),
 		"its end":                 whole[:len(whole)-2],

@@ -31,8 +31,8 @@ func atDesk(t testing.TB, p *program, s screen, name string) context.Context {
 	return n
 }
 
-// created waits until an authenticator has a passkey, and the page has sent it. Another one may be created then, so the page alone does not tell.
-func created(id webauthn.AuthenticatorID) chromedp.Action {
+// created waits until an authenticator has a passkey more than it had, and the page has sent it. Another one may be created then, so the page alone does not tell.
+func created(id webauthn.AuthenticatorID, had int) chromedp.Action {
 	return chromedp.ActionFunc(func(ctx context.Context) error {
 		for {
 			have, err := webauthn.GetCredentials(id).Do(ctx)
@@ -41,7 +41,7 @@ func created(id webauthn.AuthenticatorID) chromedp.Action {
 			}
 			asks := true // the page still does; while it changes, it cannot be asked
 			_ = chromedp.Evaluate(`document.readyState !== "complete" || location.search.includes("method") || location.hash === "#ask"`, &asks).Do(ctx)
-			if len(have) > 0 && !asks {
+			if len(have) > had && !asks {
 				return nil
 			}
 			if err := chromedp.Sleep(50 * time.Millisecond).Do(ctx); err != nil {

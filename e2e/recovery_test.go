@@ -50,7 +50,7 @@ func TestAPersonWhoHasLostEverythingComesBackAtTheDesk(t *testing.T) {
 			look(t, back, picture+"-7-wrong")
 			run(t, back, chromedp.SetValue(`input[name="code"]`, strings.ToLower(code), chromedp.ByQuery), chromedp.Submit(`form[action*="/regain"]`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
 			look(t, back, picture+"-8-in")
-			run(t, back, chromedp.Navigate(p.people+"/me?method=fido"), chromedp.WaitVisible(`form[action*="/enrol"] button`, chromedp.ByQuery), chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(authenticator))
+			run(t, back, chromedp.Navigate(p.people+"/me?method=fido"), chromedp.WaitVisible(`form[action*="/enrol"] button`, chromedp.ByQuery), chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(authenticator, 0))
 			run(t, back, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
 			look(t, back, picture+"-9-added")
 			run(t, owner, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery)) // their session has ended

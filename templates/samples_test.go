@@ -132,11 +132,16 @@ func samples() map[string]Screen {
 		"fault-link": Fault{Frame: frame, Code: "no_link"},
 		"fault":      Fault{Frame: frame, Code: "not_found"},
 		"too-many":   Fault{Frame: frame, Code: "too_many", Until: at.Add(10 * time.Minute), Wait: 10 * time.Minute, Back: "/c/ref"},
-		"demo-start": DemoHome{Frame: demo, Bar: &bar, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", Profiles: []string{"client", "staff", "signing"}},
-		"demo-done": DemoHome{Frame: demo, Bar: &barAfter, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", Profiles: []string{"client", "staff", "signing"},
+		"demo-start": DemoHome{Frame: demo, Bar: &bar, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", EV: "/demo/ev", Profiles: []string{"client", "staff", "signing"}},
+		"demo-done": DemoHome{Frame: demo, Bar: &barAfter, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", EV: "/demo/ev", Profiles: []string{"client", "staff", "signing"},
 			Call:   &DemoCall{Curl: "curl …", Request: `{"profile": "server"}`, Response: `{"status": "pending"}`, Case: "/c/ref"},
 			Result: &DemoResult{Status: "valid", Authorization: `{"status": "valid"}`, Statement: "a.b.c", Header: `{"alg": "ES256"}`, Claims: `{"aud": "example"}`}},
-		"demo-case": tried,
+		"demo-ev-stage":    evSample("stage", ""),
+		"demo-ev-join":     evSample("join", "certificate_approver"),
+		"demo-ev-prove":    evSample("prove", "certificate_requester"),
+		"demo-ev-evidence": evSample("evidence", ""),
+		"demo-ev-over":     evSample("over", ""),
+		"demo-case":        tried,
 		"mailbox": Mailbox{Frame: demo, Bar: &barMailbox, Origin: "https://proof.example.org", Query: "?lang=de", Mails: []Mail{
 			{"phone", "+44 7400 123456", "", at, "12345 67890 is your code."},
 			{"email", "a@example.org", "Your code", at, "Open https://proof.example.org/m/ref now, not https://evil.example/ or <b>"}}},
@@ -184,4 +189,24 @@ var message = MessageData{
 	Operator: "Example Operations", Contact: "https://example.org/help", Origin: "https://proof.example.org", Code: "ABCDEFGH",
 	Link: "https://proof.example.org/m/ref", Disown: "https://proof.example.org/n/ref", Minutes: "1440",
 	Reason: "authenticator_removed", Ends: at.Add(72 * time.Hour),
+}
+
+// evSample is the demo's page of EV at a step.
+func evSample(code, role string) DemoEV {
+	p := DemoEV{Frame: Frame{Operator: "countersign demo", Self: "/demo/ev", Home: "/", Demo: true}, CA: "Example CA", Organization: "Example Signing Ltd", Next: "/demo/ev/next", SignOut: "/me/sign-out", Link: "/next-place", File: "evidence.json", Key: "localhost/log+1+key", Again: "/demo/ev/again"}
+	if code == "over" {
+		p.Why = code
+	}
+	reached := false
+	for _, s := range []DemoStep{
+		{Code: "stage"}, {Code: "join", Role: "certificate_requester"}, {Code: "confirm", Role: "certificate_requester"}, {Code: "prove", Role: "certificate_requester"},
+		{Code: "join", Role: "certificate_approver"}, {Code: "confirm", Role: "certificate_approver"}, {Code: "approve", Role: "certificate_approver"}, {Code: "vet", Role: "validation_specialist"},
+		{Code: "join", Role: "reviewer"}, {Code: "confirm", Role: "reviewer"}, {Code: "review", Role: "reviewer"}, {Code: "issue"}, {Code: "evidence"},
+	} {
+		s.Here = s.Code == code && s.Role == role
+		reached = reached || s.Here
+		s.Done = !reached && p.Why == ""
+		p.Steps = append(p.Steps, s)
+	}
+	return p
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // pageNames are the files in pages/ that are pages of their own.
-var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned", "disown", "disowncertificate", "disowned", "apply", "signin", "me", "regain", "records", "record", "recover", "recovery", "sign", "fault", "demohome", "mailbox"}
+var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned", "disown", "disowncertificate", "disowned", "apply", "signin", "me", "regain", "records", "record", "recover", "recovery", "sign", "fault", "demohome", "demoev", "mailbox"}
 
 // Frame is what every page carries.
 type Frame struct {
@@ -359,10 +359,36 @@ type DemoHome struct {
 	CA         string // the demo authority's title
 	Bar        *DemoBar
 	Start      string   // where to post to make the call of step 1
+	EV         string   // the path of the other walk
 	Profiles   []string // that it may be for: "client", "staff" or "signing"
 	Identifier string   // that the call will be about
 	Call       *DemoCall
 	Result     *DemoResult
+}
+
+// DemoEV walks a newcomer through an EV code signing certificate, of which they play three parts.
+type DemoEV struct {
+	Frame
+	Bar              *DemoBar
+	CA, Organization string
+	Steps            []DemoStep
+	Why              string // why the walk cannot go on: "over" (the request has ended) or "twice" (one person has two parts); empty: it can
+	Next             string // where to post so that the demo does its part
+	Again            string // where to post to begin anew; empty at the beginning
+	SignOut          string // where to post to be signed out
+	Link             string // where the newcomer's part is done, or the file
+	File, Key        string // the evidence by its name, and the key of the log
+}
+
+// DemoStep is one step of it, in Role if it is somebody's.
+type DemoStep struct {
+	Code, Role string
+	Here, Done bool
+}
+
+// Part is the newcomer's own: they do it, and not the demo.
+func (s DemoStep) Part() bool {
+	return slices.Contains([]string{"join", "prove", "approve", "review"}, s.Code)
 }
 
 // DemoCall is step 1 as it happened.
@@ -411,4 +437,5 @@ func (Disowned) page() string { return "disowned" }
 func (Apply) page() string    { return "apply" }
 func (Fault) page() string    { return "fault" }
 func (DemoHome) page() string { return "demohome" }
+func (DemoEV) page() string   { return "demoev" }
 func (Mailbox) page() string  { return "mailbox" }

@@ -39,7 +39,7 @@ operator: {name: countersign demo, contact: nobody@example.org}
 providers: {email: mailbox, sms: mailbox}
 sms: {countries: [AT, AU, BE, CA, CH, DE, DK, ES, FR, GB, IE, IT, NL, NO, NZ, SE, US], prices: {default: "0.05"}}
 log: {level: warn, format: text}
-limits: {cooldown: 5s}
+limits: {cooldown: 5s, client_opens_hour: 200}
 profiles:
   client:
     title: Client certificate
@@ -139,6 +139,8 @@ type demo struct {
 	mu   sync.Mutex
 	last string // the id of the last pre-authorization that the CA opened here
 	call *templates.DemoCall
+
+	ev demoEV // the other walk
 }
 
 // readDemoConfig is the configuration of a demo with its store in a folder.
@@ -148,7 +150,7 @@ func readDemoConfig(dir string, l net.Listener) (*Config, error) {
 		return nil, err
 	}
 	origin := "http://localhost:" + port
-	text := fmt.Sprintf("origin: %q\nstore: {path: %q, key_ring: %q}\n%s", origin, filepath.Join(dir, "countersign.db"), filepath.Join(dir, "countersign.keys"), demoConfig+demoIssuers(origin))
+	text := fmt.Sprintf("origin: %q\nstore: {path: %q, key_ring: %q}\n%s", origin, filepath.Join(dir, "countersign.db"), filepath.Join(dir, "countersign.keys"), demoConfig+demoEVProfiles+demoIssuers(origin))
 	c, report := readConfig("demo", []byte(text), nil, readSecrets)
 	if report.failed() {
 		return nil, configError{report}
@@ -166,7 +168,7 @@ func newDemo(g *globals, c *Config) (_ *demo, err error) {
 	d.app.bar = d.bar
 	ca := &proofing.Authority{
 		ID: d.app.service.AuthorityID(demoCA), Name: demoCA, Title: "Example CA", Created: g.now(),
-		Directories: []string{"https://ca.example/directory"}, NewAccounts: []string{"https://ca.example/new-account"}, Profiles: demoProfiles,
+		Directories: []string{"https://ca.example/directory"}, NewAccounts: []string{"https://ca.example/new-account"}, Profiles: append(slices.Clone(demoProfiles), demoEVProfile),
 	}
 	_, d.token = ca.NewToken(g.now())
 	if err := d.app.service.Authorities.Create(g.ctx, ca.ID, ca); err != nil {
@@ -184,6 +186,10 @@ func (d *demo) handler() http.Handler {
 	}
 	mux.Handle(demoProviderPath+"/", newDemoProvider(d.origin, d.app.now))
 	d.app.site.Handle("POST /demo/call", http.HandlerFunc(d.callAgain))
+	d.app.site.Handle("GET "+demoEVPath, http.HandlerFunc(d.evHome))
+	d.app.site.Handle("POST "+demoEVPath+"/next", http.HandlerFunc(d.evNext))
+	d.app.site.Handle("POST "+demoEVPath+"/again", http.HandlerFunc(d.evAgain))
+	d.app.site.Handle("GET "+demoEVPath+"/"+demoEVFile, http.HandlerFunc(d.evEvidence))
 	mux.Handle("/", d.app.people())
 	return mux
 }
@@ -209,7 +215,7 @@ func (d *demo) homeScreen(r *http.Request) (templates.Screen, error) {
 	call, id := d.call, d.last
 	d.mu.Unlock()
 	page := templates.DemoHome{
-		Frame: d.app.site.Frame(r, "/"), CA: "Example CA", Bar: d.bar(r), Start: d.app.site.Keep(r, "/demo/call"), Identifier: demoIdentifier, Profiles: demoProfiles,
+		Frame: d.app.site.Frame(r, "/"), CA: "Example CA", Bar: d.bar(r), Start: d.app.site.Keep(r, "/demo/call"), EV: d.app.site.Keep(r, demoEVPath), Identifier: demoIdentifier, Profiles: demoProfiles,
 	}
 	if call != nil {
 		here := *call
