@@ -33,11 +33,17 @@ func (s *Site) adminRoutes() {
 	s.dossierRoutes()
 	s.peopleRoutes()
 	s.logRoutes()
+	s.revocationRoutes()
 }
 
 // adminPages are the pages that the bar of each leads to, in its order. Each has its route in adminRoutes, or in its own file's.
 var adminPages = []struct{ name, path string }{
-	{"queue", proofing.AdminPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"log", logPath},
+	{"queue", proofing.AdminPath}, {"revocations", revocationsPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"log", logPath},
+}
+
+// adminPagesOf say of those of them that are not everybody's in the console whose they are.
+var adminPagesOf = map[string]func(offices []*proofing.Appointment) bool{
+	"revocations": func(offices []*proofing.Appointment) bool { return len(proofing.RevocationScopes(offices)) > 0 },
 }
 
 // officer is who looks at a page of the console, by which appointments.
@@ -99,6 +105,9 @@ func (s *Site) adminFrame(r *http.Request, o *officer, here, self string) templa
 	}
 	f.Reader, f.SignOut = o.offices[0].Name, s.Keep(r, "/me/sign-out")
 	for _, page := range adminPages {
+		if of := adminPagesOf[page.name]; of != nil && !of(o.offices) {
+			continue
+		}
 		f.Nav = append(f.Nav, templates.AdminLink{Name: page.name, Href: s.Keep(r, page.path), Here: page.name == here})
 	}
 	return f
@@ -141,6 +150,9 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 	}
 	counts, err := s.service.DocketCounts(r.Context(), s.signedInAs(r), as.ID, queuePage, stages...)
 	if err != nil {
+		return err
+	}
+	if page.Revoke, err = s.viewRevoke(r); err != nil {
 		return err
 	}
 	for i, g := range stages {
