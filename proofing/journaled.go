@@ -46,6 +46,9 @@ func (s *Service) journaled() []journals {
 		journalsOf(s.Appointments, func(a *Appointment) *Journal { return &a.Journal }, SubjectAppointment),
 		journalsOf(s.Dossiers, func(o *Organization) *Journal { return &o.Journal }, SubjectOrganization),
 		journalsOf(s.Certificates, func(c *Certificate) *Journal { return &c.Journal }, SubjectCertificate),
+		journalsOf(s.Keys, func(k *Key) *Journal { return &k.Journal }, SubjectKey),
+		journalsOf(s.Authorities, func(a *Authority) *Journal { return &a.Journal }, SubjectAuthority),
+		journalsOf(s.Registry, func(r *RegistryEntry) *Journal { return &r.Journal }, SubjectRegistry),
 		journalsOf(s.LogHeads, func(h *LogHead) *Journal { return &h.Journal }, SubjectLog),
 	}
 }

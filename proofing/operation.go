@@ -3,6 +3,7 @@ package proofing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -40,11 +41,7 @@ type OperatedMessages struct {
 // OperatedMessages are those of an authority that the person of a session runs. ErrNotFound for any other, besides the errors of Console; *InputError
 // for a cursor that is not of this list.
 func (s *Service) OperatedMessages(ctx context.Context, v Visit, ca, after string, limit int) (m OperatedMessages, err error) {
-	_, mine, err := s.Console(ctx, v)
-	if err != nil {
-		return m, err
-	}
-	if _, _, err := s.operated(ctx, mine, ca); err != nil {
+	if _, err := s.runs(ctx, v, ca); err != nil {
 		return m, err
 	}
 	of := func(c *Case) bool { return c.CA == ca }
@@ -96,4 +93,102 @@ func (s *Service) ReplayOperated(ctx context.Context, v Visit, ca string) (reviv
 		return 0, ErrNotFound
 	}
 	return s.Replay(ctx, ca, time.Time{})
+}
+
+// OperatedKeys are the keys of an authority that the person of a session runs, in no order, and the cursor of those that follow. ErrNotFound for any other authority,
+// besides the errors of Console; *InputError for a cursor that is not of this list.
+func (s *Service) OperatedKeys(ctx context.Context, v Visit, ca, after string, limit int) ([]*Key, string, error) {
+	if _, err := s.runs(ctx, v, ca); err != nil {
+		return nil, "", err
+	}
+	return s.KeysOf(ctx, ca, after, limit)
+}
+
+// FindOperatedKeys are those of them that somebody means by the name of a key or, for an administrator, by the id of a person: an authority knows people
+// by other names. Errors are those of OperatedKeys; none is found where there is none.
+func (s *Service) FindOperatedKeys(ctx context.Context, v Visit, ca, name string) ([]*Key, error) {
+	by, err := s.runs(ctx, v, ca)
+	if err != nil {
+		return nil, err
+	}
+	k, err := s.Key(ctx, ca, name)
+	if err == nil {
+		return []*Key{k}, nil
+	}
+	if _, id := IDBucket(name); by.Role != RoleAdministrator || !id {
+		return nil, ignoreNotFound(err)
+	}
+	keys, err := s.PersonKeys(ctx, name)
+	return slices.DeleteFunc(keys, func(k *Key) bool { return k.CA != ca }), err
+}
+
+// OperatedKey is one of the keys of an authority that the person of a session runs. ErrNotFound for any other, besides the errors of Console.
+func (s *Service) OperatedKey(ctx context.Context, v Visit, ca, kid string) (*Key, error) {
+	if _, err := s.runs(ctx, v, ca); err != nil {
+		return nil, err
+	}
+	return s.Key(ctx, ca, kid)
+}
+
+// RevokeOperatedKey is RevokeKey for who runs the authority. Errors: ErrNotAdmitted for who has not authenticated within the last minutes, and ErrNotFound for a key
+// that is not theirs to end.
+func (s *Service) RevokeOperatedKey(ctx context.Context, v Visit, ca, kid string) (*Key, error) {
+	o, err := s.officer(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	_, by, err := s.operated(ctx, o.appointments, ca)
+	if err != nil {
+		return nil, err
+	}
+	return s.revokeKey(ctx, author{Actor: o.act(by, s.now()).By}, ca, kid, ReasonByOperator)
+}
+
+// OperatedRegistry lists the registry's entries of an authority that the person of a session runs, and the cursor of those that follow. Errors are those of
+// OperatedKeys.
+func (s *Service) OperatedRegistry(ctx context.Context, v Visit, ca, after string, limit int) ([]*RegistryEntry, string, error) {
+	if _, err := s.runs(ctx, v, ca); err != nil {
+		return nil, "", err
+	}
+	return s.Registered(ctx, ca, after, limit)
+}
+
+// FindOperatedRegistry are the entries of an authority for an identifier, of whatever type it is. Errors are those of OperatedKeys; none is found where
+// there is none.
+func (s *Service) FindOperatedRegistry(ctx context.Context, v Visit, ca, value string) (found []*RegistryEntry, err error) {
+	if _, err := s.runs(ctx, v, ca); err != nil {
+		return nil, err
+	}
+	for _, typ := range registryProfile.Identifiers {
+		id, err := s.canonicalIdentifier(&registryProfile, Identifier{typ, value})
+		if err != nil { // it is none of that type
+			continue
+		}
+		e, err := s.Registry.Get(ctx, s.registryID(ca, id))
+		if err = ignoreNotFound(err); err != nil {
+			return nil, err
+		}
+		if e != nil && e.Removed.IsZero() {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+// OperatedAuthority is an authority that the person of a session runs. ErrNotFound for any other, besides the errors of Console.
+func (s *Service) OperatedAuthority(ctx context.Context, v Visit, ca string) (*Authority, error) {
+	if _, err := s.runs(ctx, v, ca); err != nil {
+		return nil, err
+	}
+	return s.Authority(ctx, ca)
+}
+
+// runs is the appointment by which the person of a session runs an authority.
+func (s *Service) runs(ctx context.Context, v Visit, ca string) (*Appointment, error) {
+	_, mine, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	_, by, err := s.operated(ctx, mine, ca)
+	return by, err
 }

@@ -41,6 +41,9 @@ func (g *globals) administer(makeIt bool, work func(a *admin) error) (err error)
 	if err != nil {
 		return err
 	}
+	if service.Operator, err = g.operator(); err != nil {
+		return err
+	}
 	return work(&admin{globals: g, config: config, storage: s, service: service})
 }
 

@@ -23,7 +23,7 @@ func (c *caSetCommand) Run(g *globals) error {
 		if _, err := a.living(c.Name); err != nil {
 			return err
 		}
-		_, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
+		_, err := a.service.ChangeAuthority(a.ctx, c.Name, func(ca *proofing.Authority) error {
 			ca.CAAIdentities = c.CAAIdentity
 			return nil
 		})
