@@ -35,17 +35,22 @@ func (s *Site) adminRoutes() {
 	s.logRoutes()
 	s.revocationRoutes()
 	s.operationRoutes()
+	s.keyRoutes()
 }
 
 // adminPages are the pages that the bar of each leads to, in its order. Each has its route in adminRoutes, or in its own file's.
 var adminPages = []struct{ name, path string }{
 	{"queue", proofing.AdminPath}, {"revocations", revocationsPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"log", logPath}, {"messages", messagesPath},
+	{"keys", keysPath}, {"registry", registryPath}, {"authorities", authoritiesPath},
 }
 
 // adminPagesOf say of those of them that are not everybody's in the console whose they are.
 var adminPagesOf = map[string]func(offices []*proofing.Appointment) bool{
 	"revocations": func(offices []*proofing.Appointment) bool { return len(proofing.RevocationScopes(offices)) > 0 },
 	"messages":    operates,
+	"keys":        operates,
+	"registry":    operates,
+	"authorities": operates,
 }
 
 // officer is who looks at a page of the console, by which appointments.

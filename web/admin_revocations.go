@@ -68,15 +68,12 @@ func (s *Site) showRevocations(w http.ResponseWriter, r *http.Request, o *office
 func (s *Site) viewRevocation(r *http.Request, row proofing.Revocation) (v templates.AdminRevocation, err error) {
 	c, now := row.Certificate, s.service.Now()
 	v = templates.AdminRevocation{
-		ID: c.ID, Subject: c.Subject, Serial: c.Serial, Profile: c.Profile, Ends: c.NotAfter, Ended: now.After(c.NotAfter),
+		ID: c.ID, Subject: c.Subject, Serial: c.Serial, Profile: s.profileTitle(c.Profile), Ends: c.NotAfter, Ended: now.After(c.NotAfter),
 		Said: c.Disowned.At, By: c.Disowned.RevokeBy, Left: c.Disowned.RevokeBy.Sub(now), Late: now.After(c.Disowned.RevokeBy),
 		Frozen: !c.Disowned.Spread.IsZero(), Told: string(row.Told), Log: s.logOf(r, c.ID),
 	}
 	if v.Late {
 		v.Left = -v.Left
-	}
-	if p := s.service.Policy.Profiles[c.Profile]; p != nil {
-		v.Profile = p.Title
 	}
 	if c.Organization != "" { // otherwise nobody decides about it in the console
 		v.Request = s.Keep(r, adminCasePath(c.Cases[0]))

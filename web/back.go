@@ -66,8 +66,9 @@ func pageOf(r *http.Request) string {
 	if id := r.PathValue("appointment"); id != "" {
 		return personPath(id)
 	}
-	if r.PathValue("authority") != "" { // /admin/<page>/<authority>/<what is done>
-		return strings.Join(strings.SplitN(r.URL.Path, "/", 5)[:4], "/")
+	if r.PathValue("authority") != "" { // /admin/<page>/<authority>/ … /<what is done>
+		parts := strings.Split(r.URL.Path, "/")
+		return strings.Join(parts[:len(parts)-1], "/")
 	}
 	if r.PathValue("role") != "" {
 		return r.URL.Path
