@@ -47,6 +47,7 @@ func adminSamples() map[string]Screen {
 	soon.Revoke = &AdminRevoke{N: "50+", By: at.Add(3 * time.Hour), Href: "/admin/revocations"}
 	all := map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty, "admin-queue-revoke": soon}
 	maps.Copy(all, adminRevocationSamples())
+	maps.Copy(all, adminSettingsSamples())
 	maps.Copy(all, adminOperationSamples())
 	maps.Copy(all, adminMessagesSamples())
 	maps.Copy(all, adminCaseSamples())

@@ -36,12 +36,13 @@ func (s *Site) adminRoutes() {
 	s.revocationRoutes()
 	s.operationRoutes()
 	s.keyRoutes()
+	s.settingRoutes()
 }
 
 // adminPages are the pages that the bar of each leads to, in its order. Each has its route in adminRoutes, or in its own file's.
 var adminPages = []struct{ name, path string }{
 	{"queue", proofing.AdminPath}, {"revocations", revocationsPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"log", logPath}, {"messages", messagesPath},
-	{"keys", keysPath}, {"registry", registryPath}, {"authorities", authoritiesPath},
+	{"keys", keysPath}, {"registry", registryPath}, {"authorities", authoritiesPath}, {"settings", settingsPath},
 }
 
 // adminPagesOf say of those of them that are not everybody's in the console whose they are.
@@ -51,6 +52,7 @@ var adminPagesOf = map[string]func(offices []*proofing.Appointment) bool{
 	"keys":        operates,
 	"registry":    operates,
 	"authorities": operates,
+	"settings":    func(offices []*proofing.Appointment) bool { return administers(&officer{offices: offices}) },
 }
 
 // officer is who looks at a page of the console, by which appointments.

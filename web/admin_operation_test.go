@@ -266,3 +266,21 @@ func TestNothingOfKeysRegistryAndAuthoritiesIsSeenOrDoneByOthers(t *testing.T) {
 		t.Errorf("somebody has ended a key who may not: %+v, %v", now, err)
 	}
 }
+
+func TestAdministratorsAloneSeeTheSettings(t *testing.T) {
+	c := newCourt(t)
+	c.house.site.shown = []Setting{{Path: "smtp.host", Value: "secret-mail.example.org", Line: 7}, {Path: "smtp.password", Value: "set", Secret: true, Variable: "COUNTERSIGN_SMTP_PASSWORD"}, {Path: "limits.tries"}}
+	c.want(c.one.get("/admin/settings"), 200, "secret-mail.example.org", "file, line 7", "a secret, which is set", "COUNTERSIGN_SMTP_PASSWORD", "limits.tries", "not set")
+	if body := c.one.get("/admin/settings?find=HOST").Body.String(); !strings.Contains(body, "smtp.host") || strings.Contains(body, "smtp.password") {
+		t.Errorf("what was looked for:\n%s", body)
+	}
+	people := c.strangers()
+	c.hold(people, "secret-mail.example.org", []call{
+		{"the settings", func(m *colleague) *httptest.ResponseRecorder { return m.get("/admin/settings") }, everybody(200, "administrator")},
+	})
+	for who, m := range people {
+		if led := strings.Contains(m.get("/admin").Body.String(), `href="/admin/settings"`); led != (who == "administrator") {
+			t.Errorf("%s is led to the settings: %v", who, led)
+		}
+	}
+}

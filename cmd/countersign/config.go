@@ -52,6 +52,8 @@ type Config struct {
 	// behind a request. A CA asks for a profile by its name, so a
 	// name stays as it is: letters a-z, digits and hyphens.
 	Profiles map[string]ProfileConfig `yaml:"profiles"`
+
+	where map[string]place // of each setting that was read; it is no setting itself
 }
 
 // OperatorConfig is who runs this service, as people read it.

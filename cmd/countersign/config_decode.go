@@ -211,7 +211,9 @@ type setting struct {
 func settings(t reflect.Type) []setting {
 	var fields []setting
 	for i := range t.NumField() {
-		fields = append(fields, setting{t.Field(i).Tag.Get("yaml"), i})
+		if name := t.Field(i).Tag.Get("yaml"); name != "" {
+			fields = append(fields, setting{name, i})
+		}
 	}
 	return fields
 }

@@ -45,5 +45,6 @@ func readConfig(name string, text []byte, environ []string, use secretUse) (*Con
 			c.validateCertificates(d.report, time.Now())
 		}
 	}
+	c.where = d.where
 	return &c, d.report
 }
