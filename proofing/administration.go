@@ -92,7 +92,7 @@ func (s *Service) Bootstrap(ctx context.Context, names [2]string, again bool) (f
 func (s *Service) administrator(name, beginning string, now time.Time) *Appointment {
 	return &Appointment{
 		ID: NewID(s.officeHome()), Name: oneLine(name, 60), Role: RoleAdministrator, Status: AppointmentProposed, Beginning: beginning,
-		Link: NewToken(), LinkUntil: now.Add(firstJoinFor), Proposed: Act{By: ByOperator, At: now},
+		Link: NewToken(), LinkUntil: now.Add(firstJoinFor), Proposed: Act{By: s.operator(), At: now},
 	}
 }
 
@@ -130,7 +130,7 @@ func (s *Service) mayBegin(ctx context.Context, a *Appointment, p *Person) error
 func (s *Service) replaceAppointment(ctx context.Context, id string) error {
 	_, err := s.changeAppointment(ctx, id, func(a *Appointment, now time.Time) error {
 		if a.Status != AppointmentEnded {
-			a.end("replaced", Act{By: ByOperator, At: now})
+			a.end("replaced", Act{By: s.operator(), At: now})
 		}
 		return nil
 	})
@@ -238,7 +238,7 @@ func (s *Service) SuspendByOperator(ctx context.Context, id, reason string) (*Ap
 	if err != nil {
 		return nil, err
 	}
-	return s.suspendBy(ctx, a, reason, "", func(now time.Time) Act { return Act{By: ByOperator, At: now} })
+	return s.suspendBy(ctx, a, reason, "", func(now time.Time) Act { return Act{By: s.operator(), At: now} })
 }
 
 // ListAdministrators are the appointments of administrators that have not ended, for the operator on the server, each with why it

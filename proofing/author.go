@@ -9,7 +9,12 @@ type author struct {
 	here bool
 }
 
-var byService, byOperator = author{Actor: ByService}, author{Actor: ByOperator}
+var byService = author{Actor: ByService}
+
+// operator is who runs a command on the server.
+func (s *Service) operator() Actor { return Actor{Kind: ByOperator.Kind, Name: s.Operator} }
+
+func (s *Service) byOperator() author { return author{Actor: s.operator()} }
 
 // byVisitor is whoever visits the case that is changed.
 func byVisitor(v Visit) author {

@@ -39,6 +39,7 @@ type Authority struct {
 	DailyMessages    int64     `json:"daily_messages,omitempty"`
 	DailySpendMicros int64     `json:"daily_spend_micros,omitempty"`
 	Revoked          time.Time `json:"revoked,omitzero"`
+	Journal          Journal   `json:"journal,omitzero"`
 }
 
 // AuthorityToken is one credential of an authority.
@@ -50,7 +51,9 @@ type AuthorityToken struct {
 }
 
 // Indexes implements Record.
-func (a *Authority) Indexes() []Index { return []Index{{Name: "all", Value: a.Name}} }
+func (a *Authority) Indexes() []Index {
+	return append([]Index{{Name: "all", Value: a.Name}}, a.Journal.index()...)
+}
 
 // ExpiresAt implements Record: an authority stays until it is removed.
 func (a *Authority) ExpiresAt() time.Time { return time.Time{} }

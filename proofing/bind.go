@@ -189,7 +189,7 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 			return false, err
 		}
 	}
-	return true, s.release(ctx, byOperator, known)
+	return true, s.release(ctx, s.byOperator(), known)
 }
 
 func (s *Service) release(ctx context.Context, by author, a *Address) error {

@@ -22,8 +22,10 @@ type Certificate struct {
 	Approvals []string  `json:"approvals,omitempty"`
 	Applicant Applicant `json:"applicant"`
 	Profile   string    `json:"profile"`
-	Order     string    `json:"order,omitempty"`    // the order's URL at the authority
-	Replaces  string    `json:"replaces,omitempty"` // what the authority calls the certificate that it takes the place of
+	// Organization is whose people decided about the authorizations; empty: nobody's.
+	Organization string `json:"organization,omitempty"`
+	Order        string `json:"order,omitempty"`    // the order's URL at the authority
+	Replaces     string `json:"replaces,omitempty"` // what the authority calls the certificate that it takes the place of
 	// Renewal: it takes the place of another, or others came before it under the same authorizations.
 	Renewal bool `json:"renewal,omitempty"`
 	// Findings are codes of what is not as it should be: the certificate is issued all the same.
@@ -78,7 +80,7 @@ func (c *Certificate) Indexes() []Index {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}
 	if c.Disowned != nil && c.Revoked.IsZero() {
-		ix = append(ix, Index{Name: "revoke", Value: stamp(c.Disowned.RevokeBy)})
+		ix = append(ix, c.revokeIndexes()...)
 	}
 	return append(ix, c.Journal.index()...)
 }

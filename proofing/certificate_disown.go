@@ -137,11 +137,3 @@ func (s *Service) CertificateRevoked(ctx context.Context, ca *Authority, id stri
 	s.mark(c.ID[:2])
 	return c, nil
 }
-
-// ToBeRevoked are the certificates of an authority (all of them if it is empty) that somebody has disowned and nobody has revoked, the most urgent first.
-func (s *Service) ToBeRevoked(ctx context.Context, ca string) ([]*Certificate, error) {
-	all, err := s.certificates(ctx, Query{Index: "revoke", Below: "~", Limit: 500})
-	all = slices.DeleteFunc(all, func(c *Certificate) bool { return ca != "" && c.CA != ca })
-	slices.SortFunc(all, func(a, b *Certificate) int { return a.Disowned.RevokeBy.Compare(b.Disowned.RevokeBy) })
-	return all, err
-}

@@ -40,6 +40,9 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 		Applicant: cases[0].Applicant, Profile: cases[0].Profile, Order: r.Order, Replaces: r.Replaces, Reported: s.now(), Disown: NewToken(),
 	}
 	c.ID = s.certificateID(c.CA, c.Digest)
+	if a := cases[0].Approval; a != nil {
+		c.Organization = a.Organization
+	}
 	var approvals []*Case
 	for _, k := range cases {
 		if k.Applicant.ID != cases[0].Applicant.ID || k.Applicant.Kind != cases[0].Applicant.Kind || k.Profile != cases[0].Profile {

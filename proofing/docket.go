@@ -47,8 +47,8 @@ func (c *Case) docketIndexes() []Index {
 	}
 }
 
-// docketScope is the part of the index that an appointment covers.
-func (a *Appointment) docketScope() string {
+// scopePrefix is the part of an index by scopes that an appointment covers.
+func (a *Appointment) scopePrefix() string {
 	switch a.Role.Side() {
 	case SideService:
 		return "service."
@@ -220,7 +220,7 @@ func docketQuery(held []*Appointment, q DocketQuery) (Query, error) {
 	if by == nil || q.Stage.Step() == "" {
 		return Query{}, ErrNotFound
 	}
-	return Query{Index: "docket", Prefix: by.docketScope() + string(q.Stage) + ".", Merged: true, After: q.After, Limit: min(max(q.Limit, 1), mostDocket)}, nil
+	return Query{Index: "docket", Prefix: by.scopePrefix() + string(q.Stage) + ".", Merged: true, After: q.After, Limit: min(max(q.Limit, 1), mostDocket)}, nil
 }
 
 // Dossiered is a case as the console shows it: with what it rests on, and what each of the person's appointments may do about it.

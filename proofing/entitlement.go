@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -154,6 +155,9 @@ func (s *Service) registryEntry(ctx context.Context, c *Case) (*RegistryEntry, e
 	if err != nil {
 		return nil, fmt.Errorf("read registry: %w", err)
 	}
+	if !entry.Removed.IsZero() {
+		return nil, nil
+	}
 	return entry, nil
 }
 
@@ -161,19 +165,30 @@ func (s *Service) registryID(ca string, id Identifier) string {
 	return FixedID(s.Hasher.Sum("registry", ca, id.Type, id.Value))
 }
 
+// registryProfile stands for what the registry may have entries of.
+var registryProfile = Profile{Name: "registry", Identifiers: []string{IdentifierDNS, IdentifierIP, IdentifierPermanent, IdentifierHardware, IdentifierOrganization}}
+
 // Register adds holders to the entry of an identifier, or makes it.
 func (s *Service) Register(ctx context.Context, ca string, id Identifier, note string, holders ...Holder) (*RegistryEntry, error) {
-	all := Profile{Name: "registry", Identifiers: []string{IdentifierDNS, IdentifierIP, IdentifierPermanent, IdentifierHardware, IdentifierOrganization}}
-	id, err := s.canonicalIdentifier(&all, id)
+	id, err := s.canonicalIdentifier(&registryProfile, id)
 	if err != nil {
 		return nil, err
 	}
-	entry := &RegistryEntry{ID: s.registryID(ca, id), CA: ca, Identifier: id, Holders: holders, Created: s.now(), Note: note}
+	now := s.now()
+	entry := &RegistryEntry{ID: s.registryID(ca, id), CA: ca, Identifier: id, Holders: holders, Created: now, Note: note}
+	s.noteRegistered(entry, now, holders, nil)
 	err = s.Registry.Create(ctx, entry.ID, entry)
+	if err == nil {
+		s.mark(entry.ID[:2])
+	}
 	if !errors.Is(err, ErrExists) {
 		return entry, err
 	}
-	return s.Registry.Update(ctx, entry.ID, func(have *RegistryEntry) error {
+	entry, err = s.Registry.Update(ctx, entry.ID, func(have *RegistryEntry) error {
+		if !have.Removed.IsZero() {
+			have.Removed, have.Created = time.Time{}, now
+		}
+		s.noteRegistered(have, now, holders, nil)
 		for _, h := range holders {
 			if !slices.Contains(have.Holders, h) {
 				have.Holders = append(have.Holders, h)
@@ -184,6 +199,34 @@ func (s *Service) Register(ctx context.Context, ca string, id Identifier, note s
 		}
 		return nil
 	})
+	if err == nil {
+		s.mark(entry.ID[:2])
+	}
+	return entry, err
+}
+
+// noteRegistered writes that holders or domains of an identifier were registered. The leaf has whom it names by the ids of persons and addresses; the
+// identifier is beside it.
+func (s *Service) noteRegistered(e *RegistryEntry, now time.Time, holders []Holder, domains []string) {
+	facts := map[string]any{"ca": e.CA, "type": e.Identifier.Type}
+	var persons, addresses []string
+	for _, h := range holders {
+		if h.Person != "" {
+			persons = append(persons, h.Person)
+		} else {
+			addresses = append(addresses, s.addressID(Contact{Channel: h.Channel, Address: h.Address}))
+		}
+	}
+	for name, values := range map[string][]string{"persons": persons, "addresses": addresses} {
+		if values != nil {
+			facts[name] = anyOf(values)
+		}
+	}
+	private := map[string]any{"identifier": e.Identifier.Value}
+	if domains != nil {
+		private["domains"] = anyOf(domains)
+	}
+	e.Journal.Write(Note{Of: SubjectRegistry, Object: e.ID, Kind: EntryRegistered, By: s.operator(), At: now, Facts: facts, Private: private})
 }
 
 // RegisterDomains adds domains to the entry of an organization; ErrNotFound if there is none.
@@ -201,7 +244,11 @@ func (s *Service) RegisterDomains(ctx context.Context, ca string, organization I
 		}
 		names = append(names, name.Value)
 	}
-	_, err = s.Registry.Update(ctx, s.registryID(ca, organization), func(have *RegistryEntry) error {
+	entry, err := s.Registry.Update(ctx, s.registryID(ca, organization), func(have *RegistryEntry) error {
+		if !have.Removed.IsZero() {
+			return ErrNotFound
+		}
+		s.noteRegistered(have, s.now(), nil, names)
 		for _, name := range names {
 			if slices.Contains(have.Domains, name) {
 				continue
@@ -212,6 +259,9 @@ func (s *Service) RegisterDomains(ctx context.Context, ca string, organization I
 		}
 		return nil
 	})
+	if err == nil {
+		s.mark(entry.ID[:2])
+	}
 	return err
 }
 
@@ -220,12 +270,26 @@ const mostDomains = 20
 
 // Unregister removes the entry of an identifier; ErrNotFound if there is none.
 func (s *Service) Unregister(ctx context.Context, ca string, id Identifier) error {
-	all := Profile{Name: "registry", Identifiers: []string{IdentifierDNS, IdentifierIP, IdentifierPermanent, IdentifierHardware, IdentifierOrganization}}
-	id, err := s.canonicalIdentifier(&all, id)
+	id, err := s.canonicalIdentifier(&registryProfile, id)
 	if err != nil {
 		return err
 	}
-	return s.Registry.Delete(ctx, s.registryID(ca, id))
+	entry, err := s.Registry.Update(ctx, s.registryID(ca, id), func(have *RegistryEntry) error {
+		if !have.Removed.IsZero() {
+			return ErrNotFound
+		}
+		now := s.now()
+		have.Removed, have.Holders, have.Domains, have.Note = now, nil, nil, ""
+		have.Journal.Write(Note{
+			Of: SubjectRegistry, Object: have.ID, Kind: EntryUnregistered, By: s.operator(), At: now,
+			Facts: map[string]any{"ca": have.CA, "type": have.Identifier.Type}, Private: map[string]any{"identifier": have.Identifier.Value},
+		})
+		return nil
+	})
+	if err == nil {
+		s.mark(entry.ID[:2])
+	}
+	return err
 }
 
 // Registered lists the entries of one authority.

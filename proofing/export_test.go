@@ -43,5 +43,5 @@ func (s *Service) AnsweredText(ctx context.Context, c *Case, to Contact, counted
 
 // EraseForTest is Erase for somebody of whom it is known who they are.
 func (s *Service) EraseForTest(ctx context.Context, p *Person) error {
-	return s.erase(ctx, byOperator, p)
+	return s.erase(ctx, s.byOperator(), p)
 }

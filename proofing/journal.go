@@ -68,7 +68,10 @@ const (
 	SubjectAppointment   Subject = "appointment"
 	SubjectPolicy        Subject = "policy"
 	SubjectCertificate   Subject = "certificate"
-	SubjectLog           Subject = "log" // the log itself: what was lost of it
+	SubjectKey           Subject = "eab_key" // of external account bindings
+	SubjectAuthority     Subject = "authority"
+	SubjectRegistry      Subject = "registry" // an entry of the registry
+	SubjectLog           Subject = "log"      // the log itself: what was lost of it
 )
 
 // EntryKind says what an entry tells of. Where a record is declared its kinds stand beside it.
@@ -85,6 +88,8 @@ type Actor struct {
 	Appointment string `json:"appointment,omitempty"`
 	// Session is the sign-in under which they did it: a case of their own.
 	Session string `json:"session,omitempty"`
+	// Name is who ran a command on the server, as far as that is known. Records have it; a leaf does not: its entry says it beside, as "operator".
+	Name string `json:"name,omitempty"`
 }
 
 // The kinds of actors without a name of their own.
@@ -111,7 +116,7 @@ func (j *Journal) Write(n Note) {
 	j.Written++
 	e := Entry{Object: n.Object, Number: j.Written, Persons: n.Persons}
 	leaf := Leaf{Type: LeafType, Of: n.Of, Object: n.Object, Number: e.Number, At: n.At.UTC().Truncate(time.Millisecond), Kind: n.Kind, By: n.By, Facts: n.Facts}
-	if n.Private != nil {
+	if n.Private = n.private(); n.Private != nil {
 		private, err := Canonical(n.Private)
 		if err != nil {
 			panic(fmt.Sprintf("proofing: entry %s: %v", n.Kind, err))
@@ -127,6 +132,25 @@ func (j *Journal) Write(n Note) {
 	}
 	e.Leaf = string(text)
 	j.Pending = append(j.Pending, e)
+}
+
+// private is the private part, with who ran the command if one did.
+func (n Note) private() any {
+	if n.By.Name == "" {
+		return n.Private
+	}
+	all := map[string]any{}
+	if n.Private != nil {
+		text, err := Canonical(n.Private)
+		if err == nil {
+			err = json.Unmarshal(text, &all)
+		}
+		if err != nil {
+			panic(fmt.Sprintf("proofing: entry %s: %v", n.Kind, err))
+		}
+	}
+	all["operator"] = n.By.Name
+	return all
 }
 
 // members are what is in the leaf's JSON.

@@ -47,6 +47,9 @@ func (s *Service) journaled() []journals {
 		journalsOf(s.Dossiers, func(o *Organization) *Journal { return &o.Journal }, SubjectOrganization),
 		journalsOf(s.Certificates, func(c *Certificate) *Journal { return &c.Journal }, SubjectCertificate),
 		journalsOf(s.PolicyBooks, func(b *PolicyBook) *Journal { return &b.Journal }, SubjectPolicy),
+		journalsOf(s.Keys, func(k *Key) *Journal { return &k.Journal }, SubjectKey),
+		journalsOf(s.Authorities, func(a *Authority) *Journal { return &a.Journal }, SubjectAuthority),
+		journalsOf(s.Registry, func(r *RegistryEntry) *Journal { return &r.Journal }, SubjectRegistry),
 		journalsOf(s.LogHeads, func(h *LogHead) *Journal { return &h.Journal }, SubjectLog),
 	}
 }

@@ -49,6 +49,54 @@ type Key struct {
 	Replaces   string    `json:"replaces,omitempty"`
 	ReplacedBy string    `json:"replaced_by,omitempty"`
 	Retain     time.Time `json:"retain"`
+	Journal    Journal   `json:"journal,omitzero"`
+}
+
+// The entries of a key in the log.
+const (
+	EntryKeyMade     EntryKind = "key_made"
+	EntryKeyBound    EntryKind = "key_bound"
+	EntryKeyReleased EntryKind = "key_released" // its authority has been given the MAC key
+	EntryKeyReported EntryKind = "key_reported" // and has said that it bound an account by it
+	EntryKeyRotated  EntryKind = "key_rotated"
+	EntryKeyRevoked  EntryKind = "key_revoked"
+)
+
+// write adds an entry to the key's journal.
+func (k *Key) write(by Actor, at time.Time, kind EntryKind, facts, private map[string]any) {
+	n := Note{Of: SubjectKey, Object: k.ID, Kind: kind, By: by, At: at, Facts: facts}
+	if private != nil {
+		n.Private = private
+		if k.Person != "" {
+			n.Persons = []string{k.Person}
+		}
+	}
+	k.Journal.Write(n)
+}
+
+// made writes of a new key. Its name, and whose it is, are beside the leaf: they mean something at the authority.
+func (k *Key) made(by Actor, replaces string) {
+	facts := map[string]any{"ca": k.CA, "profile": k.Profile, "algorithm": k.Algorithm, "max_accounts": k.MaxAccounts, "expires": k.Expires, "limited": len(k.Identifiers) > 0}
+	for name, value := range map[string]string{"case": k.Case, "replaces": replaces} {
+		if value != "" {
+			facts[name] = value
+		}
+	}
+	private := map[string]any{"kid": k.Kid}
+	for name, value := range map[string]string{"directory": k.Directory, "subject": k.Subject} {
+		if value != "" {
+			private[name] = value
+		}
+	}
+	k.write(by, k.Created, EntryKeyMade, facts, private)
+}
+
+// revoke ends the key, unless it was revoked before.
+func (k *Key) revoke(by Actor, now time.Time, reason string) {
+	if k.Revoked.IsZero() {
+		k.Revoked, k.Reason = now, reason
+		k.write(by, now, EntryKeyRevoked, map[string]any{"reason": reason}, nil)
+	}
 }
 
 // KeyAccount is an account that is bound to a key.
@@ -71,11 +119,16 @@ func (k *Key) Indexes() []Index {
 	if k.Person != "" {
 		ix = append(ix, Index{Name: "person", Value: k.Person})
 	}
-	return ix
+	return append(ix, k.Journal.index()...)
 }
 
 // ExpiresAt implements Record.
-func (k *Key) ExpiresAt() time.Time { return k.Retain }
+func (k *Key) ExpiresAt() time.Time {
+	if !k.Journal.Logged() {
+		return time.Time{}
+	}
+	return k.Retain
+}
 
 // The MAC algorithms of a binding (RFC 7518 3.2), and how long their keys are in bytes: as long as the hash.
 var keyAlgorithms = map[string]struct {

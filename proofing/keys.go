@@ -63,11 +63,11 @@ func (s *Service) IssueKey(ctx context.Context, ca *Authority, r KeyRequest) (*K
 		}
 	}
 	now := s.now()
-	return k, s.createKey(ctx, k, profile, now, now.Add(lasts))
+	return k, s.createKey(ctx, byAuthority(ca).Actor, k, profile, now, now.Add(lasts))
 }
 
 // createKey stores a new key.
-func (s *Service) createKey(ctx context.Context, k *Key, profile *Profile, now, expires time.Time) error {
+func (s *Service) createKey(ctx context.Context, by Actor, k *Key, profile *Profile, now, expires time.Time) error {
 	p := profile.keyPolicy()
 	k.Kid, k.Algorithm, k.Secret = newKid(), p.Algorithm, newKeySecret(p.Algorithm)
 	k.ID, k.Created, k.Expires = s.keyID(k.Kid), now, expires
@@ -75,9 +75,15 @@ func (s *Service) createKey(ctx context.Context, k *Key, profile *Profile, now, 
 		k.UnusedUntil = expires
 	}
 	k.Retain = expires.Add(profile.Retention)
+	replaces := ""
+	if k.Replaces != "" {
+		replaces = s.keyID(k.Replaces)
+	}
+	k.made(by, replaces)
 	if err := s.Keys.Create(ctx, k.ID, k); err != nil {
 		return fmt.Errorf("make key: %w", err)
 	}
+	s.mark(k.ID[:2])
 	return nil
 }
 
@@ -125,7 +131,7 @@ func (s *Service) CaseKey(ctx context.Context, v Visit) (*Case, *Key, error) {
 	}
 	// The key is there before its case names it, and counts only once that does: a crash between the two leaves a key that
 	// nobody was shown and that is worth nothing.
-	if err := s.createKey(ctx, k, profile, now, expires); err != nil {
+	if err := s.createKey(ctx, byVisitor(v).at(c), k, profile, now, expires); err != nil {
 		return c, nil, err
 	}
 	c, err = s.update(ctx, c.ID, func(c *Case, _ time.Time) error {
@@ -225,7 +231,18 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 		if !k.proves(b, ca, now) || k.ReplacedBy != "" && k.account(b.Thumbprint) == nil {
 			return ErrBinding
 		}
-		return k.bind(who, now)
+		bound := len(k.Accounts)
+		if err := k.bind(who, now); err != nil {
+			return err
+		}
+		if len(k.Accounts) > bound {
+			var url map[string]any
+			if who.URL != "" {
+				url = map[string]any{"url": who.URL}
+			}
+			k.write(byAuthority(ca).Actor, now, EntryKeyBound, map[string]any{"account": who.ID, "accounts": len(k.Accounts)}, url)
+		}
+		return nil
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil, ErrBinding
@@ -233,6 +250,7 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 	if err != nil {
 		return nil, err
 	}
+	s.mark(k.ID[:2])
 	return &VerifiedKey{k, *k.account(b.Thumbprint), grant}, nil
 }
 
@@ -442,29 +460,38 @@ func (s *Service) PersonKeys(ctx context.Context, person string) ([]*Key, error)
 	return keys, err
 }
 
-// RevokeKey ends a key for good: it binds no account, and what its accounts were granted by it is revoked, of which the authority is
+// RevokeKey ends a key for its authority, and RevokeKeyByOperator for the operator on the server, for good: it binds no account, and what its accounts were granted by it is revoked, of which the authority is
 // told. Reason is a code. It may be called again, which finishes what a crash left half done; the first reason stays.
 func (s *Service) RevokeKey(ctx context.Context, ca, kid, reason string) (*Key, error) {
+	return s.revokeKey(ctx, byAuthority(&Authority{Name: ca}), ca, kid, reason)
+}
+
+// RevokeKeyByOperator is RevokeKey for the operator on the server.
+func (s *Service) RevokeKeyByOperator(ctx context.Context, ca, kid string) (*Key, error) {
+	return s.revokeKey(ctx, s.byOperator(), ca, kid, ReasonByOperator)
+}
+
+// ReasonByOperator is why a key ended that who runs its authority has ended.
+const ReasonByOperator = "key_revoked_by_operator"
+
+func (s *Service) revokeKey(ctx context.Context, by author, ca, kid, reason string) (*Key, error) {
 	if _, err := s.Key(ctx, ca, kid); err != nil {
 		return nil, err
 	}
 	now := s.now()
 	k, err := s.Keys.Update(ctx, s.keyID(kid), func(k *Key) error {
-		if k.Revoked.IsZero() {
-			k.Revoked, k.Reason = now, reason
-		}
+		k.revoke(by.Actor, now, reason)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("revoke key: %w", err)
 	}
+	s.mark(k.ID[:2])
 	// Whatever it came in the place of ends with it.
 	line := []string{k.Kid}
 	for before := k.Replaces; before != "" && len(line) < 100; {
 		old, err := s.Keys.Update(ctx, s.keyID(before), func(k *Key) error {
-			if k.Revoked.IsZero() {
-				k.Revoked, k.Reason = now, reason
-			}
+			k.revoke(by.Actor, now, reason)
 			return nil
 		})
 		if errors.Is(err, ErrNotFound) {
@@ -473,6 +500,7 @@ func (s *Service) RevokeKey(ctx context.Context, ca, kid, reason string) (*Key, 
 		if err != nil {
 			return nil, fmt.Errorf("revoke key: %w", err)
 		}
+		s.mark(old.ID[:2])
 		line, before = append(line, old.Kid), old.Replaces
 	}
 	for _, b := range k.Accounts {
@@ -483,7 +511,7 @@ func (s *Service) RevokeKey(ctx context.Context, ca, kid, reason string) (*Key, 
 			if !slices.Contains(line, c.EABKid) || c.Status.Over() {
 				continue
 			}
-			if _, err := s.Revoke(ctx, c.ID, reason); err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotFound) {
+			if _, err := s.revoke(ctx, by, c.ID, reason); err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotFound) {
 				return nil, fmt.Errorf("revoke what rests on a key: %w", err)
 			}
 		}
@@ -497,6 +525,9 @@ const (
 	MostOverlap    = 30 * 24 * time.Hour
 )
 
+// reasonRotated is why a key ended that was made while another rotation took the place first.
+const reasonRotated = "rotated_before"
+
 // RotateKey puts a new key in the place of one that is active, for the same accounts; its secret is in what is returned, once. The old
 // one binds no further account and works on for its own accounts until the overlap is over. ErrClosed if it is not active, or was rotated.
 func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Duration) (*Key, error) {
@@ -504,7 +535,7 @@ func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Du
 	if err != nil {
 		return nil, err
 	}
-	profile, now := s.Policy.Profiles[old.Profile], s.now()
+	profile, now, by := s.Policy.Profiles[old.Profile], s.now(), byAuthority(&Authority{Name: ca}).Actor
 	if profile == nil || old.Status(now) != KeyActive || old.ReplacedBy != "" {
 		return nil, ErrClosed
 	}
@@ -512,7 +543,7 @@ func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Du
 		CA: old.CA, Directory: old.Directory, Profile: old.Profile, Identifiers: old.Identifiers, Subject: old.Subject, MaxAccounts: old.MaxAccounts,
 		Accounts: old.Accounts, Case: old.Case, Person: old.Person, Replaces: old.Kid,
 	}
-	if err := s.createKey(ctx, next, profile, now, old.Expires); err != nil {
+	if err := s.createKey(ctx, by, next, profile, now, old.Expires); err != nil {
 		return nil, err
 	}
 	for _, b := range old.Accounts {
@@ -545,10 +576,15 @@ func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Du
 		if at := now.Add(overlap); at.Before(k.Expires) {
 			k.Expires = at
 		}
+		k.write(by, now, EntryKeyRotated, map[string]any{"replaced_by": next.ID, "expires": k.Expires}, nil)
 		return nil
 	})
-	if errors.Is(err, ErrClosed) {
-		err = errors.Join(err, s.Keys.Delete(ctx, next.ID))
+	if errors.Is(err, ErrClosed) { // it has an entry already, so that it stays, as one that is worth nothing
+		_, ended := s.Keys.Update(ctx, next.ID, func(k *Key) error {
+			k.revoke(by, now, reasonRotated)
+			return nil
+		})
+		err = errors.Join(err, ended)
 	}
 	if err != nil || old.Case == "" {
 		return next, err
@@ -562,6 +598,7 @@ func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Du
 	}); err != nil {
 		s.Log.WarnContext(ctx, "a rotated key is not named by its case", slog.String("case", old.Case), slog.String("kid", next.Kid), slog.Any("error", err))
 	}
+	s.mark(old.ID[:2])
 	return next, nil
 }
 

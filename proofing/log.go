@@ -142,7 +142,7 @@ func (s *Service) AcceptLoss(ctx context.Context, size, was int64, root string) 
 	}
 	if _, err = s.LogHeads.Update(ctx, h.ID, func(h *LogHead) error {
 		h.Journal.Write(Note{
-			Of: SubjectLog, Object: h.ID, Kind: EntryLoss, By: ByOperator, At: s.now(), Facts: map[string]any{"size": size, "was": was, "root": root},
+			Of: SubjectLog, Object: h.ID, Kind: EntryLoss, By: s.operator(), At: s.now(), Facts: map[string]any{"size": size, "was": was, "root": root},
 		})
 		return nil
 	}); err != nil {

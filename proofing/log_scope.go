@@ -8,12 +8,12 @@ import (
 // logScope is where an object of the log is: who gets to see what is told of it.
 type logScope struct {
 	gone bool // the record is not there any more
-	// appointment, organization and, for a case or a certificate, the authority and the organization whose people decided.
+	// appointment, organization and, for a case, a certificate or what else is an authority's, that authority and the organization whose people decided.
 	appointment  *Appointment
 	organization *Organization
 	ca           string
 	decidingFor  string
-	request      bool
+	request      bool // it is an authority's
 }
 
 // logReader reads the log for one person of the console, and what is told of it more than once but once.
@@ -72,6 +72,21 @@ func (r *logReader) scope(ctx context.Context, of Subject, object string) (x log
 					x.decidingFor = under.decidingFor
 				}
 			}
+		}
+	case SubjectKey:
+		var k *Key
+		if k, err = r.s.Keys.Get(ctx, object); err == nil {
+			x.request, x.ca = true, k.CA
+		}
+	case SubjectAuthority:
+		var a *Authority
+		if a, err = r.s.Authorities.Get(ctx, object); err == nil {
+			x.request, x.ca = true, a.Name
+		}
+	case SubjectRegistry:
+		var e *RegistryEntry
+		if e, err = r.s.Registry.Get(ctx, object); err == nil {
+			x.request, x.ca = true, e.CA
 		}
 	}
 	if errors.Is(err, ErrNotFound) {

@@ -87,6 +87,11 @@ const waitingReads = 400
 // that follow. A message is due, or claimed, or will be tried again: all of that within
 // the hour, so that few other cases lie among them.
 func (s *Service) Waiting(ctx context.Context, after string, limit int) (page []*Case, next string, err error) {
+	return s.waiting(ctx, after, limit, func(*Case) bool { return true })
+}
+
+// waiting is Waiting of those cases alone.
+func (s *Service) waiting(ctx context.Context, after string, limit int, of func(*Case) bool) (page []*Case, next string, err error) {
 	q := Query{Index: "due", Below: stamp(s.now().Add(time.Hour)), After: after, Limit: limit}
 	for read := 0; read < waitingReads; {
 		cases, next, err := s.Cases.List(ctx, q)
@@ -94,7 +99,7 @@ func (s *Service) Waiting(ctx context.Context, after string, limit int) (page []
 			return nil, "", err
 		}
 		for _, c := range cases {
-			if len(c.Outbox.Messages) > 0 {
+			if len(c.Outbox.Messages) > 0 && of(c) {
 				page = append(page, c)
 			}
 		}
@@ -109,13 +114,15 @@ func (s *Service) Waiting(ctx context.Context, after string, limit int) (page []
 // Troubled lists the cases, the newest trouble first, of which a code failed since then, or
 // nobody knows what became of it.
 func (s *Service) Troubled(ctx context.Context, since time.Time, limit int) ([]*Case, error) {
-	return newest(ctx, s.Cases, "trouble", since, limit, (*Case).trouble)
+	all, _, err := newest(ctx, s.Cases, "trouble", since, limit, (*Case).trouble, func(*Case) bool { return true })
+	return all, err
 }
 
 // BrakesSince lists brakes that hold or have held since then: those that hold for
 // longest come first.
 func (s *Service) BrakesSince(ctx context.Context, since time.Time, limit int) ([]*Brake, error) {
-	return newest(ctx, s.Brakes, "until", since, limit, func(b *Brake) time.Time { return b.Until })
+	all, _, err := newest(ctx, s.Brakes, "until", since, limit, func(b *Brake) time.Time { return b.Until }, func(*Brake) bool { return true })
+	return all, err
 }
 
 // trouble is when a code last failed, or was last lost sight of; zero: never.
@@ -133,9 +140,13 @@ func (d Delivery) Trouble() bool {
 	return d.Status == "failed" || d.Status == "undelivered" || d.Status == "unknown"
 }
 
+// newestLooks bounds how many records one look for the newest of some goes through.
+const newestLooks = 1000
+
 // newest lists records by an index whose values are of newestFirst, over all buckets in
-// one order. It reads four of a bucket at a time, and more of one only when those are used up.
-func newest[T any](ctx context.Context, table Table[T], index string, since time.Time, limit int, at func(*T) time.Time) ([]*T, error) {
+// one order: those that are wanted, as far as the first newestLooks of all go. More: there are, or may be, others. It reads four of a bucket at a
+// time, and more of one only when those are used up.
+func newest[T any](ctx context.Context, table Table[T], index string, since time.Time, limit int, at func(*T) time.Time, of func(*T) bool) (all []*T, more bool, err error) {
 	const each = 4
 	var heads [Buckets]struct {
 		records []*T
@@ -149,11 +160,10 @@ func newest[T any](ctx context.Context, table Table[T], index string, since time
 	}
 	for n := range heads {
 		if err := fetch(n, ""); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	var all []*T
-	for len(all) < limit {
+	for looks := 0; len(all) < limit && looks < newestLooks; looks++ {
 		first := -1
 		for n := range heads {
 			if len(heads[n].records) > 0 && (first < 0 || at(heads[n].records[0]).After(at(heads[first].records[0]))) {
@@ -161,15 +171,18 @@ func newest[T any](ctx context.Context, table Table[T], index string, since time
 			}
 		}
 		if first < 0 {
-			break
+			return all, false, nil
 		}
 		h := &heads[first]
-		all, h.records = append(all, h.records[0]), h.records[1:]
+		if of(h.records[0]) {
+			all = append(all, h.records[0])
+		}
+		h.records = h.records[1:]
 		if len(h.records) == 0 && h.next != "" {
 			if err := fetch(first, h.next); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 		}
 	}
-	return all, nil
+	return all, true, nil
 }

@@ -37,6 +37,6 @@ func (s *Service) EndOwnKey(ctx context.Context, v Visit, kid string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.RevokeKey(ctx, k.CA, kid, reasonByPerson)
+	_, err = s.revokeKey(ctx, byPerson(session, v), k.CA, kid, reasonByPerson)
 	return err
 }

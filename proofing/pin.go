@@ -129,7 +129,7 @@ func (s *Service) PinCertificate(ctx context.Context, ca string, c AuthorityCert
 		return fmt.Errorf("pin certificate: %w", err)
 	}
 	c.Created = s.now()
-	_, err = s.Authorities.Update(ctx, s.AuthorityID(ca), func(a *Authority) error {
+	_, err = s.ChangeAuthority(ctx, ca, func(a *Authority) error {
 		a.Certificates = slices.DeleteFunc(a.Certificates, func(old AuthorityCertificate) bool { return old.Pin == c.Pin })
 		if len(a.Certificates) >= maxPins {
 			return tooMany
@@ -148,7 +148,7 @@ func (s *Service) PinCertificate(ctx context.Context, ca string, c AuthorityCert
 func (s *Service) UnpinCertificate(ctx context.Context, ca, pin string) error {
 	found := false
 	// The authority's record comes first: from then on the certificate opens nothing.
-	_, err := s.Authorities.Update(ctx, s.AuthorityID(ca), func(a *Authority) error {
+	_, err := s.ChangeAuthority(ctx, ca, func(a *Authority) error {
 		found = a.HasPinned(pin)
 		a.Certificates = slices.DeleteFunc(a.Certificates, func(c AuthorityCertificate) bool { return c.Pin == pin })
 		return nil

@@ -54,7 +54,7 @@ func (s *Service) With(p Policy, methods map[string]Method, sender Sender, calle
 		Appointments: s.Appointments, Dossiers: s.Dossiers, Administration: s.Administration, Certificates: s.Certificates,
 		PolicyBooks: s.PolicyBooks, PolicyProposals: s.PolicyProposals,
 		Limiter: s.Limiter, Signer: s.Signer, Hasher: s.Hasher, Now: s.Now, Log: s.Log, Lag: s.Lag, Watch: s.Watch, CAA: s.CAA, Recorder: s.Recorder, Prover: s.Prover,
-		Policy: p, Methods: methods, Sender: sender, Caller: caller,
+		Policy: p, Methods: methods, Sender: sender, Caller: caller, Operator: s.Operator,
 	}
 	next.process.Store(s.local())
 	return next

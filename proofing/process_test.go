@@ -14,6 +14,7 @@ type proofless struct{ proofing.Prover }
 
 func TestAServiceUnderAnotherPolicyHasAllThatTheFirstHad(t *testing.T) {
 	w := newWorld(t)
+	w.Operator = "somebody"
 	w.Lag, w.Watch, w.CAA, w.Recorder, w.Prover = func(time.Duration) {}, func(string, string) {}, silentDNS{}, refusal{}, proofless{}
 	policy := w.Policy
 	policy.Digest = "another"

@@ -18,7 +18,16 @@ type RegistryEntry struct {
 	Domains []string  `json:"domains,omitempty"`
 	Created time.Time `json:"created"`
 	Note    string    `json:"note,omitempty"`
+	// Removed: the entry names nobody any more, and is kept for its journal. Whoever registers its identifier again takes it up again.
+	Removed time.Time `json:"removed,omitzero"`
+	Journal Journal   `json:"journal,omitzero"`
 }
+
+// The entries of the registry's entries in the log.
+const (
+	EntryRegistered   EntryKind = "registry_added"
+	EntryUnregistered EntryKind = "registry_removed"
+)
 
 // Holder is one whom a registry entry names: a person by id, or whoever has
 // confirmed an address in the case.
@@ -30,7 +39,11 @@ type Holder struct {
 
 // Indexes implements Record.
 func (r *RegistryEntry) Indexes() []Index {
-	return []Index{{Name: "ca", Value: r.CA}}
+	ix := r.Journal.index()
+	if r.Removed.IsZero() {
+		ix = append(ix, Index{Name: "ca", Value: r.CA})
+	}
+	return ix
 }
 
 // ExpiresAt implements Record.

@@ -58,12 +58,14 @@ func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid string) (*R
 			}
 			if k.Released.IsZero() {
 				k.Released = now
+				k.write(byAuthority(ca).Actor, now, EntryKeyReleased, nil, nil)
 			}
 			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("release key: %w", err)
 		}
+		s.mark(k.ID[:2])
 	}
 	return &ReleasedKey{k, until}, nil
 }
@@ -103,11 +105,13 @@ func (s *Service) KeyReported(ctx context.Context, ca *Authority, kid string, go
 	k, err = s.Keys.Update(ctx, k.ID, func(k *Key) error {
 		if k.Reported.IsZero() {
 			k.Reported = now
+			k.write(byAuthority(ca).Actor, now, EntryKeyReported, nil, nil)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("note report: %w", err)
 	}
+	s.mark(k.ID[:2])
 	return k, nil
 }

@@ -41,6 +41,8 @@ type Service struct {
 	Policy      Policy
 	Now         func() time.Time
 	Log         *slog.Logger
+	// Operator is who runs commands on the server by this process, for what the log has of them beside its leaves; empty: unknown.
+	Operator string
 	// Lag is told how long each event waited from its change to its place in a feed. Nil: nobody asks.
 	Lag func(time.Duration)
 	// Watch, unless nil, hears of every text message that is "counted", "answered",
@@ -298,7 +300,7 @@ func (s *Service) Deactivate(ctx context.Context, ca *Authority, id string) (*Ca
 
 // Revoke takes a case back for the operator: no grant of it holds from here on. Reason is a code.
 func (s *Service) Revoke(ctx context.Context, id, reason string) (*Case, error) {
-	return s.revoke(ctx, byOperator, id, reason)
+	return s.revoke(ctx, s.byOperator(), id, reason)
 }
 
 func (s *Service) revoke(ctx context.Context, by author, id, reason string) (*Case, error) {
@@ -320,7 +322,7 @@ func (s *Service) revoke(ctx context.Context, by author, id, reason string) (*Ca
 // is not frozen stays as it is. ErrClosed if the case is over, or if it is for EV: that takes
 // two operators, which this verb cannot see.
 func (s *Service) Restore(ctx context.Context, id string) (*Case, error) {
-	return s.updateBy(ctx, byOperator, id, func(c *Case, now time.Time) error {
+	return s.updateBy(ctx, s.byOperator(), id, func(c *Case, now time.Time) error {
 		if p := s.profileOf(c); c.Status.Over() || p != nil && p.EV {
 			return ErrClosed
 		}

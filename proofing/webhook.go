@@ -113,7 +113,7 @@ func (s *Service) SetWebhook(ctx context.Context, ca, url string) (id string, se
 	if err != nil {
 		return "", "", err
 	}
-	_, err = s.Authorities.Update(ctx, s.AuthorityID(ca), func(a *Authority) error {
+	_, err = s.ChangeAuthority(ctx, ca, func(a *Authority) error {
 		secret = ""
 		told := f.Hook.tells(a.Webhook)
 		if a.Webhook == nil {
@@ -137,7 +137,7 @@ func (s *Service) RemoveWebhook(ctx context.Context, ca string) error {
 	}
 	// The place goes last: without an address nothing is told, whatever the place.
 	id := f.Hook.Of
-	_, err = s.Authorities.Update(ctx, s.AuthorityID(ca), func(a *Authority) error {
+	_, err = s.ChangeAuthority(ctx, ca, func(a *Authority) error {
 		if a.Webhook != nil {
 			id = a.Webhook.ID
 		}

@@ -3,6 +3,7 @@ package templates
 import (
 	"maps"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -10,7 +11,11 @@ import (
 func adminFrame(here, self string) AdminFrame {
 	f := AdminFrame{Frame: frame, Reader: "R. <Example>", Me: "/me", SignOut: "/me/sign-out", Now: at}
 	f.Self = self
-	for _, name := range []string{"queue", "organizations", "people", "log"} {
+	names := []string{"queue", "organizations", "people", "log"}
+	if here != "" && !slices.Contains(names, here) { // of the pages that are not everybody's, only the page itself
+		names = append(names, here)
+	}
+	for _, name := range names {
 		f.Nav = append(f.Nav, AdminLink{Name: name, Href: "/admin/" + name, Here: name == here})
 	}
 	return f
@@ -33,10 +38,18 @@ func adminSamples() map[string]Screen {
 		First: "/admin?as=1", Next: "/admin?as=1&after=x",
 	}
 	queue.Query = url.Values{"as": {"1"}, "stage": {"cross_correlation"}}
+	queue.Revoke = &AdminRevoke{N: "2", By: at.Add(-time.Hour), Late: true, Href: "/admin/revocations"}
 	empty := queue
+	empty.Revoke = nil
 	empty.As, empty.Rows, empty.First, empty.Next = nil, nil, "", ""
 	empty.Stages = []AdminTab{{"submitted", "0", "/admin?stage=submitted", true}, {"vetting", "0", "/admin?stage=vetting", false}, {"cross_correlation", "0", "/admin?stage=cross_correlation", false}}
-	all := map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty}
+	soon := empty
+	soon.Revoke = &AdminRevoke{N: "50+", By: at.Add(3 * time.Hour), Href: "/admin/revocations"}
+	all := map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty, "admin-queue-revoke": soon}
+	maps.Copy(all, adminRevocationSamples())
+	maps.Copy(all, adminSettingsSamples())
+	maps.Copy(all, adminOperationSamples())
+	maps.Copy(all, adminMessagesSamples())
 	maps.Copy(all, adminCaseSamples())
 	maps.Copy(all, adminJoinSamples())
 	return all

@@ -34,11 +34,31 @@ func (s *Site) adminRoutes() {
 	s.peopleRoutes()
 	s.logRoutes()
 	s.policyRoutes()
+	s.revocationRoutes()
+	s.operationRoutes()
+	s.keyRoutes()
+	s.settingRoutes()
 }
 
 // adminPages are the pages that the bar of each leads to, in its order. Each has its route in adminRoutes, or in its own file's.
 var adminPages = []struct{ name, path string }{
-	{"queue", proofing.AdminPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"policy", policiesPath}, {"log", logPath},
+	{"queue", proofing.AdminPath}, {"revocations", revocationsPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"policy", policiesPath}, {"log", logPath}, {"messages", messagesPath},
+	{"keys", keysPath}, {"registry", registryPath}, {"authorities", authoritiesPath}, {"settings", settingsPath},
+}
+
+// adminPagesOf say of those of them that are not everybody's in the console whose they are.
+var adminPagesOf = map[string]func(offices []*proofing.Appointment) bool{
+	"revocations": func(offices []*proofing.Appointment) bool { return len(proofing.RevocationScopes(offices)) > 0 },
+	"messages":    operates,
+	"keys":        operates,
+	"registry":    operates,
+	"authorities": operates,
+	"policy":      onlyAdministrators,
+	"settings":    onlyAdministrators,
+}
+
+func onlyAdministrators(offices []*proofing.Appointment) bool {
+	return administers(&officer{offices: offices})
 }
 
 // officer is who looks at a page of the console, by which appointments.
@@ -100,7 +120,7 @@ func (s *Site) adminFrame(r *http.Request, o *officer, here, self string) templa
 	}
 	f.Reader, f.SignOut = o.offices[0].Name, s.Keep(r, "/me/sign-out")
 	for _, page := range adminPages {
-		if page.path == policiesPath && !administers(o) { // to others it is a path that does not exist
+		if of := adminPagesOf[page.name]; of != nil && !of(o.offices) {
 			continue
 		}
 		f.Nav = append(f.Nav, templates.AdminLink{Name: page.name, Href: s.Keep(r, page.path), Here: page.name == here})
@@ -145,6 +165,9 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 	}
 	counts, err := s.service.DocketCounts(r.Context(), s.signedInAs(r), as.ID, queuePage, stages...)
 	if err != nil {
+		return err
+	}
+	if page.Revoke, err = s.viewRevoke(r); err != nil {
 		return err
 	}
 	for i, g := range stages {

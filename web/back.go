@@ -69,6 +69,10 @@ func pageOf(r *http.Request) string {
 	if id := r.PathValue("proposal"); id != "" {
 		return policyPath(id)
 	}
+	if r.PathValue("authority") != "" { // /admin/<page>/<authority>/ … /<what is done>
+		parts := strings.Split(r.URL.Path, "/")
+		return strings.Join(parts[:len(parts)-1], "/")
+	}
 	if r.PathValue("role") != "" {
 		return r.URL.Path
 	}

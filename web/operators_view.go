@@ -81,7 +81,7 @@ func (p *Operators) overview(r *http.Request) (templates.Screen, error) {
 		}
 	}
 	page.CAs = spent[:min(len(spent), 5)]
-	hooks, _, err := p.viewWebhooks(ctx, "")
+	hooks, _, err := viewWebhooks(ctx, p.Service, "")
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (p *Operators) messages(r *http.Request) (templates.Screen, error) {
 		return nil, err
 	}
 	for _, c := range waiting {
-		page.Waiting = append(page.Waiting, p.viewOutbox(c, page.Desk)...)
+		page.Waiting = append(page.Waiting, viewOutbox(p.Service, c, page.Now, caseHref(c.ID, page.Desk))...)
 	}
 	slices.SortStableFunc(page.Waiting, func(a, b templates.DeskMessage) int { return a.At.Compare(b.At) })
 	if next != "" {
@@ -183,14 +183,7 @@ func (p *Operators) messages(r *http.Request) (templates.Screen, error) {
 		return nil, err
 	}
 	for _, c := range troubled {
-		for _, a := range slices.Backward(c.Attempts) {
-			if a.Delivery.Trouble() && page.Now.Sub(a.Delivery.At) < lately {
-				page.Troubled = append(page.Troubled, templates.DeskMessage{
-					Case: c.ID, Href: caseHref(c.ID, page.Desk), CA: c.CA, Kind: a.Method + "_code", Shown: a.Contact.Shown,
-					State: a.Delivery.Status, Reason: a.Delivery.Reason, At: a.Delivery.At, Age: page.Now.Sub(a.Delivery.At), Tries: a.Sends,
-				})
-			}
-		}
+		page.Troubled = append(page.Troubled, viewTroubles(c, page.Now, caseHref(c.ID, page.Desk))...)
 	}
 	page.More = len(troubled) == viewRows
 	for _, o := range p.Outcomes() {
@@ -200,41 +193,6 @@ func (p *Operators) messages(r *http.Request) (templates.Screen, error) {
 }
 
 func caseHref(id string, d templates.Desk) string { return with("/case"+d.Lang, "id", id) }
-
-// viewOutbox is what a case has to send.
-func (p *Operators) viewOutbox(c *proofing.Case, d templates.Desk) []templates.DeskMessage {
-	var all []templates.DeskMessage
-	for _, m := range c.Outbox.Messages {
-		v := templates.DeskMessage{
-			Case: c.ID, Href: caseHref(c.ID, d), CA: c.CA, Kind: m.Kind, Shown: p.masked(m.Channel, m.To), State: string(m.State), At: m.Since, Tries: m.Sends,
-		}
-		if !m.Since.IsZero() {
-			v.Age = d.Now.Sub(m.Since)
-			v.Bad = v.Age > longWait
-		}
-		if m.State == proofing.MessagePending && m.Sends > 0 {
-			v.Next = m.Due
-		}
-		if i := slices.IndexFunc(c.Attempts, func(a proofing.Attempt) bool { return a.ID == m.Attempt }); i >= 0 {
-			v.Reason = c.Attempts[i].Delivery.Reason
-		}
-		all = append(all, v)
-	}
-	return all
-}
-
-// masked is an address as pages show it.
-func (p *Operators) masked(ch proofing.Channel, address proofing.Secret) string {
-	for _, m := range p.Service.Methods {
-		if m.Channel() != ch {
-			continue
-		}
-		if contact, err := m.Check(address.Reveal()); err == nil {
-			return contact.Shown
-		}
-	}
-	return "•••"
-}
 
 func (p *Operators) brakes(r *http.Request) (templates.Screen, error) {
 	page := templates.DeskBrakes{Desk: p.desk(r, "brakes"), Ranges: string(p.Service.Policy.Brake.Ranges), Countries: string(p.Service.Policy.Brake.Countries)}
@@ -298,7 +256,7 @@ func (p *Operators) oneCase(r *http.Request) (templates.Screen, error) {
 	d.Self = "/case"
 	page := templates.DeskCase{
 		Desk: d, ID: c.ID, CA: c.CA, Profile: c.Profile, IdentifierType: c.Identifier.Type, Identifier: c.Identifier.Value,
-		Status: string(c.Status), Frozen: c.Frozen != nil, Created: c.Created, Expires: c.Expires, Messages: p.viewOutbox(c, d),
+		Status: string(c.Status), Frozen: c.Frozen != nil, Created: c.Created, Expires: c.Expires, Messages: viewOutbox(p.Service, c, d.Now, caseHref(c.ID, d)),
 	}
 	if c.Identifier.Type == proofing.IdentifierEmail {
 		page.Identifier = ""

@@ -40,6 +40,8 @@ type Options struct {
 	// Client is the network address that a request came from, for limits; nil takes the
 	// connection's. Whoever stands behind a proxy must say how to read its header.
 	Client func(*http.Request) string
+	// Settings are what administrators see of the configuration.
+	Settings []Setting
 	// Log gets one line a request, without its path, because paths are secrets.
 	Log *slog.Logger
 }
@@ -52,6 +54,7 @@ type Site struct {
 	log     *slog.Logger
 	mailbox string
 	demo    bool
+	shown   []Setting
 	secure  bool // the origin is https
 	mux     *http.ServeMux
 	guarded http.Handler // mux behind the cross-origin protection
@@ -66,7 +69,7 @@ func New(o Options) (*Site, error) {
 		return nil, fmt.Errorf("web: %q is not an origin", o.Service.Policy.Origin)
 	}
 	s := &Site{
-		service: o.Service, origin: o.Service.Policy.Origin, client: o.Client, log: o.Log, mailbox: o.Mailbox, demo: o.Demo,
+		service: o.Service, origin: o.Service.Policy.Origin, client: o.Client, log: o.Log, mailbox: o.Mailbox, demo: o.Demo, shown: o.Settings,
 		secure: origin.Scheme == "https", mux: http.NewServeMux(),
 	}
 	if !s.secure && !(origin.Scheme == "http" && loopback(origin.Hostname())) {

@@ -53,6 +53,9 @@ func (g *globals) administer(makeIt bool, work func(a *admin) error) (err error)
 	if service.Policy, err = config.policy(); err != nil {
 		return err
 	}
+	if service.Operator, err = g.operator(); err != nil {
+		return err
+	}
 	return work(&admin{globals: g, config: config, read: read, storage: s, service: service})
 }
 

@@ -45,11 +45,11 @@ func TestTheLogIsCheckedProvedAndExported(t *testing.T) {
 	key = strings.TrimSpace(key)
 	contains(t, key, "localhost:8080/log+")
 	last, _ := d.run(exitOK, "audit", "checkpoint")
-	if c, err := audit.OpenCheckpoint(last, key); err != nil || c.Size != 2 || last == first {
+	if c, err := audit.OpenCheckpoint(last, key); err != nil || c.Size != 3 || last == first {
 		t.Errorf("%s: %+v, %v", last, c, err)
 	}
 	out, _ := d.run(exitOK, "audit", "verify")
-	contains(t, out, "2 entries of 2 objects are whole", "covers 2")
+	contains(t, out, "3 entries of 3 objects are whole", "covers 3")
 
 	var inclusion audit.Inclusion
 	out, _ = d.run(exitOK, "audit", "proof", "1")
@@ -59,29 +59,29 @@ func TestTheLogIsCheckedProvedAndExported(t *testing.T) {
 	if _, err := inclusion.Verify(key); err != nil || inclusion.Index != 1 {
 		t.Errorf("%s: %v", out, err)
 	}
-	d.run(exitUsage, "audit", "proof", "2")
+	d.run(exitUsage, "audit", "proof", "3")
 
 	var consistency audit.Consistency
 	out, _ = d.run(exitOK, "audit", "consistency", old)
 	if err := json.Unmarshal([]byte(out), &consistency); err != nil {
 		t.Fatal(err)
 	}
-	if older, newer, err := consistency.Verify(key); err != nil || older.Size != 1 || newer.Size != 2 {
+	if older, newer, err := consistency.Verify(key); err != nil || older.Size != 2 || newer.Size != 3 {
 		t.Errorf("%s: %v", out, err)
 	}
-	if err := os.WriteFile(old, []byte(strings.Replace(first, "\n1\n", "\n2\n", 1)), 0o600); err != nil {
+	if err := os.WriteFile(old, []byte(strings.Replace(first, "\n2\n", "\n3\n", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d.run(exitFailure, "audit", "consistency", old)
 
 	dir := filepath.Join(d.dir, "export")
 	_, said = d.run(exitOK, "audit", "export", dir)
-	contains(t, said, "exported 2 entries", "audit verify --dir", key)
+	contains(t, said, "exported 3 entries", "audit verify --dir", key)
 	d.run(exitFailure, "audit", "export", dir) // over another
 	out, _ = d.run(exitOK, "audit", "verify", "--dir", dir, "--log-key", key)
-	contains(t, out, "2 entries")
+	contains(t, out, "3 entries")
 	d.run(exitUsage, "audit", "verify", "--dir", dir)
-	entries := filepath.Join(dir, "tile", "entries", "000.p", "2")
+	entries := filepath.Join(dir, "tile", "entries", "000.p", "3")
 	text, err := os.ReadFile(entries)
 	if err != nil {
 		t.Fatal(err)
@@ -144,39 +144,39 @@ func TestARestoredBackupIsFoundByTheCheckpointFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.expect(d.doctor(exitOK), "log", "ok", "2 entries")
+	d.expect(d.doctor(exitOK), "log", "ok", "3 entries")
 
 	d.run(exitOK, "restore", "--overwrite", backup)
-	d.expect(d.doctor(exitFailure), "log", "FAIL", "has 1 entries")
+	d.expect(d.doctor(exitFailure), "log", "FAIL", "has 2 entries")
 	_, said = d.run(exitFailure, "audit", "verify")
-	contains(t, said, "had 2", "older backup", "accept-loss")
+	contains(t, said, "had 3", "older backup", "accept-loss")
 	a := d.app(io.Discard)
 	d.open("example", "client", proofing.Identifier{Type: "email", Value: "three@example.org"})
 	if err := a.service.SequenceOnce(t.Context()); err == nil || !strings.Contains(err.Error(), "older backup") {
 		t.Errorf("the sequencer went on: %v", err)
 	}
 	_, said = d.run(exitOK, "audit", "accept-loss")
-	contains(t, said, "goes on from its 1 entries", "checkpoint.lost-2")
-	if kept, err := os.ReadFile(file + ".lost-2"); err != nil || !bytes.Equal(kept, lost) {
+	contains(t, said, "goes on from its 2 entries", "checkpoint.lost-3")
+	if kept, err := os.ReadFile(file + ".lost-3"); err != nil || !bytes.Equal(kept, lost) {
 		t.Errorf("kept %s, %v", kept, err)
 	}
 	if err := a.service.SequenceOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	out, _ := d.run(exitOK, "audit", "verify")
-	contains(t, out, "3 entries of 3 objects")
+	contains(t, out, "4 entries of 4 objects")
 	var told bool
-	for place := range int64(3) {
+	for place := range int64(4) {
 		e, _, err := a.service.LogEntry(t.Context(), place)
 		if err != nil {
 			t.Fatal(err)
 		}
-		told = told || strings.Contains(e.Leaf, `"kind":"loss_accepted"`) && strings.Contains(e.Leaf, `"was":2`)
+		told = told || strings.Contains(e.Leaf, `"kind":"loss_accepted"`) && strings.Contains(e.Leaf, `"was":3`)
 	}
 	if !told {
 		t.Error("the log does not tell of what it lost")
 	}
-	d.expect(d.doctor(exitOK), "log", "ok", "3 entries")
+	d.expect(d.doctor(exitOK), "log", "ok", "4 entries")
 }
 
 func TestACheckpointFileThatIsSetLaterIsWrittenFromTheReloadOn(t *testing.T) {

@@ -43,7 +43,7 @@ func (c *caAddCommand) Run(g *globals) error {
 			return err
 		}
 		id, token := ca.NewToken(ca.Created)
-		err = a.service.Authorities.Create(a.ctx, ca.ID, ca)
+		err = a.service.AddAuthority(a.ctx, ca)
 		if errors.Is(err, proofing.ErrExists) {
 			return usagef("there is a CA %q already: `countersign ca token %s` gives it one more token", c.Name, c.Name)
 		}
@@ -203,7 +203,7 @@ func (c *caTokenCommand) Run(g *globals) error {
 		}
 		var id string
 		var token proofing.Secret
-		_, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
+		_, err := a.service.ChangeAuthority(a.ctx, c.Name, func(ca *proofing.Authority) error {
 			id, token = ca.NewToken(a.time())
 			return nil
 		})
@@ -216,7 +216,7 @@ func (c *caTokenCommand) Run(g *globals) error {
 
 func (c *caTokenCommand) revoke(a *admin) error {
 	left := 0
-	after, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
+	after, err := a.service.ChangeAuthority(a.ctx, c.Name, func(ca *proofing.Authority) error {
 		found := false
 		left = 0
 		for i := range ca.Tokens {
@@ -255,7 +255,7 @@ func (c *caRevokeCommand) Run(g *globals) error {
 		if _, err := a.living(c.Name); err != nil {
 			return err
 		}
-		_, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
+		_, err := a.service.ChangeAuthority(a.ctx, c.Name, func(ca *proofing.Authority) error {
 			if ca.Revoked.IsZero() {
 				ca.Revoked = a.time()
 			}

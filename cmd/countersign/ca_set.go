@@ -33,7 +33,7 @@ func (c *caSetCommand) Run(g *globals) error {
 			return err
 		}
 		var said []string
-		if _, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
+		if _, err := a.service.ChangeAuthority(a.ctx, c.Name, func(ca *proofing.Authority) error {
 			said = said[:0]
 			for _, change := range changes {
 				said = append(said, change(ca))

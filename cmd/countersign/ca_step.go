@@ -82,7 +82,7 @@ func (c *Config) stepURL(ca, hook string) string {
 
 // editCA changes the record of a CA.
 func (a *admin) editCA(name string, edit func(*proofing.Authority) error) error {
-	_, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(name), edit)
+	_, err := a.service.ChangeAuthority(a.ctx, name, edit)
 	return err
 }
 

@@ -14,6 +14,9 @@ const envPrefix = "COUNTERSIGN_"
 // envConfig names the configuration file itself.
 const envConfig = envPrefix + "CONFIG"
 
+// envBy names who runs a command.
+const envBy = envPrefix + "BY"
+
 // override lays the environment over the configuration. It shares the decoder of the
 // file, so that a value means the same in both and a mistake reads the same; a
 // library for this would bring a second set of rules and messages.
@@ -42,6 +45,7 @@ func (d *decoder) override(environ []string, c *Config) {
 		}
 	})
 	delete(values, envConfig)
+	delete(values, envBy)
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(d.secrets.used, name) {
 			d.findings = append(d.findings, finding{place{Variable: name}, "", "is no setting; a variable is named for a setting's path, as COUNTERSIGN_SMTP_HOST for smtp.host", false})

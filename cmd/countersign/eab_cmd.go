@@ -117,7 +117,7 @@ type eabRevokeCommand struct {
 
 func (c *eabRevokeCommand) Run(g *globals) error {
 	return g.administer(false, func(a *admin) error {
-		k, err := a.service.RevokeKey(a.ctx, c.CA, c.Kid, "key_revoked_by_operator")
+		k, err := a.service.RevokeKeyByOperator(a.ctx, c.CA, c.Kid)
 		if err != nil {
 			return noKey(err, c.CA, c.Kid)
 		}

@@ -34,6 +34,7 @@ func main() {
 // commands is the command tree; what is parsed into it is run by its Run method.
 type commands struct {
 	ConfigFile string `name:"config" help:"The configuration file; ${default} unless given." default:"countersign.yaml" env:"COUNTERSIGN_CONFIG" placeholder:"FILE"`
+	By         string `help:"Who you are, for the log; the name of this machine's user unless given." env:"COUNTERSIGN_BY" placeholder:"NAME"`
 
 	Serve          serveCommand          `cmd:"" help:"Run the service."`
 	Demo           demoCommand           `cmd:"" help:"Try it out: everything in a temporary folder, with a mailbox instead of providers."`
@@ -68,6 +69,7 @@ type commands struct {
 type globals struct {
 	ctx        context.Context
 	configFile string
+	by         string // who runs the command, by their own word; empty: whoever this machine knows them as
 	environ    []string
 	stdin      io.Reader
 	stdout     io.Writer
@@ -129,7 +131,7 @@ func run(ctx context.Context, args []string, g *globals) (code int) {
 		fmt.Fprintf(g.stderr, "countersign: %v\ncountersign: try --help\n", err)
 		return exitUsage
 	}
-	g.ctx, g.configFile = ctx, c.ConfigFile
+	g.ctx, g.configFile, g.by = ctx, c.ConfigFile, c.By
 	if err := command.Run(g); err != nil {
 		return g.fail(err)
 	}

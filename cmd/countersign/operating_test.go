@@ -104,7 +104,7 @@ func TestEverySettingOfOperatingExists(t *testing.T) {
 			t.Errorf("there is no setting %s", span[1])
 		}
 	}
-	variables := []string{envConfig}
+	variables := []string{envConfig, envBy}
 	for _, path := range paths {
 		variables = append(variables, variable(path))
 	}

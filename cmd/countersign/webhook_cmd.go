@@ -78,7 +78,7 @@ func (c *webhookSecretCommand) Run(g *globals) error {
 			return err
 		}
 		var secret proofing.Secret
-		_, err := a.service.Authorities.Update(a.ctx, a.service.AuthorityID(c.Name), func(ca *proofing.Authority) error {
+		_, err := a.service.ChangeAuthority(a.ctx, c.Name, func(ca *proofing.Authority) error {
 			if ca.Webhook == nil {
 				return noWebhook(c.Name)
 			}

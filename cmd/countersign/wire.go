@@ -150,7 +150,7 @@ func (a *app) with(c, read *Config) (next *app, err error) {
 }
 
 func (a *app) buildSite(home http.Handler) (err error) {
-	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil}
+	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil, Settings: a.config.shown()}
 	if a.mailbox != nil {
 		o.Mailbox = mailboxPath
 	}
