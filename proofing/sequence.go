@@ -189,13 +189,22 @@ func (s *Service) gather(ctx context.Context, known *ends, buckets []string) (wa
 			again = again || known.feeds[c.CA] == nil
 		}
 		again = again || next != ""
-		for _, t := range tables {
-			more, next, err := t.waiting(ctx, bucket, "")
-			if err != nil {
-				errs = append(errs, fmt.Errorf("list entries of bucket %s: %w", bucket, err))
+		// Most tables have nothing there: their answers are not waited for one after the other.
+		found := make([]struct {
+			entries []Entry
+			next    string
+			err     error
+		}, len(tables))
+		_ = readAtOnce(len(tables), func(i int) error {
+			found[i].entries, found[i].next, found[i].err = tables[i].waiting(ctx, bucket, "")
+			return nil // one that does not answer keeps no other
+		})
+		for _, f := range found {
+			if f.err != nil {
+				errs = append(errs, fmt.Errorf("list entries of bucket %s: %w", bucket, f.err))
 			}
-			entries = append(entries, more...)
-			again = again || next != "" || len(more) > 0 && known.log == nil
+			entries = append(entries, f.entries...)
+			again = again || f.next != "" || len(f.entries) > 0 && known.log == nil
 		}
 		if again {
 			s.mark(bucket)

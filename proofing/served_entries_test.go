@@ -2,12 +2,14 @@ package proofing_test
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
 )
 
 // entered is what the log has of a record: a word for each entry, with who it was by, and all of its private parts.
@@ -222,4 +224,47 @@ func TestWhatBecomesOfTheRegistryIsInTheLog(t *testing.T) {
 	if !strings.Contains(private, "host.example.org") || !strings.Contains(private, "operator-one") || strings.Contains(private, "admin@example.org") {
 		t.Errorf("beside the leaves is %s", private)
 	}
+}
+
+// BenchmarkAnEntryOnTheBindingOfAKey is what an entry costs the binding of an account to a key, on the embedded store: "%-more" than the same update of the
+// key without it, which is one of two that a binding takes. The two take turns.
+func BenchmarkAnEntryOnTheBindingOfAKey(b *testing.B) {
+	w := newWorld(b)
+	kv, err := store.OpenSQLite(b.Context(), filepath.Join(b.TempDir(), "b.db"), store.Options{Now: w.clock})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer kv.Close()
+	w.over(kv)
+	var spent [2]time.Duration
+	var keys [2]*proofing.Key
+	for n := range keys {
+		keys[n] = must[*proofing.Key](b)(w.IssueKey(b.Context(), w.ca, proofing.KeyRequest{Profile: "email"}))
+	}
+	for b.Loop() {
+		w.pass(time.Second)
+		for n, k := range keys {
+			if _, err := w.Keys.Update(b.Context(), k.ID, func(k *proofing.Key) error { k.Journal.Pending, k.Accounts = nil, nil; return nil }); err != nil {
+				b.Fatal(err)
+			}
+			began := time.Now()
+			_, err := w.Keys.Update(b.Context(), k.ID, func(k *proofing.Key) error {
+				k.Accounts = append(k.Accounts, proofing.KeyAccount{Account: "07account", Thumbprint: "3Zqx9fKd0aBc", URL: "https://ca.example/acct/7", At: w.clock()})
+				if n == 1 {
+					k.Journal.Write(proofing.Note{
+						Of: proofing.SubjectKey, Object: k.ID, Kind: proofing.EntryKeyBound, By: proofing.Actor{Kind: "ca", ID: "alpha"}, At: w.clock(),
+						Facts: map[string]any{"account": "07account", "accounts": 1}, Private: map[string]any{"url": "https://ca.example/acct/7"},
+					})
+				}
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			spent[n] += time.Since(began)
+		}
+	}
+	b.ReportMetric(float64(spent[0].Microseconds())/float64(b.N), "µs-without")
+	b.ReportMetric(float64(spent[1].Microseconds())/float64(b.N), "µs-with")
+	b.ReportMetric(100*(float64(spent[1])/float64(spent[0])-1), "%-more")
 }
