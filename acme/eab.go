@@ -71,7 +71,11 @@ func readBinding(body []byte, newAccounts []string) (proofing.ExternalBinding, e
 	}
 	o.require("url")
 	b.URL = o.text("url", 2048)
-	if b.URL != "" && !slices.Contains(newAccounts, b.URL) {
+	switch {
+	case b.URL == "" || slices.Contains(newAccounts, b.URL):
+	case len(newAccounts) == 0:
+		o.mistake("url", "no newAccount URL of this certificate authority is registered, so that no binding is good: the operator of this service adds it (countersign ca set)")
+	default:
 		o.mistake("url", "is not a newAccount URL of this certificate authority")
 	}
 	o.require("jwk")

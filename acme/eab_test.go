@@ -164,6 +164,16 @@ func TestABindingByGoJoseIsGood(t *testing.T) {
 }
 
 // What depends on the key is refused in one way, byte for byte.
+// Whoever has forgotten the newAccount URL is told that it is not the CA's request that is wrong.
+func TestABindingAtACAWithoutANewAccountURLSaysWhatToDo(t *testing.T) {
+	w := newWorld(t)
+	k := w.makeKey(t, `{"profile": "client"}`)
+	o := w.want(t, http.StatusBadRequest, "POST", "/v1/eab/verify", newBinding(t, k.text("kid"), k.text("hmac_key")).body(t))
+	if o.text("type") != "urn:ietf:params:acme:error:malformed" || !strings.Contains(o.text("detail"), "countersign ca set") {
+		t.Errorf("%v", o)
+	}
+}
+
 func TestRefusedBindingsLookAlike(t *testing.T) {
 	w := withDirectory(t)
 	k := w.makeKey(t, `{"profile": "client"}`)
