@@ -44,10 +44,13 @@ type mistakes struct {
 // maxMistakes is more than anybody mends in one go.
 const maxMistakes = 50
 
+// full says whether those that come are counted alone.
+func (m *mistakes) full() bool { return len(m.list) == maxMistakes }
+
 type mistake struct{ typ, pointer, detail string }
 
 func (m *mistakes) add(typ, pointer, detail string) {
-	if len(m.list) == maxMistakes {
+	if m.full() {
 		m.more++
 		return
 	}

@@ -3,6 +3,7 @@ package acme_test
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -70,4 +71,17 @@ func FuzzJSON(f *testing.F) {
 			t.Errorf("%q: %v here, %v for encoding/json", body, got, want)
 		}
 	})
+}
+
+// A client's own JSON is read in a binding: what is wrong with it must not cost more than to read it.
+func TestManyMistakesFarInsideCostNoMoreThanReadingThem(t *testing.T) {
+	const deep, many = 31, 12000
+	body := strings.Repeat(`{"`+strings.Repeat("/", 64)+`":`, deep) + `{"a":1` + strings.Repeat(`,"":1`, many) + strings.Repeat("}", deep+1)
+	if got := testing.AllocsPerRun(1, func() {
+		if acme.ParseObject([]byte(body)) == nil {
+			t.Error("names that stand twice are taken")
+		}
+	}); got > 5*many {
+		t.Errorf("%d bytes cost %.0f allocations", len(body), got)
+	}
 }

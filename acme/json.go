@@ -142,7 +142,11 @@ func (p *parser) object() (value, error) {
 		}
 		p.path = append(p.path, name)
 		if seen[name] || seen == nil && slices.ContainsFunc(v.members, func(x member) bool { return x.name == name }) {
-			p.m.add(typeDuplicateMember, p.here(), fmt.Sprintf("%q is given more than once", cut(name)))
+			if p.m.full() { // to tell where it is costs far more than to find it
+				p.m.more++
+			} else {
+				p.m.add(typeDuplicateMember, p.here(), fmt.Sprintf("%q is given more than once", cut(name)))
+			}
 		} else if seen != nil {
 			seen[name] = true
 		}
