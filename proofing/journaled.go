@@ -46,7 +46,7 @@ func (s *Service) journaled() []journals {
 		journalsOf(s.Appointments, func(a *Appointment) *Journal { return &a.Journal }, SubjectAppointment),
 		journalsOf(s.Dossiers, func(o *Organization) *Journal { return &o.Journal }, SubjectOrganization),
 		journalsOf(s.Certificates, func(c *Certificate) *Journal { return &c.Journal }, SubjectCertificate),
-		journalsOf(s.PolicyBooks, func(b *PolicyBook) *Journal { return &b.Journal }, SubjectPolicy),
+		journalsOf(s.PolicyBooks, func(b *PolicyBook) *Journal { return &b.Journal }, SubjectPolicy).only(s.officeBucket()),
 		journalsOf(s.Keys, func(k *Key) *Journal { return &k.Journal }, SubjectKey),
 		journalsOf(s.Authorities, func(a *Authority) *Journal { return &a.Journal }, SubjectAuthority),
 		journalsOf(s.Registry, func(r *RegistryEntry) *Journal { return &r.Journal }, SubjectRegistry),
@@ -90,6 +90,18 @@ func journalsOf[T any](table Table[T], journal func(*T) *Journal, of ...Subject)
 			return err
 		},
 	}
+}
+
+// only looks for entries in one bucket: that of a table whose records are all there.
+func (j journals) only(bucket string) journals {
+	all := j.waiting
+	j.waiting = func(ctx context.Context, of, after string) ([]Entry, string, error) {
+		if of != bucket {
+			return nil, "", nil
+		}
+		return all(ctx, of, after)
+	}
+	return j
 }
 
 // journalsFor is the table that a leaf is of.
