@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"os"
 	"os/user"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -63,5 +65,30 @@ func TestTheLogHasWhoRanACommand(t *testing.T) {
 		if name, err := (&globals{environ: []string{from}}).operator(); err != nil || !strings.HasPrefix(name, want) {
 			t.Errorf("%q: %q, %v", from, name, err)
 		}
+	}
+}
+
+// What a command does to an authority is in the log, because all of them go by ChangeAuthority.
+func TestNoCommandChangesAnAuthorityBehindTheLog(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	by := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by += strings.Count(string(text), ".ChangeAuthority(")
+		if strings.Contains(string(text), ".Authorities.Update(") {
+			t.Errorf("%s changes an authority by itself: the log does not hear of it", file)
+		}
+	}
+	if by < 4 {
+		t.Errorf("only %d commands are found that change one", by)
 	}
 }
