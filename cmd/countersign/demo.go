@@ -171,7 +171,7 @@ func newDemo(g *globals, c *Config) (_ *demo, err error) {
 		Directories: []string{"https://ca.example/directory"}, NewAccounts: []string{"https://ca.example/new-account"}, Profiles: append(slices.Clone(demoProfiles), demoEVProfile),
 	}
 	_, d.token = ca.NewToken(g.now())
-	if err := d.app.service.Authorities.Create(g.ctx, ca.ID, ca); err != nil {
+	if err := d.app.service.AddAuthority(g.ctx, ca); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the example CA: %w", err), d.app.close())
 	}
 	return d, nil
