@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -48,19 +49,25 @@ func (c *csr) contents() *proofing.CSR {
 	return out
 }
 
+// keyKind is what a public key is, and its size in bits.
+func keyKind(key crypto.PublicKey) (kind proofing.KeyKind, bits int) {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return proofing.KeyRSA, k.N.BitLen()
+	case *ecdsa.PublicKey:
+		bits = k.Params().BitSize
+		return map[int]proofing.KeyKind{256: proofing.KeyP256, 384: proofing.KeyP384, 521: proofing.KeyP521}[bits], bits
+	case ed25519.PublicKey:
+		return proofing.KeyEd25519, 8 * len(k)
+	}
+	return "", 0
+}
+
 // describeCSR reads all of a request that the rules are about. What cannot be read is told, so that nothing passes because
 // it is in a form of its own.
 func describeCSR(r *x509.CertificateRequest) *proofing.CSR {
 	c := &proofing.CSR{}
-	switch k := r.PublicKey.(type) {
-	case *rsa.PublicKey:
-		c.Key, c.Bits = proofing.KeyRSA, k.N.BitLen()
-	case *ecdsa.PublicKey:
-		c.Bits = k.Params().BitSize
-		c.Key = map[int]proofing.KeyKind{256: proofing.KeyP256, 384: proofing.KeyP384, 521: proofing.KeyP521}[c.Bits]
-	case ed25519.PublicKey:
-		c.Key, c.Bits = proofing.KeyEd25519, 8*len(k)
-	}
+	c.Key, c.Bits = keyKind(r.PublicKey)
 	var subject pkix.RDNSequence
 	if rest, err := asn1.Unmarshal(r.RawSubject, &subject); err != nil || len(rest) > 0 {
 		c.Unreadable = append(c.Unreadable, "subject")

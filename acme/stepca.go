@@ -200,6 +200,9 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	if p == nil || !ca.May(hook.Profile) {
 		return nil, deny("profileUnknown", "the profile %s of this webhook is not served any more: the operator of the CA must register it anew", hook.Profile)
 	}
+	if faults := p.CSR.JudgeKey(q.key, q.bits); len(faults) > 0 {
+		return nil, deny("badCSR", "%s", faults[0].Detail)
+	}
 	r := proofing.AuthorizeRequest{Applicant: q.applicant, Profile: p.Name, CSRDigest: q.csrDigest, Facts: q.csr, Find: !hook.Links, Final: q.final}
 	data := &stepData{Basis: hook.Correlate, SANs: []stepSAN{}, Authorizations: []string{}}
 	for _, san := range q.sans {

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"crypto"
 	"encoding/asn1"
 	"encoding/base64"
 	"errors"
@@ -17,6 +18,8 @@ import (
 // stepQuestion is what a call is about.
 type stepQuestion struct {
 	applicant     proofing.Applicant
+	key           proofing.KeyKind
+	bits          int    // of the key
 	csrDigest     string // of a request
 	csr           *proofing.CSR
 	common        string
@@ -140,14 +143,16 @@ func (q *stepQuestion) read(x *object) {
 // readKey reads whose certificate it is to be. A request shows by its signature that whoever made it has the key.
 func (q *stepQuestion) readKey(x *object) {
 	der, err := base64.StdEncoding.DecodeString(x.given("publicKey", isText).text)
+	var key crypto.PublicKey
 	if err == nil {
-		_, err = parseSPKI(der)
+		key, err = parseSPKI(der)
 	}
 	if err != nil {
 		x.mistake("publicKey", "the public key: "+err.Error())
 		return
 	}
 	q.applicant = proofing.Applicant{Kind: proofing.ByPublicKey, SPKI: spkiDigest(der)}
+	q.key, q.bits = keyKind(key)
 	if q.final {
 		return
 	}

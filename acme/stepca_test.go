@@ -240,6 +240,23 @@ func TestStepCAGetsTheOrganizationThatWasProvedForTheKey(t *testing.T) {
 	}
 }
 
+// step-ca's templates decide on usages and names, and no template changes the key: CSBR 6.1.5.2 holds here as at the interface of our own.
+func TestStepCAIssuesForNoKeyThatTheProfileDoesNotTake(t *testing.T) {
+	w := newStepWorld(t)
+	w.preauthorize(t, "signing", "organization", org, true)
+	certificate := w.authorizing(t, fields{"organization": []string{org}, "commonName": org})
+	w.allowed(t, w.callStep(t, "enriching", w.enriching(t, pkix.Name{})))
+	w.allowed(t, w.callStep(t, "authorizing", certificate))
+	p := w.Policy.Profiles["signing"]
+	p.CSR = proofing.CSRPolicy{Purpose: proofing.CSRCodeSigning, Keys: []proofing.KeyKind{proofing.KeyRSA, proofing.KeyP384}, MinRSABits: 3072}
+	for hook, call := range map[string]fields{"enriching": w.enriching(t, pkix.Name{}), "authorizing": certificate} {
+		w.denied(t, w.callStep(t, hook, call), "badCSR", "the key is p-256: make one that is rsa of 3072 bits or more, p-384")
+	}
+	p.CSR.Keys = append(p.CSR.Keys, proofing.KeyP256)
+	w.allowed(t, w.callStep(t, "enriching", w.enriching(t, pkix.Name{})))
+	w.allowed(t, w.callStep(t, "authorizing", certificate))
+}
+
 func TestStepCAIsRefusedWhileTheCaseIsNotGranted(t *testing.T) {
 	w := newStepWorld(t)
 	ask := func() []object {

@@ -115,6 +115,15 @@ func (p CSRPolicy) Judge(c *CSR, authorized []Identifier) []CSRFault {
 	return j.faults
 }
 
+// JudgeKey lists what is wrong with the key of a CSR alone, for a dialect in which the CA sees to usages and names: nothing without a purpose.
+func (p CSRPolicy) JudgeKey(kind KeyKind, bits int) []CSRFault {
+	j := &csrJudge{policy: p, csr: &CSR{Key: kind, Bits: bits}}
+	if p.Purpose != "" {
+		j.key()
+	}
+	return j.faults
+}
+
 func (j *csrJudge) fault(code, format string, args ...any) {
 	if len(j.faults) == mostCSRFaults {
 		j.more++
