@@ -189,7 +189,9 @@ func TestWhatACAIsCanBeChanged(t *testing.T) {
 		return ca
 	}
 	before := get()
-	_, said := d.run(exitOK, "ca", "set", "example", "--title", "Example CA", "--directory", "https://ca.example/one", "--directory", "https://ca.example/two",
+	_, said := d.run(exitOK, "ca", "add", "other", "--directory", "https://other.example", "--profile", "client")
+	contains(t, said, "`countersign ca set other --new-account URL`")
+	_, said = d.run(exitOK, "ca", "set", "example", "--title", "Example CA", "--directory", "https://ca.example/one", "--directory", "https://ca.example/two",
 		"--new-account", "https://ca.example/new", "--profile", "client", "--daily-messages", "7", "--daily-spend", "1.50")
 	contains(t, said, "people read example as Example CA", "has the directories https://ca.example/one, https://ca.example/two", "has the newAccount URLs https://ca.example/new",
 		"example may ask for client", "sends 7 messages", "spends 1.50")
@@ -197,6 +199,8 @@ func TestWhatACAIsCanBeChanged(t *testing.T) {
 	if ca.Title != "Example CA" || len(ca.Directories) != 2 || len(ca.NewAccounts) != 1 || !slices.Equal(ca.Profiles, []string{"client"}) || ca.DailyMessages != 7 || ca.DailySpendMicros != 1_500_000 {
 		t.Errorf("it is %+v", ca)
 	}
+	out, _ := d.run(exitOK, "ca", "list")
+	contains(t, out, "NEW ACCOUNT", "https://ca.example/one https://ca.example/two", "https://ca.example/new")
 	if len(ca.Tokens) != len(before.Tokens) || !ca.Created.Equal(before.Created) {
 		t.Errorf("what was not to be changed is: %+v, it was %+v", ca, before)
 	}

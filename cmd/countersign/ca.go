@@ -51,6 +51,9 @@ func (c *caAddCommand) Run(g *globals) error {
 			return err
 		}
 		a.say("added the CA %s, for %s", ca.Name, strings.Join(ca.Profiles, ", "))
+		if len(ca.NewAccounts) == 0 {
+			a.say("note: no external account binding is verified for it until `countersign ca set %s --new-account URL` has named the newAccount URL of a directory", ca.Name)
+		}
 		return a.showToken(id, token)
 	})
 }
@@ -170,7 +173,7 @@ func (v caView) row() []string {
 	if v.DailyMessages > 0 {
 		budget = strings.TrimSpace(budget + " " + strconv.FormatInt(v.DailyMessages, 10) + " messages")
 	}
-	return []string{v.Name, v.Title, status, orDash(strings.TrimSpace(tokens)), orDash(certificates), orDash(v.MACKeys), strings.Join(v.Profiles, " "), orDash(budget), strings.Join(v.Directories, " ")}
+	return []string{v.Name, v.Title, status, orDash(strings.TrimSpace(tokens)), orDash(certificates), orDash(v.MACKeys), strings.Join(v.Profiles, " "), orDash(budget), strings.Join(v.Directories, " "), orDash(strings.Join(v.NewAccounts, " "))}
 }
 
 func (c *caListCommand) Run(g *globals) error {
@@ -184,7 +187,7 @@ func (c *caListCommand) Run(g *globals) error {
 		for _, ca := range all {
 			views = append(views, viewCA(ca))
 		}
-		return list(g, c.JSON, views, []string{"NAME", "TITLE", "STATUS", "TOKENS", "CERTIFICATES", "MAC KEYS", "PROFILES", "OWN BUDGET", "DIRECTORIES"}, caView.row)
+		return list(g, c.JSON, views, []string{"NAME", "TITLE", "STATUS", "TOKENS", "CERTIFICATES", "MAC KEYS", "PROFILES", "OWN BUDGET", "DIRECTORIES", "NEW ACCOUNT"}, caView.row)
 	})
 }
 
