@@ -38,9 +38,10 @@ func adminSamples() map[string]Screen {
 		First: "/admin?as=1", Next: "/admin?as=1&after=x",
 	}
 	queue.Query = url.Values{"as": {"1"}, "stage": {"cross_correlation"}}
+	queue.Policy = &AdminPolicyRow{Href: "/admin/policy/1", Approved: 1, Needed: 2}
 	queue.Revoke = &AdminRevoke{N: "2", By: at.Add(-time.Hour), Late: true, Href: "/admin/revocations"}
 	empty := queue
-	empty.Revoke = nil
+	empty.Revoke, empty.Policy = nil, nil
 	empty.As, empty.Rows, empty.First, empty.Next = nil, nil, "", ""
 	empty.Stages = []AdminTab{{"submitted", "0", "/admin?stage=submitted", true}, {"vetting", "0", "/admin?stage=vetting", false}, {"cross_correlation", "0", "/admin?stage=cross_correlation", false}}
 	soon := empty

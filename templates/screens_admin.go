@@ -42,8 +42,9 @@ type AdminLink struct {
 // AdminQueue is what waits at one stage.
 type AdminQueue struct {
 	AdminFrame
-	Revoke *AdminRevoke  // nil: nothing must be revoked
-	As     []AdminOffice // the person's appointments; the page chooses among several
+	Revoke *AdminRevoke    // nil: nothing must be revoked
+	Policy *AdminPolicyRow // that waits for administrators, for one of them; nil: none does
+	As     []AdminOffice   // the person's appointments; the page chooses among several
 	Stages []AdminTab
 	Rows   []AdminRow
 	// First and Next are where the oldest and the following ones are; empty: here, and nowhere.

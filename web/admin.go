@@ -170,6 +170,9 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 	if page.Revoke, err = s.viewRevoke(r); err != nil {
 		return err
 	}
+	if page.Policy, err = s.viewWaitingPolicy(r, o); err != nil {
+		return err
+	}
 	for i, g := range stages {
 		tab := templates.AdminTab{Stage: string(g), Here: g == stage, Href: s.path(r, proofing.AdminPath, "as", chosen, "stage", string(g))}
 		tab.N = atLeast(counts[i].N, counts[i].More)

@@ -69,6 +69,19 @@ func administers(o *officer) bool {
 	return slices.ContainsFunc(o.offices, func(a *proofing.Appointment) bool { return a.Role == proofing.RoleAdministrator })
 }
 
+// viewWaitingPolicy is the policy that waits for administrators, for one of them.
+func (s *Site) viewWaitingPolicy(r *http.Request, o *officer) (*templates.AdminPolicyRow, error) {
+	if !administers(o) {
+		return nil, nil
+	}
+	book, err := s.service.PolicyBook(r.Context())
+	if err != nil || book.Proposed == nil {
+		return nil, ignore(err, proofing.ErrNotFound)
+	}
+	row := s.viewPolicyRow(r, book.Proposed)
+	return &row, nil
+}
+
 func (s *Site) viewPolicyRow(r *http.Request, p *proofing.PolicyProposal) templates.AdminPolicyRow {
 	return templates.AdminPolicyRow{
 		Href: s.Keep(r, policyPath(p.ID)), At: p.Proposed.At, By: policyBy(p), Status: policyStatus(p), Changes: len(p.Changes), Approved: p.Approved(), Needed: policyApprovals,

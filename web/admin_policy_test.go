@@ -68,6 +68,10 @@ func TestAPolicyFromItsProposalUntilItIsInForce(t *testing.T) {
 	c.want(c.one.get("/admin/policy"), 200, "there were administrators for the first time", proofing.PolicyDigest(policyBefore), "Nothing was decided yet.")
 	page := c.proposedPolicy(policyAfter)
 	c.want(c.one.get("/admin/policy"), 200, "A new policy waits for administrators.", "2 settings change", "0 of 2 have approved", `href="`+page+`"`)
+	c.want(c.one.get("/admin"), 200, "A new policy waits for administrators.", "0 of 2 have approved", `href="`+page+`"`)
+	if strings.Contains(c.specialist.get("/admin").Body.String(), "policy") {
+		t.Error("others are told of the policy")
+	}
 	c.one.renew()
 	c.want(c.one.get(page), 200, "Waits for two administrators", "The configuration file has it", "<code>profiles.ev.approvals</code>", "<del><bdi>2</bdi></del>", "<ins><bdi>1</bdi></ins>", "EV &lt;b&gt;", "0 of 2 have approved",
 		"Then one more administrator must approve it within seven days.", proofing.PolicyDigest(policyAfter))
