@@ -44,7 +44,8 @@ func newPebble(t testing.TB) *pebble {
 	return &pebble{root: newRoot(t), address: address, directory: origin + "/dir", newAccount: origin + "/sign-me-up"}
 }
 
-// run starts it, or starts it again, with an export beside the configuration that it has anyway. It believes every challenge.
+// run starts it, or starts it again, with an export beside the configuration that it has anyway. It believes every challenge, and
+// refuses no good nonce, which it otherwise does to one of twenty: dehydrated does not try again.
 func (b *pebble) run(exported string) {
 	b.t.Helper()
 	var config map[string]map[string]any
@@ -64,7 +65,7 @@ func (b *pebble) run(exported string) {
 	if b.cmd != nil {
 		end(b.cmd, syscall.SIGTERM)
 	}
-	b.cmd = start(b.t, []string{"PEBBLE_VA_ALWAYS_VALID=1", "PEBBLE_VA_NOSLEEP=1"}, part(b.t, "pebble"), "-config", file)
+	b.cmd = start(b.t, []string{"PEBBLE_VA_ALWAYS_VALID=1", "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0"}, part(b.t, "pebble"), "-config", file)
 	await(b.t, "Pebble", 20*time.Second, b.answers(b.directory))
 }
 

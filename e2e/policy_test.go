@@ -116,7 +116,12 @@ func TestAChangeOfThePolicyTakesTwoPeople(t *testing.T) {
 			id := strings.Fields(p.command("policy", "list", "--json"))
 			i := slices.Index(id, `"id":`)
 			key := regexp.MustCompile(`\S+\+[0-9a-f]{8}\+\S+`).FindString(p.command("audit", "key"))
-			files := strings.Fields(p.command("policy", "approvals", strings.Trim(id[i+1], `",`), "--out", t.TempDir()))
+			var files []string
+			await(t, "the approvals to be in a checkpoint", 20*time.Second, func() bool {
+				out, err := p.attempt("policy", "approvals", strings.Trim(id[i+1], `",`), "--out", t.TempDir())
+				files = strings.Fields(out)
+				return err == nil
+			})
 			for n, who := range []string{"Administrator One", "Administrator Two"} {
 				if said := p.command("verify-approval", files[n], "--log-key", key); !strings.Contains(said, who) || !strings.Contains(said, "profiles.client.title") || !strings.Contains(said, "proposed policy: sha256:") {
 					t.Errorf("of one it is proved:\n%s", said)

@@ -60,7 +60,7 @@ func TestASequencerThatIsStoppedAndWakesUpIsFencedOff(t *testing.T) {
 				select {
 				case <-over:
 					return
-				case <-time.After(20 * time.Millisecond):
+				case <-time.After(40 * time.Millisecond):
 				}
 				live.RLock()
 				at := each[n%2]
@@ -102,7 +102,7 @@ func TestASequencerThatIsStoppedAndWakesUpIsFencedOff(t *testing.T) {
 		other := each[1-which]
 		_, answer := other.call("POST", "/v1/preauthorizations", request("address", fmt.Sprint("turn ", turn), fmt.Sprintf("turn%d@example.org", turn)))
 		mark := answer["id"].(string)
-		await(t, "the other to take over", 20*time.Second, func() bool {
+		await(t, "the other to take over", time.Minute, func() bool {
 			follow(other)
 			return slices.ContainsFunc(followed, func(e told) bool { return e.object == mark })
 		})
@@ -121,7 +121,7 @@ func TestASequencerThatIsStoppedAndWakesUpIsFencedOff(t *testing.T) {
 	load.Wait()
 	// A request that was in hand when its process was stopped may have come to an end after that, unheard.
 	var whole []told
-	await(t, "every change to be listed", 20*time.Second, func() bool {
+	await(t, "every change to be listed", time.Minute, func() bool {
 		whole, _ = p.feedFrom("")
 		seen := map[string]bool{}
 		for _, e := range whole {
