@@ -194,7 +194,7 @@ func TestThePageHasTheRowsThatTheBenchPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var operations, loads, pages []string
+	var operations, loads, pages, hooks []string
 	for _, s := range benchStores {
 		for _, op := range benchOperations {
 			operations = append(operations, benchRow(s.name, op.name))
@@ -207,9 +207,12 @@ func TestThePageHasTheRowsThatTheBenchPrints(t *testing.T) {
 		for _, page := range benchPages {
 			pages = append(pages, benchRow(s, page))
 		}
+		for _, hook := range benchHooks {
+			hooks = append(hooks, benchRow(s, hook))
+		}
 	}
 	for head, rows := range map[string][]string{
-		"| store | operation |": operations, "| store | load |": loads, "| store | page |": pages, "| store | commits |": {benchRow("embedded", benchCommits)},
+		"| store | operation |": operations, "| store | load |": loads, "| store | page |": pages, "| store | hook |": hooks, "| store | commits |": {benchRow("embedded", benchCommits)},
 	} {
 		_, table, _ := strings.Cut(string(page), head)
 		table, _, _ = strings.Cut(table, "\n\n")
