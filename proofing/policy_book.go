@@ -142,9 +142,6 @@ func PolicyChanges(before, after string) ([]PolicyChange, error) {
 	return all, nil
 }
 
-// PolicySettings are all settings of a policy, in the order of their names, as PolicyChanges has them of one that is new.
-func PolicySettings(text string) ([]PolicyChange, error) { return PolicyChanges("{}", text) }
-
 // plainSetting is a name that can stand in a path as it is.
 var plainSetting = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 

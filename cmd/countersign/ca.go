@@ -63,15 +63,7 @@ func (c *caAddCommand) authority(a *admin) (*proofing.Authority, error) {
 	if !slug.MatchString(c.Name) {
 		return nil, usagef("%q cannot be a CA's name: it takes up to 32 letters a-z, digits and hyphens", c.Name)
 	}
-	if err := known("profile", c.Profile, slices.Sorted(maps.Keys(a.config.Profiles))); err != nil {
-		return nil, err
-	}
-	for _, u := range slices.Concat(c.Directory, c.NewAccount) {
-		if err := checkCAURL(u); err != nil {
-			return nil, err
-		}
-	}
-	if err := checkCAAIdentities(c.CAAIdentity); err != nil {
+	if err := a.checkCA(c.Profile, slices.Concat(c.Directory, c.NewAccount), c.CAAIdentity); err != nil {
 		return nil, err
 	}
 	var spend Money
@@ -89,6 +81,19 @@ func (c *caAddCommand) authority(a *admin) (*proofing.Authority, error) {
 		Directories: c.Directory, NewAccounts: c.NewAccount, CAAIdentities: c.CAAIdentity, Profiles: c.Profile,
 		DailyMessages: c.DailyMessages, DailySpendMicros: int64(spend),
 	}, nil
+}
+
+// checkCA checks what is typed of a CA, when it is added and when it is changed.
+func (a *admin) checkCA(profiles, urls, identities []string) error {
+	if err := known("profile", profiles, slices.Sorted(maps.Keys(a.config.Profiles))); err != nil {
+		return err
+	}
+	for _, u := range urls {
+		if err := checkCAURL(u); err != nil {
+			return err
+		}
+	}
+	return checkCAAIdentities(identities)
 }
 
 // checkCAURL accepts what RFC 8555 6.1 does: https, but for this machine.

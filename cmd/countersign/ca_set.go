@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -59,16 +58,8 @@ func (c *caSetCommand) changes(a *admin) (all []func(*proofing.Authority) string
 			})
 		}
 	}
-	if err := checkCAAIdentities(c.CAAIdentity); err != nil {
+	if err := a.checkCA(c.Profile, slices.Concat(c.Directory, c.NewAccount), c.CAAIdentity); err != nil {
 		return nil, err
-	}
-	if err := known("profile", c.Profile, slices.Sorted(maps.Keys(a.config.Profiles))); err != nil {
-		return nil, err
-	}
-	for _, u := range slices.Concat(c.Directory, c.NewAccount) {
-		if err := checkCAURL(u); err != nil {
-			return nil, err
-		}
 	}
 	change(c.Title != "", func(ca *proofing.Authority) { ca.Title = c.Title }, "people read %s as %s", c.Name, c.Title)
 	change(len(c.Directory) > 0, func(ca *proofing.Authority) { ca.Directories = c.Directory }, "%s has the directories %s", c.Name, strings.Join(c.Directory, ", "))
