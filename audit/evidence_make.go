@@ -35,6 +35,13 @@ func (t *Tree) Evidence(ctx context.Context, chain *proofing.Chain, subject proo
 		one := EvidenceCase{Object: c.ID}
 		if c.Approval != nil {
 			for _, d := range c.Approval.Decisions {
+				signed, err := proofing.ParseDocument([]byte(d.Signature.Document))
+				if err != nil {
+					return nil, fmt.Errorf("make evidence: case %s: a decision: %w", c.ID, err)
+				}
+				if signed.Subject.Object != c.ID { // it was made about the case from which this one has it, and is there
+					continue
+				}
 				a := NewApproval(d.Signature, Logged{}, Logged{}, "")
 				one.Approvals = append(one.Approvals, EvidenceApproval{Document: a.Document, Signature: a.Signature})
 			}

@@ -130,6 +130,7 @@ type claimed struct {
 	at            time.Time
 	ial, aal, fal int // 0: none
 	policy        string
+	suspended     []string // events whose authenticators were suspended then
 }
 
 // claims reads them; false if there is no grant, or the log has not what it takes to judge it anew.
@@ -140,7 +141,7 @@ func (o *readObject) claims() (c claimed, ok bool) {
 	}
 	facts := o.leaves[i].Facts
 	level := func(name string) int { n, _ := facts[name].(float64); return int(n) }
-	c = claimed{framework: proofing.Framework(textOf(facts, "framework")), ial: level("ial"), aal: level("aal"), fal: level("fal"), policy: textOf(facts, "policy")}
+	c = claimed{framework: proofing.Framework(textOf(facts, "framework")), ial: level("ial"), aal: level("aal"), fal: level("fal"), policy: textOf(facts, "policy"), suspended: listOf(facts, "suspended")}
 	operator, _ := facts["operator"].(map[string]any)
 	is := func(name string) bool { b, _ := operator[name].(bool); return b }
 	c.operator = proofing.OperatorFacts{
@@ -151,20 +152,25 @@ func (o *readObject) claims() (c claimed, ok bool) {
 	return c, err == nil && c.framework.Valid()
 }
 
-// assessed judges what was proved anew, by the rules; nil if facts were erased, or others than these have earned what the grant claims.
-func (o *readObject) assessed() *proofing.Assessment {
+// assessed judges what was proved anew, by the rules; nil if there is no grant, or facts were erased. An error says that what is there does not earn
+// what the grant claims.
+func (o *readObject) assessed() (*proofing.Assessment, error) {
 	c, ok := o.claims()
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	var events []proofing.Evidence
+	events := []proofing.Evidence{}
 	for _, i := range o.proved() {
 		var private struct {
 			Evidence proofing.Evidence `json:"evidence"`
 		}
-		if o.Entries[i].Private == nil || json.Unmarshal(o.Entries[i].Private, &private) != nil {
-			return nil
+		if o.Entries[i].Private == nil {
+			return nil, nil
 		}
+		if err := json.Unmarshal(o.Entries[i].Private, &private); err != nil {
+			return nil, fmt.Errorf("entry %d: what was proved cannot be read: %w", o.leaves[i].Number, err)
+		}
+		private.Evidence.Suspended = slices.Contains(c.suspended, private.Evidence.ID)
 		events = append(events, private.Evidence)
 	}
 	a := proofing.Assess(c.framework, c.operator, c.at, events)
@@ -175,9 +181,9 @@ func (o *readObject) assessed() *proofing.Assessment {
 		return *n
 	}
 	if level(a.IAL) != c.ial || level(a.AAL) != c.aal || level(a.FAL) != c.fal {
-		return nil
+		return nil, fmt.Errorf("the grant claims IAL %d, AAL %d and FAL %d, and what was proved earns IAL %d, AAL %d and FAL %d", c.ial, c.aal, c.fal, level(a.IAL), level(a.AAL), level(a.FAL))
 	}
-	return &a
+	return &a, nil
 }
 
 // derived is the file with everything anew that follows from the rest of it.
@@ -227,10 +233,14 @@ func (r *reading) deriveCase(have EvidenceCase) (c EvidenceCase, err error) {
 	if i < 0 {
 		return c, errors.New("no entry tells that it was opened")
 	}
+	assessment, err := o.assessed()
+	if err != nil {
+		return c, err
+	}
 	facts := o.leaves[i].Facts
 	c = EvidenceCase{
 		Object: have.Object, Applicant: textOf(facts, "applicant"), Key: textOf(facts, "applicant_key"), Kid: textOf(facts, "eab_kid"),
-		Challenges: []int64{}, Assessment: o.assessed(), Approvals: []EvidenceApproval{},
+		Challenges: []int64{}, Assessment: assessment, Approvals: []EvidenceApproval{},
 	}
 	for _, i := range o.proved() {
 		c.Challenges = append(c.Challenges, o.leaves[i].Number)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -182,7 +183,12 @@ func (r *reading) verifyCase(c *EvidenceCase, log Log) (proven []ProvenApproval,
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("case %s: "+format, append([]any{c.Object}, args...)...))
 	}
-	for _, l := range o.leaves {
+	for i, l := range o.leaves {
+		if l.Kind == proofing.EntryEvidence {
+			if err := r.verifyTaken(o, i); err != nil {
+				fault("entry %d: %w", l.Number, err)
+			}
+		}
 		if l.Kind != proofing.CaseDecided {
 			continue
 		}
@@ -206,6 +212,31 @@ func (r *reading) verifyCase(c *EvidenceCase, log Log) (proven []ProvenApproval,
 		faults = append(faults, separated(c.Object, o, proven))
 	}
 	return proven, errors.Join(faults...)
+}
+
+// verifyTaken says whether what a case has of another was proved there, and the other granted before.
+func (r *reading) verifyTaken(o *readObject, i int) error {
+	from, event := textOf(o.leaves[i].Facts, "from"), textOf(o.leaves[i].Facts, "event")
+	if from == "" {
+		return nil
+	}
+	if r.caseOf(from) == nil {
+		return fmt.Errorf("it was proved in the case %s, which is not there", from)
+	}
+	source := r.object(proofing.SubjectCase, from)
+	n := slices.IndexFunc(source.leaves, func(l proofing.Leaf) bool {
+		return l.Kind == proofing.EntryEvidence && textOf(l.Facts, "event") == event
+	})
+	granted := source.granted()
+	switch {
+	case n < 0:
+		return fmt.Errorf("it was proved in the case %s, where no entry tells of %s", from, event)
+	case granted < 0 || source.Entries[granted].Index > o.Entries[i].Index:
+		return fmt.Errorf("it was proved in the case %s, which was not granted then", from)
+	case o.private[i] != nil && source.private[n] != nil && !reflect.DeepEqual(o.private[i]["evidence"], source.private[n]["evidence"]):
+		return fmt.Errorf("it was proved in the case %s, where %s is something else", from, event)
+	}
+	return nil
 }
 
 func countOf(all []EvidenceApproval, entry int64) (n int) {

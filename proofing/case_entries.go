@@ -83,6 +83,12 @@ func (c *Case) writeOpened(by author, now time.Time) {
 	c.write(by, now, EntryOpened, facts, private)
 }
 
+// begin tells that the case is opened: its authority, and the log.
+func (c *Case) begin(by author) {
+	c.tell(ChangeCreated, c.Created)
+	c.writeOpened(by, c.Created)
+}
+
 // moment is what the log wants to know of a case before it is changed.
 type moment struct {
 	view
@@ -122,13 +128,7 @@ func (s *Service) writeSince(c *Case, before moment, by author, now time.Time) {
 			c.write(by, now, EntryFailed, map[string]any{"attempt": a.ID, "method": a.Method}, nil)
 		}
 	}
-	for _, e := range c.Evidence[min(before.evidence, len(c.Evidence)):] {
-		facts := map[string]any{"event": e.ID, "method": e.Method(), "kind": string(e.Kind), "bound": e.bound()}
-		if k := e.Contact(); k.Channel == ChannelPasskey {
-			facts["authenticator"] = s.addressID(k)
-		}
-		c.write(by, now, EntryEvidence, facts, map[string]any{"evidence": e})
-	}
+	s.writeEvidence(c, before.evidence, "", by, now)
 	if !c.Recovered.Equal(before.recovered) {
 		c.write(by, now, EntryRecovered, map[string]any{"in_person": c.Desk != nil}, nil)
 	}
@@ -161,6 +161,27 @@ func (s *Service) writeSince(c *Case, before moment, by author, now time.Time) {
 	}
 }
 
+// writeEvidence writes what was proved from the first-th event on; from is the case in which it was, if not in this one.
+func (s *Service) writeEvidence(c *Case, first int, from string, by author, now time.Time) {
+	for _, e := range c.Evidence[min(first, len(c.Evidence)):] {
+		facts := map[string]any{"event": e.ID, "method": e.Method(), "kind": string(e.Kind), "bound": e.bound()}
+		if k := e.Contact(); k.Channel == ChannelPasskey {
+			facts["authenticator"] = s.addressID(k)
+		}
+		if from != "" {
+			facts["from"] = from
+		}
+		c.write(by, now, EntryEvidence, facts, map[string]any{"evidence": e})
+	}
+}
+
+// writeTaken gives a new case what was proved in another, and writes that; what the log knows of the case then is returned, for writeSince.
+func (s *Service) writeTaken(c, from *Case, now time.Time) moment {
+	c.Evidence, c.Lost = slices.Clone(from.Evidence), slices.Clone(from.Lost)
+	s.writeEvidence(c, 0, from.ID, byService, now)
+	return c.moment()
+}
+
 // writeStatus writes a change of status. A sign-in that nobody finished is none.
 func (s *Service) writeStatus(c *Case, before moment, by author, now time.Time) {
 	facts := map[string]any{"from": string(before.status), "to": string(c.Status)}
@@ -185,6 +206,13 @@ func (s *Service) writeStatus(c *Case, before moment, by author, now time.Time) 
 		facts["framework"], facts["granted_at"] = string(a.Framework), c.Grant.At
 		facts["operator"] = map[string]any{
 			"verifier_fips140_validated": o.VerifierFIPS140Validated, "accept_unverified_line_type": o.AcceptUnverifiedLineType, "require_attestation": o.RequireAttestation,
+		}
+		if len(c.Lost) > 0 { // which of it counts for nothing while its authenticator is suspended
+			suspended := []string{}
+			for _, l := range c.Lost {
+				suspended = append(suspended, l.Event)
+			}
+			facts["suspended"] = suspended
 		}
 		for name, level := range map[string]*int{"ial": a.IAL, "fal": a.FAL} {
 			if level != nil {

@@ -228,3 +228,103 @@ func TestTheEvidenceOfACertificateHasTheApprovalOfItsCSR(t *testing.T) {
 		t.Errorf("the evidence of the approval has %d cases", len(e.Cases))
 	}
 }
+
+// An account that is bound by a key has what was proved for the key, without proving anything itself: the evidence of its
+// certificate leads to the case in which it was proved.
+func TestTheEvidenceOfABoundAccountLeadsToWhatWasProvedForItsKey(t *testing.T) {
+	w, first := withKeys(t)
+	tree := w.stated()
+	k := w.caseKey(first)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	bound := w.asks(1, proved).Case
+	made := must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, proofing.CertificateReport{DER: issued(t, "", 7, w.clock(), time.Hour), Cases: []string{bound.ID}}))
+	w.logged()
+	e := must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(w.ChainOfCertificate(t.Context(), made)), proofing.SubjectCertificate, made.ID))
+	key, _ := logKey(t, tree)
+	p, err := must[*audit.Evidence](t)(audit.ParseEvidence(must[[]byte](t)(e.Text()))).Verify(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Cases) != 2 {
+		t.Fatalf("there are %d cases", len(p.Cases))
+	}
+	for _, c := range p.Cases {
+		if len(c.Challenges) != 1 || c.Assessment == nil || (c.Kid == k.Kid) != (c.Object == bound.ID) {
+			t.Errorf("case %s: %d challenges, key %q, assessed as %+v", c.Object, len(c.Challenges), c.Kid, c.Assessment)
+		}
+	}
+	claim, ok := p.Claim(bound.ID)
+	if !ok || !claim.At.Equal(w.reload(bound).Grant.At) {
+		t.Errorf("the log says %t, %+v of the grant", ok, claim)
+	}
+}
+
+// What people decided about a request that ended in a key is the decision about the account that the key binds, and its CA hears of the grant.
+func TestTheEvidenceOfABoundAccountHasTheDecisionsAboutItsKey(t *testing.T) {
+	c := newCourt(t)
+	tree := c.stated()
+	c.logged()
+	r := c.asks("signing")
+	r.Applicant = proofing.Applicant{Kind: proofing.ByNobody}
+	c.ca.NewAccounts = []string{newAccount}
+	must[*proofing.Authority](t)(c.Authorities.Update(t.Context(), c.ca.ID, func(have *proofing.Authority) error {
+		have.NewAccounts = c.ca.NewAccounts
+		return nil
+	}))
+	first, _, err := c.Open(t.Context(), c.ca, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first = must[*proofing.Case](t)(c.use(visit(first, "requester"), c.requester.key))
+	c.work()
+	must[*proofing.Case](t)(c.decides(c.approver, first, proofing.StepApprove, false))
+	must[*proofing.Case](t)(c.decides(c.specialist, first, proofing.StepVet, false))
+	first = must[*proofing.Case](t)(c.decides(c.reviewer, first, proofing.StepReview, false))
+	_, k, err := c.CaseKey(t.Context(), visit(first, "requester"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	must[*proofing.VerifiedKey](t)(c.VerifyKey(t.Context(), c.ca, present(k, 1)))
+	ask := func() (proofing.Verdict, error) {
+		return c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
+			Applicant: proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}, Identifiers: []proofing.Identifier{first.Identifier}, Profile: first.Profile,
+		})
+	}
+	_, err = ask()
+	wantErr(t, "before it is in the log", err, proofing.ErrUnavailable)
+	c.logged()
+	v := must[proofing.Verdict](t)(ask())
+	bound := v.Authorizations[0].Case
+	if bound.Status != proofing.CaseGranted || bound.EABKid != k.Kid {
+		t.Fatalf("the bound account's case is %s, of key %q", bound.Status, bound.EABKid)
+	}
+	made := must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: issued(t, orgName, 8, c.clock(), time.Hour), Cases: []string{bound.ID}}))
+	c.logged()
+	e := must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(c.ChainOfCertificate(t.Context(), made)), proofing.SubjectCertificate, made.ID))
+	key, _ := logKey(t, tree)
+	p, err := must[*audit.Evidence](t)(audit.ParseEvidence(must[[]byte](t)(e.Text()))).Verify(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range p.Approvals {
+		if a.Case != first.ID {
+			t.Errorf("a decision is of the case %s", a.Case)
+		}
+	}
+	if len(p.Approvals) != 3 || len(p.Cases) != 2 {
+		t.Errorf("%d decisions, %d cases", len(p.Approvals), len(p.Cases))
+	}
+	told := map[proofing.Change]string{}
+	page, _, err := c.Events(t.Context(), c.ca, "", 200, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range page {
+		if e.Object == bound.ID {
+			told[e.Change] = string(e.Status)
+		}
+	}
+	if told[proofing.ChangeCreated] != string(proofing.CaseOpen) || told[proofing.ChangeStatus] != string(proofing.CaseGranted) {
+		t.Errorf("its authority was told %v", told)
+	}
+}

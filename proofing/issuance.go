@@ -168,11 +168,10 @@ func (s *Service) newIssuance(c *Case, g *grounds, r AuthorizeRequest) *Case {
 		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(), Applicant: c.Applicant, Identifier: c.Identifier, EABKid: c.EABKid,
 		ExternalID: r.ExternalID, CSRDigest: r.CSRDigest, CSR: cmp.Or(r.CSR, r.Facts).shown(), Lang: c.Lang,
 		Status: CaseOpen, Created: now, Changed: now, Started: true, Retain: now.Add(p.CaseLifetime + p.Retention),
-		Browser: c.Browser, Person: c.Person, Evidence: slices.Clone(c.Evidence), Lost: slices.Clone(c.Lost), Taken: slices.Clone(c.Taken),
+		Browser: c.Browser, Person: c.Person, Taken: slices.Clone(c.Taken),
 	}
-	n.tell(ChangeCreated, now)
-	n.writeOpened(author{Actor: Actor{Kind: "ca", ID: c.CA}}, now)
-	before := n.moment()
+	n.begin(author{Actor: Actor{Kind: "ca", ID: c.CA}})
+	before := s.writeTaken(n, c, now)
 	s.submit(n, p, g, now)
 	n.Approval.Rule = c.Approval.Rule
 	s.writeSince(n, before, byService, now)

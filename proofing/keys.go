@@ -282,12 +282,11 @@ func (s *Service) keyGrant(ctx context.Context, k *Key) (*Grant, error) {
 	return s.renewed(c), nil
 }
 
-// inherit gives the case of an account that is bound by a key what the key is the result of: then it is valid when the order is made
-// (RFC 8555 7.4.1, the way without ACME). An *InputError "identifier_rejected" if the account's keys cover other things, and
-// "binding_ended" if they were revoked.
-func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *Account) error {
+// inherit finds the case in which was proved what a key of the account is the result of, and names the key in a new case of that account; nil if there is
+// none that holds. An *InputError "identifier_rejected" if the account's keys cover other things, and "binding_ended" if they were revoked.
+func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *Account) (from *Case, err error) {
 	if account == nil {
-		return nil
+		return nil, nil
 	}
 	revoked, narrow, within, open := false, false, false, false
 	for _, kid := range account.Kids {
@@ -296,13 +295,13 @@ func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("look up key of account: %w", err)
+			return nil, fmt.Errorf("look up key of account: %w", err)
 		}
 		if !slices.ContainsFunc(k.Accounts, func(b KeyAccount) bool { return b.Account == account.Account }) || k.CA != ca.Name {
 			continue
 		}
 		if _, brokenOff, err := s.before(ctx, k); err != nil {
-			return err
+			return nil, err
 		} else if brokenOff {
 			continue
 		}
@@ -316,9 +315,13 @@ func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *
 		case k.Case == "":
 			narrow = true
 		case covers:
-			taken, err := s.take(ctx, c, k)
-			if taken || err != nil {
-				return err
+			from, err := s.holding(ctx, k)
+			if err != nil {
+				return nil, err
+			}
+			if from != nil {
+				c.EABKid = k.Kid
+				return from, nil
 			}
 		default:
 			open = true // a proof for one thing stands in nobody's way who proves another
@@ -326,45 +329,56 @@ func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *
 	}
 	switch {
 	case revoked && !open:
-		return &InputError{"account", "binding_ended", "the external account binding of this account was revoked: register with a new key"}
+		return nil, &InputError{"account", "binding_ended", "the external account binding of this account was revoked: register with a new key"}
 	case narrow && !within && !open:
-		return &InputError{"identifier.value", "identifier_rejected", "the external account binding of this account does not cover it"}
+		return nil, &InputError{"identifier.value", "identifier_rejected", "the external account binding of this account does not cover it"}
 	}
-	return nil
+	return nil, nil
 }
 
-// take seeds a case with what was proved for the key, as far as that carries it. It says no if that does not hold now.
-func (s *Service) take(ctx context.Context, c *Case, k *Key) (taken bool, err error) {
+// holding is the case whose proof a key is the result of; nil if that does not hold now.
+func (s *Service) holding(ctx context.Context, k *Key) (*Case, error) {
 	from, err := s.get(ctx, k.Case)
 	if errors.Is(err, ErrNotFound) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if counts, err := s.counts(ctx, from, k); err != nil || !counts {
-		return false, err
+		return nil, err
 	}
 	if holds, err := s.holds(ctx, from); err != nil || !holds {
-		return false, err
+		return nil, err
 	}
+	return from, nil
+}
+
+// take gives a new case what was proved for its account's key, as far as that carries it: then it is valid when the order is made
+// (RFC 8555 7.4.1, the way without ACME).
+func (s *Service) take(ctx context.Context, c, from *Case) error {
 	g, err := s.grounds(ctx, c)
 	if err != nil {
-		return false, err
+		return err
 	}
-	c.EABKid, c.Person, c.Browser, c.Started = k.Kid, from.Person, from.Browser, true
-	c.Evidence, c.Lost = slices.Clone(from.Evidence), slices.Clone(from.Lost)
+	c.Person, c.Browser, c.Started = from.Person, from.Browser, true
+	now := s.now()
+	before := s.writeTaken(c, from, now)
 	if from.Approval != nil { // what people decided about the key is about the account that it binds
 		decided := *from.Approval
 		c.Approval = &decided
 	}
-	if err := s.progress(c, g, s.now()); err != nil {
-		return false, err
+	if err := s.progress(c, g, now); err != nil {
+		return err
 	}
 	if c.Grant != nil && from.Grant.Expires.Before(c.Grant.Expires) { // no longer than what it rests on
 		c.within(from.Grant.Expires)
 	}
-	return true, nil
+	s.writeSince(c, before, byService, now)
+	if change := c.view().change(before.view); change != "" {
+		c.tell(change, now)
+	}
+	return nil
 }
 
 // bound says what stands in the way of a case whose account is bound by a key, judged now: nothing, "frozen", "recovering" or "binding_ended".

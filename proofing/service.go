@@ -162,22 +162,10 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		sum := s.natural(ca.Name, r.Applicant, id, profile.Name)
 		natural = sum[:]
 	}
-	now := s.now()
-	c = &Case{
-		ID: NewID(r.Applicant.home()), CA: ca.Name, CATitle: ca.Title, Profile: profile.Name, Natural: hexOf(natural),
-		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(),
-		Applicant: r.Applicant, Identifier: id, Contacts: contacts, ExternalID: r.ExternalID, EABKid: r.EABKid,
-		Known: s.knownBy(ca.Name, profile, id), CSRDigest: r.CSRDigest, CSR: r.CSR.shown(), Lang: r.Lang, SelfService: r.SelfService,
-		Status: CaseOpen, Created: now, Changed: now, Expires: now.Add(profile.CaseLifetime),
-		Started: !profile.RequireStart || r.SelfService,
-		Retain:  now.Add(profile.CaseLifetime + profile.Retention),
-	}
-	c.tell(ChangeCreated, now)
 	opener := byAuthority(ca)
 	if r.SelfService {
 		opener = byBearer()
 	}
-	c.writeOpened(opener, now)
 	// Of two at once one wins, and its case may have ended by the time the other
 	// looks for it: then the place is free again.
 	for range 5 {
@@ -190,8 +178,16 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 				return there, false, err
 			}
 		}
-		if err = s.inherit(ctx, ca, c, account); err != nil {
+		c = s.newCase(ca, profile, r, id, contacts, natural)
+		var from *Case
+		if from, err = s.inherit(ctx, ca, c, account); err != nil {
 			return nil, false, err
+		}
+		c.begin(opener)
+		if from != nil {
+			if err := s.take(ctx, c, from); err != nil {
+				return nil, false, err
+			}
 		}
 		if err = s.Cases.Create(ctx, c.ID, c); !errors.Is(err, ErrExists) {
 			break
@@ -205,6 +201,20 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	}
 	s.changed(c)
 	return c, true, nil
+}
+
+// newCase is a case that is to be opened.
+func (s *Service) newCase(ca *Authority, profile *Profile, r OpenRequest, id Identifier, contacts []Contact, natural []byte) *Case {
+	now := s.now()
+	return &Case{
+		ID: NewID(r.Applicant.home()), CA: ca.Name, CATitle: ca.Title, Profile: profile.Name, Natural: hexOf(natural),
+		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(),
+		Applicant: r.Applicant, Identifier: id, Contacts: contacts, ExternalID: r.ExternalID, EABKid: r.EABKid,
+		Known: s.knownBy(ca.Name, profile, id), CSRDigest: r.CSRDigest, CSR: r.CSR.shown(), Lang: r.Lang, SelfService: r.SelfService,
+		Status: CaseOpen, Created: now, Changed: now, Expires: now.Add(profile.CaseLifetime),
+		Started: !profile.RequireStart || r.SelfService,
+		Retain:  now.Add(profile.CaseLifetime + profile.Retention),
+	}
 }
 
 // found brings a case that is there already up to what is known now: its account may

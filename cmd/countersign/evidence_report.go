@@ -184,6 +184,9 @@ func (r *evidenceReport) proved(c *audit.EvidenceCase, i int, e audit.ProvenEntr
 		bound = "bound before"
 	}
 	r.say("Proved", "%s (%s), %s, by %s at %s: entry %d", quiet(member(facts, "method")), inWords(member(facts, "kind")), bound, r.who(e.Leaf.By), at(e.Leaf.At), e.Index)
+	if from := member(facts, "from"); from != "" {
+		r.say("", "in the case %s", quiet(from))
+	}
 	if e.Private == nil {
 		r.say("", "its facts were erased")
 	}
@@ -227,7 +230,7 @@ func (r *evidenceReport) grant(c *audit.EvidenceCase) {
 	}
 	r.say("Granted", "at %s, under %s, with %s; policy %s", at(claim.At), quiet(string(claim.Framework)), levels(level(claim.IAL), level(claim.AAL), level(claim.FAL)), quiet(claim.Policy))
 	if c.Assessment == nil {
-		r.say("", "not judged anew: the facts are not all here, or others than these have earned it")
+		r.say("", "not judged anew: the facts are not all here")
 		return
 	}
 	r.say("", "judged anew by the rules from what was proved above, it is the same")
