@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -297,10 +299,7 @@ func (ca *ownCA) order(w http.ResponseWriter, r *http.Request, a *caAccount, pay
 		_ = json.Unmarshal(payload, &asked)
 		der, err := base64.RawURLEncoding.DecodeString(asked.CSR)
 		if err == nil {
-			_, err = ca.allowed(r.Context(), a, o.identifiers, der)
-		}
-		if err == nil {
-			o.cert, err = ca.sign(der)
+			err = ca.finalize(r.Context(), a, path, o, der)
 		}
 		if err != nil {
 			ca.refuse(w, err)
@@ -311,17 +310,33 @@ func (ca *ownCA) order(w http.ResponseWriter, r *http.Request, a *caAccount, pay
 	ca.showOrder(w, 200, path, o)
 }
 
+// finalize asks once more, issues, and tells of the certificate.
+func (ca *ownCA) finalize(ctx context.Context, a *caAccount, path string, o *caOrder, csr []byte) error {
+	yes, err := ca.allowed(ctx, a, o.identifiers, csr)
+	if err != nil {
+		return err
+	}
+	cert, err := ca.sign(csr)
+	if err != nil {
+		return err
+	}
+	if _, err := ca.cs.CertificateIssued(ctx, client.IssuedCertificate{Certificate: cert, Authorizations: yes.Authorizations, Order: ca.url(path)}); err != nil {
+		return err
+	}
+	o.cert = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
+	return nil
+}
+
 // sign issues what the CSR asks for: that it asks for nothing else countersign has said.
 func (ca *ownCA) sign(der []byte) ([]byte, error) {
 	csr, err := x509.ParseCertificateRequest(der)
 	if err != nil {
 		return nil, err
 	}
-	cert, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+	return x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{}, NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
 		DNSNames: csr.DNSNames, EmailAddresses: csr.EmailAddresses,
 	}, ca.cert, csr.PublicKey, ca.key)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), err
 }
 
 // newAuthz opens a pre-authorization that a person has to complete (RFC 8555 7.4.1).
@@ -442,6 +457,21 @@ func TestTheWholeChainFromAPersonToACertificate(t *testing.T) {
 	}
 	if len(cert.EmailAddresses) != 1 || cert.EmailAddresses[0] != email {
 		t.Errorf("the certificate is for %v", cert.EmailAddresses)
+	}
+	// What it rests on is one file: the order, the account, its key, and the proof for which there is the key.
+	sum, file := sha256.Sum256(cert.Raw), filepath.Join(t.TempDir(), "evidence.json")
+	await(t, "all of it to be in the log", 10*time.Second, func() bool {
+		_, err := p.attempt("evidence", hex.EncodeToString(sum[:]), "--out", file)
+		return err == nil
+	})
+	said, err := alone(t, "evidence", "verify", file, "--log-key", strings.TrimSpace(p.output("", "audit", "key")))
+	if err != nil {
+		t.Fatalf("its evidence: %v\n%s", err, said)
+	}
+	for _, want := range []string{"The evidence holds.", ca.url("/order/"), ca.url("/account/"), "bound by the key " + kid, "in the case " + opened["id"].(string), "judged anew"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("its evidence does not say %q:\n%s", want, said)
+		}
 	}
 	_, err = ca.obtain(mine, "other@example.org")
 	refused(t, "an address that was not proved", err, "userActionRequired", "open the instance")
