@@ -131,6 +131,8 @@ func TestAnOperatorWhoSealsAForgeryIsFound(t *testing.T) {
 		"another subject":                              {func(e *audit.Evidence) { e.Object = e.Certificates[0].Object }, "is not there"},
 		"the subject called a certificate":             {func(e *audit.Evidence) { e.Subject, e.Object = proofing.SubjectCertificate, e.Certificates[0].Object }, "not the one that is there"},
 		"the subject called something else":            {func(e *audit.Evidence) { e.Subject = proofing.SubjectOrganization }, "no evidence is made of"},
+		"a case that is there twice":                   {func(e *audit.Evidence) { e.Cases = append(e.Cases, e.Cases[0]) }, "does not follow"},
+		"a certificate that is there twice":            {func(e *audit.Evidence) { e.Certificates = append(e.Certificates, e.Certificates[1]) }, "does not follow"},
 		"a case that is left out":                      {func(e *audit.Evidence) { e.Cases = nil }, "the case"},
 		"a checkpoint that somebody else has signed":   {func(e *audit.Evidence) { e.Checkpoint = e.Checkpoint[:len(e.Checkpoint)-3] + "A=\n" }, "checkpoint"},
 		"a checkpoint of more entries than there were": {func(e *audit.Evidence) { e.Checkpoint = strings.Replace(e.Checkpoint, "\n2", "\n3", 1) }, "checkpoint"},
