@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -534,4 +535,30 @@ func TestACaseThatNamesACSRIsForNoOtherAtStepCA(t *testing.T) {
 		w.allowed(t, w.callStep(t, hook, call))
 		w.denied(t, w.callStep(t, hook, w.enriching(t, pkix.Name{}, host)), "badCSR", "another CSR")
 	}
+}
+
+// step-ca shows no CSR to a hook of the kind AUTHORIZING. Where nobody connected the other kind, a second CSR for the same key would pass unseen.
+func TestACaseThatNamesACSRIsForNoCertificateWhoseCSRNobodySees(t *testing.T) {
+	w := newStepWorld(t)
+	const host = "host.example.org"
+	w.hook(t, proofing.StepHook{Name: "judge", Kind: proofing.StepAuthorizing, Profile: "names"})
+	w.hook(t, proofing.StepHook{Name: "elsewhere", Kind: proofing.StepEnriching, Profile: "signing"})
+	raw := w.enriching(t, pkix.Name{}, host)["x509CertificateRequest"].(fields)["raw"].([]byte)
+	if _, err := w.Register(t.Context(), "alpha", proofing.Identifier{Type: "dns", Value: host}, "", proofing.Holder{Channel: proofing.ChannelEmail, Address: applicant}); err != nil {
+		t.Fatal(err)
+	}
+	opened := w.want(t, 201, "POST", "/v1/preauthorizations", fmt.Sprintf(`{"csr":%q,"identifier":{"type":"dns","value":%q},"profile":"names"}`, b64(raw), host))
+	w.prove(t, opened.text("case_url"), applicant)
+	call := w.authorizing(t, fields{}, "dns:"+host)
+	w.denied(t, w.callStep(t, "judge", call), "csrUnseen", "ENRICHING", "names")
+	w.edit(t, func(ca *proofing.Authority) error {
+		return ca.AddStepHook(proofing.StepHook{Name: "sees", Kind: proofing.StepEnriching, Profile: "names", Correlate: proofing.CorrelateKey}, w.Policy.Profiles["names"])
+	})
+	w.denied(t, w.callStep(t, "judge", call), "csrUnseen") // it is registered, and not connected
+	w.edit(t, func(ca *proofing.Authority) error {
+		return ca.ConnectStepHook("sees", "id-of-sees", proofing.Secret(base64.StdEncoding.EncodeToString(stepSecret("sees"))), w.clock())
+	})
+	w.allowed(t, w.callStep(t, "judge", call))
+	// With both, step-ca asks the one that sees the CSR first: a second CSR for the same key ends there.
+	w.denied(t, w.callStep(t, "sees", w.enriching(t, pkix.Name{CommonName: host}, host)), "badCSR", "another CSR")
 }

@@ -246,6 +246,11 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	if !v.Allow {
 		return nil, a.stepRefusal(ca, hook, v)
 	}
+	forCSRs := func(one proofing.Authorization) bool { return p.HoldsToCSRs(one.Case) }
+	if q.final && !ca.ShowsCSRs(p.Name) && slices.ContainsFunc(v.Authorizations, forCSRs) {
+		// Whoever has the key would get a certificate for any CSR of theirs.
+		return nil, deny("csrUnseen", "what was granted is for certain CSRs alone, and none is shown to us: the operator of the CA must connect a webhook of the kind %s under the profile %s, too", proofing.StepEnriching, p.Name)
+	}
 	return data, data.fill(v, q)
 }
 

@@ -236,6 +236,13 @@ func (a *Approval) verifyDecision(c *Checked) error {
 	if l.By.Kind != "person" || l.By.ID != d.By.Person {
 		fault("the log has a decision by %s %s, and the document is of person %s", l.By.Kind, l.By.ID, d.By.Person)
 	}
+	for _, fact := range []struct{ what, got, want string }{
+		{"role", string(l.By.Role), string(d.By.Role)}, {"appointment", l.By.Appointment, d.By.Appointment}, {"decision", textOf(l.Facts, "decision"), d.Decision},
+	} {
+		if fact.got != "" && fact.got != fact.want { // the log of an older program does not have all of them
+			fault("the log has the decision with the %s %s, and the document says %s", fact.what, fact.got, fact.want)
+		}
+	}
 	if l.At.Before(d.Made.Add(-proofing.ClockSkew)) || l.At.After(d.NotAfter.Add(proofing.ClockSkew)) {
 		fault("the decision was entered at %s, and the document was good from %s to %s", l.At, d.Made, d.NotAfter)
 	}

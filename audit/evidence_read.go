@@ -206,6 +206,9 @@ func (r *reading) derived() (*Evidence, error) {
 	}
 	slices.SortFunc(e.Certificates, func(a, b EvidenceCertificate) int { return strings.Compare(a.Object, b.Object) })
 	slices.SortFunc(e.Cases, func(a, b EvidenceCase) int { return strings.Compare(a.Object, b.Object) })
+	// What is there twice would be counted twice by whoever reads the file.
+	e.Certificates = slices.CompactFunc(e.Certificates, func(a, b EvidenceCertificate) bool { return a.Object == b.Object })
+	e.Cases = slices.CompactFunc(e.Cases, func(a, b EvidenceCase) bool { return a.Object == b.Object })
 	return &e, nil
 }
 

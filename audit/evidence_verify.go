@@ -249,12 +249,12 @@ func countOf(all []EvidenceApproval, entry int64) (n int) {
 }
 
 // verifyApproval holds a decision against its entries, its passkey and the appointment by which it was made.
-func (r *reading) verifyApproval(o *readObject, a *EvidenceApproval, log Log) (*Checked, error) {
+func (r *reading) verifyApproval(k *readObject, a *EvidenceApproval, log Log) (*Checked, error) {
 	passkey := r.object(proofing.SubjectAuthenticator, a.Authenticator)
-	if passkey == nil || a.Enrolment < 1 || a.Enrolment > int64(len(passkey.Entries)) || a.Entry < 1 || a.Entry > int64(len(o.Entries)) {
+	if passkey == nil || a.Enrolment < 1 || a.Enrolment > int64(len(passkey.Entries)) || a.Entry < 1 || a.Entry > int64(len(k.Entries)) {
 		return nil, errors.New("its entries are not there")
 	}
-	decided := o.Entries[a.Entry-1].Logged
+	decided := k.Entries[a.Entry-1].Logged
 	whole := Approval{Type: ApprovalType, Document: a.Document, Signature: a.Signature, Enrolment: passkey.Entries[a.Enrolment-1].Logged, Decision: decided}
 	c, err := whole.Verify(log)
 	if err != nil {
@@ -269,12 +269,17 @@ func (r *reading) verifyApproval(o *readObject, a *EvidenceApproval, log Log) (*
 	if c.Decided.By.Appointment != by.Appointment || c.Decided.By.Role != by.Role {
 		return nil, fmt.Errorf("it was signed by the appointment %s as %s, and entered by %s as %s", by.Appointment, by.Role, c.Decided.By.Appointment, c.Decided.By.Role)
 	}
-	return c, r.stood(c)
+	return c, r.stood(k, c)
 }
 
-// stood says whether the appointment was in force by which somebody decided: within the skew of clocks.
-func (r *reading) stood(c *Checked) error {
+// stood says whether the appointment was in force by which somebody decided, within the skew of clocks, and of the organization or the authority whose
+// case it is.
+func (r *reading) stood(k *readObject, c *Checked) error {
 	by := c.Document.By
+	scope, of := "organization", textOf(c.Decided.Facts, "organization")
+	if by.Role.Side() == proofing.SideAuthority {
+		scope, of = "ca", textOf(k.leaves[max(k.first(proofing.EntryOpened), 0)].Facts, "ca")
+	}
 	o := r.object(proofing.SubjectAppointment, by.Appointment)
 	if o == nil {
 		return fmt.Errorf("the appointment %s is not there", by.Appointment)
@@ -283,13 +288,17 @@ func (r *reading) stood(c *Checked) error {
 		begins := !l.At.After(c.Decided.At.Add(proofing.ClockSkew))
 		lasts := i+1 == len(o.leaves) || !o.leaves[i+1].At.Before(c.Decided.At.Add(-proofing.ClockSkew))
 		if begins && lasts && textOf(l.Facts, "status") == string(proofing.AppointmentActive) && textOf(l.Facts, "person") == by.Person && textOf(l.Facts, "role") == string(by.Role) {
+			if got := textOf(l.Facts, scope); got != of {
+				return fmt.Errorf("the appointment %s is of the %s %q, and the case of %q", by.Appointment, scope, got, of)
+			}
 			return nil
 		}
 	}
 	return fmt.Errorf("by the log the appointment %s gave %s no role of %s then", by.Appointment, by.Person, by.Role)
 }
 
-// separated says whether a grant has the decisions that it takes, and nobody has reviewed what they decided before (CSBR 3.2.9, 5.2.4).
+// separated says whether a grant has the decisions that it takes, nobody has refused it before, and nobody has decided for both sides or reviewed what they had
+// decided (CSBR 3.2.9, 5.2.4).
 func separated(id string, o *readObject, all []ProvenApproval) error {
 	granted := o.granted()
 	if granted < 0 || len(all) == 0 {
@@ -297,18 +306,30 @@ func separated(id string, o *readObject, all []ProvenApproval) error {
 	}
 	persons := map[proofing.Step]map[string]bool{}
 	for _, a := range all {
-		step := proofing.Step(a.Checked.Document.Step)
-		if a.Entry > o.leaves[granted].Number || a.Checked.Document.Decision != proofing.DecideApprove {
+		step, d := proofing.Step(a.Checked.Document.Step), a.Checked.Document
+		if a.Entry > o.leaves[granted].Number {
 			continue
+		}
+		if d.Decision != proofing.DecideApprove {
+			return fmt.Errorf("case %s was granted after %s had refused it, as entry %d says", id, d.By.Person, a.Entry)
 		}
 		if persons[step] == nil {
 			persons[step] = map[string]bool{}
 		}
-		persons[step][a.Checked.Document.By.Person] = true
+		persons[step][d.By.Person] = true
 	}
-	for _, step := range []proofing.Step{proofing.StepApprove, proofing.StepReview} {
+	takes := []proofing.Step{proofing.StepApprove, proofing.StepReview}
+	if textOf(o.leaves[max(o.first(proofing.EntryOpened), 0)].Facts, "csr_digest") == "" { // otherwise what there is to collect may have been for what it is beneath
+		takes = append(takes, proofing.StepVet)
+	}
+	for _, step := range takes {
 		if len(persons[step]) == 0 {
 			return fmt.Errorf("case %s was granted, and nobody has made the decision %q", id, step)
+		}
+	}
+	for person := range persons[proofing.StepApprove] {
+		if persons[proofing.StepVet][person] {
+			return fmt.Errorf("case %s: %s has decided for both sides", id, person)
 		}
 	}
 	for person := range persons[proofing.StepReview] {

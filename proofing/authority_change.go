@@ -15,7 +15,28 @@ const (
 	EntryAuthorityAdded   EntryKind = "authority_added"
 	EntryAuthorityChanged EntryKind = "authority_changed"
 	EntryAuthorityRevoked EntryKind = "authority_revoked"
+	// What was done for it, or to those who ask there: an address that failures had closed was opened again, a brake on text messages lifted, keys
+	// printed with their secrets, and its webhook called again.
+	EntryAddressUnblocked EntryKind = "address_unblocked"
+	EntryBrakeLifted      EntryKind = "brake_lifted"
+	EntryKeysExported     EntryKind = "keys_exported"
+	EntryReplayed         EntryKind = "webhook_replayed"
 )
+
+// noteAt writes into the log of an authority what is about to be done there and is kept in no record of its own, or in one that has no journal. It is called
+// before: what dies in between has told of more than was done, and nothing is done that is not told.
+func (s *Service) noteAt(ctx context.Context, ca string, by Actor, kind EntryKind, facts map[string]any) error {
+	facts["ca"] = ca
+	a, err := s.Authorities.Update(ctx, s.AuthorityID(ca), func(a *Authority) error {
+		a.Journal.Write(Note{Of: SubjectAuthority, Object: a.ID, Kind: kind, By: by, At: s.now(), Facts: facts})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write into the log: %w", err)
+	}
+	s.mark(a.ID[:2])
+	return nil
+}
 
 // AddAuthority adds an authority, for the operator on the server. ErrExists if there is one of that name.
 func (s *Service) AddAuthority(ctx context.Context, a *Authority) error {

@@ -240,6 +240,9 @@ func (s *Service) LiftBrake(ctx context.Context, id string) (*Brake, error) {
 	if !b.Holds(s.now()) {
 		return b, ErrClosed
 	}
+	if err := s.noteLifted(ctx, b); err != nil {
+		return nil, err
+	}
 	of := s.braking(*b)
 	var counts []spend
 	for shard := range of.shards {
@@ -267,6 +270,26 @@ func (s *Service) LiftBrake(ctx context.Context, id string) (*Brake, error) {
 		return nil, fmt.Errorf("lift brake: %w", err)
 	}
 	return b, nil
+}
+
+// noteLifted writes into the log that a brake is lifted: that of an authority, or of the whole service. As noteAt, it is called before.
+func (s *Service) noteLifted(ctx context.Context, b *Brake) error {
+	facts := map[string]any{"brake": b.ID, "scope": string(b.Scope), "country": b.Country}
+	if b.CA != "" {
+		return s.noteAt(ctx, b.CA, s.operator(), EntryBrakeLifted, facts)
+	}
+	h, err := s.LogHead(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := s.LogHeads.Update(ctx, h.ID, func(h *LogHead) error {
+		h.Journal.Write(Note{Of: SubjectLog, Object: h.ID, Kind: EntryBrakeLifted, By: s.operator(), At: s.now(), Facts: facts})
+		return nil
+	}); err != nil {
+		return fmt.Errorf("write into the log: %w", err)
+	}
+	s.mark(h.ID[:2])
+	return nil
 }
 
 // Refused is how many messages a brake has stood against since it was last set.

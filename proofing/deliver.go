@@ -308,6 +308,26 @@ func (s *Service) SetHook(ctx context.Context, ca, id string, on bool) error {
 // after it and tells everything from there; without one it tries the dead events again. It
 // also resumes a webhook that was stopped. It returns how many dead events are tried again.
 func (s *Service) Replay(ctx context.Context, ca string, since time.Time) (revived int, err error) {
+	return s.replay(ctx, s.operator(), ca, since)
+}
+
+func (s *Service) replay(ctx context.Context, by Actor, ca string, since time.Time) (revived int, err error) {
+	f, err := s.Feeds.Get(ctx, s.FeedID(ca))
+	if err != nil {
+		return 0, err
+	}
+	if !f.Hook.On {
+		return 0, ErrNotFound
+	}
+	if dead := f.Hook.Buried(); dead > 0 || !f.Hook.Stopped.IsZero() || !since.IsZero() { // otherwise only the next call comes sooner
+		facts := map[string]any{"dead": dead}
+		if !since.IsZero() {
+			facts["since"] = since
+		}
+		if err := s.noteAt(ctx, ca, by, EntryReplayed, facts); err != nil {
+			return 0, err
+		}
+	}
 	var back Place
 	if !since.IsZero() {
 		if back, err = s.placeAt(ctx, ca, since); err != nil {

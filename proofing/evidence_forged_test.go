@@ -131,6 +131,8 @@ func TestAnOperatorWhoSealsAForgeryIsFound(t *testing.T) {
 		"another subject":                              {func(e *audit.Evidence) { e.Object = e.Certificates[0].Object }, "is not there"},
 		"the subject called a certificate":             {func(e *audit.Evidence) { e.Subject, e.Object = proofing.SubjectCertificate, e.Certificates[0].Object }, "not the one that is there"},
 		"the subject called something else":            {func(e *audit.Evidence) { e.Subject = proofing.SubjectOrganization }, "no evidence is made of"},
+		"a case that is there twice":                   {func(e *audit.Evidence) { e.Cases = append(e.Cases, e.Cases[0]) }, "does not follow"},
+		"a certificate that is there twice":            {func(e *audit.Evidence) { e.Certificates = append(e.Certificates, e.Certificates[1]) }, "does not follow"},
 		"a case that is left out":                      {func(e *audit.Evidence) { e.Cases = nil }, "the case"},
 		"a checkpoint that somebody else has signed":   {func(e *audit.Evidence) { e.Checkpoint = e.Checkpoint[:len(e.Checkpoint)-3] + "A=\n" }, "checkpoint"},
 		"a checkpoint of more entries than there were": {func(e *audit.Evidence) { e.Checkpoint = strings.Replace(e.Checkpoint, "\n2", "\n3", 1) }, "checkpoint"},
@@ -200,5 +202,76 @@ func TestAByteOfSealedEvidenceThatIsChangedIsFound(t *testing.T) {
 		if err := f.holds(e); err == nil {
 			t.Errorf("byte %d was changed from %q to %q, and it holds: …%s…", i, f.file[i], changed[i], f.file[max(0, i-30):min(len(f.file), i+30)])
 		}
+	}
+}
+
+// An operator whose program enters what is not so has the log and the passkeys on their side, and still not the rules of who may decide.
+func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
+	// enters has what an appointment has to say put into other words on its way to the log.
+	enters := func(c *court, who *representative, from, to string) {
+		if _, err := c.Appointments.Update(t.Context(), c.office[who].ID, func(a *proofing.Appointment) error {
+			for i := range a.Journal.Pending {
+				a.Journal.Pending[i].Leaf = strings.Replace(a.Journal.Pending[i].Leaf, from, to, 1)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	edits := func(c *court, k *proofing.Case, edit func(k *proofing.Case)) {
+		if _, err := c.Cases.Update(t.Context(), k.ID, func(k *proofing.Case) error { edit(k); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, x := range map[string]struct {
+		story func(c *court) *proofing.Case
+		want  string
+	}{
+		"an approver of another organization": {func(c *court) *proofing.Case {
+			enters(c, c.approver, c.org.ID, "another")
+			return c.granted()
+		}, `is of the organization "another"`},
+		"a reviewer of another authority": {func(c *court) *proofing.Case {
+			enters(c, c.reviewer, `"ca":"alpha"`, `"ca":"beta"`)
+			return c.granted()
+		}, `is of the ca "beta"`},
+		"somebody for both sides": {func(c *court) *proofing.Case {
+			// The approver collects, too, and the store is made to forget that they have approved.
+			office := c.adds(c.approver, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+			k := must[*proofing.Case](t)(c.decides(c.approver, c.submitted("signing"), proofing.StepApprove, false))
+			edits(c, k, func(k *proofing.Case) { k.Approval.Decisions[0].Person = c.second.person() })
+			approves := c.office[c.approver]
+			c.office[c.approver] = office
+			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepVet, false))
+			c.office[c.approver] = approves
+			return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+		}, "has decided for both sides"},
+		"a refusal that is passed over": {func(c *court) *proofing.Case {
+			k := c.submitted("signing")
+			was := c.reload(k)
+			refused := must[*proofing.Case](t)(c.decides(c.second, k, proofing.StepApprove, true)).Approval.Decisions[0]
+			edits(c, k, func(k *proofing.Case) {
+				k.Status, k.Reason, k.Retain, k.Expires, k.Approval.Decisions, k.Approval.Stage = was.Status, was.Reason, was.Retain, was.Expires, nil, proofing.StageSubmitted
+			})
+			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+			k = must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+			edits(c, k, func(k *proofing.Case) { k.Approval.Decisions = append(k.Approval.Decisions, refused) })
+			return k
+		}, "had refused it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCourt(t)
+			tree := c.stated()
+			k := x.story(c)
+			c.logged()
+			if k = c.reload(k); k.Status != proofing.CaseGranted {
+				t.Fatalf("the request is %s %s", k.Status, k.Reason)
+			}
+			chain := must[*proofing.Chain](t)(c.ChainOfCase(t.Context(), k.ID))
+			if _, err := tree.Evidence(t.Context(), chain, proofing.SubjectCase, k.ID); err == nil || !strings.Contains(err.Error(), x.want) {
+				t.Errorf("%v, want %q", err, x.want)
+			}
+		})
 	}
 }

@@ -90,6 +90,7 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 	for _, b := range p.Bindings {
 		out.KnownBy = append(out.KnownBy, ExportedItem{b.Contact.Channel, b.Contact.Address, b.Name, b.BoundAt, b.Facts})
 	}
+	out.Log = pendingAbout(out.Log, p.Journal)
 	roles, err := s.appointments(ctx, "person", p.ID)
 	if err != nil {
 		return nil, err
@@ -117,11 +118,7 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 			e.Records = append(e.Records, ExportedRecord{r.ID, r.Status, r.Changed, r.Draft, r.Facts, r.Reason})
 		}
 		out.Requests = append(out.Requests, e)
-		for _, entry := range c.Journal.Pending {
-			if len(entry.Private) > 0 {
-				out.Log = append(out.Log, ExportedEntry{json.RawMessage(entry.Leaf), entry.Private})
-			}
-		}
+		out.Log = pendingAbout(out.Log, c.Journal)
 	}
 	err = s.eachEntryAbout(ctx, p.ID, func(_ *LogPage, e *Entry) error {
 		if len(e.Persons) <= 1 { // what tells of somebody else too is not theirs alone to have
@@ -130,6 +127,16 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 		return nil
 	})
 	return out, err
+}
+
+// pendingAbout adds what is on its way to the log.
+func pendingAbout(all []ExportedEntry, j Journal) []ExportedEntry {
+	for _, entry := range j.Pending {
+		if len(entry.Private) > 0 {
+			all = append(all, ExportedEntry{json.RawMessage(entry.Leaf), entry.Private})
+		}
+	}
+	return all
 }
 
 // Erase takes everything from who is signed in that they are known by, and what rests on it ends: requests that are
@@ -162,13 +169,39 @@ func (s *Service) erase(ctx context.Context, by author, p *Person) error {
 			return err
 		}
 	}
+	// Nobody can be appointed who has no passkey any more: this is the last that their record has to say.
+	if err := s.dismiss(ctx, by.Actor, p.ID); ignoreNotFound(err) != nil {
+		return fmt.Errorf("take what they were: %w", err)
+	}
 	if err := s.eraseEntries(ctx, p.ID); err != nil { // for as long as they can ask again
+		return err
+	}
+	if err := s.told(ctx, p.ID); err != nil {
 		return err
 	}
 	if err := s.People.Delete(ctx, p.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("forget person: %w", err)
 	}
 	return s.endSessions(ctx, p.ID, reasonErased, func(*Case) bool { return true }) // which nobody can use any more
+}
+
+// told waits a moment until all that a person's record has to say is in the log: the record goes, and what it has not said goes with it.
+func (s *Service) told(ctx context.Context, person string) error {
+	over := time.NewTimer(sequenceMost)
+	defer over.Stop()
+	for {
+		p, err := s.person(ctx, person)
+		if err != nil || p == nil || p.Journal.Logged() {
+			return err
+		}
+		select {
+		case <-time.After(sequenceLook):
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-over.C:
+			return fmt.Errorf("forget person: their last entry is not in the log yet: %w", ErrUnavailable)
+		}
+	}
 }
 
 // reasonErased is why a case ended whose person is forgotten.

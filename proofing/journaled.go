@@ -50,7 +50,8 @@ func (s *Service) journaled() []journals {
 		journalsOf(s.Keys, func(k *Key) *Journal { return &k.Journal }, SubjectKey),
 		journalsOf(s.Authorities, func(a *Authority) *Journal { return &a.Journal }, SubjectAuthority),
 		journalsOf(s.Registry, func(r *RegistryEntry) *Journal { return &r.Journal }, SubjectRegistry),
-		journalsOf(s.LogHeads, func(h *LogHead) *Journal { return &h.Journal }, SubjectLog),
+		journalsOf(s.People, func(p *Person) *Journal { return &p.Journal }, SubjectPerson),
+		journalsOf(s.LogHeads, func(h *LogHead) *Journal { return &h.Journal }, SubjectLog).only(s.logHeadID()[:2]),
 	}
 }
 

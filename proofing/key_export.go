@@ -2,9 +2,11 @@ package proofing
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // ExportKeys lists the keys, with their secrets, by which an account could be bound at a directory now: for an authority that keeps a list of keys
@@ -39,7 +41,15 @@ func (s *Service) ExportKeys(ctx context.Context, ca *Authority, directory strin
 			}
 		}
 		if after = next; next == "" {
-			return keys, nil
+			break
 		}
 	}
+	// Before anybody reads them: which ones left, and to whom, is in no other record.
+	names := []string{}
+	for _, k := range keys {
+		names = append(names, k.ID)
+	}
+	slices.Sort(names)
+	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
+	return keys, s.noteAt(ctx, ca.Name, s.operator(), EntryKeysExported, map[string]any{"keys": len(keys), "ids_sha256": Octets(sum[:]).String()})
 }

@@ -82,7 +82,7 @@ func (s *Service) ReplayOperated(ctx context.Context, v Visit, ca string) (reviv
 	if err != nil {
 		return 0, err
 	}
-	a, _, err := s.operated(ctx, o.appointments, ca)
+	a, by, err := s.operated(ctx, o.appointments, ca)
 	if err != nil {
 		return 0, err
 	}
@@ -92,7 +92,7 @@ func (s *Service) ReplayOperated(ctx context.Context, v Visit, ca string) (reviv
 		}
 		return 0, ErrNotFound
 	}
-	return s.Replay(ctx, ca, time.Time{})
+	return s.replay(ctx, o.act(by, s.now()).By, ca, time.Time{})
 }
 
 // OperatedKeys are the keys of an authority that the person of a session runs, in no order, and the cursor of those that follow. ErrNotFound for any other authority,

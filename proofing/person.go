@@ -20,6 +20,8 @@ type Person struct {
 	Representative *Representative `json:"representative,omitempty"`
 	// Recovered is when the account was last recovered: no office that was held before counts from then on.
 	Recovered time.Time `json:"recovered,omitzero"`
+	// Journal is what the log tells of what operators have done to them.
+	Journal Journal `json:"journal,omitzero"`
 }
 
 // Binding is an address or authenticator that belongs to a person since a certain time. It is
@@ -64,10 +66,11 @@ func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
 
 // Indexes implements Record.
 func (p *Person) Indexes() []Index {
-	if p.Representative == nil {
-		return nil
+	ix := p.Journal.index()
+	if p.Representative != nil {
+		ix = append(ix, Index{Name: "representative", Value: stamp(p.Representative.Since)})
 	}
-	return []Index{{Name: "representative", Value: stamp(p.Representative.Since)}}
+	return ix
 }
 
 // ExpiresAt implements Record: a person stays until erased.

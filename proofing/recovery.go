@@ -154,17 +154,29 @@ func recoveryFailures(person string) string { return "failures.recovery." + pers
 // was. The codes stay good, for a hundred tries say nothing of eighty bits, unless they are to be forgotten, as
 // when somebody may have seen them. ErrNotFound if there is no such person.
 func (s *Service) UnblockRecovery(ctx context.Context, person string, forget bool) (failures int64, err error) {
-	if _, err := s.People.Get(ctx, person); err != nil {
+	p, err := s.People.Get(ctx, person)
+	if err != nil {
 		return 0, err
 	}
-	if forget { // first: what is left of a crash is a block
-		if _, err := s.People.Update(ctx, person, func(p *Person) error {
-			p.Recovery = nil
-			return nil
-		}); err != nil {
-			return 0, fmt.Errorf("forget recovery codes: %w", err)
-		}
+	failures, _, err = s.Limiter.Add(ctx, recoveryFailures(person), 0, 0)
+	if err != nil {
+		return 0, fmt.Errorf("look at failures: %w", err)
 	}
+	if failures == 0 && !(forget && len(p.Recovery) > 0) {
+		return 0, nil
+	}
+	// First: what is left of a crash is a block, and an entry that tells of more than was done.
+	if _, err := s.People.Update(ctx, person, func(p *Person) error {
+		facts := map[string]any{"failures": failures}
+		if forget {
+			p.Recovery, facts["codes_forgotten"] = nil, true
+		}
+		p.write(s.operator(), s.now(), EntryRecoveryFreed, facts, nil)
+		return nil
+	}); err != nil {
+		return 0, fmt.Errorf("unblock recovery: %w", err)
+	}
+	s.mark(person[:2])
 	return s.endFailures(ctx, recoveryFailures(person))
 }
 

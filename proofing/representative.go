@@ -26,17 +26,39 @@ func (s *Service) Appoint(ctx context.Context, contact Contact, name, training s
 		return nil, err
 	}
 	now := s.now()
-	return s.People.Update(ctx, owner, func(p *Person) error {
+	p, err := s.People.Update(ctx, owner, func(p *Person) error {
 		if len(p.of(ChannelPasskey)) == 0 {
 			return ErrNotAdmitted
 		}
-		since := now
-		if p.Representative != nil {
-			since = p.Representative.Since
+		next := Representative{Name: oneLine(name, 60), Training: oneLine(training, 300), Since: now}
+		if had := p.Representative; had != nil {
+			if next.Since = had.Since; next == *had {
+				return nil
+			}
 		}
-		p.Representative = &Representative{Name: oneLine(name, 60), Training: oneLine(training, 300), Since: since}
+		p.Representative = &next
+		p.write(s.operator(), now, EntryRepresentative, nil, map[string]any{"name": next.Name, "training": next.Training})
 		return nil
 	})
+	if err == nil {
+		s.mark(p.ID[:2])
+	}
+	return p, err
+}
+
+// The entries of a person in the log: what operators have done to them.
+const (
+	EntryRepresentative EntryKind = "representative_appointed" // or got new words
+	EntryDismissed      EntryKind = "representative_dismissed"
+	EntryRecoveryFreed  EntryKind = "recovery_unblocked"
+)
+
+func (p *Person) write(by Actor, at time.Time, kind EntryKind, facts, private map[string]any) {
+	n := Note{Of: SubjectPerson, Object: p.ID, Kind: kind, By: by, At: at, Facts: facts, Persons: []string{p.ID}}
+	if private != nil {
+		n.Private = private
+	}
+	p.Journal.Write(n)
 }
 
 // Owner is the person who has an address here; ErrNotFound if nobody has it.
@@ -54,13 +76,21 @@ func (s *Service) Owner(ctx context.Context, contact Contact) (string, error) {
 // Dismiss takes effect with the next thing that the person does; what they recorded and nobody has
 // reviewed is never accepted. ErrNotFound if they are none.
 func (s *Service) Dismiss(ctx context.Context, person string) error {
-	_, err := s.People.Update(ctx, person, func(p *Person) error {
+	return s.dismiss(ctx, s.operator(), person)
+}
+
+func (s *Service) dismiss(ctx context.Context, by Actor, person string) error {
+	p, err := s.People.Update(ctx, person, func(p *Person) error {
 		if p.Representative == nil {
 			return ErrNotFound
 		}
 		p.Representative = nil
+		p.write(by, s.now(), EntryDismissed, nil, nil)
 		return nil
 	})
+	if err == nil {
+		s.mark(p.ID[:2])
+	}
 	return err
 }
 

@@ -167,17 +167,28 @@ func (s *Service) blocked(ctx context.Context, c *Case, contact Contact, known *
 // closed by failures must be bound anew (SP 800-63B-4 3.2.2), so a bound address is
 // released: the next code to it confirms it and authenticates nobody.
 func (s *Service) Unblock(ctx context.Context, ca string, contact Contact) (failures int64, err error) {
-	if failures, err = s.endFailures(ctx, s.failureKey(ca, contact, nil, false)); err != nil {
-		return failures, err
-	}
 	known, err := s.address(ctx, contact)
-	if err != nil || known == nil {
-		return failures, err
-	}
-	key := s.failureKey(ca, contact, known, true)
-	n, _, err := s.Limiter.Add(ctx, key, 0, 0)
 	if err != nil {
-		return failures, fmt.Errorf("unblock: %w", err)
+		return 0, err
+	}
+	unbound, key := s.failureKey(ca, contact, nil, false), s.failureKey(ca, contact, known, known != nil)
+	failures, _, err = s.Limiter.Add(ctx, unbound, 0, 0)
+	n := int64(0)
+	if err == nil && known != nil {
+		n, _, err = s.Limiter.Add(ctx, key, 0, 0)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("unblock: %w", err)
+	}
+	if failures+n == 0 {
+		return 0, nil
+	}
+	told := map[string]any{"address": s.addressID(contact), "failures": failures + n}
+	if err := s.noteAt(ctx, ca, s.operator(), EntryAddressUnblocked, told); err != nil {
+		return 0, err
+	}
+	if failures, err = s.endFailures(ctx, unbound); err != nil || known == nil {
+		return failures, err
 	}
 	if n >= s.Policy.Limits.FailuresInRow {
 		_, err = s.Release(ctx, contact)

@@ -94,6 +94,18 @@ func (a *Authority) AddStepHook(h StepHook, p *Profile) error {
 	return nil
 }
 
+// ShowsCSRs says whether a hook is connected to which step-ca shows the CSRs of a profile. One that is asked about the certificate itself sees none.
+func (a *Authority) ShowsCSRs(profile string) bool {
+	return slices.ContainsFunc(a.StepHooks, func(h StepHook) bool {
+		return h.Profile == profile && h.Kind == StepEnriching && h.WebhookID != ""
+	})
+}
+
+// HoldsToCSRs says whether a case under the profile is for certain CSRs alone: for the one that it names, or those that people have approved.
+func (p *Profile) HoldsToCSRs(c *Case) bool {
+	return c.CSRDigest != "" || p.eachCSR() && c.Approval != nil
+}
+
 // ConnectStepHook tells a hook what step-ca calls it and signs with; it replaces what was told before. An empty secret leaves the
 // client certificate. ErrNotFound if there is no such hook; an *InputError with the code "secret" or "webhook_id".
 func (a *Authority) ConnectStepHook(name, webhookID string, secret Secret, now time.Time) error {

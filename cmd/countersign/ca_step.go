@@ -65,6 +65,9 @@ func (c *caStepAddCommand) Run(g *globals) error {
 		if hook.Kind == proofing.StepEnriching {
 			a.say("what this webhook answers reaches a certificate by a template alone: `step ca provisioner update %s --x509-template code-signing.tpl` (contrib/step-ca)", c.Provisioner)
 		}
+		if hook.Kind == proofing.StepAuthorizing && !ca.ShowsCSRs(c.Profile) {
+			a.say("step-ca shows no CSR to this webhook: connect one of the kind %s under the profile %s at the same provisioner, or nothing that is for certain CSRs alone is allowed", proofing.StepEnriching, c.Profile)
+		}
 		if !strings.HasPrefix(at, "https://") {
 			a.say("step-ca calls https alone: set listeners.cas_tls, or listeners.cas_origin to where a proxy with TLS is")
 		}
