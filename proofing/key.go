@@ -31,6 +31,8 @@ type Key struct {
 	Subject     string       `json:"subject,omitempty"` // whose it is, in the authority's words or as its pairwise name
 	MaxAccounts int          `json:"max_accounts"`
 	Accounts    []KeyAccount `json:"accounts,omitempty"`
+	// Closed are account keys that can be bound no more, because their account has left them since it began to be bound: see close.
+	Closed []ClosedAccount `json:"closed,omitempty"`
 	// Case is what it is the result of, and Person whose it is; both empty if an authority has made it without a proof.
 	Case   string `json:"case,omitempty"`
 	Person string `json:"person,omitempty"`
@@ -106,6 +108,28 @@ type KeyAccount struct {
 	URL         string    `json:"url,omitempty"`
 	At          time.Time `json:"at"`
 	Deactivated time.Time `json:"deactivated,omitzero"`
+}
+
+// ClosedAccount is an account key that its account has left, by a rollover or with its end.
+type ClosedAccount struct {
+	Thumbprint string    `json:"thumbprint"`
+	At         time.Time `json:"at"`
+}
+
+// closedFor is far longer than any call goes on that began before an account key was closed.
+const closedFor = 24 * time.Hour
+
+// close has the key bind an account by that account key no more. Whoever binds has looked at the account before, and may have read that it
+// has this key still.
+func (k *Key) close(thumbprint string, now time.Time) {
+	k.reopen(thumbprint)
+	k.Closed = slices.DeleteFunc(k.Closed, func(c ClosedAccount) bool { return now.Sub(c.At) > closedFor })
+	k.Closed = append(k.Closed, ClosedAccount{thumbprint, now})
+}
+
+// reopen takes that back, for an account that has come back to an account key of its own.
+func (k *Key) reopen(thumbprint string) {
+	k.Closed = slices.DeleteFunc(k.Closed, func(c ClosedAccount) bool { return c.Thumbprint == thumbprint })
 }
 
 // same says whether two entries say the same.
@@ -222,8 +246,11 @@ func (k *Key) account(thumbprint string) *KeyAccount {
 	return nil
 }
 
-// bind binds an account, once. ErrBinding if there is no place left, or the account has been deactivated.
+// bind binds an account, once. ErrBinding if there is no place left, or the account has been deactivated or has another key by now.
 func (k *Key) bind(a Applicant, now time.Time) error {
+	if slices.ContainsFunc(k.Closed, func(c ClosedAccount) bool { return c.Thumbprint == a.Thumbprint }) {
+		return ErrBinding
+	}
 	for i := range k.Accounts {
 		if b := &k.Accounts[i]; b.Account == a.ID {
 			if !b.Deactivated.IsZero() {
@@ -238,6 +265,11 @@ func (k *Key) bind(a Applicant, now time.Time) error {
 	}
 	k.Accounts = append(k.Accounts, KeyAccount{Account: a.ID, Thumbprint: a.Thumbprint, URL: a.URL, At: now})
 	return nil
+}
+
+// binds says whether an account is bound, by its applicant's id.
+func (k *Key) binds(account string) bool {
+	return slices.ContainsFunc(k.Accounts, func(b KeyAccount) bool { return b.Account == account })
 }
 
 // covers says whether the key lets its accounts ask for an identifier under a profile: exactly what it names, and nothing

@@ -43,8 +43,18 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 		}
 		return &VerifiedKey{k, *have, grant}, nil
 	}
+	if len(k.Accounts) >= k.MaxAccounts { // nobody who only knows the MAC key has accounts written down without end
+		known, err := s.Accounts.Get(ctx, s.accountID(ca.Name, b.Thumbprint))
+		if errors.Is(err, ErrNotFound) || err == nil && !k.binds(known.Account) {
+			return nil, ErrBinding
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up account: %w", err)
+		}
+	}
 	// The account points to the key first, which by itself means nothing; the key has the last word. A crash between the two leaves
-	// the place in the key to whoever comes next.
+	// the place in the key to whoever comes next. An account that gets another key or ends meanwhile either refuses the pointer, or
+	// finds it and closes the key for what is bound here (AccountKeyChanged, AccountDeactivated).
 	who, account, err := s.applicant(ctx, ca.Name, Applicant{Kind: ByAccount, Thumbprint: b.Thumbprint})
 	if _, ended := errors.AsType[*InputError](err); ended {
 		return nil, ErrBinding
@@ -53,13 +63,17 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 		return nil, err
 	}
 	if !slices.Contains(account.Kids, k.Kid) {
-		if len(account.Kids) >= MostKeyAccounts {
-			return nil, ErrBinding
-		}
-		if _, err := s.Accounts.Update(ctx, account.ID, func(a *Account) error {
+		_, err := s.Accounts.Update(ctx, account.ID, func(a *Account) error {
+			if a.ReplacedBy != "" || !a.Deactivated.IsZero() || len(a.Kids) >= MostKeyAccounts && !slices.Contains(a.Kids, k.Kid) {
+				return ErrBinding
+			}
 			a.Kids = union(a.Kids, []string{k.Kid})
 			return nil
-		}); err != nil {
+		})
+		if errors.Is(err, ErrBinding) {
+			return nil, ErrBinding
+		}
+		if err != nil {
 			return nil, fmt.Errorf("note key: %w", err)
 		}
 	}
@@ -134,7 +148,7 @@ func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *
 		if err != nil {
 			return fmt.Errorf("look up key of account: %w", err)
 		}
-		if !slices.ContainsFunc(k.Accounts, func(b KeyAccount) bool { return b.Account == account.Account }) || k.CA != ca.Name {
+		if !k.binds(account.Account) || k.CA != ca.Name {
 			continue
 		}
 		if _, brokenOff, err := s.before(ctx, k); err != nil {

@@ -171,22 +171,24 @@ func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Du
 	return next, nil
 }
 
-// eachKey edits the entry of an account in each of its keys.
-func (s *Service) eachKey(ctx context.Context, kids []string, account string, edit func(*KeyAccount)) error {
+// eachKey edits those of the keys that there are. An edit that changes nothing costs no more than reading.
+func (s *Service) eachKey(ctx context.Context, kids []string, edit func(*Key)) error {
 	for _, kid := range kids {
-		_, err := s.Keys.Update(ctx, s.keyID(kid), func(k *Key) error {
-			for i := range k.Accounts {
-				if k.Accounts[i].Account == account {
-					edit(&k.Accounts[i])
-				}
-			}
-			return nil
-		})
+		_, err := s.Keys.Update(ctx, s.keyID(kid), func(k *Key) error { edit(k); return nil })
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("change key of account: %w", err)
 		}
 	}
 	return nil
+}
+
+// edit edits the entry of an account, if it is bound.
+func (k *Key) edit(account string, edit func(*KeyAccount)) {
+	for i := range k.Accounts {
+		if k.Accounts[i].Account == account {
+			edit(&k.Accounts[i])
+		}
+	}
 }
 
 // union is a with what of b is not in it.
