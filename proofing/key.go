@@ -28,7 +28,8 @@ type Key struct {
 	Profile   string `json:"profile"`
 	// Identifiers are what accounts of the key may ask for at most, in their one form; empty: the key does not say.
 	Identifiers []Identifier `json:"identifiers,omitempty"`
-	Subject     string       `json:"subject,omitempty"` // whose it is, in the authority's words or as its pairwise name
+	Subject     string       `json:"subject,omitempty"`      // whose it is, in the authority's words or as its pairwise name
+	SubjectHash string       `json:"subject_hash,omitempty"` // keyed, of the authority and the subject: what it is found by
 	MaxAccounts int          `json:"max_accounts"`
 	Accounts    []KeyAccount `json:"accounts,omitempty"`
 	// Closed are account keys that can be bound no more, because their account has left them since it began to be bound: see close.
@@ -48,10 +49,12 @@ type Key struct {
 	Reported time.Time `json:"reported,omitzero"`
 	Reason   string    `json:"reason,omitempty"` // of the revocation: a code
 	// Replaces and ReplacedBy are the kids of a rotation; the old key works until Expires.
-	Replaces   string    `json:"replaces,omitempty"`
-	ReplacedBy string    `json:"replaced_by,omitempty"`
-	Retain     time.Time `json:"retain"`
-	Journal    Journal   `json:"journal,omitzero"`
+	Replaces   string `json:"replaces,omitempty"`
+	ReplacedBy string `json:"replaced_by,omitempty"`
+	// Retain is until when all of it is kept. What its accounts are held to stays after that (Bare), as long as the accounts do.
+	Retain  time.Time `json:"retain"`
+	Bare    bool      `json:"bare,omitempty"`
+	Journal Journal   `json:"journal,omitzero"`
 }
 
 // The entries of a key in the log.
@@ -139,19 +142,41 @@ func (b KeyAccount) same(o KeyAccount) bool {
 
 // Indexes implements Record.
 func (k *Key) Indexes() []Index {
+	if k.Bare {
+		return k.Journal.index()
+	}
 	ix := []Index{{Name: "ca", Value: k.CA}}
 	if k.Person != "" {
 		ix = append(ix, Index{Name: "person", Value: k.Person})
 	}
+	if k.SubjectHash != "" {
+		ix = append(ix, Index{Name: "subject", Value: k.SubjectHash})
+	}
+	if len(k.Accounts) > 0 {
+		ix = append(ix, Index{Name: "due", Value: stamp(k.Retain)})
+	}
 	return append(ix, k.Journal.index()...)
 }
 
-// ExpiresAt implements Record.
+// ExpiresAt implements Record. A key that has bound an account stays with it: that it was revoked, or what its authority has limited the account to, does
+// not end with the time for which records are kept.
 func (k *Key) ExpiresAt() time.Time {
-	if !k.Journal.Logged() {
+	if !k.Journal.Logged() || len(k.Accounts) > 0 {
 		return time.Time{}
 	}
 	return k.Retain
+}
+
+// bare takes from a key whose record was kept long enough everything but what its accounts are held to. Nobody can verify anything by it, or learn whose it
+// was; it stands in no list. It may be called again.
+func (k *Key) bare(now time.Time) {
+	if k.Bare || now.Before(k.Retain) {
+		return
+	}
+	k.Bare, k.Secret, k.Subject, k.SubjectHash, k.Person, k.Closed = true, "", "", "", "", nil
+	if k.Case != "" { // it names what a person has proved, and limits nobody
+		k.Identifiers = nil
+	}
 }
 
 // The MAC algorithms of a binding (RFC 7518 3.2), and how long their keys are in bytes: as long as the hash.

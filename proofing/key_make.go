@@ -74,6 +74,9 @@ func (s *Service) createKey(ctx context.Context, by Actor, k *Key, profile *Prof
 		k.UnusedUntil = expires
 	}
 	k.Retain = expires.Add(profile.Retention)
+	if k.Subject != "" {
+		k.SubjectHash = s.subjectHash(k.CA, k.Subject)
+	}
 	replaces := ""
 	if k.Replaces != "" {
 		replaces = s.keyID(k.Replaces)
@@ -84,6 +87,10 @@ func (s *Service) createKey(ctx context.Context, by Actor, k *Key, profile *Prof
 	}
 	s.mark(k.ID[:2])
 	return nil
+}
+
+func (s *Service) subjectHash(ca, subject string) string {
+	return s.Hasher.Hex("eab key subject", ca, subject)
 }
 
 func (s *Service) keyID(kid string) string { return FixedID(s.Hasher.Sum("eab key", kid)) }

@@ -9,24 +9,61 @@ import (
 	"time"
 )
 
-// Key is a key of an authority; ErrNotFound for another's.
+// Key is a key of an authority; ErrNotFound for another's, and for one whose record was kept long enough.
 func (s *Service) Key(ctx context.Context, ca, kid string) (*Key, error) {
 	k, err := s.Keys.Get(ctx, s.keyID(kid))
-	if err == nil && k.CA != ca {
+	if err == nil && (k.CA != ca || k.Bare) {
 		return nil, ErrNotFound
 	}
 	return k, err
 }
 
-// KeysOf lists the keys of an authority, and PersonKeys those of a person.
+// SubjectKeys lists the keys of an authority that are for one subject: in its own words, or by the name that it knows a person by.
+func (s *Service) SubjectKeys(ctx context.Context, ca, subject, after string, limit int) ([]*Key, string, error) {
+	return s.Keys.List(ctx, Query{Index: "subject", Value: s.subjectHash(ca, subject), After: after, Limit: limit})
+}
+
+// workKey does what is due of one key: the time is over for which its record is kept.
+func (s *Service) workKey(ctx context.Context, id string) error {
+	_, err := s.Keys.Update(ctx, id, func(k *Key) error {
+		k.bare(s.now())
+		return nil
+	})
+	return ignoreNotFound(err)
+}
+
+// KeysOf lists the keys of an authority.
 func (s *Service) KeysOf(ctx context.Context, ca, after string, limit int) ([]*Key, string, error) {
 	return s.Keys.List(ctx, Query{Index: "ca", Value: ca, After: after, Limit: limit})
 }
 
-// PersonKeys lists the keys that are the result of what a person has proved, a hundred at most.
+// mostPersonKeys is how many keys of one person a page shows.
+const mostPersonKeys = 1000
+
+// PersonKeys lists the keys that are the result of what a person has proved: those that can still do something before all others, the newest first, a thousand at most.
 func (s *Service) PersonKeys(ctx context.Context, person string) ([]*Key, error) {
-	keys, _, err := s.Keys.List(ctx, Query{Index: "person", Value: person, Limit: 100})
-	return keys, err
+	now, q := s.now(), Query{Index: "person", Value: person, Limit: 200}
+	order := func(a, b *Key) int {
+		if active := a.Status(now) == KeyActive; active != (b.Status(now) == KeyActive) {
+			if active {
+				return -1
+			}
+			return 1
+		}
+		return b.Created.Compare(a.Created)
+	}
+	var keys []*Key
+	for more := true; more; more = q.After != "" {
+		page, next, err := s.Keys.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		keys, q.After = append(keys, page...), next
+		if slices.SortFunc(keys, order); len(keys) > mostPersonKeys {
+			keys = keys[:mostPersonKeys]
+		}
+	}
+	return keys, nil
 }
 
 // RevokeKey ends a key for its authority, and RevokeKeyByOperator for the operator on the server, for good: it binds no account, and what its accounts were granted by it is revoked, of which the authority is
