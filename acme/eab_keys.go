@@ -44,19 +44,16 @@ type madeKey struct {
 	keyView
 	HMACKey      string            `json:"hmac_key"`
 	Instructions map[string]string `json:"instructions"`
-	// Warnings are why the key is of no use yet.
+	// Warnings are why the key is of no use as the authority is set up.
 	Warnings []certificateWarning `json:"warnings,omitempty"`
 }
 
-// keyWarnings is what is not set up of an authority, without which its keys cannot be used, or the instructions not be pasted.
-func keyWarnings(ca *proofing.Authority) (all []certificateWarning) {
-	if !ca.TakesKeys() {
-		all = append(all, certificateWarning{"no_new_account", "no newAccount URL of this certificate authority is registered, so that no binding is good: the operator of this service adds it (countersign ca set)"})
+// keyWarnings is what is not set up of an authority, without which its keys are of no use.
+func keyWarnings(ca *proofing.Authority) []certificateWarning {
+	if ca.TakesKeys() {
+		return nil
 	}
-	if len(ca.Directories) == 0 {
-		all = append(all, certificateWarning{"no_directory", "no directory of this certificate authority is registered, so that the instructions have DIRECTORY_URL in its place: the operator of this service adds it (countersign ca set)"})
-	}
-	return all
+	return []certificateWarning{{"no_new_account", "no newAccount URL of this certificate authority is registered, so that no binding is good: the operator of this service adds it (countersign ca set)"}}
 }
 
 func (a *api) viewKey(k *proofing.Key) keyView {

@@ -94,7 +94,7 @@ type CreatedKey struct {
 	DirectoryURL string            `json:"directory_url"`
 	Expires      time.Time         `json:"expires"`
 	Instructions map[string]string `json:"instructions"` // by the client's name
-	// Warnings are why the key is of no use yet, or why the instructions cannot be pasted as they are.
+	// Warnings are why the key is of no use yet.
 	Warnings []struct {
 		Code   string `json:"code"`
 		Detail string `json:"detail"`

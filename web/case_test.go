@@ -238,7 +238,7 @@ func TestAProofForNobodyYetIsRecordedAndGoesOnByNoProgram(t *testing.T) {
 		t.Error("the page promises what no program does")
 	}
 
-	notReady, noDirectory := "has not been set up here to take keys yet", "put its URL in the place of DIRECTORY_URL"
+	notReady, noDirectory := "has not been set up here to take keys yet", "Put the URL of the ACME directory of"
 	h.want(w, 200, notReady)
 	first := b.post(page + "/key")
 	h.want(first, 200, notReady, noDirectory)

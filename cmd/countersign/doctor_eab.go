@@ -8,8 +8,7 @@ import (
 	"github.com/countersign-id/countersign/proofing"
 )
 
-// checkBindings says of each CA for which no external account binding can be good that it is so, and warns if there are keys for it, or if what people are
-// told to paste lacks its directory.
+// checkBindings says of each CA for which no external account binding can be good that it is so, and warns if there are keys for it.
 func checkBindings(ctx context.Context, c *Config, s *storage, now func() time.Time) (all []checkup) {
 	service, err := s.service(c, now, nil)
 	if err != nil {
@@ -21,20 +20,16 @@ func checkBindings(ctx context.Context, c *Config, s *storage, now func() time.T
 			return append(all, checkup{part: "eab", err: err})
 		}
 		for _, ca := range page {
-			if !ca.Revoked.IsZero() || ca.TakesKeys() && len(ca.Directories) > 0 {
+			if !ca.Revoked.IsZero() || ca.TakesKeys() {
 				continue
 			}
 			keys, _, err := service.KeysOf(ctx, ca.Name, "", 1)
 			u := checkup{part: "eab", warn: len(keys) > 0}
+			u.detail = fmt.Sprintf("the CA %s has no newAccount URL, so that no external account binding is good for it: `countersign ca set %s --new-account URL`", ca.Name, ca.Name)
 			switch {
 			case err != nil:
 				u.err = err
-			case !ca.TakesKeys():
-				u.detail = fmt.Sprintf("the CA %s has no newAccount URL, so that no external account binding is good for it: `countersign ca set %s --new-account URL`", ca.Name, ca.Name)
-			default:
-				u.detail = fmt.Sprintf("the CA %s has no directory URL, so that nobody can paste what they are told to: `countersign ca set %s --directory URL`", ca.Name, ca.Name)
-			}
-			if u.warn {
+			case u.warn:
 				u.err = fmt.Errorf("%s; there are keys for it", u.detail)
 			}
 			all = append(all, u)
