@@ -85,6 +85,7 @@ type object struct {
 	members []member // as they were written; of two of one name the first counts
 	asked   []bool   // for each of them
 	m       *mistakes
+	few     [8]bool // where asked is, of no more than that
 }
 
 // readBody reads a request whose body must be one object.
@@ -100,7 +101,13 @@ func readBody(body []byte, m *mistakes) (*object, error) {
 }
 
 func newObject(v value, at string, m *mistakes) *object {
-	return &object{at: at, members: v.members, asked: make([]bool, len(v.members)), m: m}
+	o := &object{at: at, members: v.members, m: m}
+	if n := len(v.members); n <= len(o.few) {
+		o.asked = o.few[:n]
+	} else {
+		o.asked = make([]bool, n)
+	}
+	return o
 }
 
 // find is the place of a member; -1 if there is none.
@@ -176,12 +183,22 @@ func (o *object) text(name string, most int) string {
 		o.mistake(name, fmt.Sprintf("%q must not be empty", name))
 	case len(v.text) > most:
 		o.mistake(name, fmt.Sprintf("%q is longer than %d bytes", name, most))
-	case strings.ContainsFunc(v.text, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case hasControl(v.text):
 		o.mistake(name, fmt.Sprintf("%q contains control characters", name))
 	default:
 		return v.text
 	}
 	return ""
+}
+
+// hasControl says whether there is a control character of ASCII in a text.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return true
+		}
+	}
+	return false
 }
 
 // require reports a member that is missing.

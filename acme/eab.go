@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"crypto/ecdsa"
 	"net/http"
 	"slices"
 	"time"
@@ -135,6 +136,10 @@ func readThumbprint(j *object) string {
 	key := keyOf(j)
 	if key == nil {
 		return ""
+	}
+	if _, ec := key.(*ecdsa.PublicKey); ec { // its members have one form, and were found to be in it
+		return hash64(append(append(append(append(append(append(append(make([]byte, 0, 256), `{"crv":"`...), j.text("crv", 16)...),
+			`","kty":"EC","x":"`...), j.text("x", 2048)...), `","y":"`...), j.text("y", 2048)...), `"}`...))
 	}
 	thumbprint, err := thumbprintOf(key)
 	if err != nil {

@@ -44,6 +44,16 @@ type madeKey struct {
 	keyView
 	HMACKey      string            `json:"hmac_key"`
 	Instructions map[string]string `json:"instructions"`
+	// Warnings are why the key is of no use as the authority is set up.
+	Warnings []certificateWarning `json:"warnings,omitempty"`
+}
+
+// keyWarnings is what is not set up of an authority, without which its keys are of no use.
+func keyWarnings(ca *proofing.Authority) []certificateWarning {
+	if ca.TakesKeys() {
+		return nil
+	}
+	return []certificateWarning{{"no_new_account", "no newAccount URL of this certificate authority is registered, so that no binding is good: the operator of this service adds it (countersign ca set)"}}
 }
 
 func (a *api) viewKey(k *proofing.Key) keyView {
@@ -77,11 +87,11 @@ func (a *api) makeKey(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return a.showMade(k)
+	return a.showMade(c, k)
 }
 
-func (a *api) showMade(k *proofing.Key) (answer, error) {
-	ans, err := jsonAnswer(http.StatusCreated, madeKey{a.viewKey(k), k.Secret.Reveal(), k.Instructions(k.Directory)})
+func (a *api) showMade(c *call, k *proofing.Key) (answer, error) {
+	ans, err := jsonAnswer(http.StatusCreated, madeKey{a.viewKey(k), k.Secret.Reveal(), k.Instructions(k.Directory), keyWarnings(c.ca)})
 	if err == nil {
 		ans.header["Location"] = a.Origin + "/v1/eab/keys/" + k.Kid
 	}
@@ -125,7 +135,7 @@ const (
 	mostKeysPage = 1000
 )
 
-// listKeys lists the authority's keys, page by page, in the order of their ids.
+// listKeys lists the authority's keys, page by page, in the order of their ids: all of them, or those of one subject.
 func (a *api) listKeys(c *call) (answer, error) {
 	q := c.URL.Query()
 	limit := keysPage
@@ -136,7 +146,14 @@ func (a *api) listKeys(c *call) (answer, error) {
 		}
 		limit = n
 	}
-	keys, next, err := a.Service.KeysOf(c.Context(), c.ca.Name, q.Get("after"), limit)
+	var keys []*proofing.Key
+	var next string
+	var err error
+	if subject := q.Get("subject"); subject != "" {
+		keys, next, err = a.Service.SubjectKeys(c.Context(), c.ca.Name, subject, q.Get("after"), limit)
+	} else {
+		keys, next, err = a.Service.KeysOf(c.Context(), c.ca.Name, q.Get("after"), limit)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -191,7 +208,7 @@ func (a *api) rotateKey(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return a.showMade(k)
+	return a.showMade(c, k)
 }
 
 // readEmpty reads a request that says nothing: no body, or an empty object.

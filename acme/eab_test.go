@@ -150,6 +150,16 @@ func TestABindingByGoJoseIsGood(t *testing.T) {
 	if strings.Contains(w.log.String(), k.text("hmac_key")) {
 		t.Error("the key is in the log")
 	}
+	if k["warnings"] != nil {
+		t.Errorf("where all is set up the key comes with %v", k["warnings"])
+	}
+	whose := w.makeKey(t, `{"profile": "client", "subject": "customer 1&2"}`)
+	if list := w.want(t, http.StatusOK, "GET", "/v1/eab/keys?subject=customer+1%262", "").list("keys"); len(list) != 1 || list[0].text("kid") != whose.text("kid") {
+		t.Errorf("of one subject there are %v", list)
+	}
+	if list := w.want(t, http.StatusOK, "GET", "/v1/eab/keys?subject=nobody", "").list("keys"); len(list) != 0 {
+		t.Errorf("of nobody there are %v", list)
+	}
 	next := w.want(t, http.StatusCreated, "POST", "/v1/eab/keys/"+k.text("kid")+"/rotate", `{"overlap": 60}`)
 	b2 := newBinding(t, next.text("kid"), next.text("hmac_key"))
 	b2.outer, b2.payload = b.outer, b.payload
@@ -163,17 +173,20 @@ func TestABindingByGoJoseIsGood(t *testing.T) {
 	}
 }
 
-// What depends on the key is refused in one way, byte for byte.
 // Whoever has forgotten the newAccount URL is told that it is not the CA's request that is wrong.
 func TestABindingAtACAWithoutANewAccountURLSaysWhatToDo(t *testing.T) {
 	w := newWorld(t)
 	k := w.makeKey(t, `{"profile": "client"}`)
+	if warned := k.list("warnings"); len(warned) != 1 || warned[0].text("code") != "no_new_account" {
+		t.Errorf("the key comes with %v", warned)
+	}
 	o := w.want(t, http.StatusBadRequest, "POST", "/v1/eab/verify", newBinding(t, k.text("kid"), k.text("hmac_key")).body(t))
 	if o.text("type") != "urn:ietf:params:acme:error:malformed" || !strings.Contains(o.text("detail"), "countersign ca set") {
 		t.Errorf("%v", o)
 	}
 }
 
+// What depends on the key is refused in one way, byte for byte.
 func TestRefusedBindingsLookAlike(t *testing.T) {
 	w := withDirectory(t)
 	k := w.makeKey(t, `{"profile": "client"}`)

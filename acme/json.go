@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -47,7 +48,8 @@ func parseAt(body []byte, at string, m *mistakes) (value, error) {
 	if !utf8.Valid(body) {
 		return value{}, malformed("the body is not UTF-8")
 	}
-	p := parser{text: body, at: at, m: m}
+	var path [8]string                                            // as deep as most are
+	p := parser{text: string(body), at: at, m: m, path: path[:0]} // one copy, of which names and strings are parts
 	p.space()
 	v, err := p.value()
 	if err != nil {
@@ -61,7 +63,7 @@ func parseAt(body []byte, at string, m *mistakes) (value, error) {
 
 // parser reads a text from front to back.
 type parser struct {
-	text []byte
+	text string
 	i    int
 	at   string   // the pointer to the text
 	path []string // to where it is, below that
@@ -104,7 +106,7 @@ func (p *parser) value() (value, error) {
 		return value{kind: isOther, text: text}, err
 	}
 	for _, word := range []string{"null", "true", "false"} {
-		if len(p.text)-p.i >= len(word) && string(p.text[p.i:p.i+len(word)]) == word {
+		if strings.HasPrefix(p.text[p.i:], word) {
 			p.i += len(word)
 			if word == "null" {
 				return value{kind: isNull}, nil
@@ -115,8 +117,8 @@ func (p *parser) value() (value, error) {
 	return value{}, p.wrong("no value begins")
 }
 
-// few is up to how many members names are compared one by one.
-const few = 16
+// few is up to how many members names are compared one by one, and most is how many most objects have.
+const few, most = 16, 4
 
 func (p *parser) object() (value, error) {
 	v := value{kind: isObject}
@@ -160,6 +162,9 @@ func (p *parser) object() (value, error) {
 			return v, err
 		}
 		p.path = p.path[:len(p.path)-1]
+		if v.members == nil {
+			v.members = make([]member, 0, most)
+		}
 		v.members = append(v.members, member{name, child})
 		switch p.space(); p.next() {
 		case ',':
@@ -220,10 +225,10 @@ func (p *parser) string() (string, error) {
 		case c == '"':
 			p.i++
 			if !escaped {
-				return string(p.text[begin+1 : p.i-1]), nil
+				return p.text[begin+1 : p.i-1], nil
 			}
 			var text string
-			if err := json.Unmarshal(p.text[begin:p.i], &text); err != nil {
+			if err := json.Unmarshal([]byte(p.text[begin:p.i]), &text); err != nil {
 				return "", p.wrong("a string ends that has an escape of no kind in it")
 			}
 			return text, nil
@@ -267,5 +272,5 @@ func (p *parser) number() (string, error) {
 			return "", p.wrong("a number is not as RFC 8259 writes it")
 		}
 	}
-	return string(p.text[begin:p.i]), nil
+	return p.text[begin:p.i], nil
 }

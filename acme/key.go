@@ -23,15 +23,17 @@ const minRSABits, maxRSABits = 2048, 8192
 // decode64 reads base64url without padding (RFC 7515 2) in its one canonical form:
 // encoding/base64 by itself passes over line breaks.
 func decode64(s string) ([]byte, error) {
-	if strings.ContainsAny(s, "\r\n") {
+	if strings.IndexByte(s, '\r') >= 0 || strings.IndexByte(s, '\n') >= 0 {
 		return nil, errors.New("not base64url without padding")
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	b, err := strict64.DecodeString(s)
 	if err != nil {
 		return nil, errors.New("not base64url without padding")
 	}
 	return b, nil
 }
+
+var strict64 = base64.RawURLEncoding.Strict()
 
 func encode64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
@@ -95,9 +97,15 @@ func (o *object) bytes(name string) ([]byte, error) {
 // ecKey is RFC 7518 6.2.1: coordinates have the full length of the field, and
 // the point must be on the curve.
 func (o *object) ecKey() (crypto.PublicKey, error) {
-	curves := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
-	curve := curves[o.text("crv", 16)]
-	if curve == nil {
+	var curve elliptic.Curve
+	switch o.text("crv", 16) {
+	case "P-256":
+		curve = elliptic.P256()
+	case "P-384":
+		curve = elliptic.P384()
+	case "P-521":
+		curve = elliptic.P521()
+	default:
 		return nil, errors.New("crv must be P-256, P-384 or P-521")
 	}
 	x, errX := o.bytes("x")
@@ -109,7 +117,9 @@ func (o *object) ecKey() (crypto.PublicKey, error) {
 	if len(x) != size || len(y) != size {
 		return nil, fmt.Errorf("x and y must be %d bytes each", size)
 	}
-	key, err := ecdsa.ParseUncompressedPublicKey(curve, append(append([]byte{4}, x...), y...))
+	point := make([]byte, 1, 1+2*66)
+	point[0] = 4 // uncompressed
+	key, err := ecdsa.ParseUncompressedPublicKey(curve, append(append(point, x...), y...))
 	if err != nil {
 		return nil, errors.New("the point is not on the curve")
 	}
@@ -190,8 +200,13 @@ func thumbprintOf(key crypto.PublicKey) (string, error) {
 	default:
 		return "", errors.New("thumbprint: a key of no kind that is served")
 	}
-	sum := sha256.Sum256([]byte(jwk))
-	return encode64(sum[:]), nil
+	return hash64([]byte(jwk)), nil
+}
+
+// hash64 is the SHA-256 in base64url.
+func hash64(b []byte) string {
+	sum := sha256.Sum256(b)
+	return encode64(sum[:])
 }
 
 // checkThumbprint accepts a SHA-256 thumbprint in base64url.

@@ -94,6 +94,11 @@ type CreatedKey struct {
 	DirectoryURL string            `json:"directory_url"`
 	Expires      time.Time         `json:"expires"`
 	Instructions map[string]string `json:"instructions"` // by the client's name
+	// Warnings are why the key is of no use yet.
+	Warnings []struct {
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+	} `json:"warnings,omitempty"`
 }
 
 // CreateKey makes a key. Its secret is in this answer and nowhere else.

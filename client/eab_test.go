@@ -118,7 +118,13 @@ func TestKeysAreListedReadAndRevoked(t *testing.T) {
 	if err := c.RevokeKey(t.Context(), "kid-1"); err != nil {
 		t.Error(err)
 	}
-	want := []string{"GET /v1/eab/keys?after=a%26b&limit=10", "GET /v1/eab/keys/kid%2F1", "POST /v1/eab/keys/kid-1/revoke"}
+	if list, err := c.KeysOf(t.Context(), "customer 1&2", "n", 5); err != nil || list.Keys[0].Kid != "kid-1" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if _, err := c.KeysOf(t.Context(), "", "", 0); err == nil {
+		t.Error("no subject is everybody")
+	}
+	want := []string{"GET /v1/eab/keys?after=a%26b&limit=10", "GET /v1/eab/keys/kid%2F1", "POST /v1/eab/keys/kid-1/revoke", "GET /v1/eab/keys?subject=customer+1%262&after=n&limit=5"}
 	for i, call := range d.calls() {
 		if got := call.method + " " + call.uri; got != want[i] {
 			t.Errorf("%s, want %s", got, want[i])

@@ -51,6 +51,18 @@ func (c *Client) Keys(ctx context.Context, after string, limit int) (*KeysPage, 
 	return fetch[KeysPage](ctx, c, call{method: http.MethodGet, path: "/v1/eab/keys" + page(after, limit, 0)})
 }
 
+// KeysOf lists the keys that are for one subject, as Keys does for all: in the authority's words, or by the name that it knows a person by.
+func (c *Client) KeysOf(ctx context.Context, subject, after string, limit int) (*KeysPage, error) {
+	if subject == "" {
+		return nil, errNoID
+	}
+	q := "?subject=" + url.QueryEscape(subject)
+	if more := page(after, limit, 0); more != "" {
+		q += "&" + more[1:]
+	}
+	return fetch[KeysPage](ctx, c, call{method: http.MethodGet, path: "/v1/eab/keys" + q})
+}
+
 // Key reads one key.
 func (c *Client) Key(ctx context.Context, kid string) (*Key, error) {
 	if kid == "" {

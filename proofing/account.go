@@ -77,7 +77,7 @@ func (s *Service) AccountCreated(ctx context.Context, ca *Authority, url, thumbp
 	if err != nil {
 		return fmt.Errorf("attach account: %w", err)
 	}
-	if err := s.eachKey(ctx, a.Kids, a.Account, func(b *KeyAccount) { b.URL = url }); err != nil {
+	if err := s.eachKey(ctx, a.Kids, func(k *Key) { k.edit(a.Account, func(b *KeyAccount) { b.URL = url }) }); err != nil {
 		return err
 	}
 	return s.eachCase(ctx, ca, a.Account, func(c *Case) { c.Applicant.URL = url })
@@ -119,18 +119,26 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 	if err != nil {
 		return fmt.Errorf("new account key: %w", err)
 	}
+	// A late repetition finds the account at a later key, where its bindings and its cases belong.
+	if next, err = s.followed(ctx, ca, next); err != nil {
+		return err
+	}
+	move := func(k *Key) {
+		k.edit(old.Account, func(b *KeyAccount) {
+			b.Thumbprint = next.Thumbprint
+			if url != "" {
+				b.URL = url
+			}
+		})
+		k.reopen(next.Thumbprint)
+	}
 	// A new account of the old key must not pass for the one that was bound.
-	if err := s.eachKey(ctx, next.Kids, old.Account, func(b *KeyAccount) {
-		b.Thumbprint = newThumbprint
-		if url != "" {
-			b.URL = url
-		}
-	}); err != nil {
+	if err := s.eachKey(ctx, next.Kids, move); err != nil {
 		return err
 	}
 	// The old key stops working only after the new one works, and the cases move
 	// last: each step may be repeated. Of several rollovers at once the first counts.
-	if _, err := s.Accounts.Update(ctx, old.ID, func(a *Account) error {
+	retired, err := s.Accounts.Update(ctx, old.ID, func(a *Account) error {
 		if a.ReplacedBy != "" && a.ReplacedBy != newThumbprint {
 			return &InputError{"old_thumbprint", "account_key_replaced", "this key was replaced by another"}
 		}
@@ -139,19 +147,53 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 		}
 		a.ReplacedBy = newThumbprint
 		return nil
-	}); err != nil {
+	})
+	if err != nil {
 		if _, lost := errors.AsType[*InputError](err); lost && created {
 			err = errors.Join(err, s.Accounts.Delete(ctx, next.ID))
 		}
 		return fmt.Errorf("retire account key: %w", err)
 	}
-	// A late repetition finds the account at a later key, where its cases belong.
-	for hops := 0; next.ReplacedBy != "" && hops < 100; hops++ {
-		if next, err = s.Accounts.Get(ctx, s.accountID(ca.Name, next.ReplacedBy)); err != nil {
-			return fmt.Errorf("follow account key: %w", err)
+	// From here on nothing is noted at the old key any more. What was noted since it was read goes where the account is now, and whoever is about to
+	// bind the old key by it finds the binding key closed.
+	for hops := 0; hops < mostHops; hops++ {
+		if next, err = s.followed(ctx, ca, next); err != nil {
+			return err
+		}
+		if next, err = s.Accounts.Update(ctx, next.ID, func(a *Account) error {
+			if a.ReplacedBy == "" {
+				a.Kids = union(a.Kids, retired.Kids)
+			}
+			return nil
+		}); err != nil {
+			return fmt.Errorf("new account key: %w", err)
+		}
+		if next.ReplacedBy == "" {
+			break
 		}
 	}
+	now := s.now()
+	if err := s.eachKey(ctx, retired.Kids, func(k *Key) {
+		move(k)
+		if oldThumbprint != next.Thumbprint {
+			k.close(oldThumbprint, now)
+		}
+	}); err != nil {
+		return err
+	}
 	return s.eachCase(ctx, ca, old.Account, func(c *Case) { c.rekey(next.Thumbprint) })
+}
+
+// followed is the account at the key that it has now, if others have come in the place of this one.
+func (s *Service) followed(ctx context.Context, ca *Authority, a *Account) (*Account, error) {
+	for hops := 0; a.ReplacedBy != "" && hops < mostHops; hops++ {
+		next, err := s.Accounts.Get(ctx, s.accountID(ca.Name, a.ReplacedBy))
+		if err != nil {
+			return nil, fmt.Errorf("follow account key: %w", err)
+		}
+		a = next
+	}
+	return a, nil
 }
 
 // AccountDeactivated ends every case of an account (RFC 8555 7.3.6), also when it
@@ -159,7 +201,8 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 func (s *Service) AccountDeactivated(ctx context.Context, ca *Authority, thumbprint string) error {
 	now := s.now()
 	var a *Account
-	for hops := 0; thumbprint != "" && hops < 100; hops++ {
+	var kids, thumbprints []string
+	for hops := 0; thumbprint != "" && hops < mostHops; hops++ {
 		var err error
 		a, err = s.Accounts.Update(ctx, s.accountID(ca.Name, thumbprint), func(a *Account) error {
 			if a.Deactivated.IsZero() {
@@ -170,11 +213,19 @@ func (s *Service) AccountDeactivated(ctx context.Context, ca *Authority, thumbpr
 		if err != nil {
 			return err
 		}
+		kids, thumbprints = union(kids, a.Kids), append(thumbprints, thumbprint)
 		thumbprint = a.ReplacedBy
 	}
-	if err := s.eachKey(ctx, a.Kids, a.Account, func(b *KeyAccount) {
-		if b.Deactivated.IsZero() {
-			b.Deactivated = now
+	if err := s.eachKey(ctx, kids, func(k *Key) {
+		k.edit(a.Account, func(b *KeyAccount) {
+			if b.Deactivated.IsZero() {
+				b.Deactivated = now
+			}
+		})
+		if !k.binds(a.Account) { // it may be about to: what it has read of the account is from before
+			for _, t := range thumbprints {
+				k.close(t, now)
+			}
 		}
 	}); err != nil {
 		return err

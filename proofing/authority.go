@@ -58,6 +58,9 @@ func (a *Authority) Indexes() []Index {
 // ExpiresAt implements Record: an authority stays until it is removed.
 func (a *Authority) ExpiresAt() time.Time { return time.Time{} }
 
+// TakesKeys says whether a binding can be good: at one of its newAccount URLs, or because it verifies by itself.
+func (a *Authority) TakesKeys() bool { return len(a.NewAccounts) > 0 || a.Release != nil }
+
 // May says whether the authority may ask for a profile.
 func (a *Authority) May(profile string) bool { return slices.Contains(a.Profiles, profile) }
 

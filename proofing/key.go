@@ -28,9 +28,12 @@ type Key struct {
 	Profile   string `json:"profile"`
 	// Identifiers are what accounts of the key may ask for at most, in their one form; empty: the key does not say.
 	Identifiers []Identifier `json:"identifiers,omitempty"`
-	Subject     string       `json:"subject,omitempty"` // whose it is, in the authority's words or as its pairwise name
+	Subject     string       `json:"subject,omitempty"`      // whose it is, in the authority's words or as its pairwise name
+	SubjectHash string       `json:"subject_hash,omitempty"` // keyed, of the authority and the subject: what it is found by
 	MaxAccounts int          `json:"max_accounts"`
 	Accounts    []KeyAccount `json:"accounts,omitempty"`
+	// Closed are account keys that can be bound no more, because their account has left them since it began to be bound: see close.
+	Closed []ClosedAccount `json:"closed,omitempty"`
 	// Case is what it is the result of, and Person whose it is; both empty if an authority has made it without a proof.
 	Case   string `json:"case,omitempty"`
 	Person string `json:"person,omitempty"`
@@ -46,10 +49,12 @@ type Key struct {
 	Reported time.Time `json:"reported,omitzero"`
 	Reason   string    `json:"reason,omitempty"` // of the revocation: a code
 	// Replaces and ReplacedBy are the kids of a rotation; the old key works until Expires.
-	Replaces   string    `json:"replaces,omitempty"`
-	ReplacedBy string    `json:"replaced_by,omitempty"`
-	Retain     time.Time `json:"retain"`
-	Journal    Journal   `json:"journal,omitzero"`
+	Replaces   string `json:"replaces,omitempty"`
+	ReplacedBy string `json:"replaced_by,omitempty"`
+	// Retain is until when all of it is kept. What its accounts are held to stays after that (Bare), as long as the accounts do.
+	Retain  time.Time `json:"retain"`
+	Bare    bool      `json:"bare,omitempty"`
+	Journal Journal   `json:"journal,omitzero"`
 }
 
 // The entries of a key in the log.
@@ -108,6 +113,28 @@ type KeyAccount struct {
 	Deactivated time.Time `json:"deactivated,omitzero"`
 }
 
+// ClosedAccount is an account key that its account has left, by a rollover or with its end.
+type ClosedAccount struct {
+	Thumbprint string    `json:"thumbprint"`
+	At         time.Time `json:"at"`
+}
+
+// closedFor is far longer than any call goes on that began before an account key was closed.
+const closedFor = 24 * time.Hour
+
+// close has the key bind an account by that account key no more. Whoever binds has looked at the account before, and may have read that it
+// has this key still.
+func (k *Key) close(thumbprint string, now time.Time) {
+	k.reopen(thumbprint)
+	k.Closed = slices.DeleteFunc(k.Closed, func(c ClosedAccount) bool { return now.Sub(c.At) > closedFor })
+	k.Closed = append(k.Closed, ClosedAccount{thumbprint, now})
+}
+
+// reopen takes that back, for an account that has come back to an account key of its own.
+func (k *Key) reopen(thumbprint string) {
+	k.Closed = slices.DeleteFunc(k.Closed, func(c ClosedAccount) bool { return c.Thumbprint == thumbprint })
+}
+
 // same says whether two entries say the same.
 func (b KeyAccount) same(o KeyAccount) bool {
 	return b.Account == o.Account && b.Thumbprint == o.Thumbprint && b.URL == o.URL && b.Deactivated.Equal(o.Deactivated)
@@ -115,19 +142,41 @@ func (b KeyAccount) same(o KeyAccount) bool {
 
 // Indexes implements Record.
 func (k *Key) Indexes() []Index {
+	if k.Bare {
+		return k.Journal.index()
+	}
 	ix := []Index{{Name: "ca", Value: k.CA}}
 	if k.Person != "" {
 		ix = append(ix, Index{Name: "person", Value: k.Person})
 	}
+	if k.SubjectHash != "" {
+		ix = append(ix, Index{Name: "subject", Value: k.SubjectHash})
+	}
+	if len(k.Accounts) > 0 {
+		ix = append(ix, Index{Name: "due", Value: stamp(k.Retain)})
+	}
 	return append(ix, k.Journal.index()...)
 }
 
-// ExpiresAt implements Record.
+// ExpiresAt implements Record. A key that has bound an account stays with it: that it was revoked, or what its authority has limited the account to, does
+// not end with the time for which records are kept.
 func (k *Key) ExpiresAt() time.Time {
-	if !k.Journal.Logged() {
+	if !k.Journal.Logged() || len(k.Accounts) > 0 {
 		return time.Time{}
 	}
 	return k.Retain
+}
+
+// bare takes from a key whose record was kept long enough everything but what its accounts are held to. Nobody can verify anything by it, or learn whose it
+// was; it stands in no list. It may be called again.
+func (k *Key) bare(now time.Time) {
+	if k.Bare || now.Before(k.Retain) {
+		return
+	}
+	k.Bare, k.Secret, k.Subject, k.SubjectHash, k.Person, k.Closed = true, "", "", "", "", nil
+	if k.Case != "" { // it names what a person has proved, and limits nobody
+		k.Identifiers = nil
+	}
 }
 
 // The MAC algorithms of a binding (RFC 7518 3.2), and how long their keys are in bytes: as long as the hash.
@@ -222,8 +271,11 @@ func (k *Key) account(thumbprint string) *KeyAccount {
 	return nil
 }
 
-// bind binds an account, once. ErrBinding if there is no place left, or the account has been deactivated.
+// bind binds an account, once. ErrBinding if there is no place left, or the account has been deactivated or has another key by now.
 func (k *Key) bind(a Applicant, now time.Time) error {
+	if slices.ContainsFunc(k.Closed, func(c ClosedAccount) bool { return c.Thumbprint == a.Thumbprint }) {
+		return ErrBinding
+	}
 	for i := range k.Accounts {
 		if b := &k.Accounts[i]; b.Account == a.ID {
 			if !b.Deactivated.IsZero() {
@@ -238,6 +290,11 @@ func (k *Key) bind(a Applicant, now time.Time) error {
 	}
 	k.Accounts = append(k.Accounts, KeyAccount{Account: a.ID, Thumbprint: a.Thumbprint, URL: a.URL, At: now})
 	return nil
+}
+
+// binds says whether an account is bound, by its applicant's id.
+func (k *Key) binds(account string) bool {
+	return slices.ContainsFunc(k.Accounts, func(b KeyAccount) bool { return b.Account == account })
 }
 
 // covers says whether the key lets its accounts ask for an identifier under a profile: exactly what it names, and nothing

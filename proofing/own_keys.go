@@ -3,17 +3,14 @@ package proofing
 import (
 	"context"
 	"errors"
-	"slices"
 )
 
 // reasonByPerson is why a key ended whose person wanted it so.
 const reasonByPerson = "person_ended"
 
-// OwnKeys lists the keys that are the result of what the person of a session has proved, the newest first.
+// OwnKeys lists the keys that are the result of what the person of a session has proved, in the order of PersonKeys.
 func (s *Service) OwnKeys(ctx context.Context, session *Session) ([]*Key, error) {
-	keys, err := s.PersonKeys(ctx, session.Person.ID)
-	slices.SortFunc(keys, func(a, b *Key) int { return b.Created.Compare(a.Created) })
-	return keys, err
+	return s.PersonKeys(ctx, session.Person.ID)
 }
 
 // EndOwnKey ends a key of who is signed in, and with it what its accounts were granted. It may be called again. ErrNotFound for

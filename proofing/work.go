@@ -140,6 +140,7 @@ func (s *Service) Work(ctx context.Context) {
 	defer hands.Wait()
 	idle := time.NewTimer(0)
 	defer idle.Stop()
+	slow := 0 // which bucket's turn it is
 	for ctx.Err() == nil {
 		var err error
 		select {
@@ -150,7 +151,8 @@ func (s *Service) Work(ctx context.Context) {
 			err = s.dispatch(ctx, &hands, s.local().worker.missed(), func() {})
 		case <-idle.C:
 			began := time.Now()
-			err = s.dispatch(ctx, &hands, allBuckets(), func() {})
+			err = errors.Join(s.dispatch(ctx, &hands, allBuckets(), func() {}), s.dispatchSlow(ctx, &hands, bucketName(slow%Buckets), func() {}))
+			slow++
 			// Of a long queue, looking must not become the work.
 			idle.Reset(max(idleInterval, 4*time.Since(began)))
 		}
@@ -165,6 +167,9 @@ func (s *Service) WorkOnce(ctx context.Context) (int, error) {
 	var hands sync.WaitGroup
 	var worked atomic.Int64
 	err := s.dispatch(ctx, &hands, allBuckets(), func() { worked.Add(1) })
+	for _, bucket := range allBuckets() {
+		err = errors.Join(err, s.dispatchSlow(ctx, &hands, bucket, func() { worked.Add(1) }))
+	}
 	hands.Wait()
 	return int(worked.Load()), err
 }
@@ -208,6 +213,11 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets [
 		errs = append(errs, dispatchDue(ctx, s, s.PolicyBooks, noticePolicy, s.officeBucket(), func(b *PolicyBook) string { return b.ID }, s.workPolicies, hands, worked))
 	}
 	return errors.Join(errs...)
+}
+
+// dispatchSlow is dispatch for what can wait for minutes, so that looking for it in one bucket at a time is enough.
+func (s *Service) dispatchSlow(ctx context.Context, hands *sync.WaitGroup, bucket string, worked func()) error {
+	return dispatchDue(ctx, s, s.Keys, "eab_key", bucket, func(k *Key) string { return k.ID }, s.workKey, hands, worked)
 }
 
 // debt is what of a case is due.

@@ -167,7 +167,7 @@ func samples() map[string]Screen {
 	recorded.Key = &EABKey{Make: "/c/ref/key"}
 	all["outcome-recorded"] = recorded
 	lost := recorded
-	lost.Key = &EABKey{Make: "/c/ref/key", Before: true}
+	lost.Key = &EABKey{Make: "/c/ref/key", Before: true, NotReady: true}
 	all["outcome-key-before"] = lost
 	shown := recorded
 	shown.Key = &EABKey{

@@ -197,6 +197,8 @@ type Outcome struct {
 type EABKey struct {
 	Make   string // where the form goes; empty: none can be made
 	Before bool   // one was made
+	// NotReady says that the authority is not set up to take any key yet.
+	NotReady bool
 	// Kid and the rest are of the key that is shown; empty: none is.
 	Kid, Secret, Algorithm, Directory string
 	Until                             time.Time

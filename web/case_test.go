@@ -238,7 +238,22 @@ func TestAProofForNobodyYetIsRecordedAndGoesOnByNoProgram(t *testing.T) {
 		t.Error("the page promises what no program does")
 	}
 
+	notReady, noDirectory := "has not been set up here to take keys yet", "Put the URL of the ACME directory of"
+	h.want(w, 200, notReady)
 	first := b.post(page + "/key")
+	h.want(first, 200, notReady, noDirectory)
+	if _, err := h.svc.Authorities.Update(t.Context(), h.ca.ID, func(ca *proofing.Authority) error {
+		ca.Directories, ca.NewAccounts = []string{"https://ca.example/directory"}, []string{"https://ca.example/new-account"}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	first = b.post(page + "/key")
+	for _, words := range []string{notReady, noDirectory} {
+		if strings.Contains(first.Body.String(), words) {
+			t.Errorf("where all is set up the page says %q", words)
+		}
+	}
 	secret := regexp.MustCompile(`data-hmac>([A-Za-z0-9_-]{43})<`).FindStringSubmatch(first.Body.String())
 	h.want(first, 200, "Copy it now", "certbot register", "Register by")
 	if secret == nil || first.Header().Get("Cache-Control") != "no-store" {

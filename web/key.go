@@ -20,22 +20,32 @@ func (s *Site) makeKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := s.viewOutcome(r, c, true)
 	page.Frame = s.Frame(r, casePath(r.PathValue("ref")))
-	page.Key = &templates.EABKey{
-		Make: s.Keep(r, casePath(r.PathValue("ref"))+"/key"), Before: true,
-		Kid: k.Kid, Secret: k.Secret.Reveal(), Algorithm: k.Algorithm, Until: k.UnusedUntil,
-	}
-	ca, err := s.service.Authority(r.Context(), c.CA)
-	if err != nil && !errors.Is(err, proofing.ErrNotFound) {
+	if page.Key, err = s.viewKeyPanel(r, c); err != nil {
 		return err
 	}
-	if err == nil && len(ca.Directories) == 1 {
-		page.Key.Directory = ca.Directories[0]
-	}
+	page.Key.Kid, page.Key.Secret, page.Key.Algorithm, page.Key.Until = k.Kid, k.Secret.Reveal(), k.Algorithm, k.UnusedUntil
 	texts := k.Instructions(page.Key.Directory)
 	for _, client := range slices.SortedFunc(maps.Keys(texts), func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }) {
 		page.Key.Clients = append(page.Key.Clients, templates.ClientText{Name: client, Text: texts[client]})
 	}
 	return s.Render(w, r, http.StatusOK, page)
+}
+
+// viewKeyPanel is where a case ends in a key, before one is shown.
+func (s *Site) viewKeyPanel(r *http.Request, c *proofing.Case) (*templates.EABKey, error) {
+	v := &templates.EABKey{Make: s.Keep(r, casePath(r.PathValue("ref"))+"/key"), Before: len(c.Keys) > 0}
+	ca, err := s.service.Authority(r.Context(), c.CA)
+	if errors.Is(err, proofing.ErrNotFound) {
+		return v, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v.NotReady = !ca.TakesKeys()
+	if len(ca.Directories) == 1 {
+		v.Directory = ca.Directories[0]
+	}
+	return v, nil
 }
 
 // viewOwnKeys are the keys of who is signed in.

@@ -261,7 +261,10 @@ func (s *Site) renderCase(w http.ResponseWriter, r *http.Request, c *proofing.Ca
 	case c.Status != proofing.CaseOpen || c.Frozen != nil:
 		page := s.viewOutcome(r, c, own)
 		if own && c.EndsInKey() {
-			page.Key = &templates.EABKey{Make: s.Keep(r, casePath(ref)+"/key"), Before: len(c.Keys) > 0}
+			var err error
+			if page.Key, err = s.viewKeyPanel(r, c); err != nil {
+				return err
+			}
 		}
 		page.Frame, page.Notice = frame, a.problem
 		return s.Render(w, r, status, page)

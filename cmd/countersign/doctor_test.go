@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/countersign-id/countersign/proofing"
 )
 
 // lines are what the doctor says, by part.
@@ -194,5 +196,26 @@ func TestTheDoctorOnTheClock(t *testing.T) {
 		if u := checkClock(now.Add(skew), now, "a provider"); (u.err == nil) != fine {
 			t.Errorf("%v away: %+v", skew, u)
 		}
+	}
+}
+
+// Without a newAccount URL no binding is good.
+func TestTheDoctorOnACAThatTakesNoKeys(t *testing.T) {
+	d := newPatient(t)
+	d.run(exitOK, "ca", "add", "alpha", "--directory", "https://ca.example/directory", "--profile", "client")
+	d.expect(d.doctor(exitOK), "eab", "ok", "`countersign ca set alpha --new-account URL`")
+	d.service(func(s *proofing.Service) {
+		ca, err := s.Authority(t.Context(), "alpha")
+		if err == nil {
+			_, err = s.IssueKey(t.Context(), ca, proofing.KeyRequest{Profile: "client"})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	d.expect(d.doctor(exitOK), "eab", "warn", "there are keys for it")
+	d.run(exitOK, "ca", "set", "alpha", "--new-account", "https://ca.example/new-account")
+	if said := d.doctor(exitOK); said["eab"] != "" {
+		t.Error(said["eab"])
 	}
 }

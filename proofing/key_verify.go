@@ -1,0 +1,305 @@
+package proofing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// VerifiedKey is a binding that was found good.
+type VerifiedKey struct {
+	Key     *Key
+	Account KeyAccount
+	// Grant is that of the case which the key is the result of, assessed as of now; nil if an authority has made the key.
+	Grant *Grant
+}
+
+// decoy takes the place of a key that there is none of, so that asking for one costs what a wrong MAC does.
+var decoy = &Key{Algorithm: "HS256", Secret: newKeySecret("HS256"), MaxAccounts: 1}
+
+// VerifyKey says whether an external account binding is good, and binds the account (RFC 8555 7.3.4). Whatever is wrong with it, the
+// error is ErrBinding. An account that is bound gets the same answer each time: a crash of the authority between this and its own
+// account loses nothing.
+func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBinding) (*VerifiedKey, error) {
+	now := s.now()
+	k, err := s.Keys.Get(ctx, s.keyID(b.Kid))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("look up key: %w", err)
+	}
+	if k == nil {
+		k = decoy
+	}
+	if !k.proves(b, ca, now) {
+		return nil, ErrBinding
+	}
+	grant, err := s.keyGrant(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	if have := k.account(b.Thumbprint); have != nil {
+		if !have.Deactivated.IsZero() {
+			return nil, ErrBinding
+		}
+		return &VerifiedKey{k, *have, grant}, nil
+	}
+	if len(k.Accounts) >= k.MaxAccounts { // nobody who only knows the MAC key has accounts written down without end
+		known, err := s.Accounts.Get(ctx, s.accountID(ca.Name, b.Thumbprint))
+		if errors.Is(err, ErrNotFound) || err == nil && !k.binds(known.Account) {
+			return nil, ErrBinding
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up account: %w", err)
+		}
+	}
+	// The account points to the key first, which by itself means nothing; the key has the last word. A crash between the two leaves
+	// the place in the key to whoever comes next. An account that gets another key or ends meanwhile either refuses the pointer, or
+	// finds it and closes the key for what is bound here (AccountKeyChanged, AccountDeactivated).
+	who, account, err := s.applicant(ctx, ca.Name, Applicant{Kind: ByAccount, Thumbprint: b.Thumbprint})
+	if _, ended := errors.AsType[*InputError](err); ended {
+		return nil, ErrBinding
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(account.Kids, k.Kid) {
+		_, err := s.Accounts.Update(ctx, account.ID, func(a *Account) error {
+			if a.ReplacedBy != "" || !a.Deactivated.IsZero() || len(a.Kids) >= MostKeyAccounts && !slices.Contains(a.Kids, k.Kid) {
+				return ErrBinding
+			}
+			a.Kids = union(a.Kids, []string{k.Kid})
+			return nil
+		})
+		if errors.Is(err, ErrBinding) {
+			return nil, ErrBinding
+		}
+		if err != nil {
+			return nil, fmt.Errorf("note key: %w", err)
+		}
+	}
+	k, err = s.Keys.Update(ctx, k.ID, func(k *Key) error {
+		if !k.proves(b, ca, now) || k.ReplacedBy != "" && k.account(b.Thumbprint) == nil {
+			return ErrBinding
+		}
+		bound := len(k.Accounts)
+		if err := k.bind(who, now); err != nil {
+			return err
+		}
+		if len(k.Accounts) > bound {
+			var url map[string]any
+			if who.URL != "" {
+				url = map[string]any{"url": who.URL}
+			}
+			k.write(byAuthority(ca).Actor, now, EntryKeyBound, map[string]any{"account": who.ID, "accounts": len(k.Accounts)}, url)
+		}
+		return nil
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil, ErrBinding
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mark(k.ID[:2])
+	return &VerifiedKey{k, *k.account(b.Thumbprint), grant}, nil
+}
+
+// keyGrant is the grant that a key rests on, assessed as of now; nil for one that an authority has made. ErrBinding if
+// what it rests on does not hold now, or another key of it has taken its place.
+func (s *Service) keyGrant(ctx context.Context, k *Key) (*Grant, error) {
+	if k.Case == "" {
+		return nil, nil
+	}
+	c, err := s.get(ctx, k.Case)
+	if errors.Is(err, ErrNotFound) {
+		return nil, ErrBinding
+	}
+	if err != nil {
+		return nil, err
+	}
+	if counts, err := s.counts(ctx, c, k); err != nil {
+		return nil, err
+	} else if !counts {
+		return nil, ErrBinding
+	}
+	holds, err := s.holds(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if !holds {
+		return nil, ErrBinding
+	}
+	return s.renewed(c), nil
+}
+
+// inherit finds the case in which was proved what a key of the account is the result of, and names the key in a new case of that account; nil if there is
+// none that holds. An *InputError "identifier_rejected" if the account's keys cover other things, and "binding_ended" if they were revoked.
+func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *Account) (from *Case, err error) {
+	if account == nil {
+		return nil, nil
+	}
+	revoked, narrow, within, open := false, false, false, false
+	for _, kid := range account.Kids {
+		k, err := s.Keys.Get(ctx, s.keyID(kid))
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up key of account: %w", err)
+		}
+		if !k.binds(account.Account) || k.CA != ca.Name {
+			continue
+		}
+		if _, brokenOff, err := s.before(ctx, k); err != nil {
+			return nil, err
+		} else if brokenOff {
+			continue
+		}
+		switch covers := k.covers(c.Identifier, c.Profile); {
+		case k.Status(s.now()) == KeyRevoked:
+			revoked = true
+		case k.Status(s.now()) != KeyActive: // it gives nothing any more; what an authority has limited by it stays so
+			within, narrow = within || k.Case == "" && covers, narrow || k.Case == "" && !covers
+		case k.Case == "" && covers:
+			open, c.EABKid = true, k.Kid
+		case k.Case == "":
+			narrow = true
+		case covers:
+			from, err := s.holding(ctx, k)
+			if err != nil {
+				return nil, err
+			}
+			if from != nil {
+				c.EABKid = k.Kid
+				return from, nil
+			}
+		default:
+			open = true // a proof for one thing stands in nobody's way who proves another
+		}
+	}
+	switch {
+	case revoked && !open:
+		return nil, &InputError{"account", "binding_ended", "the external account binding of this account was revoked: register with a new key"}
+	case narrow && !within && !open:
+		return nil, &InputError{"identifier.value", "identifier_rejected", "the external account binding of this account does not cover it"}
+	}
+	return nil, nil
+}
+
+// holding is the case whose proof a key is the result of; nil if that does not hold now.
+func (s *Service) holding(ctx context.Context, k *Key) (*Case, error) {
+	from, err := s.get(ctx, k.Case)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if counts, err := s.counts(ctx, from, k); err != nil || !counts {
+		return nil, err
+	}
+	if holds, err := s.holds(ctx, from); err != nil || !holds {
+		return nil, err
+	}
+	return from, nil
+}
+
+// take gives a new case what was proved for its account's key, as far as that carries it: then it is valid when the order is made
+// (RFC 8555 7.4.1, the way without ACME).
+func (s *Service) take(ctx context.Context, c, from *Case) error {
+	g, err := s.grounds(ctx, c)
+	if err != nil {
+		return err
+	}
+	c.Person, c.Browser, c.Started = from.Person, from.Browser, true
+	now := s.now()
+	before := s.writeTaken(c, from, now)
+	if from.Approval != nil { // what people decided about the key is about the account that it binds
+		decided := *from.Approval
+		c.Approval = &decided
+	}
+	if err := s.progress(c, g, now); err != nil {
+		return err
+	}
+	if c.Grant != nil && from.Grant.Expires.Before(c.Grant.Expires) { // no longer than what it rests on
+		c.within(from.Grant.Expires)
+	}
+	s.writeSince(c, before, byService, now)
+	if change := c.view().change(before.view); change != "" {
+		c.tell(change, now)
+	}
+	return nil
+}
+
+// bound says what stands in the way of a case whose account is bound by a key, judged now: nothing, "frozen", "recovering" or "binding_ended".
+func (s *Service) bound(ctx context.Context, c *Case) (problem string, err error) {
+	k, err := s.newest(ctx, c.EABKid) // what came in its place stands for it
+	if errors.Is(err, ErrNotFound) {
+		return "binding_ended", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("look up key of case: %w", err)
+	}
+	if k.CA != c.CA || k.Status(s.now()) != KeyActive {
+		return "binding_ended", nil
+	}
+	if _, err := s.keyGrant(ctx, k); !errors.Is(err, ErrBinding) {
+		return "", err
+	}
+	if from, err := s.get(ctx, k.Case); err == nil {
+		if _, err := s.holds(ctx, from); err != nil {
+			return "", err
+		}
+		switch {
+		case from.Frozen != nil:
+			return "frozen", nil
+		case !from.Held.IsZero():
+			return "recovering", nil
+		}
+	}
+	return "binding_ended", nil
+}
+
+// mostHops is how far a line of rotations is followed.
+const mostHops = 100
+
+// newest is the last key of the line of rotations that a key is in.
+func (s *Service) newest(ctx context.Context, kid string) (*Key, error) {
+	k, err := s.Keys.Get(ctx, s.keyID(kid))
+	for hops := 0; err == nil && k.ReplacedBy != "" && hops < mostHops; hops++ {
+		k, err = s.Keys.Get(ctx, s.keyID(k.ReplacedBy))
+	}
+	return k, err
+}
+
+// before is the key that a key was put in the place of; nil if there is none any more. The rotation is broken off if
+// that one does not say the same: then nobody was shown the key.
+func (s *Service) before(ctx context.Context, k *Key) (before *Key, brokenOff bool, err error) {
+	if k.Replaces == "" {
+		return nil, false, nil
+	}
+	before, err = s.Keys.Get(ctx, s.keyID(k.Replaces))
+	if errors.Is(err, ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("look up the key before: %w", err)
+	}
+	return before, before.ReplacedBy != k.Kid, nil
+}
+
+// counts says whether a key is the one that the case has ended in, or one that it was rotated to. A person who asked for
+// another has ended those before it.
+func (s *Service) counts(ctx context.Context, c *Case, k *Key) (bool, error) {
+	if k.ReplacedBy != "" { // it binds nobody any more, and stands for what is bound
+		return true, nil
+	}
+	for hops := 0; k.Kid != c.lastKey() && hops < mostHops; hops++ {
+		before, brokenOff, err := s.before(ctx, k)
+		if before == nil || brokenOff || err != nil {
+			return false, err
+		}
+		k = before
+	}
+	return k.Kid == c.lastKey(), nil
+}
