@@ -17,7 +17,9 @@ type DecisionRequest struct {
 	Reason      string // in their own words; whoever refuses must give one
 	// Number is that of the last entry of the case when the page was made: Case.Journal.Written.
 	Number int64
-	Shown  DocumentShown // what the page said
+	// Dossier is the digest (Organization.Digest) of the dossier that the page was made of.
+	Dossier string
+	Shown   DocumentShown // what the page said
 }
 
 const (
@@ -31,7 +33,7 @@ const (
 // AskDecision is the first half of a decision: it makes the document that the person is to sign, and what their browser must be
 // asked for. Nothing is decided by it. Errors: ErrNotFound for what the person does not get to see; ErrNotAdmitted unless they have
 // just authenticated with a passkey; *LimitError after ten decisions within ten minutes; and the *InputError codes "decision_stale" (the
-// request has changed since the page was made), "reason_empty", "decide_cooling" (the passkey was added only just now), and those of the hard rules: "decide_…".
+// request, or what the dossier says, has changed since the page was made), "reason_empty", "decide_cooling" (the passkey was added only just now), and those of the hard rules: "decide_…".
 func (s *Service) AskDecision(ctx context.Context, v Visit, r DecisionRequest) (*Signing, error) {
 	session, held, err := s.Console(ctx, v)
 	if err != nil {
@@ -88,6 +90,8 @@ func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionReque
 		return ErrFrozen
 	case c.Journal.Written != r.Number:
 		return &InputError{Field: "number", Code: "decision_stale", Detail: "the request is at entry " + strconv.FormatInt(c.Journal.Written, 10)}
+	case g.organization == nil || g.organization.Digest() != r.Dossier:
+		return &InputError{Field: "number", Code: "decision_stale", Detail: "the dossier has changed"}
 	}
 	if why := mayDecide(c, g.organization, by, r.Step, r.Refuse, g.lacks(c, s.evOf(c), by.appointment, now), now); why != "" {
 		return &InputError{Field: "decision", Code: why}
@@ -129,7 +133,7 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	if err != nil {
 		return nil, err
 	}
-	if d.Subject.Of != SubjectCase || d.By.Person != session.Person.ID {
+	if d.Subject.Of != SubjectCase || d.Organization == nil || d.By.Person != session.Person.ID {
 		return nil, ErrNotFound
 	}
 	_, held, err := s.Console(ctx, v)
@@ -145,7 +149,7 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 		return nil, err
 	}
 	by := decider{person: d.By.Person, appointment: holding(held, d.By.Appointment)}
-	r := DecisionRequest{Case: c.ID, Appointment: d.By.Appointment, Step: Step(d.Step), Refuse: d.Decision == DecideRefuse, Reason: d.Reason, Number: d.Subject.Number, Shown: d.Shown}
+	r := DecisionRequest{Case: c.ID, Appointment: d.By.Appointment, Step: Step(d.Step), Refuse: d.Decision == DecideRefuse, Reason: d.Reason, Number: d.Subject.Number, Dossier: d.Organization.Dossier, Shown: d.Shown}
 	by.session, by.client = session.Case.ID, v.Client
 	c, err = s.updateBy(ctx, by.author(), c.ID, func(c *Case, now time.Time) error {
 		if c.Approval != nil && c.Approval.decided(d.Nonce) != nil {

@@ -124,9 +124,15 @@ func (c *court) asked(r *representative, k *proofing.Case, step proofing.Step, r
 		reason = "not ours"
 	}
 	return c.AskDecision(c.t.Context(), r.visit(), proofing.DecisionRequest{
-		Case: k.ID, Appointment: c.office[r].ID, Step: step, Refuse: refuse, Reason: reason, Number: c.reload(k).Journal.Written,
+		Case: k.ID, Appointment: c.office[r].ID, Step: step, Refuse: refuse, Reason: reason, Number: c.reload(k).Journal.Written, Dossier: c.dossierOf(k).Digest(),
 		Shown: proofing.DocumentShown{Language: "en", Text: "Example Corporation asks for a certificate."},
 	})
+}
+
+// dossierOf is the dossier that a request is decided on.
+func (c *court) dossierOf(k *proofing.Case) *proofing.Organization {
+	c.t.Helper()
+	return must[*proofing.Organization](c.t)(c.OrganizationOf(c.t.Context(), k.CA, k.Identifier.Value))
 }
 
 // decides makes a decision from beginning to end.
@@ -303,9 +309,23 @@ func TestWhatHasChangedSinceThePageWasMadeIsNotDecided(t *testing.T) {
 	_, err = c.AskDecision(t.Context(), c.specialist.visit(), proofing.DecisionRequest{Case: k.ID, Appointment: c.office[c.specialist].ID, Step: proofing.StepVet, Number: 1})
 	wantInput(t, "an old page", err, "decision_stale")
 
-	// Under another policy nothing that was signed before counts.
+	// Nor on a dossier that says something else by now, whether the page or what was signed is older.
+	before := c.dossierOf(k).Digest()
 	c.specialist.renew()
 	must[*proofing.Case](t)(c.ResolveDiscrepancy(t.Context(), c.specialist.visit(), k.ID, c.reload(k).Approval.Discrepancies[0].ID, "one is the former one"))
+	asked = must[*proofing.Signing](t)(c.asked(c.specialist, k, proofing.StepVet, false))
+	answer = c.signs(c.specialist.key, asked)
+	must[*proofing.Organization](t)(c.RecordItem(t.Context(), c.specialist.visit(), c.dossierOf(k).ID, proofing.ItemDraft{
+		Kind: proofing.ItemPlace, Value: "Another Street 2", Source: "register", SourceKind: proofing.SourceLetter, CollectedAt: c.clock(), Outcome: proofing.OutcomeGood,
+	}))
+	_, err = c.Decide(t.Context(), c.specialist.visit(), answer)
+	wantInput(t, "with another address since", err, "decision_stale")
+	_, err = c.AskDecision(t.Context(), c.specialist.visit(), proofing.DecisionRequest{
+		Case: k.ID, Appointment: c.office[c.specialist].ID, Step: proofing.StepVet, Number: c.reload(k).Journal.Written, Dossier: before, Shown: proofing.DocumentShown{Language: "en", Text: "x"},
+	})
+	wantInput(t, "a page with the old address", err, "decision_stale")
+
+	// Under another policy nothing that was signed before counts.
 	asked = must[*proofing.Signing](t)(c.asked(c.specialist, k, proofing.StepVet, false))
 	answer = c.signs(c.specialist.key, asked)
 	c.Policy.Digest = "another"

@@ -88,7 +88,7 @@ func (s *Service) mayNotify(ctx context.Context, id string, m *Outgoing) bool {
 			contact = known
 		}
 	}
-	spends, err := s.budgetSpends(ctx, c, contact)
+	spends, err := s.budgetSpends(ctx, c.CA, contact)
 	if err != nil {
 		return true
 	}

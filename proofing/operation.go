@@ -192,3 +192,16 @@ func (s *Service) runs(ctx context.Context, v Visit, ca string) (*Appointment, e
 	_, by, err := s.operated(ctx, mine, ca)
 	return by, err
 }
+
+// runsOrServes is runs with the authority itself; an empty name is the service, which administrators run.
+func (s *Service) runsOrServes(ctx context.Context, v Visit, ca string) (*Authority, *Appointment, error) {
+	_, mine, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ca == "" {
+		by, err := actingBy(mine, func(a *Appointment) bool { return a.Role == RoleAdministrator })
+		return &Authority{}, by, err
+	}
+	return s.operated(ctx, mine, ca)
+}

@@ -11,25 +11,6 @@ import (
 // What operators look at. Nothing here changes anything, and each view reads a bounded
 // part of the store: it follows indexes, a page at a time.
 
-// Spending is what an authority has used of its day.
-type Spending struct {
-	Messages, MostMessages int64
-	Micros, MostMicros     int64
-}
-
-// Spending reads what an authority has used today.
-func (s *Service) Spending(ctx context.Context, ca *Authority) (Spending, error) {
-	var of Spending
-	of.MostMessages, of.MostMicros = s.budget(ca)
-	day := s.day()
-	totals, err := s.addAll(ctx, []spend{{key: messagesKey(ca.Name, day)}, {key: moneyKey(ca.Name, day)}})
-	if err != nil {
-		return of, fmt.Errorf("look at spending: %w", err)
-	}
-	of.Messages, of.Micros = totals[0].total, totals[1].total
-	return of, nil
-}
-
 // Count is how far a limit is used.
 type Count struct {
 	Limit      string // as in LimitError, or "failures"
@@ -53,7 +34,7 @@ func (s *Service) Counts(ctx context.Context, c *Case, contact Contact) ([]Count
 	spends := append(slices.Concat(own, shared), spend{limit: "failures", key: failures, most: s.Policy.Limits.FailuresInRow})
 	var counts []Count
 	for _, sp := range spends {
-		if sp.limit == "client" {
+		if sp.limit == "client" || sp.limit == limitNone {
 			continue
 		}
 		n, until, err := s.Limiter.Add(ctx, sp.key, 0, 0)

@@ -83,6 +83,8 @@ type Policy struct {
 	// Price is what one message to a country costs, in millionths of the
 	// budget's currency. Nil means that nothing costs anything.
 	Price func(Contact) int64
+	// Countries are those that text messages may go to, ISO 3166-1 alpha-2 in upper case.
+	Countries []string
 	// FreezeLifetime is how long a frozen case waits to be restored.
 	FreezeLifetime time.Duration
 	// LogRetention is how long private parts of entries stay in the log; 0: for good.

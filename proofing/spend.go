@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -41,22 +42,33 @@ func (s *Service) sendSpends(ctx context.Context, c *Case, contact Contact, clie
 	if contact.Prefix != "" {
 		shared = append(shared, spend{"prefix", "prefix.hour." + s.Hasher.Hex("limit prefix", contact.Prefix.Reveal()), 1, l.PrefixHour, time.Hour})
 	}
-	budget, err := s.budgetSpends(ctx, c, contact)
+	budget, err := s.budgetSpends(ctx, c.CA, contact)
 	return own, append(shared, budget...), err
 }
 
-// budgetSpends are the counts of one message against the day's budget of the authority whose case it is of.
-func (s *Service) budgetSpends(ctx context.Context, c *Case, contact Contact) (spends []spend, err error) {
-	ca := &Authority{} // the service itself, in a person's own session
-	if !c.Own() {
-		if ca, err = s.Authority(ctx, c.CA); err != nil {
+// budgetSpends are the counts of one message against the day's budget of an authority, or of the service itself where the name is empty: of what is a
+// person's own, and of roles. Of text messages it is counted, too, how many went to which country, and what they cost; that has no limit.
+func (s *Service) budgetSpends(ctx context.Context, name string, contact Contact) (spends []spend, err error) {
+	ca := &Authority{}
+	if name != "" {
+		if ca, err = s.Authority(ctx, name); err != nil {
 			return nil, err
 		}
 	}
+	day, price := s.day(), s.price(contact)
 	messages, money := s.budget(ca)
-	spends = append(spends, spend{"ca_messages", messagesKey(c.CA, s.day()), 1, messages, 48 * time.Hour})
-	if price := s.price(contact); price > 0 {
-		spends = append(spends, spend{"ca_spend", moneyKey(c.CA, s.day()), price, money, 48 * time.Hour})
+	spends = append(spends, spend{"ca_messages", messagesKey(name, day), 1, messages, spendKept})
+	if price > 0 {
+		spends = append(spends, spend{"ca_spend", moneyKey(name, day), price, money, spendKept})
+	}
+	if contact.Channel != ChannelPhone || contact.Country == "" {
+		return spends, nil
+	}
+	for _, period := range []string{day, monthOf(day)} {
+		spends = append(spends, spend{limitNone, countryKey("messages", name, contact.Country, period), 1, math.MaxInt64, spendKept})
+		if price > 0 {
+			spends = append(spends, spend{limitNone, countryKey("spend", name, contact.Country, period), price, math.MaxInt64, spendKept})
+		}
 	}
 	return spends, nil
 }
@@ -78,6 +90,21 @@ func (s *Service) day() string { return s.now().Format("2006-01-02") }
 
 func messagesKey(ca, day string) string { return "ca.messages." + ca + "." + day }
 func moneyKey(ca, day string) string    { return "ca.spend." + ca + "." + day }
+
+// countryKey is the counter of text messages to a country, or of their price, in a day or a month.
+func countryKey(what, ca, country, period string) string {
+	return "ca.country." + what + "." + ca + "." + country + "." + period
+}
+
+// monthOf is the month of a day, as counters are called.
+func monthOf(day string) string { return day[:len("2006-01")] }
+
+const (
+	// spendKept is how long what was spent is known: a month's days until the month is over, and its countries as long.
+	spendKept = 35 * 24 * time.Hour
+	// limitNone is the limit of what is counted and never refused.
+	limitNone = "none"
+)
 
 // spend is one count against one limit.
 type spend struct {

@@ -24,7 +24,7 @@ func adminCaseSamples() map[string]Screen {
 			{Step: "vet", Name: "C. Specialist", At: at.Add(-time.Hour), Until: at.Add(30 * 24 * time.Hour), Entry: 8},
 		},
 		Discrepancies: []AdminDiscrepancy{{"d1", "The register has <another> address.", "D. Reviewer", "They have moved; the register is a month behind.", "C. Specialist", at.Add(-2 * time.Hour), at.Add(-time.Hour)}},
-		Decide: &AdminDecide{Action: "/admin/cases/0a1b2c/decide", Appointment: "a1", Step: "review", Number: 9, May: true,
+		Decide: &AdminDecide{Action: "/admin/cases/0a1b2c/decide", Appointment: "a1", Step: "review", Number: 9, Dossier: "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA", Shown: at, May: true,
 			Agree: Follows{Code: "grant", Lifetime: 90 * 24 * time.Hour, Until: at.Add(90 * 24 * time.Hour)}, Refuse: Follows{Code: "end"}},
 	}
 	submitted := review
@@ -32,7 +32,7 @@ func adminCaseSamples() map[string]Screen {
 	submitted.Approved, submitted.Needed, submitted.Named, submitted.InOrder = 0, 2, []string{"B. <Approver>", "E. Approver"}, true
 	submitted.Matter.Number, submitted.Matter.KeyKind, submitted.Matter.Key, submitted.Matter.CSR = "", "none", "", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"
 	submitted.Matter.CSRKey, submitted.Matter.CSRSubject = "rsa 3072", "O=Beispiel <Software> GmbH, C=DE"
-	submitted.Decide = &AdminDecide{Action: "/admin/cases/0a1b2c/decide", Appointment: "a1", Step: "approve", Number: 4, Agree: Follows{Code: "others", Others: 1}, Refuse: Follows{Code: "end"}}
+	submitted.Decide = &AdminDecide{Action: "/admin/cases/0a1b2c/decide", Appointment: "a1", Step: "approve", Number: 4, Dossier: "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA", Shown: at, Agree: Follows{Code: "others", Others: 1}, Refuse: Follows{Code: "end"}}
 	submitted.WhyNot = "decide_lacks"
 	submitted.Lacks = []AdminLack{
 		{Code: "aged", Item: "legal_name", Clause: "3.2.2.2.1", Since: at.Add(-48 * time.Hour)}, {Code: "missing", Item: "suspect_code", Clause: "4.2.1"},
@@ -44,9 +44,16 @@ func adminCaseSamples() map[string]Screen {
 	stale.Decisions = append([]AdminDecision(nil), review.Decisions...)
 	stale.Decisions[2].New = true
 	stale.Discrepancies = append([]AdminDiscrepancy{{ID: "d0", Text: "Two numbers.", Name: "D. Reviewer", At: at}}, review.Discrepancies...)
+	stale.Looked = at.Add(-150 * time.Minute)
+	stale.Changes = []AdminChange{
+		{Code: "item_good", Item: "place_of_business", Value: "Another <Street> 2", By: "C. Specialist", At: at.Add(-20 * time.Minute)},
+		{Code: "item_bad", Item: "approver_authority", About: "B. <Approver>", Value: "taken back", By: "C. Specialist", At: at.Add(-30 * time.Minute)},
+		{Code: "discrepancy", Value: "Two numbers.", By: "D. Reviewer", At: at.Add(-time.Hour)}, {Code: "vet", By: "C. Specialist", At: at.Add(-time.Hour)}, {Code: "proof", At: at.Add(-2 * time.Hour)},
+	}
 	stale.Decide = nil
 	stale.WhyNot = "decide_discrepancy"
 	bad := review
+	bad.Looked = at.Add(-3 * time.Hour)
 	bad.Bad, bad.Resolving = &Problem{Family: "input", Code: "reason_empty"}, ""
 	raised := stale
 	raised.Notice, raised.Seen, raised.Bad, raised.Resolving, raised.Typed, raised.WhyNot = nil, 0, &Problem{Family: "input", Code: "text_empty"}, "d0", " ", ""
@@ -54,7 +61,7 @@ func adminCaseSamples() map[string]Screen {
 	away.Fresh, away.Typed, away.Notice = false, "What I <wrote>", &Problem{Family: "error", Code: "not_fresh"}
 	granted := review
 	granted.Status, granted.Turn, granted.Decide, granted.Raise, granted.Resolve = "granted", "", nil, "", ""
-	mine := AdminDecision{Step: "review", Name: "D. Reviewer", At: at, Entry: 9}
+	mine := AdminDecision{Step: "review", Name: "D. Reviewer", At: at, Entry: 9, Older: true}
 	granted.Mine, granted.Decisions = &mine, append(granted.Decisions, mine)
 	refused := granted
 	refusal := AdminDecision{Step: "review", Name: "D. Reviewer", Refused: true, Reason: "The <register> knows nothing of it.", At: at, Entry: 9}

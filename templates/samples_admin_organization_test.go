@@ -18,7 +18,7 @@ func adminOrganizationSamples() map[string]Screen {
 		{"/admin/organizations/3", "Third Corporation", "Example CA", 1, "", time.Time{}},
 	}
 	list := AdminOrganizations{
-		AdminFrame: adminFrame("organizations", "/admin/organizations"), CAs: []AdminScope{{"Example CA", "/admin/organizations", true}, {"Other CA", "/admin/organizations?ca=other", false}},
+		AdminFrame: adminFrame("organizations", "/admin/organizations"), CAs: []AdminScope{{Title: "Example CA", Href: "/admin/organizations", Here: true}, {Title: "Other CA", Href: "/admin/organizations?ca=other", Here: false}},
 		Rows: rows, Open: "/admin/organizations", CA: "example", First: "/admin/organizations", Next: "/admin/organizations?after=x",
 	}
 	wrong := list

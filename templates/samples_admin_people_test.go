@@ -13,7 +13,7 @@ func adminPeopleSamples() map[string]Screen {
 	}
 	list := AdminPeople{
 		AdminFrame: adminFrame("people", "/admin/people"),
-		Scopes:     []AdminScope{{"", "/admin/people", true}, {"Example CA", "/admin/people?ca=example", false}, {"Example <Corporation>", "/admin/people?organization=1", false}},
+		Scopes:     []AdminScope{{Title: "", Href: "/admin/people", Here: true}, {Title: "Example CA", Href: "/admin/people?ca=example", Here: false}, {Title: "Example <Corporation>", Href: "/admin/people?organization=1", Here: false}},
 		Statuses:   []AdminStatus{{"", "/admin/people", true}, {"proposed", "/admin/people?status=proposed", false}, {"accepted", "/admin/people?status=accepted", false}, {"active", "/admin/people?status=active", false}, {"suspended", "/admin/people?status=suspended", false}, {"ended", "/admin/people?status=ended", false}},
 		Rows:       rows, Proposals: []AdminProposal{{"administrator", "/admin/propose/administrator"}}, First: "/admin/people", Next: "/admin/people?after=x",
 	}

@@ -51,6 +51,7 @@ func adminSamples() map[string]Screen {
 	maps.Copy(all, adminSettingsSamples())
 	maps.Copy(all, adminOperationSamples())
 	maps.Copy(all, adminMessagesSamples())
+	maps.Copy(all, adminSpendSamples())
 	maps.Copy(all, adminCaseSamples())
 	maps.Copy(all, adminJoinSamples())
 	return all

@@ -12,10 +12,10 @@ func deskSamples() map[string]Screen {
 		return d
 	}
 	spent := []DeskSpent{
-		{"example", "<b>Example</b> CA", "spent", "5000", "5000", "0", "12.40", "100.00", "87.60"},
-		{"other", "Other CA", "near", "4100", "5000", "900", "0.00", "100.00", "100.00"},
-		{"third", "Third CA", "fine", "0", "5000", "5000", "0.00", "100.00", "100.00"},
-		{"gone", "Gone CA", "revoked", "0", "5000", "5000", "0.00", "100.00", "100.00"},
+		{CA: "example", Title: "<b>Example</b> CA", State: "spent", Messages: "5000", MostMessages: "5000", LeftOver: "0", Money: "12.40", MostMoney: "100.00", LeftMoney: "87.60"},
+		{CA: "other", Title: "Other CA", State: "near", Messages: "4100", MostMessages: "5000", LeftOver: "900", Money: "0.00", MostMoney: "100.00", LeftMoney: "100.00"},
+		{CA: "third", Title: "Third CA", State: "fine", Messages: "0", MostMessages: "5000", LeftOver: "5000", Money: "0.00", MostMoney: "100.00", LeftMoney: "100.00"},
+		{CA: "gone", Title: "Gone CA", State: "revoked", Messages: "0", MostMessages: "5000", LeftOver: "5000", Money: "0.00", MostMoney: "100.00", LeftMoney: "100.00"},
 	}
 	holds := DeskBrake{ID: "0a1b", Scope: "range", Place: "+44740012••••", State: "holds", Unanswered: 21, Usual: 60, Refused: 2, At: at, Until: at.Add(time.Hour)}
 	reports := DeskBrake{ID: "0a1c", Scope: "country", Place: "GB", CA: "example", State: "reports", Unanswered: 240, Answered: 30, Usual: 71, Known: true, At: at, Until: at.Add(time.Hour)}

@@ -8,7 +8,7 @@ import (
 // The pages of the console, at /admin: what waits for people who decide about requests.
 
 // adminPages are the files in pages/ that are pages of the console.
-var adminPages = []string{"adminqueue", "admincase", "adminjoin", "adminorganizations", "adminorganization", "adminpeople", "adminperson", "adminpropose", "adminlog", "adminentry", "adminpolicies", "adminpolicy", "adminrevocations", "adminmessages", "adminkeys", "adminkey", "adminregistry", "adminauthorities", "adminsettings"}
+var adminPages = []string{"adminqueue", "admincase", "adminjoin", "adminorganizations", "adminorganization", "adminpeople", "adminperson", "adminpropose", "adminlog", "adminentry", "adminpolicies", "adminpolicy", "adminrevocations", "adminmessages", "adminspend", "adminkeys", "adminkey", "adminregistry", "adminauthorities", "adminsettings"}
 
 // AdminFrame is what every page of the console carries.
 type AdminFrame struct {

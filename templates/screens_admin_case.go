@@ -13,6 +13,9 @@ type AdminCase struct {
 	ID     string
 	// Version is the number of the last entry of the request, and Seen the one that the person had looked at when they decided; 0: none.
 	Version, Seen int64
+	// Looked is when the person had looked before, or last did something about it; zero: never. Changes are what others have changed since.
+	Looked        time.Time
+	Changes       []AdminChange
 	Status        string // "review", "frozen", or how it ended
 	Why           string // it ended so: a code; empty: none
 	Stage         string // where it stands in review
@@ -73,6 +76,16 @@ type AdminDecision struct {
 	Over               bool // Until is over
 	Entry              int64
 	New                bool // since the person looked
+	Older              bool // the dossier that was shown with it said something else than it does now
+}
+
+// AdminChange is something that was changed. Code is a key under "case_change".
+type AdminChange struct {
+	Code      string
+	Item      string // the kind of item of the dossier that it is about; empty: none
+	About     string // the person that the item is about
+	Value, By string
+	At        time.Time
 }
 
 // Code is the word of what was decided.
@@ -94,7 +107,9 @@ type AdminDecide struct {
 	Action      string // where both forms go
 	Appointment string
 	Step        string
-	Number      int64   // of the version that the page shows
+	Number      int64  // of the version that the page shows
+	Dossier     string // the digest of the dossier that it is made of
+	Shown       time.Time
 	May         bool    // agree; refusing takes no more than the role
 	Agree       Follows // from agreeing
 	Refuse      Follows

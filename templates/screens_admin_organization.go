@@ -15,9 +15,10 @@ type AdminAct struct {
 
 // AdminScope is one part of what somebody gets to see.
 type AdminScope struct {
-	Title string // of an authority or organization; empty: everything
-	Href  string
-	Here  bool
+	Title   string // of an authority or organization; empty: everything
+	Service bool   // it is the service itself
+	Href    string
+	Here    bool
 }
 
 // AdminOrganizations are the dossiers of an authority.

@@ -60,6 +60,8 @@ type DeskSpent struct {
 	State                            string // "fine", "near", "spent" or "revoked"
 	Messages, MostMessages, LeftOver string
 	Money, MostMoney, LeftMoney      string
+	Used                             int64  // messages
+	Href                             string // where there is more of it; empty: nowhere
 }
 
 // DeskMessages is what waits, and what went wrong lately.

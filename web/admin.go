@@ -36,13 +36,14 @@ func (s *Site) adminRoutes() {
 	s.policyRoutes()
 	s.revocationRoutes()
 	s.operationRoutes()
+	s.spendRoutes()
 	s.keyRoutes()
 	s.settingRoutes()
 }
 
 // adminPages are the pages that the bar of each leads to, in its order. Each has its route in adminRoutes, or in its own file's.
 var adminPages = []struct{ name, path string }{
-	{"queue", proofing.AdminPath}, {"revocations", revocationsPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"policy", policiesPath}, {"log", logPath}, {"messages", messagesPath},
+	{"queue", proofing.AdminPath}, {"revocations", revocationsPath}, {"organizations", organizationsPath}, {"people", peoplePath}, {"policy", policiesPath}, {"log", logPath}, {"messages", messagesPath}, {"spend", spendPath},
 	{"keys", keysPath}, {"registry", registryPath}, {"authorities", authoritiesPath}, {"settings", settingsPath},
 }
 
@@ -50,6 +51,7 @@ var adminPages = []struct{ name, path string }{
 var adminPagesOf = map[string]func(offices []*proofing.Appointment) bool{
 	"revocations": func(offices []*proofing.Appointment) bool { return len(proofing.RevocationScopes(offices)) > 0 },
 	"messages":    operates,
+	"spend":       operates,
 	"keys":        operates,
 	"registry":    operates,
 	"authorities": operates,

@@ -17,7 +17,8 @@ type typed struct {
 	err   error
 	field string // "new" for a discrepancy to be raised, the id of one to be explained, or empty for the reason of a refusal
 	text  string
-	seen  int64 // the version that they had looked at; 0: it is no matter
+	seen  int64     // the version that they had looked at; 0: it is no matter
+	shown time.Time // when the page was made that they had looked at; zero: it is no matter
 }
 
 func (s *Site) showCaseInConsole(w http.ResponseWriter, r *http.Request, o *officer) error {
@@ -60,6 +61,10 @@ func (s *Site) renderAdminCase(w http.ResponseWriter, r *http.Request, o *office
 		return err
 	}
 	page.Typed, page.Resolving = t.text, t.field
+	if page.Looked = s.lookedBefore(w, r, o, id); !t.shown.IsZero() {
+		page.Looked = t.shown
+	}
+	s.viewChanges(&page, o, d)
 	if t.seen != 0 && t.seen != page.Version {
 		page.Seen = t.seen
 		for i := range page.Decisions {
@@ -99,6 +104,7 @@ func (s *Site) viewAdminCase(r *http.Request, o *officer, d *proofing.Dossiered)
 	page.Requester = s.viewRequester(d)
 	for _, made := range c.Approval.Decisions {
 		v := viewDecision(c, made, now)
+		v.Older = signedOlder(made, d.Organization)
 		if page.Decisions = append(page.Decisions, v); made.Person == o.Person.ID {
 			page.Mine = &v
 		}
@@ -137,7 +143,7 @@ func (s *Site) viewDecide(r *http.Request, page *templates.AdminCase, o *officer
 		page.WhyNot = d.Why[a.ID]
 		page.Decide = &templates.AdminDecide{
 			Action: s.Keep(r, adminCasePath(c.ID)+"/decide"), Appointment: a.ID, Step: string(step), Number: c.Journal.Written,
-			May: page.WhyNot == "", Agree: s.followsFrom(c, step, false, now), Refuse: s.followsFrom(c, step, true, now),
+			Dossier: dossierDigest(d), Shown: now, May: page.WhyNot == "", Agree: s.followsFrom(c, step, false, now), Refuse: s.followsFrom(c, step, true, now),
 		}
 		return
 	}

@@ -35,7 +35,7 @@ func (s *Site) askDecision(w http.ResponseWriter, r *http.Request, o *officer) e
 		return err
 	}
 	ask := proofing.DecisionRequest{
-		Case: id, Appointment: form.Get("as"), Step: proofing.Step(form.Get("step")), Refuse: decision == proofing.DecideRefuse, Number: number,
+		Case: id, Appointment: form.Get("as"), Step: proofing.Step(form.Get("step")), Refuse: decision == proofing.DecideRefuse, Number: number, Dossier: form.Get("dossier"),
 	}
 	if ask.Refuse {
 		ask.Reason = form.Get("reason")
@@ -49,7 +49,7 @@ func (s *Site) askDecision(w http.ResponseWriter, r *http.Request, o *officer) e
 	}
 	ask.Shown = proofing.DocumentShown{Language: lang, Text: text}
 	if _, err := s.service.AskDecision(r.Context(), s.signedInAs(r), ask); err != nil {
-		return s.afterCase(w, r, o, id, typed{err: err, text: ask.Reason, seen: number})
+		return s.afterCase(w, r, o, id, typed{err: err, text: ask.Reason, seen: number, shown: shownAt(form.Get("shown"))})
 	}
 	s.see(w, r, signPath)
 	return nil
@@ -97,7 +97,7 @@ func (s *Site) decide(w http.ResponseWriter, r *http.Request, o *officer) error 
 	t := typed{err: err}
 	if asked != nil {
 		if doc, bad := proofing.ParseDocument([]byte(asked.Document)); bad == nil {
-			id, t.text, t.seen = doc.Subject.Object, doc.Reason, doc.Subject.Number
+			id, t.text, t.seen, t.shown = doc.Subject.Object, doc.Reason, doc.Subject.Number, doc.Made
 		}
 	}
 	return s.renderAdminCase(w, r, o, id, t)

@@ -129,32 +129,14 @@ func (p *Operators) spentToday(r *http.Request, after string) (all []templates.D
 	if err != nil {
 		return nil, "", err
 	}
-	used := map[string]int64{}
 	for _, ca := range cas {
 		s, err := p.Service.Spending(r.Context(), ca)
 		if err != nil {
 			return nil, "", err
 		}
-		used[ca.Name] = s.Messages
-		v := templates.DeskSpent{
-			CA: ca.Name, Title: cmp.Or(ca.Title, ca.Name), State: "fine",
-			Messages: number(s.Messages), MostMessages: number(s.MostMessages), LeftOver: number(max(s.MostMessages-s.Messages, 0)),
-			Money: money(s.Micros), MostMoney: money(s.MostMicros), LeftMoney: money(max(s.MostMicros-s.Micros, 0)),
-		}
-		switch {
-		case !ca.Revoked.IsZero():
-			v.State = "revoked"
-		case s.Messages >= s.MostMessages || s.Micros >= s.MostMicros:
-			v.State = "spent"
-		case 5*s.Messages > 4*s.MostMessages || 5*s.Micros > 4*s.MostMicros:
-			v.State = "near"
-		}
-		all = append(all, v)
+		all = append(all, viewSpending(ca, s))
 	}
-	order := []string{"spent", "near", "fine", "revoked"}
-	slices.SortStableFunc(all, func(a, b templates.DeskSpent) int {
-		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)), cmp.Compare(used[b.CA], used[a.CA]), cmp.Compare(a.CA, b.CA))
-	})
+	sortSpent(all)
 	return all, next, nil
 }
 
@@ -220,23 +202,7 @@ func (p *Operators) viewBrakes(r *http.Request, since time.Time) ([]templates.De
 
 func (p *Operators) viewBrake(r *http.Request, b *proofing.Brake) (templates.DeskBrake, error) {
 	refused, err := p.Service.Refused(r.Context(), b)
-	v := templates.DeskBrake{
-		ID: b.ID, Scope: string(b.Scope), Place: b.Shown(), CA: b.CA, State: "over", Unanswered: b.Unanswered, Answered: b.Answered,
-		Usual: b.Usual, Known: b.Known, Refused: refused, At: b.At, Until: b.Until,
-	}
-	mode := p.Service.Policy.Brake.Ranges
-	if b.Scope == proofing.BrakeCountry {
-		mode = p.Service.Policy.Brake.Countries
-	}
-	switch {
-	case !b.Lifted.IsZero():
-		v.State = "lifted"
-	case b.Holds(p.Service.Now()) && mode == proofing.BrakeEnforce:
-		v.State = "holds"
-	case b.Holds(p.Service.Now()):
-		v.State = "reports"
-	}
-	return v, err
+	return viewBrake(b, refused, p.Service.Policy.Brake, p.Service.Now()), err
 }
 
 // oneCase answers why somebody got no code.

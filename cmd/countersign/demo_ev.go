@@ -311,8 +311,12 @@ func (d *demo) vet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	dossier, err := s.OrganizationOf(ctx, c.CA, c.Identifier.Value)
+	if err != nil {
+		return err
+	}
 	asked, err := s.AskDecision(ctx, v, proofing.DecisionRequest{
-		Case: c.ID, Appointment: d.ev.specialist.office, Step: proofing.StepVet, Number: c.Journal.Written, Shown: proofing.DocumentShown{Language: v.Lang, Text: text},
+		Case: c.ID, Appointment: d.ev.specialist.office, Step: proofing.StepVet, Number: c.Journal.Written, Dossier: dossier.Digest(), Shown: proofing.DocumentShown{Language: v.Lang, Text: text},
 	})
 	if err != nil {
 		return err

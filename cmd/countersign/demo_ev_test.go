@@ -73,7 +73,11 @@ func (c *colleague) decides(t *testing.T, step proofing.Step) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		asked, err := s.AskDecision(t.Context(), v, proofing.DecisionRequest{Case: k.ID, Appointment: c.office, Step: step, Number: k.Journal.Written, Shown: proofing.DocumentShown{Language: "en", Text: "Yes."}})
+		dossier, err := s.OrganizationOf(t.Context(), k.CA, k.Identifier.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, err := s.AskDecision(t.Context(), v, proofing.DecisionRequest{Case: k.ID, Appointment: c.office, Step: step, Number: k.Journal.Written, Dossier: dossier.Digest(), Shown: proofing.DocumentShown{Language: "en", Text: "Yes."}})
 		if err == nil {
 			answer, err := c.passkey.Get(asked.Ask, c.d.origin)
 			if err == nil {

@@ -56,6 +56,7 @@ func (c *Config) policy() (proofing.Policy, error) {
 			}
 			return int64(c.price(to.Country))
 		},
+		Countries: c.SMS.Countries,
 	}
 	for name, profile := range c.Profiles {
 		p.Profiles[name] = profile.resolve(name, c.Assurance.Framework)
