@@ -69,6 +69,8 @@ type Case struct {
 	// Seen is when a session was last used, and Recovered when somebody came in by a saved code or by a representative's.
 	Seen      time.Time `json:"seen,omitzero"`
 	Recovered time.Time `json:"recovered,omitzero"`
+	// Reactivated is what somebody has said in the session to be theirs still.
+	Reactivated []Reactivation `json:"reactivated,omitempty"`
 	// Desk is the recovery before a representative that the session is of; nil: of none.
 	Desk *DeskRecovery `json:"desk,omitempty"`
 	// Signing is the decision that the session's person is asked to sign; nil: none.

@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -19,6 +20,8 @@ type DeskRecovery struct {
 	// Check is what they checked, and Reference where the operator's own record of it is.
 	Check     ProofingDraft `json:"check"`
 	Reference string        `json:"reference"`
+	// Same: they have compared with the record of an earlier proofing that it is the same person.
+	Same bool `json:"same,omitempty"`
 	// Two: another representative must agree, who is the Confirmer.
 	Two           bool      `json:"two,omitempty"`
 	Confirmer     string    `json:"confirmer,omitempty"`
@@ -67,11 +70,18 @@ func (c *Case) DeskState(now time.Time) string {
 	return "ready"
 }
 
+// RecoveryCheck is what a representative says of somebody who wants back into their account.
+type RecoveryCheck struct {
+	Draft     ProofingDraft
+	Reference string // where the operator's own record of it is
+	Same      bool   // DeskRecovery.Same
+}
+
 // StartRecovery starts the recovery of the account that has an address, for somebody whom a representative has before them and has checked. All
-// addresses of the account hear of it, with the link that stops it. Errors: those of freshDesk, *LimitError, and the *InputError codes
+// addresses of the account hear of it, with the link that stops it. Errors: those of freshDesk, *LimitError, *ShortError, and the *InputError codes
 // of the address, "recovery_nobody" (it is nobody's), "recovery_own", "recovery_waits" (there is one under way), "recovery_reference"
-// (none is named), and those of ProofingDraft.facts.
-func (s *Service) StartRecovery(ctx context.Context, v Visit, address string, check ProofingDraft, reference string) (*Case, error) {
+// (none is named), "recovery_same", and those of ProofingDraft.facts.
+func (s *Service) StartRecovery(ctx context.Context, v Visit, address string, said RecoveryCheck) (*Case, error) {
 	session, err := s.freshDesk(ctx, v)
 	if err != nil {
 		return nil, err
@@ -81,11 +91,13 @@ func (s *Service) StartRecovery(ctx context.Context, v Visit, address string, ch
 	if err != nil {
 		return nil, err
 	}
+	check, reference := said.Draft, oneLine(said.Reference, 120)
 	check.Address, check.Notice, check.LetterSent, check.LetterBack = "", "", time.Time{}, time.Time{}
-	if _, err := check.facts(&Case{}, now); err != nil {
+	facts, err := check.facts(&Case{}, now)
+	if err != nil {
 		return nil, err
 	}
-	if reference = oneLine(reference, 120); reference == "" {
+	if reference == "" {
 		return nil, &InputError{Field: "reference", Code: "recovery_reference"}
 	}
 	// Whoever asks which addresses are known here is counted.
@@ -109,16 +121,23 @@ func (s *Service) StartRecovery(ctx context.Context, v Visit, address string, ch
 	case p.ID == me.ID:
 		return nil, &InputError{Field: "address", Code: "recovery_own"}
 	}
-	two, err := s.recoveryTakesTwo(ctx, p, now)
+	known, err := s.historyOf(ctx, p)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.reproofed(known, facts, now); err != nil {
+		return nil, err
+	}
+	if len(known.proofed) > 0 && !said.Same {
+		return nil, &InputError{Field: "same", Code: "recovery_same"}
+	}
+	two := s.recoveryTakesTwo(p, known, now)
 	natural := s.Hasher.Sum("desk recovery", p.ID) // where the one of a person has its place
 	c := &Case{
 		ID: NewID(natural[:]), CATitle: s.Policy.Operator, Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(),
-		Applicant: Applicant{Kind: ByNobody}, Lang: v.Lang, Person: p.ID,
+		Applicant: Applicant{Kind: ByNobody}, Lang: cmp.Or(known.lang, v.Lang), Person: p.ID,
 		Status: CaseOpen, Created: now, Changed: now, Expires: now.Add(deskRecoveryFor), Started: true, Retain: now.Add(deskRecoveryFor + deskRetention),
-		Desk: &DeskRecovery{Collector: me.ID, CollectorName: me.Representative.Name, Check: check, Reference: reference, Two: two},
+		Desk: &DeskRecovery{Collector: me.ID, CollectorName: me.Representative.Name, Check: check, Reference: reference, Same: said.Same, Two: two},
 	}
 	s.notifyPerson(c, p.Bindings, noticeDeskRecovery, Binding{}, now)
 	c.write(byPerson(session, v), now, EntryRecoveryStarted, map[string]any{"two": two, "person": p.ID}, nil)
@@ -145,37 +164,6 @@ func (s *Service) anyContact(address string) (Contact, error) {
 		return Contact{}, &InputError{Field: "address", Code: "recovery_nobody"}
 	}
 	return m.Check(address)
-}
-
-// recoveryTakesTwo says whether the account could authenticate at AAL2, or its person was proofed at IAL2, by anything that was ever
-// shown here: such an account is given to nobody on one person's word.
-func (s *Service) recoveryTakesTwo(ctx context.Context, p *Person, now time.Time) (bool, error) {
-	for _, b := range p.Bindings {
-		b.Suspended, b.Gone, b.Counts = nil, time.Time{}, time.Time{}
-		if b.reach(s.Policy.Own.Framework, s.Policy.OperatorFacts, now) >= 2 {
-			return true, nil
-		}
-	}
-	return s.proofed(ctx, p)
-}
-
-// proofed says whether the person was proofed at IAL2 or above in any request that is still known.
-func (s *Service) proofed(ctx context.Context, p *Person) (bool, error) {
-	for c, err := range s.casesOfPerson(ctx, p.ID) {
-		if err != nil {
-			return false, err
-		}
-		framework := s.Policy.Own.Framework
-		if profile := s.profileOf(c); profile != nil {
-			framework = profile.Framework
-		}
-		for _, e := range c.Evidence {
-			if ial := Assess(framework, s.Policy.OperatorFacts, e.At, []Evidence{e}).IAL; ial != nil && *ial >= 2 {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
 }
 
 // audit writes down what a representative has done for an account: who, which, and nothing of whom.
@@ -278,7 +266,8 @@ func (s *Service) ConfirmRecovery(ctx context.Context, v Visit, id string, agree
 
 // GiveRecoveryCode makes the code that the person takes with them, in the place of one that was made before. It is returned once; only a keyed hash is kept. Only who
 // has the person before them makes one. Errors: those of freshDesk, ErrNotFound, ErrFrozen, ErrClosed, and the *InputError codes "recovery_collector" (another has
-// started it), "recovery_two" (nobody else has agreed), "recovery_confirmer" (who agreed is a representative no more) and "recovery_codes" (there were too many).
+// started it), "recovery_two" (nobody else has agreed), "recovery_confirmer" (who agreed is a representative no more) and "recovery_codes" (there were too many), and
+// *ShortError: the person was proofed at a higher level since.
 func (s *Service) GiveRecoveryCode(ctx context.Context, v Visit, id string) (*Case, Secret, error) {
 	session, err := s.freshDesk(ctx, v)
 	if err != nil {
@@ -294,6 +283,19 @@ func (s *Service) GiveRecoveryCode(ctx context.Context, v Visit, id string) (*Ca
 	confirmer, err := s.person(ctx, c.Desk.Confirmer)
 	if err != nil {
 		return nil, "", err
+	}
+	// The account may be worth more than it was when the recovery began.
+	two, err := s.stillEnough(ctx, c)
+	if err != nil {
+		return nil, "", err
+	}
+	if two && !c.Desk.Two && c.Status == CaseOpen {
+		if c, err = s.update(ctx, id, func(c *Case, _ time.Time) error {
+			c.Desk.Two = true
+			return nil
+		}); err != nil {
+			return nil, "", err
+		}
 	}
 	me, code := session.Person, groupedCode(deskRecoveryCode)
 	c, err = s.update(ctx, id, func(c *Case, now time.Time) error {

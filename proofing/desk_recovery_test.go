@@ -22,7 +22,7 @@ func checked() proofing.ProofingDraft {
 
 // recovers starts a recovery for whoever has an address.
 func (r *representative) recovers(address string) (*proofing.Case, error) {
-	return r.w.StartRecovery(r.w.t.Context(), r.visit(), address, checked(), "ledger 2026-17")
+	return r.w.StartRecovery(r.w.t.Context(), r.visit(), address, proofing.RecoveryCheck{Draft: checked(), Reference: "ledger 2026-17"})
 }
 
 // given is a code for the person with the applicant's address, to whose recovery two representatives have agreed.
@@ -146,7 +146,7 @@ func TestInRevision3ACodeIsNotEnoughForWhoWasProofed(t *testing.T) {
 		must[*proofing.Case](t)(two.review(c, record.ID, true, ""))
 		own := w.openOwn()
 		w.prove(own, "b", "email", "applicant@example.org")
-		_, err := w.Recover(t.Context(), ownVisit(own), codes[0])
+		_, _, err := w.Recover(t.Context(), ownVisit(own), codes[0])
 		if want == "" && err != nil {
 			t.Errorf("%s: %v", framework, err)
 		}
@@ -178,11 +178,11 @@ func TestNobodyRecoversAnAccountWhoMayNot(t *testing.T) {
 	wantInput(t, "one's own", err, "recovery_own")
 	_, err = one.recovers("nobody@example.org")
 	wantInput(t, "nobody's", err, "recovery_nobody")
-	_, err = w.StartRecovery(ctx, one.visit(), "applicant@example.org", checked(), "  ")
+	_, err = w.StartRecovery(ctx, one.visit(), "applicant@example.org", proofing.RecoveryCheck{Draft: checked(), Reference: "  "})
 	wantInput(t, "without a reference", err, "recovery_reference")
-	_, err = w.StartRecovery(ctx, one.visit(), "applicant@example.org", proofing.ProofingDraft{}, "ledger 1")
+	_, err = w.StartRecovery(ctx, one.visit(), "applicant@example.org", proofing.RecoveryCheck{Reference: "ledger 1"})
 	wantInput(t, "without a check", err, "record_form")
-	_, err = w.StartRecovery(ctx, w.member("member").visit(), "applicant@example.org", checked(), "ledger 1")
+	_, err = w.StartRecovery(ctx, w.member("member").visit(), "applicant@example.org", proofing.RecoveryCheck{Draft: checked(), Reference: "ledger 1"})
 	wantErr(t, "by somebody who is no representative", err, proofing.ErrNotFound)
 	c := must[*proofing.Case](t)(one.recovers("applicant@example.org"))
 	_, err = two.recovers("applicant@example.org")
@@ -302,4 +302,120 @@ func TestTheProcessMayDieWhileSomebodyComesBack(t *testing.T) {
 		}
 		return f.calls.Load() >= n
 	})
+}
+
+// superior is what IAL3 takes in both revisions.
+func superior(c *proofing.Case) proofing.ProofingDraft {
+	d := passport(c)
+	for i := range d.Pieces {
+		d.Pieces[i].Strength, d.Pieces[i].ValidatedStrength = proofing.Superior, proofing.Superior
+	}
+	d.Verification.Strength = proofing.Superior
+	return d
+}
+
+// proof has the applicant's identity proofed under a profile, by two representatives.
+func (w *world) proof(profile string, key *webauthntest.Authenticator, one, two *representative, draft func(*proofing.Case) proofing.ProofingDraft) {
+	w.t.Helper()
+	c := w.openFor(profile, "applicant@example.org", "")
+	must[*proofing.Case](w.t)(w.use(visit(c, "b"), key))
+	w.prove(c, "b", "email", "")
+	w.prove(c, "b", "sms", "+447400123456")
+	c = must[*proofing.Case](w.t)(w.AskForRepresentative(w.t.Context(), visit(c, "b")))
+	one.renew()
+	two.renew()
+	record := one.submit(c, draft(c))
+	must[*proofing.Case](w.t)(two.review(c, record.ID, true, ""))
+	w.work()
+}
+
+// Who was proofed comes back by a check that would proof them again at that level, under the revision that says so.
+func TestARecoveryRepeatsTheProofingOfWhoWasProofed(t *testing.T) {
+	weaker := map[string]func(*proofing.ProofingDraft){
+		"one piece too weak": func(d *proofing.ProofingDraft) {
+			d.Pieces = d.Pieces[:1]
+			d.Pieces[0].Strength, d.Pieces[0].ValidatedStrength = proofing.Fair, proofing.Fair
+		},
+		"remote": func(d *proofing.ProofingDraft) { d.Type = proofing.RemoteAttended },
+		"by a code, and none goes out": func(d *proofing.ProofingDraft) {
+			d.Verification = proofing.IdentityVerification{Strength: proofing.Fair, Pathway: proofing.NonBiometric}
+		},
+		"no biometric at IAL3": func(d *proofing.ProofingDraft) { d.Verification.BiometricCollected = false },
+	}
+	for _, of := range []struct {
+		profile string
+		draft   func(*proofing.Case) proofing.ProofingDraft
+		ial     int
+		short   []string
+	}{
+		{"proofed3", passport, 2, []string{"one piece too weak", "remote", "by a code, and none goes out"}},
+		{"proofed", passport, 2, []string{"one piece too weak", "by a code, and none goes out", "no biometric at IAL3"}},
+		{"proofed3", superior, 3, []string{"one piece too weak", "remote", "by a code, and none goes out", "no biometric at IAL3"}},
+		{"proofed", superior, 3, []string{"one piece too weak", "remote", "by a code, and none goes out", "no biometric at IAL3"}},
+	} {
+		w, one, two := atADesk(t)
+		key := webauthntest.New()
+		w.signUp(key)
+		w.proof(of.profile, key, one, two, of.draft)
+		c := w.openFor(of.profile, "applicant@example.org", "")
+		enough := of.draft(c)
+		enough.Address, enough.Notice = "", ""
+		for _, name := range of.short {
+			less := enough
+			less.Pieces = slices.Clone(enough.Pieces)
+			weaker[name](&less)
+			one.renew()
+			_, err := w.StartRecovery(t.Context(), one.visit(), "applicant@example.org", proofing.RecoveryCheck{Draft: less, Reference: "ledger 1", Same: true})
+			wantInput(t, of.profile+", "+name, err, "recovery_short")
+			if short, ok := errors.AsType[*proofing.ShortError](err); !ok || short.IAL != of.ial || len(short.Missing) == 0 {
+				t.Errorf("%s, IAL%d, %s: it is told %+v", of.profile, of.ial, name, short)
+			}
+		}
+		_, err := w.StartRecovery(t.Context(), one.visit(), "applicant@example.org", proofing.RecoveryCheck{Draft: enough, Reference: "ledger 1"})
+		wantInput(t, "nobody says that they are the same", err, "recovery_same")
+		got, err := w.StartRecovery(t.Context(), one.visit(), "applicant@example.org", proofing.RecoveryCheck{Draft: enough, Reference: "ledger 1", Same: true})
+		if err != nil || !got.Desk.Two || !got.Desk.Same {
+			t.Errorf("%s, IAL%d: what proofed them then is refused: %v", of.profile, of.ial, err)
+		}
+	}
+}
+
+// An account that is worth more than when its recovery began takes as many people as it takes then.
+func TestARecoveryIsJudgedByWhatTheAccountIsWorthWhenItsCodeIsMade(t *testing.T) {
+	w, one, two := atADesk(t)
+	weak := w.openFor("email", "weak@example.org", "weak-key-weak-key-weak-key-weak-key-weak-ke")
+	w.prove(weak, "b", "email", "")
+	one.renew()
+	c := must[*proofing.Case](t)(one.recovers("weak@example.org"))
+	key := webauthntest.New()
+	strong := w.openFor("strong", "weak@example.org", "weak-key-weak-key-weak-key-weak-key-weak-ke")
+	w.prove(strong, "b", "email", "")
+	must[*proofing.Case](t)(w.enrol(visit(strong, "b"), key))
+	w.work()
+	w.pass(time.Second)
+	_, _, err := w.GiveRecoveryCode(t.Context(), one.visit(), c.ID)
+	wantInput(t, "by one, for an account at AAL2", err, "recovery_two")
+	two.renew()
+	must[*proofing.Case](t)(w.ConfirmRecovery(t.Context(), two.visit(), c.ID, true, ""))
+	if _, _, err := w.GiveRecoveryCode(t.Context(), one.visit(), c.ID); err != nil {
+		t.Errorf("by two: %v", err)
+	}
+}
+
+// The notices of a recovery are in the language that the person uses here, and not in their representative's.
+func TestNoticesOfTheDeskAreInThePersonsLanguage(t *testing.T) {
+	w, one, _ := atADesk(t)
+	c := must[*proofing.Case](t)(w.OpenOwn(t.Context(), proofing.Visit{Browser: "b", Client: "192.0.2.7", Lang: "fr"}))
+	key := webauthntest.New()
+	c = must[*proofing.Case](t)(w.enrol(ownVisit(c), key))
+	w.pass(time.Second)
+	c = must[*proofing.Case](t)(w.use(ownVisit(c), key))
+	w.prove(c, "b", "email", "applicant@example.org")
+	w.pass(time.Second)
+	one.renew()
+	must[*proofing.Case](t)(one.recovers("applicant@example.org"))
+	w.work()
+	if told := w.post.last(t, "desk_recovery"); told.Lang != "fr" {
+		t.Errorf("the notice is in %q", told.Lang)
+	}
 }

@@ -93,7 +93,7 @@ type loss struct {
 func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effected) {
 	switch e.Kind {
 	case EffectDisown:
-		return effected{failed: errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c), s.applyRecovery(ctx, c))}
+		return effected{failed: errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c), s.applyRecovery(ctx, c), s.undoReactivations(ctx, c))}
 	case EffectRecover:
 		return effected{failed: s.applyRecovery(ctx, c)}
 	}
@@ -104,7 +104,7 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effecte
 		return effected{failed: ErrFrozen}
 	}
 	if e.Kind == EffectReactivate {
-		return effected{failed: s.reactivate(ctx, c.Person, e.Event)}
+		return effected{failed: s.applyReactivation(ctx, c, e.Event)}
 	}
 	if e.Kind == EffectSigned {
 		return effected{failed: s.keepUsed(ctx, c.Person, e.Event, e.Kept, e.At)}

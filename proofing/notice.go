@@ -20,8 +20,6 @@ const (
 	// noticeDeskRecovery and noticeDeskRecovered are of a recovery before a representative: it was started, and somebody came in.
 	noticeDeskRecovery  = "desk_recovery"
 	noticeDeskRecovered = "desk_recovered"
-	// maxNotices is the most addresses that hear of one change: SP 800-63B-4 4.6 asks for two where there are two.
-	maxNotices = 5
 	// changesDay is how often in a day a person changes what is told to all of their addresses, and textsDay how many
 	// notices one number gets in a day: nobody has asked for them, and they cost money.
 	changesDay = 20
@@ -29,8 +27,7 @@ const (
 )
 
 // notifyPerson tells a person that something was added to what they have, or taken from it (SP 800-63B 6.1.2.1;
-// SP 800-63B-4 4.1.2.1 and 4.6): all mailboxes that were theirs before, and a number if there is but
-// one mailbox. Of has what the notice is about.
+// SP 800-63B-4 4.1.2.1 and 4.6): all mailboxes that were theirs before, and numbers if there are not two of these. Of has what the notice is about.
 func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, now time.Time) {
 	ctx := s.messageContext(c)
 	ctx.Lang = c.Lang
@@ -49,7 +46,7 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 	}
 	for _, ch := range []Channel{ChannelEmail, ChannelPhone} {
 		for _, b := range had {
-			if b.Contact.Channel != ch || b.ID == of.ID && kind == noticeBound || told >= maxNotices && !everybody {
+			if b.Contact.Channel != ch || b.ID == of.ID && kind == noticeBound {
 				continue
 			}
 			if ch == ChannelPhone {

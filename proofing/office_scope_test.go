@@ -189,7 +189,7 @@ func TestARecoveryLeadsIntoNoOffice(t *testing.T) {
 	must[*proofing.Appointment](t)(three.accepts(waits))
 	c := must[*proofing.Case](t)(w.OpenOwn(ctx, proofing.Visit{Browser: "three", Client: "192.0.2.7", Lang: "en"}))
 	c = w.prove(c, "three", "email", "three@example.org")
-	in := must[*proofing.Case](t)(w.Recover(ctx, visit(c, "three"), codes[0]))
+	in := must[*proofing.Case](t)(w.recovers(visit(c, "three"), codes[0]))
 	fresh := webauthntest.New()
 	must[*proofing.Case](t)(w.enrol(visit(in, "three"), fresh))
 	w.work()

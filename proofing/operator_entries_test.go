@@ -16,10 +16,10 @@ func TestWhoIsARepresentativeIsInTheLog(t *testing.T) {
 	id := r.person()
 	contact := proofing.Contact{Channel: proofing.ChannelEmail, Address: proofing.Secret("one@example.org")}
 	for range 2 { // the second time nothing changes
-		must[*proofing.Person](t)(w.Appoint(t.Context(), contact, "Doctor One", "2026, by the operator"))
+		must[*proofing.Person](t)(w.Appoint(t.Context(), contact, "Doctor One", "2026, by the operator", time.Time{}))
 	}
 	w.pass(time.Minute)
-	must[*proofing.Person](t)(w.Appoint(t.Context(), contact, "Doctor One", "2027, by the operator"))
+	must[*proofing.Person](t)(w.Appoint(t.Context(), contact, "Doctor One", "2027, by the operator", time.Time{}))
 	if err := w.Dismiss(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestARepresentativeWhoIsErasedIsDismissedInTheLog(t *testing.T) {
 	w := withPasskeys(t)
 	r := w.member("one")
 	id := r.person()
-	must[*proofing.Person](t)(w.Appoint(t.Context(), proofing.Contact{Channel: proofing.ChannelEmail, Address: "one@example.org"}, "Doctor One", "2026"))
+	must[*proofing.Person](t)(w.Appoint(t.Context(), proofing.Contact{Channel: proofing.ChannelEmail, Address: "one@example.org"}, "Doctor One", "2026", time.Time{}))
 	p := must[*proofing.Person](t)(w.People.Get(t.Context(), id))
 	// Nothing enters: their record has more to say, and stays until it has.
 	wantErr(t, "while nothing is entered", w.EraseForTest(t.Context(), p), proofing.ErrUnavailable)

@@ -111,6 +111,30 @@ func TestSigningInChangesTheSecretOfTheSession(t *testing.T) {
 	}
 }
 
+// A session that rises in level has another secret from then on, and whoever had the one before has nothing.
+func TestASessionThatRisesInLevelHasANewSecret(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	c := w.signUp(key)
+	w.prove(c, "b", "sms", "+447400123456")
+	w.pass(time.Hour)
+	low := w.prove(w.openOwn(), "b", "sms", "+447400123456")
+	if *w.session(low).Case.Grant.Assessment.AAL != 1 {
+		t.Fatal("a text message is not AAL1")
+	}
+	high := must[*proofing.Case](t)(w.use(ownVisit(low), key))
+	if s := w.session(high); *s.Case.Grant.Assessment.AAL != 2 || high.ID != low.ID {
+		t.Fatalf("the passkey makes it %+v", s.Case.Grant.Assessment)
+	}
+	if _, err := w.Session(t.Context(), ownVisit(low)); !errors.Is(err, proofing.ErrNotFound) {
+		t.Errorf("the secret of the lower level: %v", err)
+	}
+	same := must[*proofing.Case](t)(w.use(ownVisit(high), key))
+	if same.LinkSecret != high.LinkSecret {
+		t.Error("the secret changes without a rise, and other tabs are signed out")
+	}
+}
+
 func TestAPersonWhoIsNewSignsUpInASession(t *testing.T) {
 	w := withPasskeys(t)
 	key, c := webauthntest.New(), w.openOwn()
@@ -206,7 +230,7 @@ func TestRecoveryTakesACodeAndAMailboxAndCountsLater(t *testing.T) {
 	owner := c.Person
 
 	alone := w.openOwn()
-	_, err = w.Recover(t.Context(), ownVisit(alone), codes[0])
+	_, _, err = w.Recover(t.Context(), ownVisit(alone), codes[0])
 	wantErr(t, "a code without a mailbox", err, proofing.ErrNotAdmitted)
 
 	c = w.openOwn()
@@ -214,11 +238,11 @@ func TestRecoveryTakesACodeAndAMailboxAndCountsLater(t *testing.T) {
 	if c.Status != proofing.CaseOpen {
 		t.Fatal("a mailbox alone signs in")
 	}
-	_, err = w.Recover(t.Context(), ownVisit(c), "0000-0000-0000-0000")
+	_, _, err = w.Recover(t.Context(), ownVisit(c), "0000-0000-0000-0000")
 	wantErr(t, "a made-up code", err, proofing.ErrWrongAnswer)
-	c = must[*proofing.Case](t)(w.Recover(t.Context(), ownVisit(c), proofing.Secret(strings.ToLower(codes[0].Reveal()))))
+	c = must[*proofing.Case](t)(w.recovers(ownVisit(c), proofing.Secret(strings.ToLower(codes[0].Reveal()))))
 	s := w.session(c)
-	if c.Person != owner || s.Fresh || s.Case.Grant.Assessment.AAL != nil || len(s.Person.Recovery) != 9 {
+	if c.Person != owner || s.Fresh || s.Case.Grant.Assessment.AAL != nil || len(s.Person.Recovery) != 10 {
 		t.Fatalf("recovered: %+v, %d codes left", s, len(s.Person.Recovery))
 	}
 	w.work()
@@ -238,7 +262,7 @@ func TestRecoveryTakesACodeAndAMailboxAndCountsLater(t *testing.T) {
 
 	again := w.openOwn()
 	w.prove(again, "b", "email", "applicant@example.org")
-	_, err = w.Recover(t.Context(), ownVisit(again), codes[0])
+	_, _, err = w.Recover(t.Context(), ownVisit(again), codes[0])
 	wantErr(t, "the same code twice", err, proofing.ErrWrongAnswer)
 }
 
@@ -259,7 +283,7 @@ func TestOneRecoveryCodeLetsInOnce(t *testing.T) {
 	errs := make(chan error)
 	for _, own := range sessions {
 		go func() {
-			_, err := w.Recover(t.Context(), ownVisit(own), codes[3])
+			_, _, err := w.Recover(t.Context(), ownVisit(own), codes[3])
 			errs <- err
 		}()
 	}
@@ -582,20 +606,20 @@ func TestAfterAHundredWrongCodesAnOperatorMustLook(t *testing.T) {
 	own := w.openOwn()
 	w.prove(own, "b", "email", "applicant@example.org")
 	for range 100 {
-		_, err := w.Recover(t.Context(), ownVisit(own), "0000-0000-0000-0000")
+		_, _, err := w.Recover(t.Context(), ownVisit(own), "0000-0000-0000-0000")
 		wantErr(t, "a made-up code", err, proofing.ErrWrongAnswer)
 	}
-	_, err := w.Recover(t.Context(), ownVisit(own), codes[0])
+	_, _, err := w.Recover(t.Context(), ownVisit(own), codes[0])
 	wantErr(t, "a good code after a hundred", err, proofing.ErrBlocked)
 	_, err = w.UnblockRecovery(t.Context(), proofing.NewID(nil), false)
 	wantErr(t, "nobody", err, proofing.ErrNotFound)
 	if n := must[int64](t)(w.UnblockRecovery(t.Context(), c.Person, false)); n < 100 {
 		t.Errorf("the row was of %d", n)
 	}
-	must[*proofing.Case](t)(w.Recover(t.Context(), ownVisit(own), codes[0]))
+	must[*proofing.Case](t)(w.recovers(ownVisit(own), codes[0]))
 	must[int64](t)(w.UnblockRecovery(t.Context(), c.Person, true))
 	own = w.openOwn()
 	w.prove(own, "b", "email", "applicant@example.org")
-	_, err = w.Recover(t.Context(), ownVisit(own), codes[1])
+	_, _, err = w.Recover(t.Context(), ownVisit(own), codes[1])
 	wantErr(t, "a code that was forgotten", err, proofing.ErrWrongAnswer)
 }

@@ -16,6 +16,8 @@ type Person struct {
 	Bindings []Binding `json:"bindings"`
 	// Recovery are keyed hashes of the saved codes that have not been used.
 	Recovery []string `json:"recovery,omitempty"`
+	// RecoveryMade is when the person last had them made.
+	RecoveryMade time.Time `json:"recovery_made,omitzero"`
 	// Representative is set by the operator for who may record the proofing of others.
 	Representative *Representative `json:"representative,omitempty"`
 	// Recovered is when the account was last recovered: no office that was held before counts from then on.

@@ -32,7 +32,7 @@ func (s *Service) PreviewProofing(c *Case, r *RecordedProofing) (*ProofingPrevie
 	return &ProofingPreview{Assessed: a.Events[len(a.Events)-1], Unmet: p.Unmet(s.Policy.OperatorFacts, now, evidence)}, nil
 }
 
-// stated are the facts of a draft with who collected them. Whoever is a representative was trained: Appoint takes the word for it.
+// stated are the facts of a draft with who collected them. Whoever is let in to the desk is trained: Appoint takes the word for it, and Desk looks at its end.
 func (s *Service) stated(c *Case, r *RecordedProofing, now time.Time) (*ProofingFacts, error) {
 	f, err := r.Draft.facts(c, now)
 	if err == nil {

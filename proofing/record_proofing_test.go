@@ -68,7 +68,7 @@ func (w *world) contact(method, address string) proofing.Contact {
 func (w *world) representative(name string) *representative {
 	w.t.Helper()
 	r := w.member(name)
-	must[*proofing.Person](w.t)(w.Appoint(w.t.Context(), w.contact("email", name+"@example.org"), name, "identity documents, 2026"))
+	must[*proofing.Person](w.t)(w.Appoint(w.t.Context(), w.contact("email", name+"@example.org"), name, "identity documents, 2026", time.Time{}))
 	return r
 }
 
@@ -191,14 +191,14 @@ func TestOnlyATrainedRepresentativeWithAPasskeySeesTheDesk(t *testing.T) {
 
 func TestARepresentativeTakesAnAddressAndAPasskey(t *testing.T) {
 	w, deskOne, _ := atADesk(t)
-	_, err := w.Appoint(t.Context(), w.contact("email", "nobody@example.org"), "n", "t")
+	_, err := w.Appoint(t.Context(), w.contact("email", "nobody@example.org"), "n", "t", time.Time{})
 	wantErr(t, "an address of nobody", err, proofing.ErrNotFound)
 	w.prove(w.open("proofed"), "applicant", "email", "")
-	_, err = w.Appoint(t.Context(), w.contact("email", "applicant@example.org"), "n", "t")
+	_, err = w.Appoint(t.Context(), w.contact("email", "applicant@example.org"), "n", "t", time.Time{})
 	wantErr(t, "somebody without a passkey", err, proofing.ErrNotAdmitted)
 	before := must[*proofing.Person](t)(w.People.Get(t.Context(), deskOne.person())).Representative
 	w.pass(time.Hour)
-	after := must[*proofing.Person](t)(w.Appoint(t.Context(), w.contact("email", "desk-1@example.org"), "Desk 1", "again, 2027")).Representative
+	after := must[*proofing.Person](t)(w.Appoint(t.Context(), w.contact("email", "desk-1@example.org"), "Desk 1", "again, 2027", time.Time{})).Representative
 	if !after.Since.Equal(before.Since) || after.Training != "again, 2027" {
 		t.Errorf("naming one again makes of %+v %+v", before, after)
 	}
@@ -499,4 +499,83 @@ func TestARecordKeepsNoAddressAndNoNumberOfADocument(t *testing.T) {
 	if f := c.Proofings[0].Facts; f.AddressConfirmation.Address != "" {
 		t.Errorf("the postal address is kept: %q", f.AddressConfirmation.Address.Reveal())
 	}
+}
+
+// IAL3 takes everything that the standard asks of it; without any of that, the desk gives less, and a request for IAL3 stays open.
+func TestTheDeskGivesNoIAL3WithoutAllThatItTakes(t *testing.T) {
+	lesser := map[string]func(*proofing.ProofingDraft){
+		"":             func(*proofing.ProofingDraft) {},
+		"no biometric": func(d *proofing.ProofingDraft) { d.Verification.BiometricCollected = false },
+		"remote":       func(d *proofing.ProofingDraft) { d.Type = proofing.RemoteAttended },
+		"strong pieces": func(d *proofing.ProofingDraft) {
+			for i := range d.Pieces {
+				d.Pieces[i].Strength, d.Pieces[i].ValidatedStrength = proofing.Strong, proofing.Strong
+			}
+		},
+		"pieces that were not validated as such": func(d *proofing.ProofingDraft) {
+			for i := range d.Pieces {
+				d.Pieces[i].ValidatedStrength = proofing.Strong
+			}
+		},
+	}
+	for _, profile := range []string{"proofed3", "proofed"} {
+		for name, less := range lesser {
+			w, one, two := atADesk(t)
+			w.Policy.Profiles[profile].Require.IAL = 3
+			c := w.asking(profile)
+			d := superior(c)
+			less(&d)
+			saved := one.save(c, d)
+			worth, err := w.PreviewProofing(w.reload(c), saved)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := worth.Assessed.IAL != nil && *worth.Assessed.IAL == 3; got != (name == "") {
+				t.Errorf("%s, %s: the desk promises IAL3: %v", profile, name, got)
+			}
+			if worth.Assessed.IAL == nil {
+				continue // it cannot be handed in
+			}
+			record := one.submit(c, d)
+			c = must[*proofing.Case](t)(two.review(c, record.ID, true, ""))
+			if granted := c.Status == proofing.CaseGranted; granted != (name == "") {
+				t.Errorf("%s, %s: the request is %s", profile, name, c.Status)
+			}
+		}
+	}
+}
+
+// Training ends: whoever has not renewed it neither records nor reviews, and what they recorded before may still be reviewed by who has.
+func TestATrainingThatHasEndedClosesTheDesk(t *testing.T) {
+	w, one, two := atADesk(t)
+	ctx, contact := t.Context(), w.contact("email", "desk-1@example.org")
+	now := w.clock()
+	for what, until := range map[string]time.Time{"past": now, "more than a year away": now.AddDate(1, 0, 2)} {
+		_, err := w.Appoint(ctx, contact, "desk-1", "documents", until)
+		wantInput(t, what, err, "training_until")
+	}
+	must[*proofing.Person](t)(w.Appoint(ctx, contact, "desk-1", "documents", now.Add(2*time.Hour)))
+	c := w.asking("proofed")
+	record := one.submit(c, passport(c))
+	w.pass(3 * time.Hour)
+	one.renew()
+	two.renew()
+	_, err := w.Desk(ctx, one.visit())
+	wantInput(t, "the desk", err, "training_over")
+	_, err = one.recovers("applicant@example.org")
+	wantInput(t, "a recovery", err, "training_over")
+	if c = must[*proofing.Case](t)(two.review(c, record.ID, true, "")); c.Status != proofing.CaseGranted {
+		t.Errorf("what was recorded in time leaves the request %s", c.Status)
+	}
+	must[*proofing.Person](t)(w.Appoint(ctx, contact, "desk-1", "documents, again", time.Time{}))
+	if _, err := w.Desk(ctx, one.visit()); err != nil {
+		t.Errorf("after it was renewed: %v", err)
+	}
+	// One of an earlier version, without an end, lasts a year.
+	must[*proofing.Person](t)(w.People.Update(ctx, two.person(), func(p *proofing.Person) error {
+		p.Representative.Until, p.Representative.Since = time.Time{}, w.clock().AddDate(-1, 0, -2)
+		return nil
+	}))
+	_, err = w.Desk(ctx, two.visit())
+	wantInput(t, "two years on", err, "training_over")
 }

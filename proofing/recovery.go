@@ -17,6 +17,9 @@ const (
 	recoveryCodes  = 10
 	recoveryLength = 16 // characters of five bits: 80 bits, where 64 are asked for (SP 800-63B-4 4.2.1.1)
 	recoveredFor   = 30 * time.Minute
+	// maxRecoveries is how often an account is recovered by codes without its person saying since what is still theirs: each use
+	// of a code brings a new one, and each recovery is written beside everything that it suspends.
+	maxRecoveries  = 10
 	recoveryLetter = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 )
 
@@ -47,7 +50,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, v Visit) ([]Secret, erro
 		return nil, err
 	}
 	if _, err := s.People.Update(ctx, session.Person.ID, func(p *Person) error {
-		p.Recovery = hashes
+		p.Recovery, p.RecoveryMade = hashes, s.now()
 		return nil
 	}); err != nil {
 		return nil, fmt.Errorf("keep recovery codes: %w", err)
@@ -72,43 +75,47 @@ func (c *Case) Recoverable() bool {
 }
 
 // Recover spends a saved code in a case of a person's own in which they have confirmed a mailbox of theirs. Then they are
-// in, without any level, and may add an authenticator for a while. Errors: ErrNotAdmitted without the mailbox,
-// ErrWrongAnswer, ErrBlocked, the *InputError "recovery_in_person", and those of Answer.
-func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, error) {
-	c, err := s.CaseByLink(ctx, v.Link)
+// in, without any level, and may add an authenticator for a while. In the place of the code there is a new one, which is
+// returned once (SP 800-63B-4 4.2.1.1). Errors: ErrNotAdmitted without the mailbox,
+// ErrWrongAnswer, ErrBlocked, the *InputError codes "recovery_in_person" and "recovery_often", and those of Answer.
+func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (c *Case, renewed Secret, err error) {
+	c, err = s.CaseByLink(ctx, v.Link)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	browser := s.BrowserHash(v.Browser)
 	if err := c.workable(browser); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !c.Recoverable() || browser == "" {
-		return nil, ErrNotAdmitted
+		return nil, "", ErrNotAdmitted
 	}
 	if err := s.mayRecover(ctx, c.Person); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	counter := recoveryFailures(c.Person)
 	failures, _, err := s.Limiter.Add(ctx, counter, 1, 0)
 	if err != nil {
-		return nil, fmt.Errorf("count failures: %w", err)
+		return nil, "", fmt.Errorf("count failures: %w", err)
 	}
 	if failures > s.Policy.Limits.FailuresInRow {
-		return nil, ErrBlocked
+		return nil, "", ErrBlocked
 	}
 	wanted, spent := s.recoveryHash(c.Person, code), false
+	renewed = groupedCode(recoveryLength)
 	p, err := s.People.Update(ctx, c.Person, func(p *Person) error {
 		left := slices.DeleteFunc(slices.Clone(p.Recovery), func(h string) bool { return same(Secret(h), Secret(wanted)) })
-		spent = len(left) < len(p.Recovery)
+		if spent = len(left) < len(p.Recovery); spent {
+			left = append(left, s.recoveryHash(p.ID, renewed))
+		}
 		p.Recovery = left
 		return nil
 	})
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return nil, fmt.Errorf("spend recovery code: %w", err)
+		return nil, "", fmt.Errorf("spend recovery code: %w", err)
 	}
 	if !spent {
-		return c, ErrWrongAnswer
+		return c, "", ErrWrongAnswer
 	}
 	// From here on a crash costs the code, which is safe: there are others.
 	if c, err = s.updateBy(ctx, byVisitor(v), c.ID, func(c *Case, now time.Time) error {
@@ -121,30 +128,41 @@ func (s *Service) Recover(ctx context.Context, v Visit, code Secret) (*Case, err
 		s.signIn(c, now)
 		return nil
 	}); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if _, _, err := s.Limiter.Add(context.WithoutCancel(ctx), counter, -failures, 0); err != nil {
 		s.Log.WarnContext(ctx, "failure counter not given back", "case", c.ID, "error", err)
 	}
 	s.hurry(ctx, c.ID)
-	return c, nil
+	return c, renewed, nil
 }
 
-// mayRecover says whether a code is enough for a person: in revision 3 who was proofed at IAL2 or above must be proofed again
-// (SP 800-63B 6.1.2.3), which is the *InputError "recovery_in_person".
+// mayRecover says whether a code is enough for a person. It is the *InputError "recovery_in_person" for whoever was proofed at IAL2 or
+// above in revision 3, and must be proofed again (SP 800-63B 6.1.2.3); and in revision 4 for whoever was proofed at IAL3 and could
+// authenticate at AAL3, which takes a biometric comparison (SP 800-63B-4 4.2.2.3). It is "recovery_often" after too many.
 func (s *Service) mayRecover(ctx context.Context, person string) error {
-	if s.Policy.Own.Framework == R4 {
-		return nil
-	}
 	p, err := s.person(ctx, person)
 	if err != nil || p == nil {
 		return err
 	}
-	proofed, err := s.proofed(ctx, p)
-	if err == nil && proofed {
-		err = &InputError{Field: "code", Code: "recovery_in_person"}
+	if slices.ContainsFunc(p.Bindings, func(b Binding) bool { return len(b.Suspended) >= maxRecoveries }) {
+		return &InputError{Field: "code", Code: "recovery_often"}
 	}
-	return err
+	if s.Policy.Own.Framework == R4 && s.everReached(p, s.now()) < 3 {
+		return nil
+	}
+	known, err := s.historyOf(ctx, p)
+	if err != nil {
+		return err
+	}
+	least := 2
+	if s.Policy.Own.Framework == R4 {
+		least = 3
+	}
+	if known.highest() >= least {
+		return &InputError{Field: "code", Code: "recovery_in_person"}
+	}
+	return nil
 }
 
 // recoveryFailures is the counter of a person's wrong codes in a row.

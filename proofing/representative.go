@@ -15,29 +15,51 @@ type Representative struct {
 	Name     string    `json:"name"`
 	Training string    `json:"training"`
 	Since    time.Time `json:"since"`
+	// Until is when the training must have been renewed: SP 800-63A-4 3.13 asks for an evaluation each year at least.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// trainingYear is how long a training is good for at most.
+const trainingYear = 366 * 24 * time.Hour
+
+// trained says whether the representative's training is good. One of which no end was written down ends after a year.
+func (r *Representative) trained(now time.Time) bool { return now.Before(r.TrainedUntil()) }
+
+// TrainedUntil is when the training ends.
+func (r *Representative) TrainedUntil() time.Time {
+	if r.Until.IsZero() {
+		return r.Since.Add(trainingYear)
+	}
+	return r.Until
 }
 
 // Appoint names the person who has an address here a representative; whoever is one already gets the new
-// words. ErrNotFound if nobody has the address, and ErrNotAdmitted for somebody without a passkey,
-// who could not sign in as one.
-func (s *Service) Appoint(ctx context.Context, contact Contact, name, training string) (*Person, error) {
+// words. Their training is good until then, or for a year if that is zero. ErrNotFound if nobody has the address, ErrNotAdmitted for somebody without a passkey,
+// who could not sign in as one, and the *InputError "training_until" for a time that is past or more than a year away.
+func (s *Service) Appoint(ctx context.Context, contact Contact, name, training string, until time.Time) (*Person, error) {
 	owner, err := s.Owner(ctx, contact)
 	if err != nil {
 		return nil, err
 	}
 	now := s.now()
+	if until.IsZero() {
+		until = now.Add(trainingYear)
+	}
+	if !until.After(now) || until.After(now.Add(trainingYear)) {
+		return nil, &InputError{Field: "until", Code: "training_until"}
+	}
 	p, err := s.People.Update(ctx, owner, func(p *Person) error {
 		if len(p.of(ChannelPasskey)) == 0 {
 			return ErrNotAdmitted
 		}
-		next := Representative{Name: oneLine(name, 60), Training: oneLine(training, 300), Since: now}
+		next := Representative{Name: oneLine(name, 60), Training: oneLine(training, 300), Since: now, Until: until}
 		if had := p.Representative; had != nil {
 			if next.Since = had.Since; next == *had {
 				return nil
 			}
 		}
 		p.Representative = &next
-		p.write(s.operator(), now, EntryRepresentative, nil, map[string]any{"name": next.Name, "training": next.Training})
+		p.write(s.operator(), now, EntryRepresentative, map[string]any{"until": next.Until}, map[string]any{"name": next.Name, "training": next.Training})
 		return nil
 	})
 	if err == nil {
@@ -96,7 +118,7 @@ func (s *Service) dismiss(ctx context.Context, by Actor, person string) error {
 
 // Desk is the session of a representative. ErrNotFound for anybody else: nobody is told
 // that there is more to see. ErrNotAdmitted for one who has signed in by less than AAL2, or by something that
-// can be phished.
+// can be phished, and the *InputError "training_over" for one whose training has ended.
 func (s *Service) Desk(ctx context.Context, v Visit) (*Session, error) {
 	session, err := s.Session(ctx, v)
 	if err != nil {
@@ -107,6 +129,9 @@ func (s *Service) Desk(ctx context.Context, v Visit) (*Session, error) {
 	}
 	if !session.Case.Grant.Assessment.mayDecide() {
 		return nil, ErrNotAdmitted
+	}
+	if !session.Person.Representative.trained(s.now()) {
+		return nil, &InputError{Field: "desk", Code: "training_over"}
 	}
 	return session, nil
 }

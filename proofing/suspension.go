@@ -127,7 +127,25 @@ func (s *Service) applyRecovery(ctx context.Context, c *Case) error {
 			return nil
 		}
 	}
-	return s.endSuspensions(ctx, c.Person, func(by Suspension) bool { return by.Case == c.ID })
+	if err := s.endSuspensions(ctx, c.Person, func(by Suspension) bool { return by.Case == c.ID }); err != nil {
+		return err
+	}
+	if c.Desk != nil {
+		return nil
+	}
+	return s.voidCodes(ctx, c.Person, c.Recovered)
+}
+
+// voidCodes takes away the saved codes that a person had when somebody came in by one that was not theirs to use, and has seen what it was
+// written on (SP 800-63B-4 4.3). What its person has made since is good.
+func (s *Service) voidCodes(ctx context.Context, person string, used time.Time) error {
+	_, err := s.People.Update(ctx, person, func(p *Person) error {
+		if !p.RecoveryMade.After(used) {
+			p.Recovery = nil
+		}
+		return nil
+	})
+	return ignoreNotFound(err)
 }
 
 // repudiated says whether somebody has said that the case was not them.
@@ -279,6 +297,7 @@ func (s *Service) Reactivate(ctx context.Context, v Visit, binding string) error
 		if slices.ContainsFunc(c.Outbox.Effects, func(e Effect) bool { return e.ID == id }) {
 			return nil
 		}
+		c.Reactivated = append(c.Reactivated, Reactivation{Binding: binding, Was: slices.Clone(session.Person.Bindings[i].Suspended)})
 		s.notifyPerson(c, session.Person.Bindings, noticeReactivated, session.Person.Bindings[i], now)
 		c.write(by, now, EntryReactivated, map[string]any{"authenticator": binding}, nil)
 		c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: id, Kind: EffectReactivate, Due: now, Event: binding})
@@ -290,7 +309,72 @@ func (s *Service) Reactivate(ctx context.Context, v Visit, binding string) error
 	return nil
 }
 
-// reactivate applies Reactivate.
+// Reactivation is what somebody has said in a session to be theirs still, and what it was suspended by.
+type Reactivation struct {
+	Binding string       `json:"binding"`
+	Was     []Suspension `json:"was"`
+}
+
+// undoReactivations suspends again what was given back in a session of which somebody says that it was not them. It may be applied
+// again, and late: a recovery that was itself disowned suspends nothing.
+func (s *Service) undoReactivations(ctx context.Context, c *Case) error {
+	for _, r := range c.Reactivated {
+		var stands []Suspension
+		for _, by := range r.Was {
+			of, err := s.get(ctx, by.Case)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			if err != nil || !of.repudiated() {
+				stands = append(stands, by)
+			}
+		}
+		again := func(all []Suspension) []Suspension {
+			for _, by := range stands {
+				if !slices.ContainsFunc(all, func(have Suspension) bool { return have.Case == by.Case }) {
+					all = append(all, by)
+				}
+			}
+			return all
+		}
+		if _, err := s.People.Update(ctx, c.Person, func(p *Person) error {
+			for i := range p.Bindings {
+				if b := &p.Bindings[i]; b.ID == r.Binding {
+					b.Suspended = again(b.Suspended)
+				}
+			}
+			return nil
+		}); ignoreNotFound(err) != nil {
+			return fmt.Errorf("suspend again: %w", err)
+		}
+		if _, err := s.Addresses.Update(ctx, r.Binding, func(a *Address) error {
+			if a.Person == c.Person {
+				a.Suspended = again(a.Suspended)
+			}
+			return nil
+		}); ignoreNotFound(err) != nil {
+			return fmt.Errorf("suspend again: %w", err)
+		}
+	}
+	if len(c.Reactivated) == 0 {
+		return nil
+	}
+	return s.spreadLosses(ctx, c.Person)
+}
+
+// applyReactivation applies Reactivate, unless somebody has said meanwhile that the session was not them.
+func (s *Service) applyReactivation(ctx context.Context, c *Case, binding string) error {
+	if err := s.reactivate(ctx, c.Person, binding); err != nil {
+		return err
+	}
+	again, err := s.get(ctx, c.ID)
+	if err != nil || !again.repudiated() {
+		return ignoreNotFound(err)
+	}
+	return s.undoReactivations(ctx, again)
+}
+
+// reactivate gives back what a recovery has suspended.
 func (s *Service) reactivate(ctx context.Context, person, binding string) error {
 	if _, err := s.Addresses.Update(ctx, binding, func(a *Address) error {
 		if a.Person == person {
@@ -334,18 +418,18 @@ func (s *Service) StopRecovery(ctx context.Context, v Visit) error {
 	if !session.MayStop {
 		return ErrNotAdmitted
 	}
-	var recoveries []string
+	recoveries := map[string]time.Time{}
 	for _, b := range session.Person.Bindings {
 		for _, by := range b.Suspended {
-			if !by.InPerson && !slices.Contains(recoveries, by.Case) {
-				recoveries = append(recoveries, by.Case)
+			if !by.InPerson {
+				recoveries[by.Case] = by.At
 			}
 		}
 	}
-	for _, id := range recoveries {
+	for id, at := range recoveries {
 		_, err := s.disown(ctx, byPerson(session, v), id)
 		if errors.Is(err, ErrNotFound) { // its record is gone, and what it did is not
-			err = s.endSuspensions(ctx, session.Person.ID, func(by Suspension) bool { return by.Case == id })
+			err = errors.Join(s.endSuspensions(ctx, session.Person.ID, func(by Suspension) bool { return by.Case == id }), s.voidCodes(ctx, session.Person.ID, at))
 		}
 		if err != nil {
 			return fmt.Errorf("stop recovery: %w", err)

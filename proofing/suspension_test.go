@@ -13,9 +13,26 @@ import (
 // recover comes in by a mailbox and a saved code.
 func (w *world) recover(code proofing.Secret) *proofing.Case {
 	w.t.Helper()
+	c, _ := w.renewed(code)
+	return c
+}
+
+// renewed is recover, with the code in the place of the one that was used.
+func (w *world) renewed(code proofing.Secret) (*proofing.Case, proofing.Secret) {
+	w.t.Helper()
 	c := w.openOwn()
 	w.prove(c, "b", "email", "applicant@example.org")
-	return must[*proofing.Case](w.t)(w.Recover(w.t.Context(), ownVisit(c), code))
+	c, renewed, err := w.Recover(w.t.Context(), ownVisit(c), code)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c, renewed
+}
+
+// recovers is Service.Recover for who does not want the new code.
+func (w *world) recovers(v proofing.Visit, code proofing.Secret) (*proofing.Case, error) {
+	c, _, err := w.Recover(w.t.Context(), v, code)
+	return c, err
 }
 
 // codes are new saved codes of who is signed in.
@@ -234,15 +251,15 @@ func TestTheProcessMayDieWhileAnAccountIsRecovered(t *testing.T) {
 			dying.Methods, dying.Policy = w.Methods, w.Policy
 			f.calls.Store(0)
 			if disowned {
-				in := must[*proofing.Case](t)(w.Recover(t.Context(), ownVisit(own), codes[0]))
+				in := must[*proofing.Case](t)(w.recovers(ownVisit(own), codes[0]))
 				ref := proofing.Secret(in.ID + "." + in.Disown.Reveal())
 				if _, err := dying.Disown(t.Context(), ref); err == nil {
 					_, _ = dying.WorkOnce(t.Context())
 				}
 				must[*proofing.Case](t)(w.Disown(t.Context(), ref))
-			} else if _, err := dying.Recover(t.Context(), ownVisit(own), codes[0]); err != nil {
+			} else if _, _, err := dying.Recover(t.Context(), ownVisit(own), codes[0]); err != nil {
 				if got := must[*proofing.Case](t)(w.Cases.Get(t.Context(), own.ID)); got.Recovered.IsZero() {
-					must[*proofing.Case](t)(w.Recover(t.Context(), ownVisit(got), codes[1]))
+					must[*proofing.Case](t)(w.recovers(ownVisit(got), codes[1]))
 				}
 			}
 			w.pass(10 * time.Minute)
@@ -262,5 +279,140 @@ func TestTheProcessMayDieWhileAnAccountIsRecovered(t *testing.T) {
 			}
 			return f.calls.Load() >= n
 		})
+	}
+}
+
+// Each use of a saved code brings a new one in its place, which works; whoever says that the recovery was not them ends all codes, but
+// those that they have made since.
+func TestAUsedCodeIsReplacedAndADisownedRecoveryEndsTheCodes(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	c := w.signUp(key)
+	codes := w.codes(c)
+	first, replacement := w.renewed(codes[0])
+	if p := w.session(first).Person; len(p.Recovery) != len(codes) || len(strings.ReplaceAll(replacement.Reveal(), "-", ""))*5 < 64 {
+		t.Fatalf("of %d codes %d are left, and the new one is %q", len(codes), len(p.Recovery), replacement.Reveal())
+	}
+	w.pass(time.Minute)
+	_, third := w.renewed(replacement)
+	again := w.openOwn()
+	w.prove(again, "b", "email", "applicant@example.org")
+	_, _, err := w.Recover(t.Context(), ownVisit(again), replacement)
+	wantErr(t, "the new code, twice", err, proofing.ErrWrongAnswer)
+
+	own := w.signIn(key)
+	if err := w.StopRecovery(t.Context(), ownVisit(own)); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	s := w.session(own)
+	if len(s.Person.Recovery) != 0 || s.Recovering {
+		t.Fatalf("%d codes are left, recovering: %v", len(s.Person.Recovery), s.Recovering)
+	}
+	_, _, err = w.Recover(t.Context(), ownVisit(again), third)
+	wantErr(t, "a code of who was not them", err, proofing.ErrWrongAnswer)
+	made := w.codes(own)
+	_, ref, _ := strings.Cut(w.post.last(t, "recovered").Disown.Reveal(), proofing.DisownPath)
+	must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(ref))) // once more
+	w.work()
+	if got := len(w.session(own).Person.Recovery); got != len(made) {
+		t.Errorf("of the codes that were made since %d are left", got)
+	}
+}
+
+// However often an account is recovered by codes, what is written of it stays small.
+func TestAnAccountIsRecoveredSoOftenAndNoMore(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	code := w.codes(w.signUp(key))[0]
+	for n := range 11 {
+		w.pass(2 * time.Hour)
+		own := w.openOwn()
+		w.prove(own, "b", "email", "applicant@example.org")
+		_, renewed, err := w.Recover(t.Context(), ownVisit(own), code)
+		if n == 10 {
+			wantInput(t, "the eleventh time", err, "recovery_often")
+			break
+		}
+		if err != nil {
+			t.Fatal(n, err)
+		}
+		code = renewed
+	}
+	own := w.signIn(key)
+	if err := w.StopRecovery(t.Context(), ownVisit(own)); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if s := w.session(own); s.Recovering || !s.Fresh {
+		t.Errorf("who has lost nothing is in as %+v", s)
+	}
+}
+
+// In one recovery as many authenticators are added as a person may have, and all of them go when it is disowned.
+func TestWhatOneRecoveryAddsIsBoundedAndGoesWithIt(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	c := w.signUp(key)
+	in := w.recover(w.codes(c)[0])
+	added, refused := 0, 0
+	for range 25 {
+		if _, err := w.enrol(ownVisit(in), webauthntest.New()); err != nil {
+			refused++
+		} else {
+			added++
+		}
+		w.work()
+	}
+	if p := w.session(in).Person; refused == 0 || len(p.Bindings) > 20 {
+		t.Errorf("%d were added and %d refused: they have %d things", added, refused, len(p.Bindings))
+	}
+	_, ref, _ := strings.Cut(w.post.last(t, "recovered").Disown.Reveal(), proofing.DisownPath)
+	must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(ref)))
+	w.work()
+	if s := w.session(w.signIn(key)); len(s.Person.Bindings) != 2 || !s.Fresh {
+		t.Errorf("after it was disowned they have %d things", len(s.Person.Bindings))
+	}
+}
+
+// What somebody gave back in a session that was not its person's is suspended again.
+func TestAReactivationThatWasNotMeIsTakenBack(t *testing.T) {
+	for _, over := range []bool{false, true} {
+		w := withPasskeys(t)
+		key, fresh := webauthntest.New(), webauthntest.New()
+		c := w.signUp(key)
+		granted := w.reload(w.openFor("strong", "applicant@example.org", ""))
+		in := w.recover(w.codes(c)[0])
+		must[*proofing.Case](t)(w.enrol(ownVisit(in), fresh))
+		w.pass(25 * time.Hour)
+		open := w.signIn(fresh)
+		if err := w.Reactivate(t.Context(), ownVisit(open), w.bindingOf(open, granted.Evidence[1]).ID); err != nil {
+			t.Fatal(err)
+		}
+		w.work()
+		if got := w.authorized(granted); got != "" {
+			t.Fatalf("what was given back leaves the grant %q", got)
+		}
+		if over {
+			if err := w.SignOut(t.Context(), ownVisit(open)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, ref, _ := strings.Cut(w.post.last(t, "reactivated").Disown.Reveal(), proofing.DisownPath)
+		must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(ref)))
+		w.work()
+		if got := w.authorized(granted); got != "recovering" {
+			t.Errorf("over %v: the grant is %q", over, got)
+		}
+		if s := w.session(w.signIn(key)); s.Fresh || !s.Recovering {
+			t.Errorf("over %v: what is lost signs in to %+v", over, s)
+		}
+		// Somebody who then says that the recovery itself was not them gets everything back.
+		_, ref, _ = strings.Cut(w.post.last(t, "recovered").Disown.Reveal(), proofing.DisownPath)
+		must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(ref)))
+		w.work()
+		if s := w.session(w.signIn(key)); !s.Fresh || s.Recovering {
+			t.Errorf("over %v: afterwards it signs in to %+v", over, s)
+		}
 	}
 }

@@ -55,10 +55,12 @@ func recordSamples() map[string]Screen {
 	given.Code, given.Where, given.CodeUntil = "0123-4567-89AB-CDEF-GHJK-MNPQ", "https://proof.example.org/me/regain", at.Add(10*time.Minute)
 	refused.Agree, refused.State, refused.Refusal, refused.Confirmer = "", "refused", "The <document> was another's", ""
 	start := DeskRecover{Frame: frame, Fresh: true, Confirm: "/me?method=fido", Desk: "/desk", Start: "/recoveries", Form: &blank, Clauses: page.Clauses}
-	wrong := start
+	wrong, short := start, start
+	short.Address, short.Reference, short.Form, short.Same, short.Notice = "applicant@example.org", "ledger <17>", &form, true, &Problem{Family: "input", Code: "recovery_short"}
+	short.Short = &Worth{IAL: "3", Reasons: []Clause{{"SP 800-63A-4 4.3.3", "IAL3 needs a biometric sample that was collected and retained."}}}
 	wrong.Fresh, wrong.Form, wrong.Address, wrong.Reference, wrong.AddressBad = false, &form, "<nobody@example.org>", "ledger <17>", &Problem{Family: "input", Code: "recovery_nobody"}
 	all["desk-recovery"], all["desk-recovery-ready"], all["desk-recovery-given"], all["desk-recovery-refused"] = recovery, stale, given, refused
-	all["desk-recover"], all["desk-recover-wrong"] = start, wrong
+	all["desk-recover"], all["desk-recover-wrong"], all["desk-recover-short"] = start, wrong, short
 	all["regain"], all["regain-wrong"] = Regain{Frame: frame, Start: "/me/regain"}, Regain{Frame: frame, Start: "/me/regain", Bad: &Problem{Family: "input", Code: "regain_wrong"}}
 	for name, p := range map[string]InPerson{
 		"nobody": {Nobody: true}, "ask": {Ask: "/c/ref/representative"}, "code": {Code: "4F3K-9Q2M"}, "waits": {Code: "4F3K-9Q2M", Waits: true}, "refused": {Code: "4F3K-9Q2M", Refused: true},

@@ -21,6 +21,8 @@ type DeskRecover struct {
 	Address, Reference string // as they were typed
 	// AddressBad and ReferenceBad are what is wrong with them.
 	AddressBad, ReferenceBad *Problem
+	Same                     bool   // as it was ticked
+	Short                    *Worth // what the check lacks of the level at which they were proofed
 	Form                     *RecordForm
 	Clauses                  RecordClauses
 }
@@ -35,6 +37,8 @@ type DeskRecovery struct {
 	State     string
 	Things    []Thing // by what the account is known
 	Recorded  RecordForm
+	Short     *Worth // as in DeskRecover
+	Same      bool
 	Reference string
 	Collector string
 	Confirmer string // empty: nobody has agreed

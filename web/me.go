@@ -32,7 +32,7 @@ func (s *Site) meRoutes() {
 	s.mux.Handle("POST /me/erase", s.act(s.erase))
 	s.mux.Handle("POST /me/keys/end", s.act(s.endKey))
 	s.mux.Handle("POST /c/{ref}/recover", s.act(s.recover))
-	s.mux.Handle("GET /c/{ref}/recover", s.Serve(s.toCase))
+	s.mux.Handle("GET /c/{ref}/recover", s.Serve(s.recovered))
 	for _, path := range []string{"rename", "remove", "reactivate", "recovery/stop", "codes", "erase", "keys/end"} { // where a page with a mistake stands
 		s.mux.Handle("GET /me/"+path, s.Serve(func(w http.ResponseWriter, r *http.Request) error {
 			s.see(w, r, mePath)
@@ -155,10 +155,30 @@ func (s *Site) newCodes(w http.ResponseWriter, r *http.Request) error {
 	return s.renderMe(w, r, session, mistake{}, codes)
 }
 
-// recover takes a saved code from somebody who has confirmed a mailbox of theirs.
+// recover takes a saved code from somebody who has confirmed a mailbox of theirs. The new one in its place is shown in the answer, and
+// nowhere else.
 func (s *Site) recover(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.service.Recover(r.Context(), s.visit(r), proofing.Secret(r.PostForm.Get("code")))
-	return s.afterwards(w, r, c, mistake{err: err})
+	c, renewed, err := s.service.Recover(r.Context(), s.visit(r), proofing.Secret(r.PostForm.Get("code")))
+	if err != nil {
+		return s.afterwards(w, r, c, mistake{err: err})
+	}
+	v := s.visit(r)
+	v.Link = proofing.Secret(c.ID + "." + c.LinkSecret.Reveal())
+	session, err := s.service.Session(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	s.enter(w, v.Link.Reveal())
+	return s.renderMe(w, r, session, mistake{}, []proofing.Secret{renewed})
+}
+
+// recovered is where the answer of recover stands: its reference is another one since.
+func (s *Site) recovered(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.service.Session(r.Context(), s.signedInAs(r)); err == nil {
+		s.see(w, r, mePath)
+		return nil
+	}
+	return s.toCase(w, r)
 }
 
 func (s *Site) export(w http.ResponseWriter, r *http.Request) error {

@@ -77,6 +77,9 @@ func (s *Site) atDesk(w http.ResponseWriter, r *http.Request) (session *proofing
 	if errors.Is(err, proofing.ErrNotAdmitted) {
 		return nil, true, s.changed(w, r, errNoPasskey)
 	}
+	if _, over := errors.AsType[*proofing.InputError](err); over {
+		return nil, true, s.changed(w, r, err)
+	}
 	return session, err != nil, err
 }
 
@@ -246,16 +249,22 @@ func (s *Site) viewWorth(page *templates.Record, c *proofing.Case, record *proof
 	if worth.Assessed.IAL != nil {
 		v.IAL = strconv.Itoa(*worth.Assessed.IAL)
 	}
-	for _, reason := range worth.Assessed.Reasons {
-		if strings.Contains(reason.Clause, "63A") { // the others say that proofing authenticates nobody
-			v.Reasons = append(v.Reasons, templates.Clause{Clause: reason.Clause, Text: reason.Text})
-		}
-	}
+	v.Reasons = proofingReasons(worth.Assessed.Reasons)
 	for _, m := range worth.Unmet {
 		v.Unmet = append(v.Unmet, templates.Step{Code: m.Code, Detail: m.Detail})
 	}
 	page.Worth = v
 	return nil
+}
+
+// proofingReasons are those that speak of proofing: the others say that it authenticates nobody.
+func proofingReasons(all []proofing.Reason) (reasons []templates.Clause) {
+	for _, reason := range all {
+		if strings.Contains(reason.Clause, "63A") {
+			reasons = append(reasons, templates.Clause{Clause: reason.Clause, Text: reason.Text})
+		}
+	}
+	return reasons
 }
 
 // recordClauses are where each revision speaks of the parts of a record; revision 4 is true.

@@ -59,7 +59,7 @@ func (h *house) colleague(name string) *colleague {
 	c.work()
 	contact, err := h.svc.Methods["email"].Check(name + "@example.org")
 	if err == nil {
-		_, err = h.svc.Appoint(h.t.Context(), contact, name, "documents, 2026")
+		_, err = h.svc.Appoint(h.t.Context(), contact, name, "documents, 2026", time.Time{})
 	}
 	if err != nil {
 		h.t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/templates"
@@ -71,7 +72,9 @@ func (s *Site) showRecover(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) startRecovery(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.service.StartRecovery(r.Context(), s.signedInAs(r), r.PostForm.Get("address"), readDraft(r.PostForm), r.PostForm.Get("reference"))
+	c, err := s.service.StartRecovery(r.Context(), s.signedInAs(r), r.PostForm.Get("address"), proofing.RecoveryCheck{
+		Draft: readDraft(r.PostForm), Reference: r.PostForm.Get("reference"), Same: r.PostForm.Get("same") == "yes",
+	})
 	if err == nil {
 		s.see(w, r, recoveryPath(c.ID))
 		return nil
@@ -98,7 +101,7 @@ func (s *Site) renderRecover(w http.ResponseWriter, r *http.Request, session *pr
 	form := viewForm(draft)
 	page := templates.DeskRecover{
 		Frame: s.Frame(r, recoverPath), Fresh: session.Fresh, Confirm: s.meLink(r, "fido"), Desk: s.Keep(r, deskPath), Start: s.Keep(r, recoverPath),
-		Address: r.PostForm.Get("address"), Reference: r.PostForm.Get("reference"), Form: &form, Clauses: recordClauses[s.service.Policy.Own.Framework == proofing.R4],
+		Address: r.PostForm.Get("address"), Reference: r.PostForm.Get("reference"), Same: r.PostForm.Get("same") == "yes", Form: &form, Short: viewShort(wrong), Clauses: recordClauses[s.service.Policy.Own.Framework == proofing.R4],
 	}
 	switch a.field {
 	case "address":
@@ -109,6 +112,15 @@ func (s *Site) renderRecover(w http.ResponseWriter, r *http.Request, session *pr
 		page.Notice = a.problem
 	}
 	return s.Render(w, r, status, page)
+}
+
+// viewShort is what a check lacks of the level at which somebody was proofed; nil if it is not that.
+func viewShort(wrong error) *templates.Worth {
+	short, ok := errors.AsType[*proofing.ShortError](wrong)
+	if !ok {
+		return nil
+	}
+	return &templates.Worth{IAL: strconv.Itoa(short.IAL), Reasons: proofingReasons(short.Missing)}
 }
 
 func (s *Site) showRecovery(w http.ResponseWriter, r *http.Request) error {
@@ -168,7 +180,7 @@ func (s *Site) renderRecovery(w http.ResponseWriter, r *http.Request, session *p
 	path, d, me := recoveryPath(c.ID), c.Desk, session.Person.ID
 	page := templates.DeskRecovery{
 		Frame: s.Frame(r, path), Notice: a.problem, Fresh: session.Fresh, Confirm: s.meLink(r, "fido"), Desk: s.Keep(r, deskPath),
-		State: c.DeskState(s.service.Now()), Recorded: viewForm(d.Check), Reference: d.Reference, Collector: d.CollectorName, Refusal: d.Refusal, At: c.Created,
+		State: c.DeskState(s.service.Now()), Short: viewShort(wrong), Same: d.Same, Recorded: viewForm(d.Check), Reference: d.Reference, Collector: d.CollectorName, Refusal: d.Refusal, At: c.Created,
 		Reason: r.PostForm.Get("reason"),
 	}
 	if !d.Confirmed.IsZero() {

@@ -120,16 +120,50 @@ func TestARecoveryIsStoppedOnOnesOwnPage(t *testing.T) {
 	}
 	h.want(thief.post(page+"/answer", "attempt", c.Current("email").ID, "code", thief.sent.last().Code.Reveal()), http.StatusSeeOther)
 	thief.work()
-	h.want(thief.post(page+"/recover", "code", code[1]), http.StatusSeeOther)
-	h.want(thief.get("/me"), 200, "This account was recovered")
+	in := thief.post(page+"/recover", "code", code[1])
+	h.want(in, 200, "A new recovery code", "10 codes are left", "This account was recovered")
+	renewed := regexp.MustCompile(`<code class="print">([0-9A-Z-]{19})</code>`).FindAllStringSubmatch(in.Body.String(), -1)
+	if len(renewed) != 1 || renewed[0][1] == code[1] || strings.Contains(thief.get("/me").Body.String(), renewed[0][1]) {
+		t.Errorf("in the place of the code are %v, and it is shown once", renewed)
+	}
+	h.want(thief.get(page+"/recover"), http.StatusSeeOther) // where that answer stands
 	h.want(thief.post("/me/recovery/stop"), 403)
 	h.want(owner.get("/me"), 200, "That was not me: stop it")
 	h.want(owner.post("/me/recovery/stop"), http.StatusSeeOther)
 	if strings.Contains(owner.get("/me").Body.String(), "This account was recovered") {
 		t.Error("it goes on")
 	}
+	h.want(owner.get("/me"), 200, "You have none.") // whoever used one has seen what they are written on
 	if _, err := h.svc.Session(t.Context(), proofing.Visit{Link: proofing.Secret(thief.session().ID + ".x")}); err == nil {
 		t.Error("the thief is in still")
 	}
 	h.want(thief.get("/me"), http.StatusSeeOther)
+}
+
+// Both cookies have every attribute that 63B-4 5.1.1 asks for.
+func TestCookiesAreOfTheHostAloneAndOfNoScript(t *testing.T) {
+	h, _, _ := atDesk(t)
+	b := &colleague{h.browser(), webauthntest.New()}
+	seen := map[string]bool{}
+	look := func(w interface{ Result() *http.Response }) {
+		for _, c := range w.Result().Cookies() {
+			if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+				t.Errorf("a cookie is %s", c.Raw)
+			}
+			seen[c.Name] = true
+		}
+	}
+	look(b.get("/me"))
+	start := b.post("/me/sign-in")
+	look(start)
+	page := b.follow(start)
+	look(b.get(page))
+	b.passkey(page, "enrol")
+	b.wait(time.Second)
+	b.passkey(page, "begin")
+	look(b.get("/me"))
+	look(b.post("/me/sign-out"))
+	if !seen["__Host-session"] || len(seen) < 2 {
+		t.Errorf("seen were %v", seen)
+	}
 }

@@ -18,6 +18,7 @@ type representativeCommand struct {
 type representativeAddCommand struct {
 	Address string `arg:"" help:"An address or number that the person has confirmed here; they need a passkey too, which they add at /me."`
 	Trained string `required:"" help:"What they were trained in, when and by whom." placeholder:"TEXT"`
+	Until   string `help:"Until when the training is good, a year from now at most; a year unless given. Call this again when it was renewed." placeholder:"YYYY-MM-DD"`
 	Name    string `help:"By what name their colleagues know them; the address unless given." placeholder:"NAME"`
 }
 
@@ -25,13 +26,23 @@ func (c *representativeAddCommand) Run(g *globals) error {
 	if strings.TrimSpace(c.Trained) == "" {
 		return usagef("--trained must say what, when and by whom: nobody records without training (SP 800-63A 5.3.3, SP 800-63A-4 4.3.7)")
 	}
+	var until time.Time
+	if c.Until != "" {
+		var err error
+		if until, err = time.Parse(time.DateOnly, c.Until); err != nil {
+			return usagef("--until must be a day, such as %s", time.Now().AddDate(1, 0, 0).Format(time.DateOnly))
+		}
+	}
 	return g.administer(false, func(a *admin) error {
 		contact, err := a.anyContact(c.Address)
 		if err != nil {
 			return err
 		}
-		p, err := a.service.Appoint(a.ctx, contact, cmp.Or(strings.TrimSpace(c.Name), contact.Address.Reveal()), c.Trained)
+		p, err := a.service.Appoint(a.ctx, contact, cmp.Or(strings.TrimSpace(c.Name), contact.Address.Reveal()), c.Trained, until)
+		mistake, wrong := errors.AsType[*proofing.InputError](err)
 		switch {
+		case wrong && mistake.Code == "training_until":
+			return usagef("--until must be a day within a year from now: who compares documents is evaluated once a year at least (SP 800-63A-4 3.13)")
 		case errors.Is(err, proofing.ErrNotFound):
 			return usagef("nobody has %s here: let them sign in at %s/me and confirm it", contact.Shown, a.config.Origin)
 		case errors.Is(err, proofing.ErrNotAdmitted):
@@ -39,7 +50,8 @@ func (c *representativeAddCommand) Run(g *globals) error {
 		case err != nil:
 			return err
 		}
-		a.say("%s is a representative since %s, and works at %s/desk; it takes two, since nobody reviews what they recorded", p.Representative.Name, when(p.Representative.Since), a.config.Origin)
+		a.say("%s is a representative since %s, and works at %s/desk until the training ends on %s; it takes two, since nobody reviews what they recorded",
+			p.Representative.Name, when(p.Representative.Since), a.config.Origin, p.Representative.TrainedUntil().Format(time.DateOnly))
 		return nil
 	})
 }
@@ -53,11 +65,12 @@ type representativeView struct {
 	Person   string    `json:"person"`
 	Name     string    `json:"name"`
 	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
 	Training string    `json:"training"`
 }
 
 func (v representativeView) row() []string {
-	return []string{v.Person, v.Name, when(v.Since), v.Training}
+	return []string{v.Person, v.Name, when(v.Since), v.Until.Format(time.DateOnly), v.Training}
 }
 
 func (c *representativeListCommand) Run(g *globals) error {
@@ -69,10 +82,10 @@ func (c *representativeListCommand) Run(g *globals) error {
 		var views []representativeView
 		for _, p := range all {
 			if r := p.Representative; r != nil { // else dismissed since
-				views = append(views, representativeView{p.ID, r.Name, r.Since, r.Training})
+				views = append(views, representativeView{p.ID, r.Name, r.Since, r.TrainedUntil(), r.Training})
 			}
 		}
-		return list(g, c.JSON, views, []string{"PERSON", "NAME", "SINCE", "TRAINED"}, representativeView.row)
+		return list(g, c.JSON, views, []string{"PERSON", "NAME", "SINCE", "UNTIL", "TRAINED"}, representativeView.row)
 	})
 }
 
