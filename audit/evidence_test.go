@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -169,4 +170,63 @@ func FuzzParseEvidence(f *testing.F) {
 			t.Error("what is read is no JSON")
 		}
 	})
+}
+
+// Of a member that is not its own, or that is there twice, two readers may take different ones: no object of a file has any.
+func TestEvidenceWithMembersThatAreNotItsOwnDoesNotHold(t *testing.T) {
+	file, key := keptEvidence(t)
+	approval, err := os.ReadFile("testdata/approval.json")
+	check(t, err)
+	public, err := os.ReadFile("testdata/log-key.txt")
+	check(t, err)
+	other, err := audit.ParseLogKey(string(public))
+	check(t, err)
+	for name, x := range map[string]struct {
+		file    []byte
+		holds   func([]byte) bool
+		objects int
+	}{
+		"evidence": {file, func(text []byte) bool { return evidenceHolds(text, key) }, 100},
+		"an approval": {approval, func(text []byte) bool {
+			a, err := audit.ParseApproval(text)
+			if err == nil {
+				_, err = a.Verify(other)
+			}
+			return err == nil
+		}, 3},
+	} {
+		if !x.holds(x.file) {
+			t.Fatalf("%s: the whole file does not hold", name)
+		}
+		objects, quoted := 0, false
+		for i := 0; i < len(x.file); i++ {
+			switch x.file[i] {
+			case '\\':
+				i++
+				continue
+			case '"':
+				quoted = !quoted
+				continue
+			case '{':
+			default:
+				continue
+			}
+			if quoted { // a leaf, which is text here
+				continue
+			}
+			objects++
+			first := regexp.MustCompile(`^\{"[^"]*":`).Find(x.file[i:])
+			if first == nil {
+				continue
+			}
+			for what, put := range map[string]string{"a member that nobody knows": `" ":1,`, "a member twice": string(first[1:]) + `null,`, "a member in capitals": strings.ToUpper(string(first[1:])) + `null,`} {
+				if x.holds(slices.Insert(slices.Clone(x.file), i+1, []byte(put)...)) {
+					t.Errorf("%s: with %s at %d it holds: %s", name, what, i, x.file[i:min(len(x.file), i+60)])
+				}
+			}
+		}
+		if objects < x.objects {
+			t.Errorf("%s: only %d objects were found", name, objects)
+		}
+	}
 }

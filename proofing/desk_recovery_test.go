@@ -122,6 +122,9 @@ func TestARecoveryEndsTheOfficeOfARepresentative(t *testing.T) {
 		t.Fatal(err)
 	}
 	must[*proofing.Case](t)(w.regain(code))
+	if got, _, _ := w.entered(proofing.SubjectPerson, three.person()); len(got) == 0 || got[len(got)-1] != "representative_dismissed by service" {
+		t.Errorf("the log has %q", got)
+	}
 	if p := must[*proofing.Person](t)(w.People.Get(t.Context(), three.person())); p.Representative != nil || len(p.Recovery) != 0 {
 		t.Errorf("they are %+v with %d codes", p.Representative, len(p.Recovery))
 	}

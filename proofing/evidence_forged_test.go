@@ -2,6 +2,9 @@ package proofing_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -273,5 +276,96 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 				t.Errorf("%v, want %q", err, x.want)
 			}
 		})
+	}
+}
+
+// Whatever is taken out, doubled or moved in the structure of a file is found, also by whoever has the seal: some of each, at whatever depth.
+func TestTheStructureOfSealedEvidenceHolds(t *testing.T) {
+	f, _ := newForger(t)
+	type edit struct {
+		what string
+		do   func(v any) any // of the value at the path
+		path []any
+	}
+	var edits []edit
+	var walk func(path []any, v any)
+	walk = func(path []any, v any) {
+		add := func(what string, do func(v any) any) { edits = append(edits, edit{what, do, path}) }
+		within := func(step any) []any { return append(slices.Clone(path), step) }
+		switch v := v.(type) {
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				if name == "made" || name == "seal" { // only the seal says when the file was made
+					continue
+				}
+				add("without "+name, func(v any) any { delete(v.(map[string]any), name); return v })
+				for _, other := range []any{nil, "", "x", 1, []any{}} {
+					add(fmt.Sprintf("with %#v for %s", other, name), func(v any) any { v.(map[string]any)[name] = other; return v })
+				}
+				walk(within(name), v[name])
+			}
+		case []any:
+			for i := range v {
+				// The newest entries of a record may be missing, and records on which nothing rests: TestEachEntryThatIsTakenOutOfEvidenceIsMissed has the others.
+				if of := append([]any{nil}, path...)[len(path)]; of != "objects" && (of != "entries" || i < len(v)-1) {
+					add(fmt.Sprintf("without item %d", i), func(v any) any { return slices.Delete(v.([]any), i, i+1) })
+				}
+				add(fmt.Sprintf("item %d twice", i), func(v any) any { l := v.([]any); return slices.Insert(l, i, l[i]) })
+				if i > 0 {
+					add(fmt.Sprintf("items %d and %d swapped", i-1, i), func(v any) any { l := v.([]any); l[i], l[i-1] = l[i-1], l[i]; return l })
+				}
+				walk(within(i), v[i])
+			}
+		}
+	}
+	var whole any
+	if err := json.Unmarshal(f.file, &whole); err != nil {
+		t.Fatal(err)
+	}
+	walk(nil, whole)
+	var put func(v any, path []any, do func(any) any) any
+	put = func(v any, path []any, do func(any) any) any {
+		if len(path) == 0 {
+			return do(v)
+		}
+		switch step := path[0].(type) {
+		case string:
+			v.(map[string]any)[step] = put(v.(map[string]any)[step], path[1:], do)
+		case int:
+			v.([]any)[step] = put(v.([]any)[step], path[1:], do)
+		}
+		return v
+	}
+	judged := 0
+	for i, e := range edits {
+		if len(e.path) > 2 && i%97 != 0 {
+			continue
+		}
+		var v any
+		if err := json.Unmarshal(f.file, &v); err != nil {
+			t.Fatal(err)
+		}
+		v = put(v, e.path, e.do)
+		text, err := json.Marshal(v)
+		if err == nil {
+			text, err = proofing.Canonicalize(text)
+		}
+		if err != nil {
+			t.Fatalf("%v, %s: %v", e.path, e.what, err)
+		}
+		if text = append(text, '\n'); bytes.Equal(text, f.file) {
+			continue
+		}
+		judged++
+		read, err := audit.ParseEvidence(text)
+		if err != nil {
+			continue
+		}
+		if f.holds(read) == nil {
+			t.Errorf("%v, %s: it holds", e.path, e.what)
+		}
+	}
+	if judged < 150 {
+		t.Errorf("only %d of %d edits were judged", judged, len(edits))
 	}
 }

@@ -75,6 +75,14 @@ const (
 	EntryRecoveryFreed  EntryKind = "recovery_unblocked"
 )
 
+// dismiss takes it from who is one.
+func (p *Person) dismiss(by Actor, now time.Time) {
+	if p.Representative != nil {
+		p.Representative = nil
+		p.write(by, now, EntryDismissed, nil, nil)
+	}
+}
+
 func (p *Person) write(by Actor, at time.Time, kind EntryKind, facts, private map[string]any) {
 	n := Note{Of: SubjectPerson, Object: p.ID, Kind: kind, By: by, At: at, Facts: facts, Persons: []string{p.ID}}
 	if private != nil {
@@ -106,8 +114,7 @@ func (s *Service) dismiss(ctx context.Context, by Actor, person string) error {
 		if p.Representative == nil {
 			return ErrNotFound
 		}
-		p.Representative = nil
-		p.write(by, s.now(), EntryDismissed, nil, nil)
+		p.dismiss(by, s.now())
 		return nil
 	})
 	if err == nil {

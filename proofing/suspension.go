@@ -177,7 +177,7 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 			}
 		}
 		if fresh {
-			p.Representative = nil // nobody comes by that into the office of another: the operator names them anew
+			p.dismiss(ByService, s.now()) // nobody comes by that into the office of another: the operator names them anew
 			if by.InPerson {
 				p.Recovery = nil // who has lost everything has lost these
 			}
@@ -187,6 +187,7 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 	if err != nil {
 		return ignoreNotFound(err)
 	}
+	s.mark(p.ID[:2])
 	for _, b := range p.Bindings {
 		if !before(b) {
 			continue
