@@ -133,7 +133,7 @@ func TestARecoveryIsStoppedOnOnesOwnPage(t *testing.T) {
 	if strings.Contains(owner.get("/me").Body.String(), "This account was recovered") {
 		t.Error("it goes on")
 	}
-	h.want(owner.get("/me"), 200, "You have none.") // whoever used one has seen what they are written on
+	h.want(owner.get("/me"), 200, "You have no recovery codes.") // whoever used one has seen what they are written on
 	if _, err := h.svc.Session(t.Context(), proofing.Visit{Link: proofing.Secret(thief.session().ID + ".x")}); err == nil {
 		t.Error("the thief is in still")
 	}
