@@ -108,6 +108,8 @@ type Session struct {
 	// Recovering: somebody has recovered the account, and authenticators are suspended since. MayStop: it can be ended with
 	// StopRecovery.
 	Recovering, MayStop bool
+	// Back: somebody has just come in by a recovery. They may add authenticators, and nothing else.
+	Back bool
 
 	Until time.Time // the end of the session if nothing is done in it
 }
@@ -150,6 +152,7 @@ func (s *Service) Session(ctx context.Context, v Visit) (*Session, error) {
 	session := &Session{Case: c, Person: p, Fresh: s.mayChange(c, p, now), Until: idle}
 	session.Recovering = slices.ContainsFunc(p.Bindings, func(b Binding) bool { return len(b.Suspended) > 0 })
 	session.MayStop = session.Recovering && s.mayStop(c, p, now)
+	session.Back = c.recovered(now) && !session.Fresh
 	return session, nil
 }
 

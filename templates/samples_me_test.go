@@ -34,13 +34,16 @@ func meSamples() map[string]Screen {
 	recovering.Notice, recovering.Recovering, recovering.StopRecovery = nil, true, "/me/recovery/stop"
 	recovering.Things = []Thing{{ID: "p1", Kind: "passkey", Shown: "…Ab3d", Added: at.Add(-48 * time.Hour), Suspended: at}, me.Things[1]}
 	renewed := recovering
-	renewed.Codes, renewed.CodesLeft, renewed.StopRecovery, renewed.Panel = []string{"0123-4567-89AB-CDEF"}, 10, "", nil
+	renewed.Codes, renewed.CodesLeft, renewed.StopRecovery, renewed.Back = []string{"0123-4567-89AB-CDEF"}, 10, "", true
+	renewed.Panel = &Panel{Method: "fido", Enrol: "/c/ref/enrol", Owned: true}
+	added := renewed
+	added.Codes, added.Panel, added.Cools = nil, nil, at.Add(24*time.Hour)
 	recovered.Recovering, recovered.Reactivate, recovered.Things = true, "/me/reactivate", recovering.Things
 	return map[string]Screen{
 		"signin-start":   SignIn{Frame: frame, Start: "/me/sign-in", Regain: "/me/regain"},
 		"signin":         SignIn{Frame: frame, Panel: panel, Others: others[:2], Lost: "/c/ref/begin"},
 		"signin-other":   SignIn{Frame: frame, Panel: &Panel{Method: "sms", Begin: "/c/ref/begin", Restricted: &Restricted{Clause: clause}}, Others: []Way{{"fido", "/c/ref?method=fido"}, {"recovery", "/c/ref?method=email"}}},
 		"signin-recover": SignIn{Frame: frame, Recover: "/c/ref/recover", Others: others[:1]},
-		"me":             me, "me-stale": stale, "me-codes": codes, "me-representative": desk, "me-recovering": recovering, "me-renewed": renewed, "me-recovered": recovered,
+		"me":             me, "me-stale": stale, "me-codes": codes, "me-representative": desk, "me-recovering": recovering, "me-renewed": renewed, "me-added": added, "me-recovered": recovered,
 	}
 }

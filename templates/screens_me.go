@@ -41,8 +41,11 @@ type Me struct {
 	// Recovering: the account was recovered, and something is suspended since. StopRecovery is where it goes that this was not them.
 	Recovering   bool
 	StopRecovery string
-	Console      string // the path of the console; empty for who has no role there
-	Desk         string // the path of Records, for a representative
+	// Back: they have just come in by a recovery, and are to add something; Cools is when what they have added counts, if they have.
+	Back    bool
+	Cools   time.Time
+	Console string // the path of the console; empty for who has no role there
+	Desk    string // the path of Records, for a representative
 	// Keys are those that they have proved themselves a right to; ShowKeys is where they are shown, if it is not here.
 	Keys     []MyKey
 	ShowKeys string

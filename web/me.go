@@ -363,10 +363,11 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		page.Codes = append(page.Codes, code.Reveal())
 	}
 	now := s.service.Now()
+	page.Back = session.Back
 	for _, b := range session.Person.Bindings {
 		t := templates.Thing{ID: b.ID, Kind: string(b.Contact.Channel), Shown: b.Contact.Shown, Name: b.Name, Added: b.BoundAt, Restricted: b.Contact.Channel == proofing.ChannelPhone}
 		if b.Counts.After(now) {
-			t.Counts = b.Counts
+			t.Counts, page.Cools = b.Counts, b.Counts
 		}
 		if len(b.Suspended) > 0 {
 			t.Suspended = b.Suspended[0].At
@@ -388,10 +389,13 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		page.Adds = append(page.Adds, templates.Way{Code: method.Name(), Href: s.meLink(r, method.Name())})
 	}
 	page.Notice = a.problem
-	if adding || !session.Fresh {
+	if adding || !session.Fresh && (!session.Back || page.Cools.IsZero()) {
 		var err error
 		if page.Panel, page.Notice, err = s.panelFor(r, c, s.chosen(r, c, m), m, a); err != nil {
 			return err
+		}
+		if session.Back && page.Panel != nil && page.Panel.Method == "fido" {
+			page.Panel.Begin = "" // they have said that they have lost it
 		}
 	}
 	return s.Render(w, r, status, page)

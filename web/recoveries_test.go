@@ -72,13 +72,17 @@ func TestARecoveryFromTheDeskToANewPasskey(t *testing.T) {
 	h.want(anew.get("/me/regain"), 200, "<noscript>", "Adding a passkey takes JavaScript")
 	h.want(anew.post("/me/regain", "code", "0000-0000"), 422, "This code is not good", `aria-invalid="true"`)
 	h.want(anew.post("/me/regain", "code", strings.ToLower(code[1])), http.StatusSeeOther)
-	h.want(anew.get("/me"), 200, "This account was recovered", "Suspended by a recovery")
+	h.want(anew.get("/me"), 200, "This account was recovered", "Suspended by a recovery", "Now add a new passkey", "Create another passkey")
+	if strings.Contains(anew.get("/me").Body.String(), "Use my passkey") {
+		t.Error("who has lost it is asked to use it")
+	}
 	if strings.Contains(anew.get("/me").Body.String(), "/me/recovery/stop") {
 		t.Error("who came in by a representative is asked to stop it")
 	}
 	h.want(anew.post("/me/regain", "code", code[1]), 422, "This code is not good")
 	mine := anew.session()
 	anew.passkey("/c/"+mine.ID+"."+mine.LinkSecret.Reveal(), "enrol")
+	h.want(anew.get("/me"), 200, "What you have added counts from", "Then sign in by it")
 	h.want(ada.get(page), 200, "The person has come in")
 	h.want(lost.get("/me"), http.StatusSeeOther) // their session has ended
 
@@ -133,7 +137,7 @@ func TestARecoveryIsStoppedOnOnesOwnPage(t *testing.T) {
 	if strings.Contains(owner.get("/me").Body.String(), "This account was recovered") {
 		t.Error("it goes on")
 	}
-	h.want(owner.get("/me"), 200, "You have none.") // whoever used one has seen what they are written on
+	h.want(owner.get("/me"), 200, "You have no recovery codes.") // whoever used one has seen what they are written on
 	if _, err := h.svc.Session(t.Context(), proofing.Visit{Link: proofing.Secret(thief.session().ID + ".x")}); err == nil {
 		t.Error("the thief is in still")
 	}
