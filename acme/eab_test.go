@@ -306,7 +306,7 @@ func FuzzBinding(f *testing.F) {
 }
 
 // BenchmarkBinding measures what a binding takes to be read and verified beside a bare HMAC of the same bytes and beside go-jose, which
-// does as much: parse, header, MAC, key, thumbprint.
+// does as much: parse, header, MAC, key, thumbprint. What counts is the fastest turn of each: all else is the machine's other work.
 func BenchmarkBinding(b *testing.B) {
 	secret := make([]byte, 32)
 	text := []byte(newBinding(b, "cs0123456789", base64.RawURLEncoding.EncodeToString(secret)).body(b))
@@ -357,19 +357,20 @@ func BenchmarkBinding(b *testing.B) {
 			b.Fatal("not the key")
 		}
 	}
-	took := map[string]time.Duration{}
-	turns := 0
+	const calls = 10
+	fastest := map[string]time.Duration{}
 	for b.Loop() { // by turns, so that a machine that gets slower does so for all
 		for name, do := range map[string]func(){"bare": bare, "ours": ours, "go-jose": theirs} {
 			began := time.Now()
-			for range 100 {
+			for range calls {
 				do()
 			}
-			took[name] += time.Since(began)
+			if took := time.Since(began); fastest[name] == 0 || took < fastest[name] {
+				fastest[name] = took
+			}
 		}
-		turns += 100
 	}
-	each := func(name string) float64 { return float64(took[name].Nanoseconds()) / float64(turns) / 1000 }
+	each := func(name string) float64 { return float64(fastest[name].Nanoseconds()) / calls / 1000 }
 	b.ReportMetric(each("bare"), "µs/bare")
 	b.ReportMetric(each("ours"), "µs/ours")
 	b.ReportMetric(each("go-jose"), "µs/go-jose")
