@@ -186,6 +186,27 @@ func TestABindingAtACAWithoutANewAccountURLSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// What an ACME client has written twice is malformed, which its CA can pass on; what the CA itself has is a mistake of ours to name.
+func TestWhatIsTwiceInABindingIsMalformed(t *testing.T) {
+	w := withDirectory(t)
+	k := w.makeKey(t, `{"profile": "client"}`)
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","kid":"` + k.text("kid") + `","kid":"other","url":"` + newAccount + `"}`))
+	sound := newBinding(t, k.text("kid"), k.text("hmac_key"))
+	sound.after = func(jws, _ map[string]any) { jws["protected"] = header }
+	whole := newBinding(t, k.text("kid"), k.text("hmac_key")).body(t)
+	for body, want := range map[string]string{
+		sound.body(t): "urn:ietf:params:acme:error:malformed",
+		strings.Replace(whole, `"protected":`, `"protected":"","protected":`, 1): "urn:ietf:params:acme:error:malformed",
+		strings.Replace(whole, `"kty":`, `"kty":"RSA","kty":`, 1):                "urn:ietf:params:acme:error:malformed",
+		strings.Replace(whole, `"url":`, `"url":"","url":`, 1):                   "urn:countersign:error:duplicateMember",
+	} {
+		r := w.do(t, "POST", "/v1/eab/verify", w.token, body)
+		if o := decode(t, r); r.Code != http.StatusBadRequest || o.text("type") != want && !strings.Contains(r.Body.String(), want) || strings.HasPrefix(want, "urn:ietf") && strings.Contains(r.Body.String(), "urn:countersign") {
+			t.Errorf("%d %v, want %s", r.Code, o, want)
+		}
+	}
+}
+
 // What depends on the key is refused in one way, byte for byte.
 func TestRefusedBindingsLookAlike(t *testing.T) {
 	w := withDirectory(t)
