@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -89,6 +90,12 @@ func readBinding(body []byte, newAccounts []string) (proofing.ExternalBinding, e
 		readInner(jws, outer, &b)
 	}
 	o.closed()
+	// What the CA passes on is its account's doing: the answer must be one that it can pass back.
+	for i := range m.list {
+		if x := &m.list[i]; x.typ == typeDuplicateMember && (strings.HasPrefix(x.pointer, "/jwk/") || strings.HasPrefix(x.pointer, "/externalAccountBinding/")) {
+			x.typ = typeMalformed
+		}
+	}
 	return b, m.err()
 }
 

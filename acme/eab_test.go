@@ -186,6 +186,27 @@ func TestABindingAtACAWithoutANewAccountURLSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// What an ACME client has written twice is malformed, which its CA can pass on; what the CA itself has is a mistake of ours to name.
+func TestWhatIsTwiceInABindingIsMalformed(t *testing.T) {
+	w := withDirectory(t)
+	k := w.makeKey(t, `{"profile": "client"}`)
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","kid":"` + k.text("kid") + `","kid":"other","url":"` + newAccount + `"}`))
+	sound := newBinding(t, k.text("kid"), k.text("hmac_key"))
+	sound.after = func(jws, _ map[string]any) { jws["protected"] = header }
+	whole := newBinding(t, k.text("kid"), k.text("hmac_key")).body(t)
+	for body, want := range map[string]string{
+		sound.body(t): "urn:ietf:params:acme:error:malformed",
+		strings.Replace(whole, `"protected":`, `"protected":"","protected":`, 1): "urn:ietf:params:acme:error:malformed",
+		strings.Replace(whole, `"kty":`, `"kty":"RSA","kty":`, 1):                "urn:ietf:params:acme:error:malformed",
+		strings.Replace(whole, `"url":`, `"url":"","url":`, 1):                   "urn:countersign:error:duplicateMember",
+	} {
+		r := w.do(t, "POST", "/v1/eab/verify", w.token, body)
+		if o := decode(t, r); r.Code != http.StatusBadRequest || o.text("type") != want && !strings.Contains(r.Body.String(), want) || strings.HasPrefix(want, "urn:ietf") && strings.Contains(r.Body.String(), "urn:countersign") {
+			t.Errorf("%d %v, want %s", r.Code, o, want)
+		}
+	}
+}
+
 // What depends on the key is refused in one way, byte for byte.
 func TestRefusedBindingsLookAlike(t *testing.T) {
 	w := withDirectory(t)
@@ -306,7 +327,7 @@ func FuzzBinding(f *testing.F) {
 }
 
 // BenchmarkBinding measures what a binding takes to be read and verified beside a bare HMAC of the same bytes and beside go-jose, which
-// does as much: parse, header, MAC, key, thumbprint.
+// does as much: parse, header, MAC, key, thumbprint. What counts is the fastest turn of each: all else is the machine's other work.
 func BenchmarkBinding(b *testing.B) {
 	secret := make([]byte, 32)
 	text := []byte(newBinding(b, "cs0123456789", base64.RawURLEncoding.EncodeToString(secret)).body(b))
@@ -357,19 +378,20 @@ func BenchmarkBinding(b *testing.B) {
 			b.Fatal("not the key")
 		}
 	}
-	took := map[string]time.Duration{}
-	turns := 0
+	const calls = 10
+	fastest := map[string]time.Duration{}
 	for b.Loop() { // by turns, so that a machine that gets slower does so for all
 		for name, do := range map[string]func(){"bare": bare, "ours": ours, "go-jose": theirs} {
 			began := time.Now()
-			for range 100 {
+			for range calls {
 				do()
 			}
-			took[name] += time.Since(began)
+			if took := time.Since(began); fastest[name] == 0 || took < fastest[name] {
+				fastest[name] = took
+			}
 		}
-		turns += 100
 	}
-	each := func(name string) float64 { return float64(took[name].Nanoseconds()) / float64(turns) / 1000 }
+	each := func(name string) float64 { return float64(fastest[name].Nanoseconds()) / calls / 1000 }
 	b.ReportMetric(each("bare"), "µs/bare")
 	b.ReportMetric(each("ours"), "µs/ours")
 	b.ReportMetric(each("go-jose"), "µs/go-jose")

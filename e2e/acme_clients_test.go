@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func paste(t testing.TB, dir, command string, env ...string) (string, error) {
 	return string(out), err
 }
 
-// What the last page says to paste is pasted into the real clients, against Pebble with the exported keys. Two more clients, which
+// What the last page says to paste is pasted into the real clients, against Pebble with the exported keys. Three more clients, which
 // the page does not name, get their certificates with keys of proofs.
 func TestWhatThePageSaysToPasteRegistersAnAccount(t *testing.T) {
 	t.Parallel()
@@ -50,7 +51,7 @@ func TestWhatThePageSaysToPasteRegistersAnAccount(t *testing.T) {
 	ca := p.ca("pebble", b.directory, b.newAccount, "address")
 	type made struct{ kid, hmacKey, command string }
 	keys := map[string]made{}
-	for _, client := range []string{"certbot", "lego", "dehydrated", "acmez"} {
+	for _, client := range []string{"certbot", "lego", "caddy", "dehydrated", "uacme", "acmez"} {
 		kid, hmacKey, page := ca.keyAndPage(client + "-1@example.org")
 		m := made{kid: kid, hmacKey: hmacKey}
 		for _, found := range onPage.FindAllStringSubmatch(page, -1) {
@@ -105,6 +106,29 @@ func TestWhatThePageSaysToPasteRegistersAnAccount(t *testing.T) {
 		issued(t, "lego", dir, ".lego", "certificates", "lego.example.org.crt")
 	})
 
+	t.Run("caddy", func(t *testing.T) {
+		dir, k := t.TempDir(), keys["caddy"]
+		path := installed(t, "caddy")
+		options, ok := strings.CutPrefix(k.command, "# in the global options of the Caddyfile:\n")
+		if !ok {
+			t.Fatalf("the page says %q", k.command)
+		}
+		// It believes the server, says nothing to anybody else, and serves at ports that anybody may use.
+		text := "{\n" + options + "\nacme_ca_root " + b.file + "\nadmin off\ndefault_bind 127.0.0.1\nskip_install_trust\nhttp_port " + port(t, free(t)) + "\nhttps_port " + port(t, free(t)) + "\n}\ncaddy.example.org {\nrespond ok\n}\n"
+		if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := start(t, []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}, path, "run", "--config", filepath.Join(dir, "Caddyfile"), "--adapter", "caddyfile")
+		defer end(cmd, syscall.SIGTERM)
+		certificates := filepath.Join(dir, "caddy", "certificates", "*", "caddy.example.org", "caddy.example.org.crt")
+		await(t, "Caddy's certificate", time.Minute, func() bool {
+			found, _ := filepath.Glob(certificates)
+			return len(found) == 1
+		})
+		found, _ := filepath.Glob(certificates)
+		issued(t, "caddy", found[0])
+	})
+
 	t.Run("dehydrated", func(t *testing.T) {
 		dir, k := t.TempDir(), keys["dehydrated"]
 		installed(t, "dehydrated")
@@ -118,6 +142,18 @@ func TestWhatThePageSaysToPasteRegistersAnAccount(t *testing.T) {
 			}
 		}
 		issued(t, "dehydrated", dir, "certs", "dehydrated.example.org", "cert.pem")
+	})
+
+	t.Run("uacme", func(t *testing.T) {
+		dir, k := t.TempDir(), keys["uacme"]
+		uacme := mounted(t, b.file, "/etc/ssl/certs/ca-certificates.crt") + installed(t, "uacme") + " -y -t EC -a " + b.directory
+		if out, err := paste(t, dir, uacme+" -c ./other -e "+k.kid+":"+keys["lego"].hmacKey+" new client@example.org"); err == nil {
+			t.Errorf("with another's MAC key uacme says:\n%s", out)
+		}
+		// An account, and no certificate: uacme 1.7 knows none of the challenges that are new in Pebble, and gives up on an authorization that has one.
+		if out, err := paste(t, dir, uacme+" -c ./own -e "+k.kid+":"+k.hmacKey+" new client@example.org"); err != nil {
+			t.Errorf("%v:\n%s", err, out)
+		}
 	})
 
 	t.Run("acmez", func(t *testing.T) {
@@ -140,6 +176,20 @@ func TestWhatThePageSaysToPasteRegistersAnAccount(t *testing.T) {
 		}
 		wantName(t, chains[0].ChainPEM, "acmez.example.org")
 	})
+}
+
+// mounted begins a command for which a file is in the place of another, and for nothing else: uacme believes the system's certificates
+// alone. It skips the test where nobody may do that.
+func mounted(t testing.TB, file, place string) string {
+	t.Helper()
+	for _, unshare := range []string{"unshare --mount", "unshare --map-root-user --mount"} {
+		prefix := unshare + ` sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' ` + file + " " + place + " "
+		if _, err := paste(t, t.TempDir(), prefix+"true"); err == nil {
+			return prefix
+		}
+	}
+	t.Skip("nothing may be mounted here, by which uacme could be made to believe the server")
+	return ""
 }
 
 // wantName wants the first certificate of a PEM to be for one name.

@@ -219,6 +219,10 @@ func (ca *ownCA) newAccount(w http.ResponseWriter, r *http.Request, jwk, payload
 		ca.show(w, 200, map[string]any{"status": "valid", "orders": there + "/orders"})
 		return
 	}
+	if asked.OnlyReturnExisting {
+		ca.refuse(w, &client.Problem{Type: "urn:ietf:params:acme:error:accountDoesNotExist", Status: 400, Detail: "no account has this key"})
+		return
+	}
 	bound, err := ca.cs.VerifyEAB(r.Context(), client.VerifyRequest{URL: ca.url("/new-account"), JWK: jwk, Binding: asked.ExternalAccountBinding})
 	if err != nil {
 		ca.refuse(w, err)
