@@ -28,8 +28,11 @@ func TestTwoWhoRunTheAuthorityGiveBackWhatWasFrozen(t *testing.T) {
 	restore := func(m *colleague) *httptest.ResponseRecorder {
 		return m.post(page+"/restore", "number", number(), "reason", " ")
 	}
+	people["nobody"].get(page) // by which a browser gets its cookie
+	may := everybody(422, "operator", "administrator")
+	may["away"] = 403 // who has been away confirms first that it is them
 	// An empty reason gets whoever may as far as that.
-	c.hold(people, "made sure", []call{{"giving back", restore, everybody(422, "operator", "administrator")}, {"giving back from afar", func(m *colleague) *httptest.ResponseRecorder {
+	c.hold(people, "made sure", []call{{"giving back", restore, may}, {"giving back from afar", func(m *colleague) *httptest.ResponseRecorder {
 		return m.post("/admin/cases/"+k.ID+"x/restore", "number", "1")
 	}, nil}})
 	operator := people["operator"]
