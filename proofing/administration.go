@@ -99,7 +99,7 @@ func (s *Service) administrator(name, beginning string, now time.Time) *Appointm
 // mayBegin says whether somebody may take up an appointment that began on the server; any other they may. It takes the
 // place of what they hold already as an administrator and cannot use.
 func (s *Service) mayBegin(ctx context.Context, a *Appointment, p *Person) error {
-	if a.Beginning == "" || a.Status != AppointmentProposed {
+	if a.Beginning == "" || a.Beginning == BegunByInvitation || a.Status != AppointmentProposed {
 		return nil
 	}
 	began, err := s.Administration.Get(ctx, s.administrationID())
@@ -209,6 +209,11 @@ func (s *Service) completeBootstrap(ctx context.Context, a *Appointment) (*Appoi
 // as soon as another administrator confirms them; any administrator may end it before. All of them are told. ErrNotFound before the
 // bootstrap, and the *InputError "appointment_name" without a name.
 func (s *Service) RecoverAdministration(ctx context.Context, name string) (*Appointment, error) {
+	return s.nameAdministrator(ctx, name, BegunByRecovery)
+}
+
+// nameAdministrator names one on the server once the first two are complete.
+func (s *Service) nameAdministrator(ctx context.Context, name, beginning string) (*Appointment, error) {
 	began, err := s.Administration.Get(ctx, s.administrationID())
 	if err != nil {
 		return nil, err
@@ -216,7 +221,7 @@ func (s *Service) RecoverAdministration(ctx context.Context, name string) (*Appo
 	if began.Completed.IsZero() {
 		return nil, ErrNotFound
 	}
-	a := s.administrator(name, BegunByRecovery, s.now())
+	a := s.administrator(name, beginning, s.now())
 	if a.Name == "" {
 		return nil, &InputError{Field: "name", Code: "appointment_name"}
 	}
@@ -229,6 +234,13 @@ func (s *Service) RecoverAdministration(ctx context.Context, name string) (*Appo
 		return nil, fmt.Errorf("name administrator: %w", err)
 	}
 	return a, nil
+}
+
+// InviteAdministrator proposes an administrator, for the operator on the server. By itself it gives nothing: who takes it up is one once two administrators
+// have confirmed it in the console, of whom neither is the one who has come. So whoever runs the command needs two others, even if they are an administrator themselves
+// and confirm it as one of the two. All administrators are told. ErrNotFound before the bootstrap is complete, and the *InputError "appointment_name" without a name.
+func (s *Service) InviteAdministrator(ctx context.Context, name string) (*Appointment, error) {
+	return s.nameAdministrator(ctx, name, BegunByInvitation)
 }
 
 // SuspendByOperator suspends an appointment, for the operator on the server: where the only administrator who can act is the

@@ -296,6 +296,13 @@ func (s *Service) ConfirmAppointment(ctx context.Context, v Visit, id string, se
 	if err != nil {
 		return nil, err
 	}
+	stillSeconds := false
+	if a.Beginning == BegunByInvitation && !a.Seconded.At.IsZero() {
+		if stillSeconds, err = s.stillActs(ctx, a.Seconded, ""); err != nil {
+			return nil, err
+		}
+	}
+	seconded := a.Seconded
 	told, err := s.concerned(ctx, a)
 	if err != nil {
 		return nil, err
@@ -312,8 +319,21 @@ func (s *Service) ConfirmAppointment(ctx context.Context, v Visit, id string, se
 		if code == "" && seen != a.Journal.Written {
 			code = "appointment_changed"
 		}
+		invited := a.Beginning == BegunByInvitation
+		if invited && a.Status == AppointmentAccepted && a.Seconded.By.ID == me && stillSeconds {
+			return nil // the same, once more: it takes another one
+		}
+		if code == "" && invited && (!a.Seconded.At.Equal(seconded.At) || a.Seconded.By.ID != seconded.By.ID) {
+			code = "appointment_changed" // another one has confirmed it after this call has looked
+		}
 		if code != "" {
 			return &InputError{Field: "appointment", Code: code}
+		}
+		if invited && !stillSeconds { // nobody has, or somebody who may do so no more
+			a.Seconded = o.act(by, now)
+			a.write(AppointmentIsSeconded, a.Seconded, nil)
+			s.tellOf(a, told, v.Lang, a.Seconded, "seconded")
+			return nil
 		}
 		a.activate(o.act(by, now))
 		s.tellOf(a, told, v.Lang, a.Confirmed, "confirmed")

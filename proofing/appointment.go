@@ -27,8 +27,10 @@ type Appointment struct {
 	// Passkey is what the person signed in with when they took it up.
 	Passkey Passkey `json:"passkey,omitzero"`
 
-	Proposed  Act `json:"proposed"`
-	Accepted  Act `json:"accepted,omitzero"`
+	Proposed Act `json:"proposed"`
+	Accepted Act `json:"accepted,omitzero"`
+	// Seconded is the first of the two confirmations that an invitation takes.
+	Seconded  Act `json:"seconded,omitzero"`
 	Confirmed Act `json:"confirmed,omitzero"`
 	Suspended Act `json:"suspended,omitzero"` // the last time
 	Resumed   Act `json:"resumed,omitzero"`
@@ -41,7 +43,7 @@ type Appointment struct {
 	Reconfirmed Act       `json:"reconfirmed,omitzero"`
 	ReconfirmBy time.Time `json:"reconfirm_by,omitzero"`
 	Until       time.Time `json:"until,omitzero"` // the end of its term; zero: none
-	// Beginning is how it came about without an administrator: BegunByBootstrap or BegunByRecovery.
+	// Beginning is how it came about without an administrator: BegunByBootstrap, BegunByRecovery or BegunByInvitation.
 	Beginning string `json:"beginning,omitempty"`
 	// Due is when the worker is to look at it again, besides what follows from the rest.
 	Due     time.Time `json:"due,omitzero"`
@@ -53,6 +55,8 @@ type Appointment struct {
 const (
 	BegunByBootstrap = "bootstrap"
 	BegunByRecovery  = "recovery"
+	// BegunByInvitation: an operator on the server has proposed it, and two administrators confirm it.
+	BegunByInvitation = "invitation"
 )
 
 // AppointmentStatus is where an appointment stands.
@@ -279,6 +283,7 @@ func (a *Appointment) end(reason string, by Act) {
 const (
 	AppointmentIsProposed    EntryKind = "appointment_proposed"
 	AppointmentIsAccepted    EntryKind = "appointment_accepted"
+	AppointmentIsSeconded    EntryKind = "appointment_seconded" // the first of two confirmations
 	AppointmentIsConfirmed   EntryKind = "appointment_confirmed"
 	AppointmentIsSuspended   EntryKind = "appointment_suspended"
 	AppointmentIsAsked       EntryKind = "appointment_asked" // for what the second person is to confirm

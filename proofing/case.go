@@ -117,6 +117,8 @@ type Case struct {
 type Freeze struct {
 	At    time.Time `json:"at"`
 	Until time.Time `json:"until"` // if nobody restores it, the case ends here
+	// Asked is that somebody wants it given back, which another one must do, too (RestoreFrozen).
+	Asked *Asked `json:"asked,omitempty"`
 }
 
 // Grant is what the CA relies on, with the assessment that earned it.
@@ -167,7 +169,7 @@ func (c *Case) Indexes() []Index {
 	if c.Parent != "" && c.Status != CaseExpired {
 		ix = append(ix, Index{Name: "issuance", Value: issuanceOf(c.Parent, c.CSRDigest), Unique: true})
 	}
-	ix = append(ix, c.docketIndexes()...)
+	ix = append(append(ix, c.docketIndexes()...), c.frozenIndexes()...)
 	if len(c.Outbox.Events) > 0 {
 		ix = append(ix, Index{Name: "event", Value: stamp(c.Outbox.Events[0].At)})
 	}
@@ -286,6 +288,7 @@ func (c *Case) freeze(f Freeze) {
 	if c.Frozen != nil || c.Status.Over() {
 		return
 	}
+	f.Asked = nil // that another one be given back is another matter
 	c.Frozen = &f
 	c.forgetSigning(f.At)
 	for i := range c.Attempts {

@@ -97,7 +97,9 @@ func (s *Service) moves(ctx context.Context, d *Appointed, me string, mine []*Ap
 		if d.Warrants != nil {
 			signer = d.Warrants.Person
 		}
-		m.Deny = a.unconfirmable(me, by, d.Holder, still, signer)
+		if m.Deny = a.unconfirmable(me, by, d.Holder, still, signer); m.Deny == "" && a.Seconded.By.ID == me {
+			m.Deny = "appointment_seconded"
+		}
 		all = append(all, m)
 	}
 	if governs && a.Status == AppointmentSuspended {

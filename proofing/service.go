@@ -332,16 +332,13 @@ func (s *Service) revoke(ctx context.Context, by author, id, reason string) (*Ca
 
 // Restore lifts a freeze, after the operator has made sure who spoke; a case that
 // is not frozen stays as it is. ErrClosed if the case is over, or if it is for EV: that takes
-// two operators, which this verb cannot see.
+// two who run its authority: RestoreFrozen.
 func (s *Service) Restore(ctx context.Context, id string) (*Case, error) {
 	return s.updateBy(ctx, s.byOperator(), id, func(c *Case, now time.Time) error {
 		if p := s.profileOf(c); c.Status.Over() || p != nil && p.EV {
 			return ErrClosed
 		}
-		c.Frozen = nil
-		for i := range c.Outbox.Effects { // what waited for this
-			c.Outbox.Effects[i].Due = now
-		}
+		c.thaw(now)
 		return nil
 	})
 }

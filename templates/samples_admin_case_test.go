@@ -68,7 +68,15 @@ func adminCaseSamples() map[string]Screen {
 	refused.Status, refused.Why, refused.Mine, refused.Decisions = "refused", "refused_review", &refusal, []AdminDecision{refusal}
 	frozen := granted
 	frozen.Status, frozen.Mine, frozen.Requester = "frozen", nil, AdminRequester{}
+	frozen.Freeze = &AdminFreeze{At: at.Add(-2 * time.Hour), Until: at.Add(22 * time.Hour), Granted: true, Certificates: true, Action: "/admin/cases/0a1b2c/restore", Number: 9}
+	asked, waiting, others := frozen, frozen, frozen
+	asked.Freeze = &AdminFreeze{At: at.Add(-2 * time.Hour), Until: at.Add(22 * time.Hour), AskedBy: "One <administrator>", Reason: "The signer pressed the wrong link; called back, file <17>.", Asked: at.Add(-time.Hour), Action: "/admin/cases/0a1b2c/restore", Number: 10}
+	waiting.Freeze = &AdminFreeze{At: at.Add(-2 * time.Hour), Until: at.Add(22 * time.Hour), AskedBy: "R. <Example>", Reason: "The signer pressed the wrong link.", Asked: at.Add(-time.Hour), Mine: true}
+	others.Freeze = &AdminFreeze{At: at.Add(-2 * time.Hour), Until: at.Add(22 * time.Hour), Granted: true, WhyNot: "restore_own"}
+	nothing := frozen
+	nothing.Freeze = &AdminFreeze{At: at.Add(-2 * time.Hour), Until: at.Add(22 * time.Hour), Granted: true, Action: "/admin/cases/0a1b2c/restore", Number: 9, Bad: &Problem{Family: "input", Code: "restore_reason"}}
 	return map[string]Screen{
+		"admin-case-frozen-asked": asked, "admin-case-frozen-mine": waiting, "admin-case-frozen-own": others, "admin-case-frozen-reason": nothing,
 		"admin-case": review, "admin-case-submitted": submitted, "admin-case-stale": stale, "admin-case-reason": bad, "admin-case-explain": raised, "admin-case-away": away,
 		"admin-case-granted": granted, "admin-case-refused": refused, "admin-case-frozen": frozen,
 	}

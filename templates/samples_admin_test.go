@@ -40,8 +40,9 @@ func adminSamples() map[string]Screen {
 	queue.Query = url.Values{"as": {"1"}, "stage": {"cross_correlation"}}
 	queue.Policy = &AdminPolicyRow{Href: "/admin/policy/1", Approved: 1, Needed: 2}
 	queue.Revoke = &AdminRevoke{N: "2", By: at.Add(-time.Hour), Late: true, Href: "/admin/revocations"}
+	queue.Frozen, queue.FrozenMore = []AdminFrozen{{"Example <Corporation>", "Example CA", "/admin/cases/7", at.Add(3 * time.Hour), true}, {"Another Corporation", "Example CA", "/admin/cases/8", at.Add(20 * time.Hour), false}}, true
 	empty := queue
-	empty.Revoke, empty.Policy = nil, nil
+	empty.Revoke, empty.Policy, empty.Frozen, empty.FrozenMore = nil, nil, nil, false
 	empty.As, empty.Rows, empty.First, empty.Next = nil, nil, "", ""
 	empty.Stages = []AdminTab{{"submitted", "0", "/admin?stage=submitted", true}, {"vetting", "0", "/admin?stage=vetting", false}, {"cross_correlation", "0", "/admin?stage=cross_correlation", false}}
 	soon := empty

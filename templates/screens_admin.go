@@ -44,11 +44,21 @@ type AdminQueue struct {
 	AdminFrame
 	Revoke *AdminRevoke    // nil: nothing must be revoked
 	Policy *AdminPolicyRow // that waits for administrators, for one of them; nil: none does
-	As     []AdminOffice   // the person's appointments; the page chooses among several
-	Stages []AdminTab
-	Rows   []AdminRow
+	Frozen []AdminFrozen   // requests that "this was not us" has frozen, of the authorities that the reader runs
+	// FrozenMore: there are more of these.
+	FrozenMore bool
+	As         []AdminOffice // the person's appointments; the page chooses among several
+	Stages     []AdminTab
+	Rows       []AdminRow
 	// First and Next are where the oldest and the following ones are; empty: here, and nowhere.
 	First, Next string
+}
+
+// AdminFrozen is one of them.
+type AdminFrozen struct {
+	Name, CA, Href string
+	Until          time.Time
+	Asked          bool // somebody has asked that it be given back
 }
 
 // AdminOffice is an appointment of the person.

@@ -43,12 +43,28 @@ type AdminCase struct {
 	Resolving string
 	Bad       *Problem // at the field of Typed
 	Queue     string
+	Freeze    *AdminFreeze // nil: it is not frozen
+}
+
+// AdminFreeze is what "this was not us" has brought about.
+type AdminFreeze struct {
+	At, Until    time.Time
+	Granted      bool // it authorizes nothing until then
+	Certificates bool // some of it are to be revoked all the same
+	// AskedBy is who has asked that it be given back, when, and why; empty: nobody has.
+	AskedBy, Reason string
+	Asked           time.Time
+	Mine            bool   // that was the reader
+	WhyNot          string // the reader runs the authority and may not all the same: a code of "input"
+	Action          string // where the form goes; empty: it is not the reader's to give back
+	Number          int64
+	Bad             *Problem
 }
 
 // Loose says whether what the person has written stands in no field of the page any more: it is shown by itself, so that it is not lost.
 func (c AdminCase) Loose() bool {
 	switch {
-	case c.Typed == "":
+	case c.Typed == "", c.Freeze != nil && c.Fresh && c.Freeze.Action != "":
 		return false
 	case !c.Fresh:
 		return true

@@ -24,7 +24,8 @@ func (s *Site) adminRoutes() {
 	s.mux.Handle("POST /admin/sign", s.act(s.console(s.decide)))
 	s.mux.Handle("GET /admin/join/{ref}", s.look(s.showJoin))
 	s.mux.Handle("POST /admin/join/{ref}", s.act(s.join))
-	for _, path := range []string{"decide", "discrepancies", "explanations"} { // where a page with a mistake stands
+	s.mux.Handle("POST /admin/cases/{case}/restore", s.act(s.console(s.restoreFrozen)))
+	for _, path := range []string{"decide", "discrepancies", "explanations", "restore"} { // where a page with a mistake stands
 		s.mux.Handle("GET /admin/cases/{case}/"+path, s.Serve(func(w http.ResponseWriter, r *http.Request) error {
 			s.see(w, r, adminCasePath(r.PathValue("case")))
 			return nil
@@ -173,6 +174,9 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 		return err
 	}
 	if page.Policy, err = s.viewWaitingPolicy(r, o); err != nil {
+		return err
+	}
+	if page.Frozen, page.FrozenMore, err = s.viewFrozen(r); err != nil {
 		return err
 	}
 	for i, g := range stages {

@@ -71,7 +71,9 @@ func (s *Site) renderAdminCase(w http.ResponseWriter, r *http.Request, o *office
 			page.Decisions[i].New = page.Decisions[i].Entry > t.seen
 		}
 	}
-	if a.field == "reason" || a.field == "text" || a.field == "resolution" {
+	if page.Freeze != nil && (a.field == "reason" || a.field == "case") {
+		page.Freeze.Bad = a.problem
+	} else if a.field == "reason" || a.field == "text" || a.field == "resolution" {
 		page.Bad = a.problem
 	} else {
 		page.Notice = a.problem
@@ -89,6 +91,7 @@ func (s *Site) viewAdminCase(r *http.Request, o *officer, d *proofing.Dossiered)
 	switch {
 	case c.Frozen != nil:
 		page.Status = "frozen"
+		page.Freeze = s.viewFreeze(r, o, c, path)
 	case c.Status == proofing.CaseReview:
 		page.Turn = string(c.Approval.Stage.Step().Role())
 	default:

@@ -170,6 +170,7 @@ func viewHistory(a *proofing.Appointment) (all []templates.AdminActed) {
 	}
 	add("proposed", a.Proposed, "")
 	add("accepted", a.Accepted, "")
+	add("seconded", a.Seconded, "")
 	add("confirmed", a.Confirmed, "")
 	add("suspended", a.Suspended, suspended)
 	add("resumed", a.Resumed, "")

@@ -9,6 +9,7 @@ import (
 
 type administratorCommand struct {
 	Bootstrap administratorBootstrapCommand `cmd:"" help:"Name the first two administrators, once."`
+	Invite    administratorInviteCommand    `cmd:"" help:"Propose another one: two administrators confirm whoever has come, in the console."`
 	Recover   administratorRecoverCommand   `cmd:"" help:"Name another one when fewer than two can act; takes a day, and all of them hear of it."`
 	Suspend   administratorSuspendCommand   `cmd:"" help:"Take the role from one at once, when nobody else can."`
 	List      administratorListCommand      `cmd:"" help:"List them, and who can act."`
@@ -95,6 +96,35 @@ func (c *administratorRecoverCommand) Run(g *globals) error {
 			a.say("note: %d administrators can act now, and name others in the console; this way is for when they cannot sign in", left)
 		}
 		return nil
+	})
+}
+
+type administratorInviteCommand struct {
+	Name string `arg:"" help:"By what name colleagues know the person."`
+}
+
+func (c *administratorInviteCommand) Run(g *globals) error {
+	return g.administer(false, func(a *admin) error {
+		one, err := a.service.InviteAdministrator(a.ctx, c.Name)
+		if errors.Is(err, proofing.ErrNotFound) {
+			return usagef("the first two administrators have not both taken it up: `countersign admin bootstrap` names them")
+		}
+		if _, bad := errors.AsType[*proofing.InputError](err); bad {
+			return usagef("give a name")
+		}
+		if err != nil {
+			return err
+		}
+		a.audit("administrator invited", one)
+		if err := a.showLink(one); err != nil {
+			return err
+		}
+		a.say("give it to the person, in person or by something that only they can read: whoever opens it with a passkey until %s waits for two administrators to confirm them at %s/admin/people, and has no role before; all administrators are told", when(one.LinkUntil), a.config.Origin)
+		left, err := a.service.Administrators(a.ctx)
+		if err == nil && left < 2 {
+			a.say("note: %d can act as administrators now, and it takes two: `countersign admin recover` names one who needs nobody, after a day", left)
+		}
+		return err
 	})
 }
 
