@@ -161,8 +161,14 @@ func (p *program) keyOfProof(email string) (kid, hmacKey string) {
 // keyAndPage is keyOfProof with the page on which the person sees the key.
 func (p *program) keyAndPage(email string) (kid, hmacKey, page string) {
 	p.t.Helper()
+	return p.keyFor("email", email, "address", email)
+}
+
+// keyFor is keyAndPage for any identifier, to which who reads the mailbox is entitled.
+func (p *program) keyFor(kind, value, profile, email string) (kid, hmacKey, page string) {
+	p.t.Helper()
 	status, opened := p.call("POST", "/v1/preauthorizations", map[string]any{
-		"result": "eab_key", "identifier": map[string]any{"type": "email", "value": email}, "profile": "address",
+		"result": "eab_key", "identifier": map[string]any{"type": kind, "value": value}, "profile": profile,
 	})
 	if status != http.StatusCreated {
 		p.t.Fatal(status, opened)

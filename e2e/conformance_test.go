@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/countersign-id/countersign/client"
 )
 
 // A CA that asks us, as the one of these tests does by the Go client, keeps every MUST of external account binding. That one cannot
@@ -18,11 +16,7 @@ func TestACAThatAsksKeepsWhatTheConformanceKitAsksFor(t *testing.T) {
 	t.Parallel()
 	p, ca := newProgram(t), newOwnCA(t)
 	asCA := p.ca("own", ca.url("/dir"), ca.url("/new-account"), "address")
-	ca.profileOf = map[string]string{"email": "address"}
-	var err error
-	if ca.cs, err = client.New(client.Config{URL: p.api, Token: asCA.token}); err != nil {
-		t.Fatal(err)
-	}
+	ca.asks(t, p.api, asCA.token, map[string]string{"email": "address"})
 	kid, hmacKey := asCA.keyOfProof("conformance-own@example.org")
 	roots := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.server.Certificate().Raw}), 0o600); err != nil {

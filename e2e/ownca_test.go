@@ -69,11 +69,24 @@ type caOrder struct {
 // caAuthz is an authorization of ours: the id that countersign knows it by, and whose it is.
 type caAuthz struct{ account, id string }
 
-func newOwnCA(t testing.TB) *ownCA {
+func newOwnCA(t testing.TB) *ownCA { return newOwnCAAt(t, httptest.NewTLSServer) }
+
+// newOwnCAAt is newOwnCA with or without TLS.
+func newOwnCAAt(t testing.TB, start func(http.Handler) *httptest.Server) *ownCA {
 	ca := &ownCA{root: newRoot(t), t: t, nonces: map[string]bool{}, accounts: map[string]*caAccount{}, byKey: map[string]string{}, orders: map[string]*caOrder{}, authzs: map[string]caAuthz{}}
-	ca.server = httptest.NewTLSServer(http.HandlerFunc(ca.serve))
+	ca.server = start(http.HandlerFunc(ca.serve))
 	t.Cleanup(ca.server.Close)
 	return ca
+}
+
+// asks has the CA ask a program.
+func (ca *ownCA) asks(t testing.TB, api, token string, profileOf map[string]string) {
+	t.Helper()
+	var err error
+	if ca.cs, err = client.New(client.Config{URL: api, Token: token}); err != nil {
+		t.Fatal(err)
+	}
+	ca.profileOf = profileOf
 }
 
 func (ca *ownCA) url(path string) string { return ca.server.URL + path }
@@ -99,6 +112,9 @@ func (ca *ownCA) serve(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	case r.URL.Path == "/nonce":
+		if r.Method == http.MethodGet { // RFC 8555 7.2
+			w.WriteHeader(http.StatusNoContent)
+		}
 		return
 	}
 	a, jwk, payload, err := ca.opened(r)
@@ -414,11 +430,7 @@ func TestTheWholeChainFromAPersonToACertificate(t *testing.T) {
 	t.Parallel()
 	p, ca := newProgram(t), newOwnCA(t)
 	asCA := p.ca("own", ca.url("/dir"), ca.url("/new-account"), "address", "device")
-	ca.profileOf = map[string]string{"email": "address", "dns": "device"}
-	var err error
-	if ca.cs, err = client.New(client.Config{URL: p.api, Token: asCA.token}); err != nil {
-		t.Fatal(err)
-	}
+	ca.asks(t, p.api, asCA.token, map[string]string{"email": "address", "dns": "device"})
 	ctx := t.Context()
 	const email = "chain@example.org"
 
