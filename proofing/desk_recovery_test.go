@@ -159,6 +159,56 @@ func TestInRevision3ACodeIsNotEnoughForWhoWasProofed(t *testing.T) {
 	}
 }
 
+// In revision 4 whoever was proofed at IAL3 and could authenticate at AAL3 comes back with a biometric comparison (SP 800-63B-4 4.2.2.3), and
+// not by a code; one of the two alone does not ask for it.
+func TestInRevision4ACodeIsNotEnoughForTheHighestAccounts(t *testing.T) {
+	for name, x := range map[string]struct {
+		ial3, aal3 bool
+		want       string
+	}{"both": {true, true, "recovery_in_person"}, "the identity alone": {true, false, ""}, "the authenticator alone": {false, true, ""}} {
+		w, one, two := atADesk(t)
+		w.Policy.Own.Framework = proofing.R4
+		w.Policy.OperatorFacts.VerifierFIPS140Validated = true
+		key := webauthntest.New()
+		session := w.signUp(key)
+		codes := w.codes(session)
+		c := w.openFor("proofed", "applicant@example.org", "")
+		must[*proofing.Case](t)(w.use(visit(c, "b"), key))
+		w.prove(c, "b", "email", "")
+		w.prove(c, "b", "sms", "+447400123456")
+		c = must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "b")))
+		one.renew()
+		two.renew()
+		draft := passport(c)
+		if x.ial3 {
+			draft = superior(c)
+		}
+		must[*proofing.Case](t)(two.review(c, one.submit(c, draft).ID, true, ""))
+		if x.aal3 {
+			must[*proofing.Person](t)(w.People.Update(t.Context(), session.Person, func(p *proofing.Person) error {
+				for i := range p.Bindings {
+					if f := p.Bindings[i].Facts.WebAuthn; f != nil {
+						f.Attestation = proofing.Attestation{
+							Type: proofing.AttestationBasic, Trusted: true, KeyProtection: []proofing.KeyProtection{proofing.KeyHardware},
+							FIPS140: proofing.FIPS140{Overall: 2, Physical: 3}, MDSFresh: true,
+						}
+					}
+				}
+				return nil
+			}))
+		}
+		own := w.openOwn()
+		w.prove(own, "b", "email", "applicant@example.org")
+		_, _, err := w.Recover(t.Context(), ownVisit(own), codes[0])
+		if x.want == "" && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if x.want != "" {
+			wantInput(t, name, err, x.want)
+		}
+	}
+}
+
 // Of an account at AAL1 with no identity behind it, one representative is enough.
 func TestAnAccountWithoutALevelTakesOneRepresentative(t *testing.T) {
 	w, one, _ := atADesk(t)
