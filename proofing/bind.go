@@ -181,6 +181,15 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 	if err != nil || known == nil {
 		return false, err
 	}
+	// First, as everything that operators do and that no record of its own tells: what is left of a crash has told of more than was done.
+	if p, err := s.People.Update(ctx, known.Person, func(p *Person) error {
+		p.write(s.operator(), s.now(), EntryAddressReleased, map[string]any{"address": known.ID, "channel": string(contact.Channel)}, nil)
+		return nil
+	}); err == nil {
+		s.mark(p.ID[:2])
+	} else if !errors.Is(err, ErrNotFound) {
+		return false, fmt.Errorf("release address: %w", err)
+	}
 	if _, err := s.endFailures(ctx, s.failureKey("", contact, known, true)); err != nil {
 		return false, err
 	}

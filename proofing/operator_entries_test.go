@@ -190,3 +190,20 @@ func (w *world) misses(to proofing.Contact, times int) {
 		wantErr(w.t, "a wrong answer", err, proofing.ErrWrongAnswer)
 	}
 }
+
+func TestThatAnAddressWasTakenFromItsPersonIsInTheLog(t *testing.T) {
+	w := newWorld(t)
+	w.Operator = "operator-one"
+	c := w.prove(w.open("email"), "b", "email", "")
+	contact := proofing.Contact{Channel: proofing.ChannelEmail, Address: "applicant@example.org"}
+	for n, want := range []bool{true, false} { // the second time it is nobody's
+		if released, err := w.Release(t.Context(), contact); released != want || err != nil {
+			t.Fatal(n, released, err)
+		}
+	}
+	got, leaves, _ := w.entered(proofing.SubjectPerson, c.Person)
+	wantEntries(t, "the person", got, "address_released by operator")
+	if strings.Contains(leaves, "applicant@example.org") || strings.Contains(leaves, "operator-one") {
+		t.Errorf("the leaves tell whose it was: %s", leaves)
+	}
+}

@@ -73,6 +73,8 @@ const (
 	EntryRepresentative EntryKind = "representative_appointed" // or got new words
 	EntryDismissed      EntryKind = "representative_dismissed"
 	EntryRecoveryFreed  EntryKind = "recovery_unblocked"
+
+	EntryAddressReleased EntryKind = "address_released" // taken from them, because they have lost it
 )
 
 // dismiss takes it from who is one.
