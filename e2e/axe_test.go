@@ -105,7 +105,7 @@ func TestAxeFindsNothing(t *testing.T) {
 			}
 		}
 		t.Run(c.lang, func(t *testing.T) {
-			ctx := tabFor(t, screen{width: 1280, height: 900, lang: c.lang}, 3*time.Minute)
+			ctx := tabFor(t, screen{width: 1280, height: 900, lang: c.lang}, 10*time.Minute) // some hundred pages, on a machine that may be slow
 			for _, name := range names {
 				run(t, ctx, chromedp.Navigate("http://"+listener.Addr().String()+"/samples/"+name), chromedp.WaitReady("main", chromedp.ByQuery), chromedp.Evaluate(unfold, nil))
 				for _, l := range c.looks {
