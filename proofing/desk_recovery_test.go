@@ -130,23 +130,29 @@ func TestARecoveryEndsTheOfficeOfARepresentative(t *testing.T) {
 	}
 }
 
+// proofedWithCodes is a person with a passkey and saved codes, whose identity two representatives have recorded and reviewed.
+func (w *world) proofedWithCodes(one, two *representative, profile string, draft func(*proofing.Case) proofing.ProofingDraft) (person string, codes []proofing.Secret) {
+	w.t.Helper()
+	key := webauthntest.New()
+	session := w.signUp(key)
+	codes = w.codes(session)
+	c := w.openFor(profile, "applicant@example.org", "")
+	must[*proofing.Case](w.t)(w.use(visit(c, "b"), key))
+	w.prove(c, "b", "email", "")
+	w.prove(c, "b", "sms", "+447400123456")
+	c = must[*proofing.Case](w.t)(w.AskForRepresentative(w.t.Context(), visit(c, "b")))
+	one.renew()
+	two.renew()
+	must[*proofing.Case](w.t)(two.review(c, one.submit(c, draft(c)).ID, true, ""))
+	return session.Person, codes
+}
+
 // In revision 3 a code does not give back an account whose person was proofed at IAL2 (SP 800-63B 6.1.2.3).
 func TestInRevision3ACodeIsNotEnoughForWhoWasProofed(t *testing.T) {
 	for framework, want := range map[proofing.Framework]string{proofing.R3: "recovery_in_person", proofing.R4: ""} {
 		w, one, two := atADesk(t)
 		w.Policy.Own.Framework = framework
-		key := webauthntest.New()
-		session := w.signUp(key)
-		codes := w.codes(session)
-		c := w.openFor("proofed3", "applicant@example.org", "")
-		must[*proofing.Case](t)(w.use(visit(c, "b"), key))
-		w.prove(c, "b", "email", "")
-		w.prove(c, "b", "sms", "+447400123456")
-		c = must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "b")))
-		one.renew()
-		two.renew()
-		record := one.submit(c, passport(c))
-		must[*proofing.Case](t)(two.review(c, record.ID, true, ""))
+		_, codes := w.proofedWithCodes(one, two, "proofed3", passport)
 		own := w.openOwn()
 		w.prove(own, "b", "email", "applicant@example.org")
 		_, _, err := w.Recover(t.Context(), ownVisit(own), codes[0])
@@ -169,23 +175,13 @@ func TestInRevision4ACodeIsNotEnoughForTheHighestAccounts(t *testing.T) {
 		w, one, two := atADesk(t)
 		w.Policy.Own.Framework = proofing.R4
 		w.Policy.OperatorFacts.VerifierFIPS140Validated = true
-		key := webauthntest.New()
-		session := w.signUp(key)
-		codes := w.codes(session)
-		c := w.openFor("proofed", "applicant@example.org", "")
-		must[*proofing.Case](t)(w.use(visit(c, "b"), key))
-		w.prove(c, "b", "email", "")
-		w.prove(c, "b", "sms", "+447400123456")
-		c = must[*proofing.Case](t)(w.AskForRepresentative(t.Context(), visit(c, "b")))
-		one.renew()
-		two.renew()
-		draft := passport(c)
+		draft := passport
 		if x.ial3 {
-			draft = superior(c)
+			draft = superior
 		}
-		must[*proofing.Case](t)(two.review(c, one.submit(c, draft).ID, true, ""))
+		person, codes := w.proofedWithCodes(one, two, "proofed", draft)
 		if x.aal3 {
-			must[*proofing.Person](t)(w.People.Update(t.Context(), session.Person, func(p *proofing.Person) error {
+			must[*proofing.Person](t)(w.People.Update(t.Context(), person, func(p *proofing.Person) error {
 				for i := range p.Bindings {
 					if f := p.Bindings[i].Facts.WebAuthn; f != nil {
 						f.Attestation = proofing.Attestation{

@@ -38,7 +38,7 @@ func (c *administratorBootstrapCommand) Run(g *globals) error {
 			case completed.IsZero():
 				return usagef("two administrators were named on %s and have not both taken it up: they have a day for that; if the links were lost or have run out, --again makes new ones", when(started))
 			}
-			return usagef("the first administrators were complete on %s, and that is done once: others are named in the console at %s/admin; if fewer than two can act, `countersign admin recover` names another", when(completed), a.config.Origin)
+			return usagef("the first administrators were complete on %s, and that is done once: others are named in the console at %s/admin or by `countersign admin invite`; if fewer than two can act, `countersign admin recover` names another", when(completed), a.config.Origin)
 		}
 		if err != nil {
 			return err
@@ -67,6 +67,21 @@ func (a *admin) showLink(one *proofing.Appointment) error {
 	return a.table([]string{"NAME", "LINK"}, [][]string{{one.Name, one.JoinURL(a.config.Origin).Reveal()}})
 }
 
+// named shows the link of another administrator, or says why there is none.
+func (a *admin) named(what string, one *proofing.Appointment, err error) error {
+	if errors.Is(err, proofing.ErrNotFound) {
+		return usagef("the first two administrators have not both taken it up: `countersign admin bootstrap` names them")
+	}
+	if _, bad := errors.AsType[*proofing.InputError](err); bad {
+		return usagef("give a name")
+	}
+	if err != nil {
+		return err
+	}
+	a.audit(what, one)
+	return a.showLink(one)
+}
+
 type administratorRecoverCommand struct {
 	Name string `arg:"" help:"By what name colleagues know the person."`
 }
@@ -78,22 +93,12 @@ func (c *administratorRecoverCommand) Run(g *globals) error {
 			return err
 		}
 		one, err := a.service.RecoverAdministration(a.ctx, c.Name)
-		if errors.Is(err, proofing.ErrNotFound) {
-			return usagef("the first two administrators have not both taken it up: `countersign admin bootstrap` names them")
-		}
-		if _, bad := errors.AsType[*proofing.InputError](err); bad {
-			return usagef("give a name")
-		}
-		if err != nil {
-			return err
-		}
-		a.audit("administrator named", one)
-		if err := a.showLink(one); err != nil {
+		if err := a.named("administrator named", one, err); err != nil {
 			return err
 		}
 		a.say("whoever opens it with a passkey until %s is an administrator a day later, or as soon as another one confirms them at %s/admin; every administrator is told now, and any of them can end it", when(one.LinkUntil), a.config.Origin)
 		if left >= 2 {
-			a.say("note: %d administrators can act now, and name others in the console; this way is for when they cannot sign in", left)
+			a.say("note: %d administrators can act now, and confirm whom `countersign admin invite` proposes; this way is for when they cannot sign in", left)
 		}
 		return nil
 	})
@@ -106,17 +111,7 @@ type administratorInviteCommand struct {
 func (c *administratorInviteCommand) Run(g *globals) error {
 	return g.administer(false, func(a *admin) error {
 		one, err := a.service.InviteAdministrator(a.ctx, c.Name)
-		if errors.Is(err, proofing.ErrNotFound) {
-			return usagef("the first two administrators have not both taken it up: `countersign admin bootstrap` names them")
-		}
-		if _, bad := errors.AsType[*proofing.InputError](err); bad {
-			return usagef("give a name")
-		}
-		if err != nil {
-			return err
-		}
-		a.audit("administrator invited", one)
-		if err := a.showLink(one); err != nil {
+		if err := a.named("administrator invited", one, err); err != nil {
 			return err
 		}
 		a.say("give it to the person, in person or by something that only they can read: whoever opens it with a passkey until %s waits for two administrators to confirm them at %s/admin/people, and has no role before; all administrators are told", when(one.LinkUntil), a.config.Origin)

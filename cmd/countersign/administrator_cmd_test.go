@@ -81,18 +81,23 @@ func TestTheFirstAdministratorsAreNamedOnce(t *testing.T) {
 	if strings.Contains(said, "note:") {
 		t.Error(said)
 	}
+	out, said = d.run(exitOK, "admin", "invite", "H")
+	contains(t, out, "H", "/admin/join/")
+	contains(t, said, "waits for two administrators", "audit=appointment", "note: 1 can act", "admin recover")
 	out, _ = d.run(exitOK, "admin", "list", "--json")
 	var views []administratorView
-	if err := json.Unmarshal([]byte(out), &views); err != nil || len(views) != 3 {
+	if err := json.Unmarshal([]byte(out), &views); err != nil || len(views) != 4 {
 		t.Fatalf("%v in %s", err, out)
 	}
 	for _, v := range views {
-		if want := map[string]string{"C": "suspended", "D": "active", "G": "proposed"}[v.Name]; v.State != want {
+		if want := map[string]string{"C": "suspended", "D": "active", "G": "proposed", "H": "proposed"}[v.Name]; v.State != want {
 			t.Errorf("%s is %s, want %s", v.Name, v.State, want)
 		}
 	}
-	_, said = d.run(exitUsage, "admin", "recover", " ")
-	contains(t, said, "give a name")
+	for _, verb := range []string{"recover", "invite"} {
+		_, said = d.run(exitUsage, "admin", verb, " ")
+		contains(t, said, "give a name")
+	}
 }
 
 func TestBeforeThereIsAnAdministratorTheListIsEmpty(t *testing.T) {
@@ -101,6 +106,8 @@ func TestBeforeThereIsAnAdministratorTheListIsEmpty(t *testing.T) {
 	if out, said := d.run(exitOK, "admin", "list", "--json"); strings.TrimSpace(out) != "[]" || strings.Contains(said, "note") {
 		t.Errorf("%s %s", out, said)
 	}
-	_, said := d.run(exitUsage, "admin", "recover", "G")
-	contains(t, said, "admin bootstrap")
+	for _, verb := range []string{"recover", "invite"} {
+		_, said := d.run(exitUsage, "admin", verb, "G")
+		contains(t, said, "admin bootstrap")
+	}
 }
