@@ -78,7 +78,7 @@ func (s *Service) ProposeAppointment(ctx context.Context, v Visit, d Appointment
 }
 
 // propose writes down that it was proposed, and tells whom it concerns.
-func (a *Appointment) propose(s *Service, told []Contact, lang string) {
+func (a *Appointment) propose(s *Service, told []recipient, lang string) {
 	words := map[string]any{}
 	if a.Source.Reference != "" {
 		words["source_reference"] = a.Source.Reference

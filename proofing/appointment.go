@@ -344,7 +344,7 @@ func (a *Appointment) Indexes() []Index {
 	if due, ok := a.nextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}
-	return append(ix, a.Journal.index()...)
+	return append(append(ix, a.ledger().deadIndexes()...), a.Journal.index()...)
 }
 
 // ExpiresAt implements Record: what somebody decided rests on it, and is kept longer.

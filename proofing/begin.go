@@ -203,7 +203,7 @@ func (s *Service) spendMessage(ctx context.Context, c *Case, contact Contact, kn
 	if err := s.blocked(ctx, c, contact, known, bound); err != nil {
 		return spent, err
 	}
-	on, err := s.held(ctx, c, contact, bound)
+	on, err := s.held(ctx, c.CA, contact, bound)
 	if err != nil {
 		return spent, err
 	}

@@ -12,8 +12,8 @@ import (
 // held refuses a text message that an enforced brake stands against, before anything is
 // spent on it, and returns where brakes are on anyway: there nothing need be judged. It costs
 // a read for each place, in the time of one.
-func (s *Service) held(ctx context.Context, c *Case, contact Contact, bound bool) (on map[BrakeScope]bool, err error) {
-	places := s.brakings(c.CA, contact)
+func (s *Service) held(ctx context.Context, ca string, contact Contact, bound bool) (on map[BrakeScope]bool, err error) {
+	places := s.brakings(ca, contact)
 	brakes, errs := make([]*Brake, len(places)), make([]error, len(places))
 	together(len(places), func(i int) { brakes[i], errs[i] = s.Brakes.Get(ctx, s.brakeID(places[i])) })
 	for i, of := range places {

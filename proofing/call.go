@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// The mails that call people to a decision only say that something waits: a link in them opens the console, which takes a passkey
-// (CSBR 3.2.2.2.9(2)(ii)).
+// The messages that call people to a decision only say that something waits: the link in a mail opens the console, which takes a passkey, and a text message has
+// none (CSBR 3.2.2.2.9(2)(ii)).
 
 const (
 	noticeWaiting = "waiting"
 	// noticeRefused tells whoever asked.
 	noticeRefused = "decided_no"
-	// mostCalled is how many people are told that a request waits, and mailboxes how many of each.
-	mostCalled, calledMailboxes = 20, 2
+	// mostCalled is how many people are told that a request waits.
+	mostCalled = 20
 )
 
 // AdminPath is where the console is, and AdminCasePath a request in it.
@@ -36,18 +36,12 @@ func (s *Service) callUp(c *Case, g *grounds, now time.Time) {
 			continue
 		}
 		a.Called = append(a.Called, p.ID)
-		told := 0
-		for _, b := range p.of(ChannelEmail) {
-			if told++; told > calledMailboxes {
-				break
+		for _, r := range reach([]*Person{p}) {
+			m := Message{Kind: r.kindFor(noticeWaiting), Channel: r.Channel, To: r.Address, Lang: c.Lang, Context: ctx}
+			if r.Channel == ChannelEmail {
+				m.Link = Secret(s.Policy.Origin + AdminCasePath + c.ID)
 			}
-			c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
-				Message: Message{
-					ID: c.ID + "." + NewToken().Reveal()[:12], Kind: noticeWaiting, Channel: ChannelEmail, To: b.Contact.Address,
-					Lang: c.Lang, Context: ctx, Link: Secret(s.Policy.Origin + AdminCasePath + c.ID),
-				},
-				State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour),
-			})
+			c.Outbox.owe(c.ID, m, r.person, now)
 		}
 	}
 }

@@ -173,7 +173,7 @@ func (c *Case) Indexes() []Index {
 	if len(c.Outbox.Events) > 0 {
 		ix = append(ix, Index{Name: "event", Value: stamp(c.Outbox.Events[0].At)})
 	}
-	return append(ix, c.Journal.index()...)
+	return append(append(ix, c.ledger().deadIndexes()...), c.Journal.index()...)
 }
 
 // ownIndexes are those of a session: it is nobody's to list but its person's.
@@ -191,7 +191,7 @@ func (c *Case) ownIndexes() (ix []Index) {
 			ix = append(ix, Index{Name: "regain", Value: d.CodeKey})
 		}
 	}
-	return append(ix, c.Journal.index()...)
+	return append(append(ix, c.ledger().deadIndexes()...), c.Journal.index()...)
 }
 
 // ExpiresAt implements Record. A record stays until everything that it has to say is in the log.

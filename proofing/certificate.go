@@ -82,7 +82,7 @@ func (c *Certificate) Indexes() []Index {
 	if c.Disowned != nil && c.Revoked.IsZero() {
 		ix = append(ix, c.revokeIndexes()...)
 	}
-	return append(ix, c.Journal.index()...)
+	return append(append(ix, c.ledger().deadIndexes()...), c.Journal.index()...)
 }
 
 // ExpiresAt implements Record: what a certificate rests on is kept for two years after its end (CSBR 5.4.3, 5.5.2).

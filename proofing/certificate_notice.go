@@ -13,8 +13,6 @@ const (
 	noticeIssued  = "issued"
 	noticeRenewed = "renewed"
 	noticeEnds    = "certificate_ends"
-	// mostAnswerable is the most addresses that hear of one certificate.
-	mostAnswerable = 40
 )
 
 // endLeads are how long before its end people are reminded of a certificate, the longest first. One that lasts less than twice as long is not
@@ -34,15 +32,10 @@ func (c *Certificate) DisownURL(origin string) Secret {
 
 // answerable are the addresses of those who answer for a certificate that rests on a case: all that the case confirmed, and two mailboxes and a number of each
 // person. An approver whose word was taken back answers no more.
-func (s *Service) answerable(ctx context.Context, k *Case) (told []Contact, err error) {
-	add := func(all ...Contact) {
-		for _, a := range all {
-			if len(told) < mostAnswerable && !slices.ContainsFunc(told, func(have Contact) bool { return have.Address == a.Address }) {
-				told = append(told, a)
-			}
-		}
+func (s *Service) answerable(ctx context.Context, k *Case) (told []recipient, err error) {
+	for _, a := range k.confirmed() {
+		told = join(told, []recipient{{a, k.Person}})
 	}
-	add(k.confirmed()...)
 	persons := []string{k.Person}
 	if k.Approval != nil {
 		for _, d := range k.Approval.Decisions {
@@ -60,35 +53,26 @@ func (s *Service) answerable(ctx context.Context, k *Case) (told []Contact, err 
 			}
 		}
 	}
-	for _, id := range persons {
-		p, err := s.person(ctx, id)
-		if err != nil {
-			return nil, fmt.Errorf("who answers for a certificate: %w", err)
-		}
-		boxes, numbers := p.of(ChannelEmail), p.of(ChannelPhone)
-		for _, b := range append(boxes[:min(len(boxes), officeNotices)], numbers[:min(len(numbers), 1)]...) {
-			add(b.Contact)
-		}
+	people, err := s.reachAll(ctx, persons)
+	if err != nil {
+		return nil, fmt.Errorf("who answers for a certificate: %w", err)
 	}
-	return told, nil
+	return join(told, people), nil
 }
 
 // tell puts a notice for each address into the certificate's outbox.
-func (s *Service) tell(c *Certificate, k *Case, told []Contact, kind string, now time.Time) {
+func (s *Service) tell(c *Certificate, k *Case, told []recipient, kind string, now time.Time) {
 	ctx := s.messageContext(k)
 	ctx.Lang, ctx.Ends = k.Lang, c.NotAfter
-	for _, a := range told {
-		one := kind
-		if a.Channel == ChannelPhone {
-			if one = "sms_" + kind; kind == noticeEnds { // a mail is enough
-				continue
-			}
+	for _, r := range told {
+		if kind == noticeEnds && r.Channel == ChannelPhone { // a mail is enough
+			continue
 		}
-		m := Message{ID: c.ID + "." + NewToken().Reveal()[:12], Kind: one, Channel: a.Channel, To: a.Address, Lang: k.Lang, Context: ctx, About: c.Serial}
+		m := Message{Kind: r.kindFor(kind), Channel: r.Channel, To: r.Address, Lang: k.Lang, Context: ctx, About: c.Serial}
 		if kind != noticeEnds {
 			m.Disown = c.DisownURL(s.Policy.Origin)
 		}
-		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{Message: m, State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour)})
+		c.Outbox.owe(c.ID, m, r.person, now)
 	}
 }
 
@@ -131,16 +115,7 @@ func (s *Service) workCertificate(ctx context.Context, id string) error {
 	if c, err = s.remind(ctx, c); err != nil {
 		return err
 	}
-	for _, m := range c.Outbox.Messages {
-		if m.Due.After(s.now()) || ctx.Err() != nil {
-			continue
-		}
-		admit := func(m *Outgoing) bool { return s.mayNotify(ctx, c.Cases[0], m) }
-		if err := sendOwed(ctx, s, s.Certificates, func(c *Certificate) *Outbox { return &c.Outbox }, id, m.ID, admit); err != nil {
-			return err
-		}
-	}
-	return nil
+	return workNotices(ctx, s, s.Certificates, c)
 }
 
 // remind tells those who answer for a certificate that it ends, once for each lead, unless another has taken its place. What was missed while nothing ran is told
@@ -166,7 +141,7 @@ func (s *Service) remind(ctx context.Context, c *Certificate) (*Certificate, err
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
-	var told []Contact
+	var told []recipient
 	if k != nil && !replaced {
 		if told, err = s.answerable(ctx, k); err != nil {
 			return nil, err

@@ -75,19 +75,11 @@ func (s *Service) workDossier(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	for _, m := range o.Outbox.Messages {
-		if m.Due.After(s.now()) || ctx.Err() != nil {
-			continue
-		}
-		if err := sendOwed(ctx, s, s.Dossiers, func(o *Organization) *Outbox { return &o.Outbox }, id, m.ID, func(*Outgoing) bool { return true }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return workNotices(ctx, s, s.Dossiers, o)
 }
 
 // collecting are the mailboxes of those who may collect for a dossier.
-func (s *Service) collecting(ctx context.Context, o *Organization) (told []Contact, err error) {
+func (s *Service) collecting(ctx context.Context, o *Organization) (told []recipient, err error) {
 	people, err := s.appointments(ctx, "scope", "authority."+o.CA+"."+string(AppointmentActive))
 	if err != nil {
 		return nil, err
@@ -100,28 +92,15 @@ func (s *Service) collecting(ctx context.Context, o *Organization) (told []Conta
 		if !a.collects(o.CA) || !a.Stands(p, s.now()) {
 			continue
 		}
-		boxes := p.of(ChannelEmail)
-		for _, b := range boxes[:min(len(boxes), officeNotices)] {
-			if len(told) < mostAnswerable && !slices.ContainsFunc(told, func(k Contact) bool { return k.Address == b.Contact.Address }) {
-				told = append(told, b.Contact)
-			}
-		}
+		told = join(told, p.boxes())
 	}
 	return told, nil
 }
 
 // tellOfAges puts the notices into the dossier's outbox.
-func (s *Service) tellOfAges(o *Organization, ca string, first time.Time, told []Contact, now time.Time) {
+func (s *Service) tellOfAges(o *Organization, ca string, first time.Time, told []recipient, now time.Time) {
 	ctx := MessageContext{CA: ca, Identifier: o.Name, Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin, Ends: first}
-	for _, k := range told {
-		o.Outbox.Messages = append(o.Outbox.Messages, Outgoing{
-			Message: Message{
-				ID: o.ID + "." + NewToken().Reveal()[:12], Kind: noticeAges, Channel: k.Channel, To: k.Address, Context: ctx, Link: Secret(s.Policy.Origin + AdminPath),
-			},
-			State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour),
-		})
-	}
-	if over := len(o.Outbox.Messages) - mostNotices; over > 0 {
-		o.Outbox.Messages = slices.Delete(o.Outbox.Messages, 0, over)
+	for _, r := range told {
+		o.Outbox.owe(o.ID, Message{Kind: noticeAges, Channel: r.Channel, To: r.Address, Context: ctx, Link: Secret(s.Policy.Origin + AdminPath)}, r.person, now)
 	}
 }

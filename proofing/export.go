@@ -176,6 +176,9 @@ func (s *Service) erase(ctx context.Context, by author, p *Person) error {
 	if err := s.eraseEntries(ctx, p.ID); err != nil { // for as long as they can ask again
 		return err
 	}
+	if err := s.eraseDead(ctx, p.ID); err != nil {
+		return err
+	}
 	if err := s.told(ctx, p.ID); err != nil {
 		return err
 	}

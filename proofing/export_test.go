@@ -26,7 +26,7 @@ func (s *Service) Yield(ctx context.Context, t *Tenure)              { s.yield(c
 // CountText and AnsweredText let a simulation send and answer more text messages than
 // whole cases could be opened for.
 func (s *Service) CountText(ctx context.Context, c *Case, to Contact) ([]time.Time, error) {
-	on, err := s.held(ctx, c, to, false)
+	on, err := s.held(ctx, c.CA, to, false)
 	if err != nil {
 		return nil, err
 	}
@@ -44,4 +44,9 @@ func (s *Service) AnsweredText(ctx context.Context, c *Case, to Contact, counted
 // EraseForTest is Erase for somebody of whom it is known who they are.
 func (s *Service) EraseForTest(ctx context.Context, p *Person) error {
 	return s.erase(ctx, s.byOperator(), p)
+}
+
+// WorkCertificate does what is due of a certificate, in the caller's goroutine: a sender that panics is a process that dies.
+func (s *Service) WorkCertificate(ctx context.Context, id string) error {
+	return s.workCertificate(ctx, id)
 }

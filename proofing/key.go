@@ -37,6 +37,8 @@ type Key struct {
 	// Case is what it is the result of, and Person whose it is; both empty if an authority has made it without a proof.
 	Case   string `json:"case,omitempty"`
 	Person string `json:"person,omitempty"`
+	// Organization is the dossier of the one organization that its accounts may ask for, and for nothing else; empty: the key is no organization's.
+	Organization string `json:"organization,omitempty"`
 
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
@@ -152,6 +154,9 @@ func (k *Key) Indexes() []Index {
 	if k.SubjectHash != "" {
 		ix = append(ix, Index{Name: "subject", Value: k.SubjectHash})
 	}
+	if k.Organization != "" {
+		ix = append(ix, Index{Name: "organization", Value: k.Organization})
+	}
 	if len(k.Accounts) > 0 {
 		ix = append(ix, Index{Name: "due", Value: stamp(k.Retain)})
 	}
@@ -173,7 +178,7 @@ func (k *Key) bare(now time.Time) {
 	if k.Bare || now.Before(k.Retain) {
 		return
 	}
-	k.Bare, k.Secret, k.Subject, k.SubjectHash, k.Person, k.Closed = true, "", "", "", "", nil
+	k.Bare, k.Secret, k.Subject, k.SubjectHash, k.Person, k.Organization, k.Closed = true, "", "", "", "", "", nil
 	if k.Case != "" { // it names what a person has proved, and limits nobody
 		k.Identifiers = nil
 	}

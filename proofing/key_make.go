@@ -77,6 +77,9 @@ func (s *Service) createKey(ctx context.Context, by Actor, k *Key, profile *Prof
 	if k.Subject != "" {
 		k.SubjectHash = s.subjectHash(k.CA, k.Subject)
 	}
+	if len(k.Identifiers) == 1 && k.Identifiers[0].Type == IdentifierOrganization {
+		k.Organization = s.organizationID(k.CA, k.Identifiers[0].Value)
+	}
 	replaces := ""
 	if k.Replaces != "" {
 		replaces = s.keyID(k.Replaces)

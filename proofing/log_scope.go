@@ -14,6 +14,8 @@ type logScope struct {
 	ca           string
 	decidingFor  string
 	request      bool // it is an authority's
+	// belongsTo is the organization that it is of, without that its people have decided about it; empty: none.
+	belongsTo string
 }
 
 // logReader reads the log for one person of the console, and what is told of it more than once but once.
@@ -76,7 +78,7 @@ func (r *logReader) scope(ctx context.Context, of Subject, object string) (x log
 	case SubjectKey:
 		var k *Key
 		if k, err = r.s.Keys.Get(ctx, object); err == nil {
-			x.request, x.ca = true, k.CA
+			x.request, x.ca, x.belongsTo = true, k.CA, k.Organization
 		}
 	case SubjectAuthority:
 		var a *Authority
@@ -117,6 +119,8 @@ func (r *logReader) sees(leaf *Leaf, x logScope) (entry, private bool) {
 			return true, true
 		case x.decidingFor != "" && a.Covers(x.ca, x.decidingFor):
 			entry, private = true, private || a.Role.Side() == SideAuthority
+		case x.belongsTo != "" && a.Role.Side() == SideApplicant && a.Covers(x.ca, x.belongsTo):
+			entry = true
 		}
 	}
 	return entry, private

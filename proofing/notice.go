@@ -36,13 +36,9 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 	everybody := slices.Contains([]string{noticeRecovered, noticeDeskRecovery, noticeDeskRecovered}, kind)
 	tell := func(kind string, k Contact) {
 		told++
-		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
-			Message: Message{
-				ID: c.ID + "." + NewToken().Reveal()[:12], Kind: kind, Channel: k.Channel, To: k.Address,
-				Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx, Thing: of.Contact.Channel, About: of.label(),
-			},
-			State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour),
-		})
+		c.Outbox.owe(c.ID, Message{
+			Kind: kind, Channel: k.Channel, To: k.Address, Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx, Thing: of.Contact.Channel, About: of.label(),
+		}, c.Person, now)
 	}
 	for _, ch := range []Channel{ChannelEmail, ChannelPhone} {
 		for _, b := range had {
@@ -51,7 +47,7 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 			}
 			if ch == ChannelPhone {
 				if told < 2 || everybody {
-					tell("sms_"+kind, b.Contact)
+					tell(textKind(kind), b.Contact)
 				}
 				continue
 			}
@@ -69,33 +65,37 @@ func (s *Service) spendChange(ctx context.Context, p *Person) error {
 // nobody brings about without a code or a representative. They are counted all the same.
 var alwaysSent = []string{"sms_" + noticeProofed, "sms_" + noticeRecovered, "sms_" + noticeDeskRecovery, "sms_" + noticeDeskRecovered}
 
-// mayNotify counts a notice by text message before it is first sent: for the number, and in the day's budget like every other message. What is too
-// much is not sent: the mailboxes hear of everything.
-func (s *Service) mayNotify(ctx context.Context, id string, m *Outgoing) bool {
-	if m.Code() || m.Channel != ChannelPhone || m.Sends > 1 {
-		return true
-	}
-	c, err := s.get(ctx, id)
-	if err != nil {
-		return true // one too many is better than none
-	}
+// mayNotify counts a notice by text message before it is first sent, at an authority or, where the name is empty, at the service: for the number, and in the day's budget
+// like every other message. What is too much, or goes where a brake stands against it, is not sent: the mailboxes hear of everything.
+func (s *Service) mayNotify(ctx context.Context, ca string, m *Outgoing) bool {
 	contact := Contact{Channel: m.Channel, Address: m.To}
 	if sms := s.Methods["sms"]; sms != nil { // with the country, by which it is priced
 		if known, err := sms.Check(m.To.Reveal()); err == nil {
 			contact = known
 		}
 	}
-	spends, err := s.budgetSpends(ctx, c.CA, contact)
+	spends, err := s.budgetSpends(ctx, ca, contact)
 	if err != nil {
-		return true
+		return true // one too many is better than none
 	}
 	if slices.Contains(alwaysSent, m.Kind) {
 		s.addEach(ctx, spends)
 		return true
 	}
+	// As with codes, a number that is somebody's passes any brake.
+	if bound, err := s.address(ctx, contact); err == nil {
+		if _, err := s.held(ctx, ca, contact, bound != nil); isLimit(err) {
+			return false
+		}
+	}
 	key := "notices.day." + s.Hasher.Hex("limit address", string(m.Channel), m.To.Reveal())
-	_, limited := errors.AsType[*LimitError](s.spendAll(ctx, append([]spend{{"address", key, 1, textsDay, 24 * time.Hour}}, spends...)))
-	return !limited
+	return !isLimit(s.spendAll(ctx, append([]spend{{"address", key, 1, textsDay, 24 * time.Hour}}, spends...)))
+}
+
+// isLimit says whether an error is that of a limit.
+func isLimit(err error) bool {
+	_, limited := errors.AsType[*LimitError](err)
+	return limited
 }
 
 // notifyProofed tells the person that their identity was proofed (SP 800-63A 4.4.1.6; SP 800-63A-4 3.10): each mailbox
@@ -107,19 +107,13 @@ func (s *Service) notifyProofed(c *Case, notice *ProofingNotice, now time.Time) 
 	for _, k := range c.confirmed() {
 		kind := noticeProofed
 		if k.Channel == ChannelPhone {
-			kind = "sms_" + noticeProofed
+			kind = textKind(noticeProofed)
 		}
 		if named := notice != nil && notice.Address == k.Address; told[k.Address] || k.Channel != ChannelEmail && !named {
 			continue
 		}
 		told[k.Address] = true
-		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
-			Message: Message{
-				ID: c.ID + "." + NewToken().Reveal()[:12], Kind: kind, Channel: k.Channel, To: k.Address,
-				Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx,
-			},
-			State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour),
-		})
+		c.Outbox.owe(c.ID, Message{Kind: kind, Channel: k.Channel, To: k.Address, Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx}, c.Person, now)
 	}
 }
 

@@ -7,51 +7,102 @@ import (
 	"time"
 )
 
+// workNotices does what is due of the notices of a record: it sends them, and looks after those that were given up.
+func workNotices[T any, R owing[T]](ctx context.Context, s *Service, table Table[T], v *T) error {
+	l := R(v).ledger()
+	for _, m := range l.outbox.Messages {
+		if m.Due.After(s.now()) || ctx.Err() != nil {
+			continue
+		}
+		if err := sendOwed[T, R](ctx, s, table, l.id, m.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sendOwed sends one notice of a record's outbox: at least once, under its one Message-ID. It is claimed first, so that two processes do not both
-// send it while each can see the other. What admit does not let through is not sent.
-func sendOwed[T any](ctx context.Context, s *Service, table Table[T], outbox func(*T) *Outbox, id, message string, admit func(*Outgoing) bool) error {
+// send it while each can see the other. What mayNotify does not let through is not sent. What is refused for good, or was not sent in its time, is dead.
+func sendOwed[T any, R owing[T]](ctx context.Context, s *Service, table Table[T], id, message string) error {
 	mark := NewToken().Reveal()[:12]
-	var claimed *Outgoing
+	var claimed, dead *Outgoing
+	ca := ""
 	if _, err := table.Update(ctx, id, func(v *T) error {
-		claimed = nil
-		now, m := s.now(), outbox(v).message(message)
+		claimed, dead = nil, nil
+		l := R(v).ledger()
+		now, m := s.now(), l.outbox.message(message)
 		switch {
 		case m == nil || m.Due.After(now):
+		case m.State == MessageDead:
+			dead = new(*m)
 		case !now.Before(m.Expires):
-			outbox(v).settle(message)
+			l.outbox.bury(m, "", now)
 		default:
 			m.State, m.Due, m.Claim = MessageSending, now.Add(sendLease), mark
 			m.Sends++
-			claimed = new(*m)
+			claimed, ca = new(*m), l.ca
 		}
 		return nil
-	}); err != nil || claimed == nil {
+	}); err != nil {
 		return ignoreNotFound(err)
+	}
+	if dead != nil {
+		return tend[T, R](ctx, s, table, id, dead)
+	}
+	if claimed == nil {
+		return nil
 	}
 	// What was claimed is sent, and its outcome stored, even if the program is told to stop.
 	ctx = context.WithoutCancel(ctx)
 	var failed *SendError
-	if admit(claimed) {
+	if !claimed.counted() || s.mayNotify(ctx, ca, claimed) {
 		_, failed = s.send(ctx, claimed.Message)
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return insist(ctx, func() error {
 		_, err := table.Update(ctx, id, func(v *T) error {
-			m := outbox(v).message(message)
-			if m == nil || m.Claim != mark {
-				return nil
+			l := R(v).ledger()
+			now, m := s.now(), l.outbox.message(message)
+			switch {
+			case m == nil || m.Claim != mark:
+			case failed == nil:
+				l.outbox.settle(message)
+			case failed.Outcome == Refused:
+				l.outbox.bury(m, failed.Reason, now)
+			default:
+				m.State, m.Reason = MessagePending, failed.Reason
+				m.Due = now.Add(max(failed.RetryAfter, backoff(m.Sends))).Truncate(time.Millisecond)
 			}
-			again := failed != nil && failed.Outcome != Refused
-			if !again {
-				outbox(v).settle(message)
-				return nil
-			}
-			m.State, m.Due = MessagePending, s.now().Add(max(failed.RetryAfter, backoff(m.Sends))).Truncate(time.Millisecond)
 			return nil
 		})
 		return ignoreNotFound(err)
 	})
+}
+
+// tend looks after a dead notice: it goes when its time is over, and with the person whose address it has.
+func tend[T any, R owing[T]](ctx context.Context, s *Service, table Table[T], id string, dead *Outgoing) error {
+	v, err := table.Get(ctx, id)
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	whose := R(v).ledger().whose(dead)
+	p, err := s.person(ctx, whose)
+	if err != nil {
+		return err
+	}
+	_, err = table.Update(ctx, id, func(v *T) error {
+		o, now := R(v).ledger().outbox, s.now()
+		switch m := o.message(dead.ID); {
+		case m == nil || m.State != MessageDead:
+		case whose != "" && p == nil, !now.Before(m.Died.Add(deadFor)):
+			o.settle(m.ID)
+		default:
+			m.rest(now)
+		}
+		return nil
+	})
+	return ignoreNotFound(err)
 }
 
 // dueSlots is how many records of one kind are worked on at once, besides cases.

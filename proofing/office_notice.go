@@ -7,18 +7,12 @@ import (
 	"time"
 )
 
-const (
-	// noticeAppointment is the notice of a change of somebody's role.
-	noticeAppointment = "appointment"
-	// mostNotices is how many of them wait in an appointment: the change matters more than that everybody hears of each one.
-	mostNotices = 100
-	// officeNotices is the most addresses of one person that hear of it.
-	officeNotices = 2
-)
+// noticeAppointment is the notice of a change of somebody's role.
+const noticeAppointment = "appointment"
 
-// concerned are the mailboxes of everybody whom a change of an appointment concerns: its holder, the administrators, and the
+// concerned are the mailboxes, and a number of each, of everybody whom a change of an appointment concerns: its holder, the administrators, and the
 // operators of its authority.
-func (s *Service) concerned(ctx context.Context, a *Appointment) (told []Contact, err error) {
+func (s *Service) concerned(ctx context.Context, a *Appointment) (told []recipient, err error) {
 	active := "." + string(AppointmentActive)
 	governing, err := s.appointments(ctx, "role", string(RoleAdministrator)+active)
 	if err != nil {
@@ -37,33 +31,16 @@ func (s *Service) concerned(ctx context.Context, a *Appointment) (told []Contact
 			persons = append(persons, g.Person)
 		}
 	}
-	for _, id := range persons {
-		p, err := s.person(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		boxes := p.of(ChannelEmail)
-		for _, b := range boxes[:min(len(boxes), officeNotices)] {
-			told = append(told, b.Contact)
-		}
-	}
-	return told, nil
+	return s.reachAll(ctx, persons)
 }
 
 // tellOf puts the notices of a change into the appointment's outbox. What is a code that the words have.
-func (s *Service) tellOf(a *Appointment, told []Contact, lang string, by Act, what string) {
+func (s *Service) tellOf(a *Appointment, told []recipient, lang string, by Act, what string) {
 	ctx := MessageContext{CA: s.Policy.Operator, Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin, Lang: lang, Reason: what}
-	for _, k := range told {
-		a.Outbox.Messages = append(a.Outbox.Messages, Outgoing{
-			Message: Message{
-				ID: a.ID + "." + NewToken().Reveal()[:12], Kind: noticeAppointment, Channel: k.Channel, To: k.Address,
-				Lang: lang, Context: ctx, About: a.Name, Role: a.Role, By: by.Name,
-			},
-			State: MessagePending, Since: by.At, Due: by.At, Expires: by.At.Add(72 * time.Hour),
-		})
-	}
-	if over := len(a.Outbox.Messages) - mostNotices; over > 0 {
-		a.Outbox.Messages = slices.Delete(a.Outbox.Messages, 0, over)
+	for _, r := range told {
+		a.Outbox.owe(a.ID, Message{
+			Kind: r.kindFor(noticeAppointment), Channel: r.Channel, To: r.Address, Lang: lang, Context: ctx, About: a.Name, Role: a.Role, By: by.Name,
+		}, r.person, by.At)
 	}
 }
 
@@ -135,13 +112,5 @@ func (s *Service) workAppointment(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	for _, m := range a.Outbox.Messages {
-		if m.Due.After(now) || ctx.Err() != nil {
-			continue
-		}
-		if err := sendOwed(ctx, s, s.Appointments, func(a *Appointment) *Outbox { return &a.Outbox }, id, m.ID, func(*Outgoing) bool { return true }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return workNotices(ctx, s, s.Appointments, a)
 }

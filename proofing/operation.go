@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// What administrators and an authority's operators see and do in the console about how that authority is served. Nobody else sees any of it, and a
-// person's own messages, of sign-in and of their page, are no authority's and not among it.
+// What administrators and an authority's operators see and do in the console about how that authority is served, and what of its messages and keys an organization's people see
+// because it is theirs. A person's own messages, of sign-in and of their page, are no authority's: of these administrators see what waits or is dead, as of all that is the service's.
 
 // Operates says whether somebody with these appointments runs an authority: its operator, or an administrator.
 func Operates(mine []*Appointment, ca string) bool {
@@ -30,24 +30,41 @@ func (s *Service) operated(ctx context.Context, mine []*Appointment, ca string) 
 	return a, by, err
 }
 
-// OperatedMessages are the messages of an authority's requests.
+// OperatedMessages are the messages of a scope.
 type OperatedMessages struct {
-	Waiting  []*Case // that have messages on their way, in no order
+	Waiting  []Owed  // that have messages on their way, in no order
 	Next     string  // the cursor of those that follow
 	Troubled []*Case // of which a code failed within the day, or nobody knows what became of it: the newest first
 	More     bool    // there may be more of these
+	// Dead are records with notices that were given up, and DeadMore that there are others.
+	Dead     []Owed
+	DeadMore bool
+	Runs     bool // the person runs what is in the scope, and may have notices sent again
 }
 
-// OperatedMessages are those of an authority that the person of a session runs. ErrNotFound for any other, besides the errors of Console; *InputError
+// OperatedMessages are those of a scope that the person of a session gets to see. ErrNotFound for any other, besides the errors of Console; *InputError
 // for a cursor that is not of this list.
-func (s *Service) OperatedMessages(ctx context.Context, v Visit, ca, after string, limit int) (m OperatedMessages, err error) {
-	if _, err := s.runs(ctx, v, ca); err != nil {
+func (s *Service) OperatedMessages(ctx context.Context, v Visit, in Scope, after string, limit int) (m OperatedMessages, err error) {
+	_, mine, err := s.Console(ctx, v)
+	if err != nil {
 		return m, err
 	}
-	of := func(c *Case) bool { return c.CA == ca }
-	if m.Waiting, m.Next, err = s.waiting(ctx, after, limit, of); err != nil {
-		return m, fmt.Errorf("list messages on their way: %w", err)
+	if _, err := actingBy(mine, in.seenBy); err != nil {
+		return m, err
 	}
+	if in.CA != "" {
+		if _, err := s.Authority(ctx, in.CA); err != nil {
+			return m, err
+		}
+	}
+	m.Runs = slices.ContainsFunc(mine, in.runBy)
+	if m.Waiting, m.Next, err = s.waiting(ctx, after, limit, in.has); err != nil {
+		return m, err
+	}
+	if m.Dead, m.DeadMore, err = s.dead(ctx, in.prefix(), limit); err != nil {
+		return m, err
+	}
+	of := func(c *Case) bool { return in.has(c.ledger()) }
 	if m.Troubled, m.More, err = newest(ctx, s.Cases, "trouble", s.now().Add(-24*time.Hour), limit, (*Case).trouble, of); err != nil {
 		return m, fmt.Errorf("list messages that failed: %w", err)
 	}
@@ -95,39 +112,73 @@ func (s *Service) ReplayOperated(ctx context.Context, v Visit, ca string) (reviv
 	return s.replay(ctx, o.act(by, s.now()).By, ca, time.Time{})
 }
 
-// OperatedKeys are the keys of an authority that the person of a session runs, in no order, and the cursor of those that follow. ErrNotFound for any other authority,
-// besides the errors of Console; *InputError for a cursor that is not of this list.
-func (s *Service) OperatedKeys(ctx context.Context, v Visit, ca, after string, limit int) ([]*Key, string, error) {
-	if _, err := s.runs(ctx, v, ca); err != nil {
+// OperatedKeys are the keys of a scope that the person of a session gets to see, in no order, and the cursor of those that follow: of an authority all, of an
+// organization those whose accounts may ask for it and nothing else. ErrNotFound for any other scope, besides the errors of Console; *InputError for a cursor that is not of this list.
+func (s *Service) OperatedKeys(ctx context.Context, v Visit, in Scope, after string, limit int) ([]*Key, string, error) {
+	if _, err := s.seesKeys(ctx, v, in); err != nil {
 		return nil, "", err
 	}
-	return s.KeysOf(ctx, ca, after, limit)
+	if in.Organization == "" {
+		return s.KeysOf(ctx, in.CA, after, limit)
+	}
+	keys, next, err := s.Keys.List(ctx, Query{Index: "organization", Value: in.Organization, After: after, Limit: limit})
+	return slices.DeleteFunc(keys, func(k *Key) bool { return !in.holds(k) }), next, err
 }
 
 // FindOperatedKeys are those of them that somebody means by the name of a key or, for an administrator, by the id of a person: an authority knows people
 // by other names. Errors are those of OperatedKeys; none is found where there is none.
-func (s *Service) FindOperatedKeys(ctx context.Context, v Visit, ca, name string) ([]*Key, error) {
-	by, err := s.runs(ctx, v, ca)
+func (s *Service) FindOperatedKeys(ctx context.Context, v Visit, in Scope, name string) (keys []*Key, err error) {
+	by, err := s.seesKeys(ctx, v, in)
 	if err != nil {
 		return nil, err
 	}
-	k, err := s.Key(ctx, ca, name)
-	if err == nil {
-		return []*Key{k}, nil
+	k, err := s.Key(ctx, in.CA, name)
+	switch {
+	case err == nil:
+		keys = []*Key{k}
+	case ignoreNotFound(err) != nil:
+		return nil, err
+	case by.Role == RoleAdministrator:
+		if _, id := IDBucket(name); !id {
+			return nil, nil
+		}
+		if keys, err = s.PersonKeys(ctx, name); err != nil {
+			return nil, err
+		}
 	}
-	if _, id := IDBucket(name); by.Role != RoleAdministrator || !id {
-		return nil, ignoreNotFound(err)
-	}
-	keys, err := s.PersonKeys(ctx, name)
-	return slices.DeleteFunc(keys, func(k *Key) bool { return k.CA != ca }), err
+	return slices.DeleteFunc(keys, func(k *Key) bool { return !in.holds(k) }), nil
 }
 
-// OperatedKey is one of the keys of an authority that the person of a session runs. ErrNotFound for any other, besides the errors of Console.
-func (s *Service) OperatedKey(ctx context.Context, v Visit, ca, kid string) (*Key, error) {
-	if _, err := s.runs(ctx, v, ca); err != nil {
+// OperatedKey is one of the keys of a scope that the person of a session gets to see. ErrNotFound for any other, besides the errors of Console.
+func (s *Service) OperatedKey(ctx context.Context, v Visit, in Scope, kid string) (*Key, error) {
+	if _, err := s.seesKeys(ctx, v, in); err != nil {
 		return nil, err
 	}
-	return s.Key(ctx, ca, kid)
+	k, err := s.Key(ctx, in.CA, kid)
+	if err == nil && !in.holds(k) {
+		return nil, ErrNotFound
+	}
+	return k, err
+}
+
+// seesKeys is the appointment by which the person of a session looks at the keys of a scope: the service itself has none.
+func (s *Service) seesKeys(ctx context.Context, v Visit, in Scope) (*Appointment, error) {
+	_, mine, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if in.CA == "" {
+		return nil, ErrNotFound
+	}
+	if _, err := s.Authority(ctx, in.CA); err != nil {
+		return nil, err
+	}
+	return actingBy(mine, in.seenBy)
+}
+
+// holds says whether a key is in the scope.
+func (in Scope) holds(k *Key) bool {
+	return k.CA == in.CA && (in.Organization == "" || k.Organization == in.Organization)
 }
 
 // RevokeOperatedKey is RevokeKey for who runs the authority. Errors: ErrNotAdmitted for who has not authenticated within the last minutes, and ErrNotFound for a key

@@ -155,7 +155,7 @@ func (o *Organization) Indexes() []Index {
 	if due, ok := o.nextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}
-	return append(ix, o.Journal.index()...)
+	return append(append(ix, o.ledger().deadIndexes()...), o.Journal.index()...)
 }
 
 // ExpiresAt implements Record.

@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -20,13 +21,18 @@ type Outbox struct {
 type Outgoing struct {
 	Message
 	// Attempt is the attempt whose code the message carries; empty for a notification.
-	Attempt string        `json:"attempt,omitempty"`
+	Attempt string `json:"attempt,omitempty"`
+	// Person is whose address it goes to, where that was known when it was put here.
+	Person  string        `json:"person,omitempty"`
 	State   OutgoingState `json:"state"`
 	Since   time.Time     `json:"since,omitzero"`   // when it was put here
-	Due     time.Time     `json:"due"`              // when to send, or when a claim is given up
+	Due     time.Time     `json:"due"`              // when to send, when a claim is given up, or when to look at a dead one
 	Expires time.Time     `json:"expires,omitzero"` // sending it later makes no sense
 	Sends   int           `json:"sends"`            // tries to send so far
 	Claim   string        `json:"claim,omitempty"`  // the mark of whoever sends it, or did last
+	// Reason is why the last try failed: a SendError's, or ReasonCrowded. Died is when a notice was given up.
+	Reason string    `json:"reason,omitempty"`
+	Died   time.Time `json:"died,omitzero"`
 }
 
 // OutgoingState is where a message stands.
@@ -34,14 +40,45 @@ type OutgoingState string
 
 // The states of a message. A code message that was claimed and whose outcome is unknown is
 // never sent again by itself: at most once. A notification is sent again
-// under its one Message-ID until a provider accepts it: at least once.
+// under its one Message-ID until a provider accepts it: at least once. One that a provider refuses for good, or that its time
+// runs out for, is dead: it stays for deadFor, so that somebody sees it and can have it sent again.
 const (
 	MessagePending OutgoingState = "pending"
 	MessageSending OutgoingState = "sending"
+	MessageDead    OutgoingState = "dead"
 )
+
+const (
+	// noticePatience is for how long a notice is tried, and mostNotices how many wait in one record: the change matters more than that everybody hears of each
+	// one at once.
+	noticePatience = 72 * time.Hour
+	mostNotices    = 100
+	// deadFor is how long a dead notice is kept, mostDeadNotices how many of them in one record, and deadLook how often it is looked at whether somebody still
+	// is whose address it has.
+	deadFor         = 30 * 24 * time.Hour
+	mostDeadNotices = 40
+	deadLook        = 24 * time.Hour
+)
+
+// ReasonCrowded is why a notice died that others have crowded out which came later.
+const ReasonCrowded = "crowded"
 
 // Code says whether the message carries a code.
 func (m *Outgoing) Code() bool { return m.Attempt != "" }
+
+// Expired says whether a dead notice died because its time ran out, and not by a refusal.
+func (m *Outgoing) Expired() bool { return !m.Died.IsZero() && !m.Died.Before(m.Expires) }
+
+// counted says whether it is a text message that is to be counted before it is sent: see mayNotify.
+func (m *Outgoing) counted() bool { return !m.Code() && m.Channel == ChannelPhone && m.Sends <= 1 }
+
+// rest has a dead notice looked at again.
+func (m *Outgoing) rest(now time.Time) { m.Due = earliest(now.Add(deadLook), m.Died.Add(deadFor)) }
+
+// revive has a dead notice sent again, as if it were new; under its one Message-ID.
+func (m *Outgoing) revive(now time.Time) {
+	m.State, m.Since, m.Due, m.Expires, m.Sends, m.Died = MessagePending, now, now, now.Add(noticePatience), 0, time.Time{}
+}
 
 // Effect is a change of another record that follows from this one. It is
 // applied at least once, and applying it twice changes nothing more.
@@ -113,6 +150,46 @@ func (o *Outbox) message(id string) *Outgoing {
 		return nil
 	}
 	return &o.Messages[i]
+}
+
+// owe puts a notice on its way, to an address of that person; empty: it is not known whose it is. Record is the id of the outbox's record.
+func (o *Outbox) owe(record string, m Message, person string, now time.Time) {
+	m.ID = record + "." + NewToken().Reveal()[:12]
+	o.Messages = append(o.Messages, Outgoing{Message: m, Person: person, State: MessagePending, Since: now, Due: now, Expires: now.Add(noticePatience)})
+	waiting := 0
+	for i := len(o.Messages) - 1; i >= 0; i-- {
+		if one := &o.Messages[i]; one.State == MessagePending && !one.Code() {
+			if waiting++; waiting > mostNotices {
+				o.bury(one, ReasonCrowded, now)
+				return
+			}
+		}
+	}
+}
+
+// bury gives a notice up, for a reason or for that of its last try. Where too many are dead the oldest go.
+func (o *Outbox) bury(m *Outgoing, reason string, now time.Time) {
+	m.State, m.Claim, m.Died, m.Reason = MessageDead, "", now, cmp.Or(reason, m.Reason)
+	m.rest(now)
+	for dead := o.dead(); len(dead) > mostDeadNotices; dead = dead[1:] {
+		o.settle(dead[0].ID)
+	}
+}
+
+// dead are the notices that were given up, the oldest first.
+func (o *Outbox) dead() (all []Outgoing) {
+	for _, m := range o.Messages {
+		if m.State == MessageDead {
+			all = append(all, m)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Outgoing) int { return a.Died.Compare(b.Died) })
+	return all
+}
+
+// waiting are the messages that have yet to go out.
+func (o *Outbox) waiting() []Outgoing {
+	return slices.DeleteFunc(slices.Clone(o.Messages), func(m Outgoing) bool { return m.State == MessageDead })
 }
 
 // settle removes a message, and with it the sealed code that it carried.

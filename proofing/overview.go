@@ -61,37 +61,6 @@ func (s *Service) BrakesOn(ctx context.Context, c *Case, contact Contact) ([]*Br
 	return on, nil
 }
 
-// waitingReads bounds how many records one look at the outbox reads.
-const waitingReads = 400
-
-// Waiting lists cases that have messages on their way, in no order, and the cursor of those
-// that follow. A message is due, or claimed, or will be tried again: all of that within
-// the hour, so that few other cases lie among them.
-func (s *Service) Waiting(ctx context.Context, after string, limit int) (page []*Case, next string, err error) {
-	return s.waiting(ctx, after, limit, func(*Case) bool { return true })
-}
-
-// waiting is Waiting of those cases alone.
-func (s *Service) waiting(ctx context.Context, after string, limit int, of func(*Case) bool) (page []*Case, next string, err error) {
-	q := Query{Index: "due", Below: stamp(s.now().Add(time.Hour)), After: after, Limit: limit}
-	for read := 0; read < waitingReads; {
-		cases, next, err := s.Cases.List(ctx, q)
-		if err != nil {
-			return nil, "", err
-		}
-		for _, c := range cases {
-			if len(c.Outbox.Messages) > 0 && of(c) {
-				page = append(page, c)
-			}
-		}
-		if q.After = next; next == "" || len(page) >= limit {
-			break
-		}
-		read += len(cases)
-	}
-	return page, q.After, nil
-}
-
 // Troubled lists the cases, the newest trouble first, of which a code failed since then, or
 // nobody knows what became of it.
 func (s *Service) Troubled(ctx context.Context, since time.Time, limit int) ([]*Case, error) {

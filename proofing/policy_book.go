@@ -199,7 +199,7 @@ func plainly(value string) string {
 
 // Indexes implements Record.
 func (b *PolicyBook) Indexes() []Index {
-	ix := b.Journal.index()
+	ix := append(b.Journal.index(), b.ledger().deadIndexes()...)
 	if due, ok := b.Outbox.NextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}

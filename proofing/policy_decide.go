@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // PolicyRequest is what an administrator would decide about a proposed policy.
@@ -182,7 +181,7 @@ func (s *Service) DecidePolicy(ctx context.Context, v Visit, response []byte) (*
 }
 
 // decidePolicy makes the decision, and draws what follows from it.
-func (s *Service) decidePolicy(b *PolicyBook, by decider, d Document, signed *Signature, told []Contact, lang string) {
+func (s *Service) decidePolicy(b *PolicyBook, by decider, d Document, signed *Signature, told []recipient, lang string) {
 	now, p := s.now(), b.Proposed
 	made := PolicyDecision{
 		Nonce: d.Nonce, Refused: d.Decision == DecideRefuse, Reason: d.Reason, Person: by.person, Name: by.appointment.Name, Appointment: by.appointment.ID, At: now, Signature: *signed,
@@ -259,18 +258,10 @@ func (b *PolicyBook) decided(nonce string) bool {
 const noticePolicy = "policy"
 
 // tellOfPolicy puts the notices of a change into the book's outbox. What is a code that the words have.
-func (s *Service) tellOfPolicy(b *PolicyBook, told []Contact, lang string, by Act, what string) {
+func (s *Service) tellOfPolicy(b *PolicyBook, told []recipient, lang string, by Act, what string) {
 	ctx := MessageContext{CA: s.Policy.Operator, Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin, Lang: lang, Reason: what}
-	for _, k := range told {
-		b.Outbox.Messages = append(b.Outbox.Messages, Outgoing{
-			Message: Message{
-				ID: b.ID + "." + NewToken().Reveal()[:12], Kind: noticePolicy, Channel: k.Channel, To: k.Address, Lang: lang, Context: ctx, By: by.Name,
-			},
-			State: MessagePending, Since: by.At, Due: by.At, Expires: by.At.Add(72 * time.Hour),
-		})
-	}
-	if over := len(b.Outbox.Messages) - mostNotices; over > 0 {
-		b.Outbox.Messages = slices.Delete(b.Outbox.Messages, 0, over)
+	for _, r := range told {
+		b.Outbox.owe(b.ID, Message{Kind: r.kindFor(noticePolicy), Channel: r.Channel, To: r.Address, Lang: lang, Context: ctx, By: by.Name}, r.person, by.At)
 	}
 }
 
@@ -280,14 +271,5 @@ func (s *Service) workPolicies(ctx context.Context, id string) error {
 	if err != nil {
 		return ignoreNotFound(err)
 	}
-	now := s.now()
-	for _, m := range b.Outbox.Messages {
-		if m.Due.After(now) || ctx.Err() != nil {
-			continue
-		}
-		if err := sendOwed(ctx, s, s.PolicyBooks, func(b *PolicyBook) *Outbox { return &b.Outbox }, id, m.ID, func(*Outgoing) bool { return true }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return workNotices(ctx, s, s.PolicyBooks, b)
 }

@@ -133,12 +133,6 @@ func (s *Service) notify(c *Case, kind string, now time.Time) {
 			continue // notices go by mail: a text message costs money and says too little
 		}
 		told[k.Address] = true
-		c.Outbox.Messages = append(c.Outbox.Messages, Outgoing{
-			Message: Message{
-				ID: c.ID + "." + NewToken().Reveal()[:12], Kind: kind, Channel: k.Channel, To: k.Address,
-				Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx,
-			},
-			State: MessagePending, Since: now, Due: now, Expires: now.Add(72 * time.Hour),
-		})
+		c.Outbox.owe(c.ID, Message{Kind: kind, Channel: k.Channel, To: k.Address, Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx}, c.Person, now)
 	}
 }

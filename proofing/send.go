@@ -30,22 +30,28 @@ func (s *Service) workMessage(ctx context.Context, id, message string) error {
 	if err != nil || claimed == nil {
 		return err
 	}
+	if claimed.State == MessageDead {
+		return tend(ctx, s, s.Cases, id, claimed)
+	}
 	// What was claimed is sent even if the program is told to stop, because a code that is cut
 	// off is lost, and its outcome is stored.
 	ctx = context.WithoutCancel(ctx)
-	if !s.mayNotify(ctx, id, claimed) {
-		_, err := s.update(ctx, id, func(c *Case, _ time.Time) error {
-			c.Outbox.settle(message)
-			return nil
-		})
-		return err
+	if claimed.counted() {
+		c, err := s.get(ctx, id)
+		if err == nil && !s.mayNotify(ctx, c.CA, claimed) {
+			_, err := s.update(ctx, id, func(c *Case, _ time.Time) error {
+				c.Outbox.settle(message)
+				return nil
+			})
+			return err
+		}
 	}
 	receipt, sendErr := s.send(ctx, claimed.Message)
 	return s.keepOutcome(ctx, id, claimed, receipt, sendErr)
 }
 
 // claimMessage makes a message that is due this call's to send; nil if there is nothing
-// to send. A claim whose answer is lost may have been made, and would then stand in
+// to send, and a dead one as it is. A claim whose answer is lost may have been made, and would then stand in
 // everybody's way until its lease is over. So it is tried again, and known by its mark.
 //
 // A program that is told to stop meanwhile makes the claim sure and sends: one that is given up halfway may stand.
@@ -66,10 +72,16 @@ func (s *Service) claimMessage(ctx context.Context, id, message string) (claimed
 				return nil
 			case m.Due.After(now):
 				return nil
+			case m.State == MessageDead:
+				claimed = new(*m)
+				return nil
 			case m.State == MessageSending && m.Code():
 				// Its sender died, or took too long to tell. At most once: never again.
 				c.delivered(m, Delivery{Status: "unknown", At: now})
 				c.Outbox.settle(message)
+				return nil
+			case !m.Expires.IsZero() && !now.Before(m.Expires) && !m.Code():
+				c.Outbox.bury(m, "", now)
 				return nil
 			case !m.Expires.IsZero() && !now.Before(m.Expires):
 				c.delivered(m, Delivery{Status: "failed", Reason: "expired", At: now})
@@ -157,8 +169,12 @@ func (c *Case) settleSend(m *Outgoing, r Receipt, e *SendError, now time.Time) (
 	again := e.Outcome == NotSent || e.Outcome == Unknown && !m.Code()
 	due := now.Add(max(e.RetryAfter, backoff(m.Sends))).Truncate(time.Millisecond) // as the index has it
 	if again && (m.Expires.IsZero() || due.Before(m.Expires)) && !(m.Code() && m.Sends >= codeSends) {
-		m.State, m.Due = MessagePending, due
+		m.State, m.Due, m.Reason = MessagePending, due, e.Reason
 		c.delivered(m, Delivery{Status: "waiting", Reason: e.Reason, At: now})
+		return nil
+	}
+	if !m.Code() {
+		c.Outbox.bury(m, e.Reason, now)
 		return nil
 	}
 	status := "failed"

@@ -47,7 +47,7 @@ func (s *Service) sendSpends(ctx context.Context, c *Case, contact Contact, clie
 }
 
 // budgetSpends are the counts of one message against the day's budget of an authority, or of the service itself where the name is empty: of what is a
-// person's own, and of roles. Of text messages it is counted, too, how many went to which country, and what they cost; that has no limit.
+// person's own, and of roles that are of no authority. Of text messages it is counted, too, how many went to which country, and what they cost; that has no limit.
 func (s *Service) budgetSpends(ctx context.Context, name string, contact Contact) (spends []spend, err error) {
 	ca := &Authority{}
 	if name != "" {
