@@ -100,8 +100,8 @@ func (in Scope) runBy(a *Appointment) bool {
 	return a.Role == RoleAdministrator || in.CA != "" && a.operates(in.CA)
 }
 
-// Scopes are what somebody with these appointments looks at besides the authorities that they run: the organizations of which they are.
-func Scopes(mine []*Appointment) (all []*Appointment) {
+// Organizations are the appointments by which somebody is of an organization, one for each.
+func Organizations(mine []*Appointment) (all []*Appointment) {
 	for _, a := range mine {
 		if a.Role.Side() == SideApplicant && !slices.ContainsFunc(all, func(have *Appointment) bool { return have.Covers(a.CA, a.Organization) }) {
 			all = append(all, a)

@@ -18,6 +18,8 @@ func adminOperationSamples() map[string]Screen {
 	over := row
 	over.Kid, over.Status, over.Profile = "cs<old>", "revoked", "Server <certificate>"
 	keys := AdminKeys{AdminOperated: of("keys"), People: true, Rows: []AdminKeyRow{row, over}}
+	theirs := AdminKeys{AdminOperated: of("keys"), Theirs: true, Rows: []AdminKeyRow{row}}
+	theirs.CAs, theirs.Next = []AdminScope{{Title: "Example <Corporation>", Href: "/admin/keys/-0org", Here: true}, {Title: "Other SARL", Href: "/admin/keys/-0other"}}, ""
 	none := AdminKeys{AdminOperated: of("keys")}
 	none.CAs, none.Next, none.Find, none.First = nil, "", "<kid>", "/admin/keys/example"
 	none.Query = url.Values{"find": {"<kid>"}}
@@ -44,7 +46,7 @@ func adminOperationSamples() map[string]Screen {
 		{Name: "other", Title: "Other CA", Since: at, Directories: []string{"https://other.example/directory"}, Profiles: []string{"Client certificate"}, Links: links},
 	}}
 	return map[string]Screen{
-		"admin-keys": keys, "admin-keys-none": none, "admin-keys-nowhere": nowhere, "admin-key": key, "admin-key-ended": ended,
+		"admin-keys": keys, "admin-keys-organization": theirs, "admin-keys-none": none, "admin-keys-nowhere": nowhere, "admin-key": key, "admin-key-ended": ended,
 		"admin-registry": registry, "admin-registry-none": nobody, "admin-authorities": cas, "admin-authorities-none": AdminAuthorities{AdminFrame: adminFrame("authorities", "/admin/authorities")},
 	}
 }

@@ -21,16 +21,17 @@ func deskSamples() map[string]Screen {
 	reports := DeskBrake{ID: "0a1c", Scope: "country", Place: "GB", CA: "example", State: "reports", Unanswered: 240, Answered: 30, Usual: 71, Known: true, At: at, Until: at.Add(time.Hour)}
 	lifted := holds
 	lifted.State = "lifted"
-	waits := DeskMessage{Case: "0a1b2c", Href: "/case?id=0a1b2c", CA: "example", Kind: "email_code", Shown: "a•••@example.org", State: "pending", Reason: "unreachable",
+	waits := DeskMessage{Of: "case", Case: "0a1b2c", Href: "/case?id=0a1b2c", CA: "example", Kind: "email_code", Shown: "a•••@example.org", State: "pending", Reason: "unreachable",
 		At: at.Add(-5 * time.Minute), Age: 5 * time.Minute, Tries: 2, Next: at.Add(time.Minute), Bad: true}
-	failed := DeskMessage{Case: "0a1b2d", Href: "/case?id=0a1b2d", CA: "example", Kind: "sms_code", Shown: "+44 ••• •56", State: "failed", Reason: "number_invalid", At: at, Tries: 1}
+	dead := DeskMessage{Of: "appointment", Case: "0a1b2e", CA: "example", Kind: "appointment", Shown: "b•••@example.org", State: "dead", Reason: "rejected_address", At: at.Add(-time.Hour), Age: time.Hour, Tries: 1, Bad: true}
+	failed := DeskMessage{Of: "case", Case: "0a1b2d", Href: "/case?id=0a1b2d", CA: "example", Kind: "sms_code", Shown: "+44 ••• •56", State: "failed", Reason: "number_invalid", At: at, Tries: 1}
 	return map[string]Screen{
 		"desk-fine": DeskOverview{Desk: frame("overview"), Waiting: "0", Brakes: "0", Version: "v1", Started: at},
 		"desk-wrong": DeskOverview{Desk: frame("overview"), Waiting: "50+", Brakes: "2", CAs: spent, Version: "v1", Started: at, Findings: []DeskFinding{
-			{"waiting", "", "50+", "/messages", true}, {"failed", "", "3", "/messages", true}, {"brake", "+44740012••••", "", "/brakes", true},
+			{"waiting", "", "50+", "/messages", true}, {"failed", "", "3", "/messages", true}, {"dead", "", "1", "/messages", true}, {"brake", "+44740012••••", "", "/brakes", true},
 			{"brake_report", "GB", "", "/brakes", false}, {"spent", "<b>Example</b> CA", "", "/spend", true}, {"near", "Other CA", "", "/spend", false}}},
 		"desk-spend": DeskSpend{Desk: frame("spend"), CAs: spent, Next: "/spend?after=x"},
-		"desk-messages": DeskMessages{Desk: frame("messages"), Waiting: []DeskMessage{waits}, Next: "/messages?after=x", Troubled: []DeskMessage{failed}, More: true, Started: at,
+		"desk-messages": DeskMessages{Desk: frame("messages"), Waiting: []DeskMessage{waits}, Next: "/messages?after=x", Troubled: []DeskMessage{failed, dead}, More: true, Started: at,
 			Outcomes: []DeskOutcome{{"email", "accepted", 12, at, ""}, {"phone", "refused", 2, at, "number_invalid"}}},
 		"desk-case": DeskCase{Desk: frame(""), ID: "0a1b2c", CA: "example", Profile: "server", IdentifierType: "dns", Identifier: "www.example.com", Status: "open",
 			Created: at, Expires: at.Add(48 * time.Hour), Messages: []DeskMessage{waits}, Brakes: []DeskBrake{holds},

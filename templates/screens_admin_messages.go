@@ -2,12 +2,13 @@ package templates
 
 import "time"
 
-// AdminMessages are the messages and the webhook of an authority, for those who run it.
+// AdminMessages are the messages of an authority, with its webhook, of an organization or of the service itself.
 type AdminMessages struct {
 	AdminFrame
 	AdminAct
 	CAs      []AdminScope // the page chooses among several
 	CA       string       // empty: there is none
+	Whose    string       // "authority", "organization" or "service"
 	Troubled []DeskMessage
 	More     bool // there may be more of these
 	Waiting  []DeskMessage

@@ -15,6 +15,7 @@ type AdminOperated struct {
 type AdminKeys struct {
 	AdminOperated
 	People bool // they can be looked up by a person's id
+	Theirs bool // they are an organization's
 	Rows   []AdminKeyRow
 }
 

@@ -78,17 +78,22 @@ type DeskMessages struct {
 
 // DeskMessage is one message on its way, or one that did not arrive.
 type DeskMessage struct {
-	Case, Href string
+	Of         string // what kind of record it is of, a key under "subject"
+	Case, Href string // the id of that record, and where it is
+	Name       string // what people know it by; empty: nothing that is shown
 	CA         string
+	Message    string // its own id
 	Kind       string // "email_code", …
+	Text       bool   // it is a notice by text message
 	Shown      string // the masked address
-	State      string // as in proofing.Delivery or proofing.OutgoingState
+	State      string // as in proofing.Delivery or proofing.OutgoingState, or "expired"
 	Reason     string
 	At         time.Time // of its state, or since when it waits
 	Age        time.Duration
 	Tries      int
 	Next       time.Time // when it is tried again; zero: not
 	Bad        bool
+	Resend     string // where to post that it is sent again; empty: nowhere
 }
 
 // DeskOutcome is what the provider of a channel answered, to this process.

@@ -51,13 +51,18 @@ var adminPages = []struct{ name, path string }{
 // adminPagesOf say of those of them that are not everybody's in the console whose they are.
 var adminPagesOf = map[string]func(offices []*proofing.Appointment) bool{
 	"revocations": func(offices []*proofing.Appointment) bool { return len(proofing.RevocationScopes(offices)) > 0 },
-	"messages":    operates,
+	"messages":    operatesOrBelongs,
 	"spend":       operates,
-	"keys":        operates,
+	"keys":        operatesOrBelongs,
 	"registry":    operates,
 	"authorities": operates,
 	"policy":      onlyAdministrators,
 	"settings":    onlyAdministrators,
+}
+
+// operatesOrBelongs says whether somebody runs an authority or is of an organization: what is theirs they see.
+func operatesOrBelongs(offices []*proofing.Appointment) bool {
+	return operates(offices) || len(proofing.Organizations(offices)) > 0
 }
 
 func onlyAdministrators(offices []*proofing.Appointment) bool {

@@ -35,20 +35,17 @@ func (s *Site) keyRoutes() {
 
 func keyPath(ca, kid string) string { return ofAuthority(keysPath, ca) + "/" + url.PathEscape(kid) }
 
-// operatedPage is the frame of a page of what an authority has: of the one that the path names, or of the first that the reader runs.
-func (s *Site) operatedPage(r *http.Request, o *officer, name, path string) (p templates.AdminOperated, err error) {
-	p.CA, p.CAs, err = s.operated(r, o, path, r.PathValue("authority"))
-	if err != nil {
-		return p, err
+// operatedPage is the frame of a page of what an authority has, or an organization there: of the one that the path names, or of the first that is the reader's.
+func (s *Site) operatedPage(r *http.Request, o *officer, name, path string, b breadth) (p templates.AdminOperated, in scoped, err error) {
+	if in, err = s.scoped(r, o, path, r.PathValue("authority"), b); err != nil {
+		return p, in, err
 	}
-	if p.CA != "" {
-		path = ofAuthority(path, p.CA)
-	}
-	p.AdminFrame, p.Find = s.adminFrame(r, o, name, path), strings.TrimSpace(r.URL.Query().Get("find"))
+	p.CA, p.CAs = in.name, in.choice
+	p.AdminFrame, p.Find = s.adminFrame(r, o, name, in.path), strings.TrimSpace(r.URL.Query().Get("find"))
 	if p.Find != "" {
 		p.Query = url.Values{"find": {p.Find}}
 	}
-	return p, nil
+	return p, in, nil
 }
 
 // turn says where the pages before and after this one are.
@@ -72,20 +69,20 @@ func (s *Site) listed(w http.ResponseWriter, r *http.Request, self string, err e
 }
 
 func (s *Site) showKeys(w http.ResponseWriter, r *http.Request, o *officer) error {
-	p, err := s.operatedPage(r, o, "keys", keysPath)
+	p, in, err := s.operatedPage(r, o, "keys", keysPath, breadth{organizations: true})
 	if err != nil {
 		return err
 	}
-	page := templates.AdminKeys{AdminOperated: p, People: administers(o)}
+	page := templates.AdminKeys{AdminOperated: p, People: administers(o), Theirs: in.Organization != ""}
 	if p.CA == "" {
 		return s.Render(w, r, http.StatusOK, page)
 	}
 	var keys []*proofing.Key
 	next := ""
 	if p.Find != "" {
-		keys, err = s.service.FindOperatedKeys(r.Context(), s.signedInAs(r), p.CA, p.Find)
+		keys, err = s.service.FindOperatedKeys(r.Context(), s.signedInAs(r), in.Scope, p.Find)
 	} else {
-		keys, next, err = s.service.OperatedKeys(r.Context(), s.signedInAs(r), p.CA, r.URL.Query().Get("after"), listPage)
+		keys, next, err = s.service.OperatedKeys(r.Context(), s.signedInAs(r), in.Scope, r.URL.Query().Get("after"), listPage)
 	}
 	if s.listed(w, r, p.Self, err) {
 		return nil
@@ -95,15 +92,16 @@ func (s *Site) showKeys(w http.ResponseWriter, r *http.Request, o *officer) erro
 	}
 	slices.SortFunc(keys, func(a, b *proofing.Key) int { return b.Created.Compare(a.Created) })
 	for _, k := range keys {
-		page.Rows = append(page.Rows, s.viewKeyRow(r, k))
+		page.Rows = append(page.Rows, s.viewKeyRow(r, p.CA, k))
 	}
 	s.turn(r, &page.AdminOperated, next)
 	return s.Render(w, r, http.StatusOK, page)
 }
 
-func (s *Site) viewKeyRow(r *http.Request, k *proofing.Key) templates.AdminKeyRow {
+// viewKeyRow is a key as it is listed for what the path names.
+func (s *Site) viewKeyRow(r *http.Request, in string, k *proofing.Key) templates.AdminKeyRow {
 	return templates.AdminKeyRow{
-		Kid: k.Kid, Href: s.Keep(r, keyPath(k.CA, k.Kid)), Status: string(k.Status(s.service.Now())), Profile: s.profileTitle(k.Profile),
+		Kid: k.Kid, Href: s.Keep(r, keyPath(in, k.Kid)), Status: string(k.Status(s.service.Now())), Profile: s.profileTitle(k.Profile),
 		Accounts: len(k.Accounts), Most: k.MaxAccounts, Made: k.Created, Until: k.Expires,
 	}
 }
@@ -134,21 +132,29 @@ func (s *Site) revokeKey(w http.ResponseWriter, r *http.Request, o *officer) err
 }
 
 func (s *Site) renderKey(w http.ResponseWriter, r *http.Request, o *officer, wrong error) error {
-	k, err := s.service.OperatedKey(r.Context(), s.signedInAs(r), r.PathValue("authority"), r.PathValue("kid"))
+	name := r.PathValue("authority")
+	in, err := scopeNamed(o, name)
+	if err != nil {
+		return err
+	}
+	k, err := s.service.OperatedKey(r.Context(), s.signedInAs(r), in, r.PathValue("kid"))
 	if err != nil {
 		return err
 	}
 	status, a := s.statusOf(w, mistake{err: wrong})
-	self := keyPath(k.CA, k.Kid)
+	self := keyPath(name, k.Kid)
 	page := templates.AdminKey{
-		AdminFrame: s.adminFrame(r, o, "keys", self), AdminKeyRow: s.viewKeyRow(r, k), Back: s.Keep(r, ofAuthority(keysPath, k.CA)), Log: s.logOf(r, k.ID),
-		Algorithm: k.Algorithm, Directory: k.Directory, Case: k.Case, Subject: k.Subject, Released: k.Released, Revoked: k.Revoked, Reason: k.Reason,
+		AdminFrame: s.adminFrame(r, o, "keys", self), AdminKeyRow: s.viewKeyRow(r, name, k), Back: s.Keep(r, ofAuthority(keysPath, name)), Log: s.logOf(r, k.ID),
+		Algorithm: k.Algorithm, Directory: k.Directory, Case: k.Case, Released: k.Released, Revoked: k.Revoked, Reason: k.Reason,
 	}
 	if page.CA, err = s.titleOf(r, k.CA); err != nil {
 		return err
 	}
 	if administers(o) {
 		page.Person = k.Person
+	}
+	if in.Organization == "" { // what an authority calls people is its own
+		page.Subject = k.Subject
 	}
 	for _, id := range k.Identifiers {
 		page.For = append(page.For, templates.AdminMember{Name: id.Type, Value: id.Value})
@@ -160,10 +166,10 @@ func (s *Site) renderKey(w http.ResponseWriter, r *http.Request, o *officer, wro
 		page.Unused = k.UnusedUntil
 	}
 	if k.ReplacedBy != "" {
-		page.Replaced, page.ReplacedHref = k.ReplacedBy, s.Keep(r, keyPath(k.CA, k.ReplacedBy))
+		page.Replaced, page.ReplacedHref = k.ReplacedBy, s.Keep(r, keyPath(name, k.ReplacedBy))
 	}
 	page.Notice = a.problem
-	if k.Revoked.IsZero() {
+	if k.Revoked.IsZero() && proofing.Operates(o.offices, k.CA) {
 		page.End = s.Keep(r, self+"/revoke")
 		page.Stale, page.Confirm = !o.Fresh, s.confirmLink(r, self)
 	}
@@ -171,7 +177,7 @@ func (s *Site) renderKey(w http.ResponseWriter, r *http.Request, o *officer, wro
 }
 
 func (s *Site) showRegistry(w http.ResponseWriter, r *http.Request, o *officer) error {
-	p, err := s.operatedPage(r, o, "registry", registryPath)
+	p, _, err := s.operatedPage(r, o, "registry", registryPath, breadth{})
 	if err != nil {
 		return err
 	}

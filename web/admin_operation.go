@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -19,10 +20,13 @@ func (s *Site) operationRoutes() {
 	s.mux.Handle("GET /admin/messages", s.look(s.console(s.showMessages)))
 	s.mux.Handle("GET /admin/messages/{authority}", s.look(s.console(s.showMessages)))
 	s.mux.Handle("POST /admin/messages/{authority}/replay", s.act(s.console(s.replay)))
-	s.mux.Handle("GET /admin/messages/{authority}/replay", s.Serve(func(w http.ResponseWriter, r *http.Request) error { // where a page with a mistake stands
-		s.see(w, r, ofAuthority(messagesPath, r.PathValue("authority")))
-		return nil
-	}))
+	s.mux.Handle("POST /admin/messages/{authority}/resend", s.act(s.console(s.resendNotice)))
+	for _, path := range []string{"replay", "resend"} { // where a page with a mistake stands
+		s.mux.Handle("GET /admin/messages/{authority}/"+path, s.Serve(func(w http.ResponseWriter, r *http.Request) error {
+			s.see(w, r, ofAuthority(messagesPath, r.PathValue("authority")))
+			return nil
+		}))
+	}
 }
 
 // ofAuthority is the page at a path of an authority.
@@ -33,38 +37,6 @@ func operates(offices []*proofing.Appointment) bool {
 	return slices.ContainsFunc(offices, func(a *proofing.Appointment) bool {
 		return a.Role == proofing.RoleAdministrator || a.Role == proofing.RoleOperator
 	})
-}
-
-// operated are the authorities that somebody runs, as the page at a path chooses among them, and the one that is chosen: by name, or the first; empty if there
-// is none at all. ErrNotFound for what is not theirs.
-func (s *Site) operated(r *http.Request, o *officer, path, asked string) (here string, cas []templates.AdminScope, err error) {
-	if !operates(o.offices) {
-		return "", nil, proofing.ErrNotFound
-	}
-	names, err := s.authoritiesOf(r, o)
-	if err != nil {
-		return "", nil, err
-	}
-	names = slices.DeleteFunc(names, func(ca string) bool { return !proofing.Operates(o.offices, ca) })
-	slices.Sort(names)
-	here = asked
-	if here == "" && len(names) > 0 {
-		here = names[0]
-	}
-	if here != "" && !slices.Contains(names, here) {
-		return "", nil, proofing.ErrNotFound
-	}
-	if len(names) < 2 {
-		return here, nil, nil
-	}
-	for _, ca := range names {
-		title, err := s.titleOf(r, ca)
-		if err != nil {
-			return "", nil, err
-		}
-		cas = append(cas, templates.AdminScope{Title: title, Href: s.Keep(r, ofAuthority(path, ca)), Here: ca == here})
-	}
-	return here, cas, nil
 }
 
 func (s *Site) showMessages(w http.ResponseWriter, r *http.Request, o *officer) error {
@@ -84,56 +56,94 @@ func (s *Site) replay(w http.ResponseWriter, r *http.Request, o *officer) error 
 	return s.renderMessages(w, r, o, ca, err)
 }
 
+// resendNotice has a notice sent again that was given up.
+func (s *Site) resendNotice(w http.ResponseWriter, r *http.Request, o *officer) error {
+	in := r.PathValue("authority")
+	err := s.service.ResendNotice(r.Context(), s.signedInAs(r), proofing.Subject(r.PostForm.Get("of")), r.PostForm.Get("object"), r.PostForm.Get("message"))
+	if err == nil {
+		s.seeAt(w, r, s.Keep(r, ofAuthority(messagesPath, in)), "troubled-title")
+		return nil
+	}
+	if err = s.asConsole(err); s.answerTo(err).problem == nil {
+		return err
+	}
+	return s.renderMessages(w, r, o, in, err)
+}
+
 func (s *Site) renderMessages(w http.ResponseWriter, r *http.Request, o *officer, asked string, wrong error) error {
-	here, cas, err := s.operated(r, o, messagesPath, asked)
+	here, err := s.scoped(r, o, messagesPath, asked, breadth{organizations: true, itself: true})
 	if err != nil {
 		return err
 	}
 	status, a := s.statusOf(w, mistake{err: wrong})
-	self := messagesPath
-	if here != "" {
-		self = ofAuthority(messagesPath, here)
-	}
-	page := templates.AdminMessages{AdminFrame: s.adminFrame(r, o, "messages", self), CAs: cas, CA: here}
+	page := templates.AdminMessages{AdminFrame: s.adminFrame(r, o, "messages", here.path), CAs: here.choice, CA: here.name, Whose: here.whose()}
 	page.Notice = a.problem
-	if here == "" {
+	if here.name == "" {
 		return s.Render(w, r, status, page)
 	}
-	after, now := r.URL.Query().Get("after"), s.service.Now()
-	m, err := s.service.OperatedMessages(r.Context(), s.signedInAs(r), here, after, viewRows)
+	after := r.URL.Query().Get("after")
+	m, err := s.service.OperatedMessages(r.Context(), s.signedInAs(r), here.Scope, after, viewRows)
 	if input, ok := errors.AsType[*proofing.InputError](err); ok && input.Field == "cursor" {
-		s.seeAt(w, r, s.Keep(r, self), "main")
+		s.seeAt(w, r, s.Keep(r, here.path), "main")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	href := func(c *proofing.Case) string {
+	s.viewMessages(r, &page, m, here)
+	if page.More = page.More || m.More || m.DeadMore; after != "" {
+		page.First = s.Keep(r, here.path)
+	}
+	if m.Next != "" {
+		page.Next = s.path(r, here.path, "after", m.Next)
+	}
+	if page.Whose == "authority" {
+		if err := s.viewHook(r, &page); err != nil {
+			return err
+		}
+	}
+	if page.Replay != "" || m.Runs && len(m.Dead) > 0 {
+		page.Stale, page.Confirm = !o.Fresh, s.confirmLink(r, here.path)
+	}
+	return s.Render(w, r, status, page)
+}
+
+// viewMessages draws messages on their way and those that did not arrive, of whatever record they are.
+func (s *Site) viewMessages(r *http.Request, page *templates.AdminMessages, m proofing.OperatedMessages, here scoped) {
+	now := s.service.Now()
+	request := func(c *proofing.Case) string {
 		if c.Approval == nil { // nobody decides about it in the console
 			return ""
 		}
 		return s.Keep(r, adminCasePath(c.ID))
 	}
-	for _, c := range m.Troubled {
-		page.Troubled = append(page.Troubled, viewTroubles(c, now, href(c))...)
+	view := func(o proofing.Owed) (all []templates.DeskMessage) {
+		href := cmp.Or(s.objectHref(r, o.Of, o.Object), s.logOf(r, o.Object))
+		if o.Case != nil && o.Of == proofing.SubjectCase {
+			href = request(o.Case)
+		}
+		for _, v := range viewOwed(s.service, o, now, href) {
+			v.Name = o.Name
+			all = append(all, v)
+		}
+		return all
 	}
-	for _, c := range m.Waiting {
-		page.Waiting = append(page.Waiting, viewOutbox(s.service, c, now, href(c))...)
+	for _, c := range m.Troubled {
+		page.Troubled = append(page.Troubled, viewTroubles(c, now, request(c))...)
+	}
+	for _, o := range m.Dead {
+		for _, v := range view(o) {
+			if m.Runs {
+				v.Resend = s.Keep(r, here.path+"/resend")
+			}
+			page.Troubled = append(page.Troubled, v)
+		}
+	}
+	page.Troubled, page.More = newestTroubles(page.Troubled)
+	for _, o := range m.Waiting {
+		page.Waiting = append(page.Waiting, view(o)...)
 	}
 	slices.SortStableFunc(page.Waiting, func(a, b templates.DeskMessage) int { return a.At.Compare(b.At) })
-	if page.More = m.More; after != "" {
-		page.First = s.Keep(r, self)
-	}
-	if m.Next != "" {
-		page.Next = s.path(r, self, "after", m.Next)
-	}
-	if err := s.viewHook(r, &page); err != nil {
-		return err
-	}
-	if page.Replay != "" {
-		page.Stale, page.Confirm = !o.Fresh, s.confirmLink(r, self)
-	}
-	return s.Render(w, r, status, page)
 }
 
 // viewHook draws the webhook of the page's authority.

@@ -12,81 +12,28 @@ import (
 
 // What was spent on messages, and what holds text messages back, for those who run an authority; and of the service itself, for administrators.
 
-const (
-	spendPath = proofing.AdminPath + "/spend"
-	// serviceItself is what the service is called where the name of an authority would stand: none begins like that.
-	serviceItself = "-"
-)
+const spendPath = proofing.AdminPath + "/spend"
 
 func (s *Site) spendRoutes() {
 	s.mux.Handle("GET /admin/spend", s.look(s.console(s.showSpend)))
 	s.mux.Handle("GET /admin/spend/{authority}", s.look(s.console(s.showSpend)))
 }
 
-// operatedOrItself is operated, with the service itself last, for administrators.
-func (s *Site) operatedOrItself(r *http.Request, o *officer, path, asked string) (here string, cas []templates.AdminScope, err error) {
-	if !administers(o) {
-		return s.operated(r, o, path, asked)
-	}
-	if asked == serviceItself {
-		_, cas, err = s.operated(r, o, path, "")
-		here = serviceItself
-	} else {
-		here, cas, err = s.operated(r, o, path, asked)
-	}
-	if err != nil {
-		return "", nil, err
-	}
-	if len(cas) == 0 { // one or none, which need no choice among themselves
-		first, _, err := s.operated(r, o, path, "")
-		if err != nil {
-			return "", nil, err
-		}
-		if first != "" {
-			title, err := s.titleOf(r, first)
-			if err != nil {
-				return "", nil, err
-			}
-			cas = []templates.AdminScope{{Title: title, Href: s.Keep(r, ofAuthority(path, first))}}
-		}
-	}
-	cas = append(cas, templates.AdminScope{Service: true, Href: s.Keep(r, ofAuthority(path, serviceItself))})
-	for i := range cas {
-		cas[i].Here = i == len(cas)-1 && here == serviceItself || here != serviceItself && cas[i].Href == s.Keep(r, ofAuthority(path, here))
-	}
-	if here == "" {
-		here, cas[0].Here = serviceItself, true
-	}
-	return here, cas, nil
-}
-
-// serviceName is the name of the authority that a page is of; the service's is empty.
-func serviceName(here string) string {
-	if here == serviceItself {
-		return ""
-	}
-	return here
-}
-
 func (s *Site) showSpend(w http.ResponseWriter, r *http.Request, o *officer) error {
-	here, cas, err := s.operatedOrItself(r, o, spendPath, r.PathValue("authority"))
+	here, err := s.scoped(r, o, spendPath, r.PathValue("authority"), breadth{itself: true})
 	if err != nil {
 		return err
 	}
-	self := spendPath
-	if here != "" {
-		self = ofAuthority(spendPath, here)
-	}
-	page := templates.AdminSpend{AdminFrame: s.adminFrame(r, o, "spend", self), CAs: cas, CA: here, Administrator: administers(o)}
-	if here == "" {
+	page := templates.AdminSpend{AdminFrame: s.adminFrame(r, o, "spend", here.path), CAs: here.choice, CA: here.name, Administrator: administers(o)}
+	if here.name == "" {
 		return s.Render(w, r, http.StatusOK, page)
 	}
-	of, err := s.service.OperatedSpending(r.Context(), s.signedInAs(r), serviceName(here))
+	of, err := s.service.OperatedSpending(r.Context(), s.signedInAs(r), here.CA)
 	if err != nil {
 		return err
 	}
 	now, brake := s.service.Now().UTC(), s.service.Policy.Brake
-	page.Day = viewSpending(&proofing.Authority{Name: here}, of.Spending)
+	page.Day = viewSpending(&proofing.Authority{Name: here.name}, of.Spending)
 	page.Ends = now.Truncate(24 * time.Hour).Add(24 * time.Hour)
 	page.MonthMessages, page.MonthMoney = number(of.Month.Messages), money(of.Month.Micros)
 	page.Brake = templates.AdminBrake{

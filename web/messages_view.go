@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -18,7 +19,7 @@ func viewTroubles(c *proofing.Case, now time.Time, href string) (all []templates
 	for _, a := range slices.Backward(c.Attempts) {
 		if a.Delivery.Trouble() && now.Sub(a.Delivery.At) < lately {
 			all = append(all, templates.DeskMessage{
-				Case: c.ID, Href: href, CA: c.CA, Kind: a.Method + "_code", Shown: a.Contact.Shown,
+				Of: string(proofing.SubjectCase), Case: c.ID, Href: href, CA: c.CA, Kind: a.Method + "_code", Shown: a.Contact.Shown,
 				State: a.Delivery.Status, Reason: a.Delivery.Reason, At: a.Delivery.At, Age: now.Sub(a.Delivery.At), Tries: a.Sends,
 			})
 		}
@@ -26,25 +27,40 @@ func viewTroubles(c *proofing.Case, now time.Time, href string) (all []templates
 	return all
 }
 
-// viewOutbox is what a case has to send.
-func viewOutbox(svc *proofing.Service, c *proofing.Case, now time.Time, href string) (all []templates.DeskMessage) {
-	for _, m := range c.Outbox.Messages {
+// viewOwed are the messages of a record that are on their way or were given up.
+func viewOwed(svc *proofing.Service, o proofing.Owed, now time.Time, href string) (all []templates.DeskMessage) {
+	for _, m := range o.Messages {
 		v := templates.DeskMessage{
-			Case: c.ID, Href: href, CA: c.CA, Kind: m.Kind, Shown: masked(svc, m.Channel, m.To), State: string(m.State), At: m.Since, Tries: m.Sends,
+			Of: string(o.Of), Case: o.Object, Href: href, CA: o.CA, Message: m.ID, Kind: m.Kind, Shown: masked(svc, m.Channel, m.To), State: string(m.State), Reason: m.Reason, At: m.Since, Tries: m.Sends,
 		}
-		if !m.Since.IsZero() {
+		if kind, text := strings.CutPrefix(m.Kind, "sms_"); text && !m.Code() {
+			v.Kind, v.Text = kind, true
+		}
+		switch {
+		case m.State == proofing.MessageDead:
+			if v.At, v.Bad = m.Died, true; m.Expired() {
+				v.State = "expired"
+			}
+			v.Age = now.Sub(v.At)
+		case !m.Since.IsZero():
 			v.Age = now.Sub(m.Since)
 			v.Bad = v.Age > longWait
 		}
 		if m.State == proofing.MessagePending && m.Sends > 0 {
 			v.Next = m.Due
 		}
-		if i := slices.IndexFunc(c.Attempts, func(a proofing.Attempt) bool { return a.ID == m.Attempt }); i >= 0 {
-			v.Reason = c.Attempts[i].Delivery.Reason
-		}
 		all = append(all, v)
 	}
 	return all
+}
+
+// mostTroubled is the most messages of one list of those that did not arrive.
+const mostTroubled = 200
+
+// newestTroubles are messages that did not arrive, the newest first, as many as a page has. More: there are others.
+func newestTroubles(all []templates.DeskMessage) (list []templates.DeskMessage, more bool) {
+	slices.SortStableFunc(all, func(a, b templates.DeskMessage) int { return b.At.Compare(a.At) })
+	return all[:min(len(all), mostTroubled)], len(all) > mostTroubled
 }
 
 // masked is an address as pages show it.

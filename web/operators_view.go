@@ -26,22 +26,22 @@ func (p *Operators) overview(r *http.Request) (templates.Screen, error) {
 	find := func(code, subject, n, path string, bad bool) {
 		page.Findings = append(page.Findings, templates.DeskFinding{Code: code, Subject: subject, N: n, Href: path + page.Lang, Bad: bad})
 	}
-	waiting, more, err := p.Service.Waiting(ctx, "", viewRows)
+	waiting, next, err := p.Service.Waiting(ctx, "", viewRows)
 	if err != nil {
 		return nil, err
 	}
 	all, long := 0, 0
-	for _, c := range waiting {
-		for _, m := range c.Outbox.Messages {
+	for _, o := range waiting {
+		for _, m := range o.Messages {
 			all++
 			if !m.Since.IsZero() && now.Sub(m.Since) > longWait {
 				long++
 			}
 		}
 	}
-	page.Waiting = atLeast(all, more != "")
+	page.Waiting = atLeast(all, next != "")
 	if long > 0 {
-		find("waiting", "", atLeast(long, more != ""), "/messages", true)
+		find("waiting", "", atLeast(long, next != ""), "/messages", true)
 	}
 	failed, err := p.Service.Troubled(ctx, now.Add(-time.Hour), viewRows)
 	if err != nil {
@@ -49,6 +49,19 @@ func (p *Operators) overview(r *http.Request) (templates.Screen, error) {
 	}
 	if len(failed) > 0 {
 		find("failed", "", atLeast(len(failed), len(failed) == viewRows), "/messages", true)
+	}
+	dead, more, err := p.dead(r, now)
+	if err != nil {
+		return nil, err
+	}
+	fresh := 0
+	for _, m := range dead {
+		if m.Age < lately {
+			fresh++
+		}
+	}
+	if fresh > 0 {
+		find("dead", "", atLeast(fresh, more && fresh == len(dead)), "/messages", true)
 	}
 	brakes, err := p.viewBrakes(r, now)
 	if err != nil {
@@ -153,8 +166,8 @@ func (p *Operators) messages(r *http.Request) (templates.Screen, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range waiting {
-		page.Waiting = append(page.Waiting, viewOutbox(p.Service, c, page.Now, caseHref(c.ID, page.Desk))...)
+	for _, o := range waiting {
+		page.Waiting = append(page.Waiting, p.viewOwed(o, page.Desk)...)
 	}
 	slices.SortStableFunc(page.Waiting, func(a, b templates.DeskMessage) int { return a.At.Compare(b.At) })
 	if next != "" {
@@ -167,11 +180,37 @@ func (p *Operators) messages(r *http.Request) (templates.Screen, error) {
 	for _, c := range troubled {
 		page.Troubled = append(page.Troubled, viewTroubles(c, page.Now, caseHref(c.ID, page.Desk))...)
 	}
-	page.More = len(troubled) == viewRows
+	dead, more, err := p.dead(r, page.Now)
+	if err != nil {
+		return nil, err
+	}
+	var cut bool
+	page.Troubled, cut = newestTroubles(append(page.Troubled, dead...))
+	page.More = len(troubled) == viewRows || more || cut
 	for _, o := range p.Outcomes() {
 		page.Outcomes = append(page.Outcomes, templates.DeskOutcome{Channel: string(o.Channel), Outcome: o.Outcome, N: o.N, Last: o.Last, Reason: o.Reason})
 	}
 	return page, nil
+}
+
+// viewOwed are the messages of a record, which has a page if it is a case.
+func (p *Operators) viewOwed(o proofing.Owed, d templates.Desk) []templates.DeskMessage {
+	href := ""
+	if o.Case != nil {
+		href = caseHref(o.Object, d)
+	}
+	return viewOwed(p.Service, o, d.Now, href)
+}
+
+// dead are the notices that were given up, of everything.
+func (p *Operators) dead(r *http.Request, now time.Time) (all []templates.DeskMessage, more bool, err error) {
+	d := p.desk(r, "")
+	d.Now = now
+	owed, more, err := p.Service.Dead(r.Context(), viewRows)
+	for _, o := range owed {
+		all = append(all, p.viewOwed(o, d)...)
+	}
+	return all, more, err
 }
 
 func caseHref(id string, d templates.Desk) string { return with("/case"+d.Lang, "id", id) }
@@ -222,7 +261,8 @@ func (p *Operators) oneCase(r *http.Request) (templates.Screen, error) {
 	d.Self = "/case"
 	page := templates.DeskCase{
 		Desk: d, ID: c.ID, CA: c.CA, Profile: c.Profile, IdentifierType: c.Identifier.Type, Identifier: c.Identifier.Value,
-		Status: string(c.Status), Frozen: c.Frozen != nil, Created: c.Created, Expires: c.Expires, Messages: viewOutbox(p.Service, c, d.Now, caseHref(c.ID, d)),
+		Status: string(c.Status), Frozen: c.Frozen != nil, Created: c.Created, Expires: c.Expires,
+		Messages: p.viewOwed(proofing.Owed{Of: proofing.SubjectCase, Object: c.ID, CA: c.CA, Messages: c.Outbox.Messages, Case: c}, d),
 	}
 	if c.Identifier.Type == proofing.IdentifierEmail {
 		page.Identifier = ""
