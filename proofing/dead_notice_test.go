@@ -307,7 +307,7 @@ func TestWhoSeesDeadNoticesAndSendsThemAgain(t *testing.T) {
 	if n := len(got); got[n-1] != "notice_resent by person:"+who.person() || got[n-2] == got[n-1] || !strings.Contains(leaves, `"notice":"appointment"`) || strings.Contains(leaves, "gone@example.org") {
 		t.Errorf("the log has %q, %s", got, leaves)
 	}
-	s.pass(time.Hour)
+	s.pass(11 * time.Minute)
 	wantErr(t, "who has not signed in lately", s.ResendNotice(ctx, who.visit(), proofing.SubjectCase, k.ID, k.ID+".dead"), proofing.ErrNotAdmitted)
 }
 
