@@ -66,10 +66,13 @@
 // # An outgoing message
 //
 //	pending ──▶ sending ──▶ settled
+//	   ▲           │
+//	   └── dead ◀──┘ (a notification)
 //
 // A code message in sending whose outcome nobody knows is settled as unknown and
 // never sent again by itself. A notification goes back to pending until a
-// provider has accepted it, always under the same Message-ID.
+// provider has accepted it, always under the same Message-ID; one that is refused for good, or whose time
+// runs out, is dead, until somebody has it sent again or it is forgotten.
 //
 // # Clocks
 //
