@@ -105,6 +105,20 @@ func TestANoticeThatNeverGetsOutIsKeptWithWhy(t *testing.T) {
 	}
 }
 
+// Nothing runs for days: what is found then is too late to be sent, whatever kind of record it is of.
+func TestANoticeThatIsFoundTooLateIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.post.outcomes("", proofing.NotSent) // the code goes out
+	w.prove(w.open("email"), "b", "email", "")
+	w.wantDead("while it waits")
+	w.pass(73 * time.Hour)
+	w.work()
+	w.wantDead("after three days", "case granted unreachable")
+	if n := len(w.post.all("granted")); n != 0 {
+		t.Errorf("%d went out", n)
+	}
+}
+
 // A process that dies after the provider has refused, and before that is stored, leaves the claim. When that is given up another one sends it again, and keeps what
 // comes of it.
 func TestAProcessMayDieBetweenARefusalAndItsRecord(t *testing.T) {
