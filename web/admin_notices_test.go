@@ -214,3 +214,30 @@ func TestAnOrganizationsPeopleSeeItsKeysAlone(t *testing.T) {
 	}
 	c.want(people["operator"].post("/admin/keys/example/"+k.Kid+"/revoke"), 303)
 }
+
+func TestOperatorsSeeNoticesThatWereGivenUpAndNobodysName(t *testing.T) {
+	c := newCourt(t)
+	p := c.operators()
+	if body := says(t, p, "/"); strings.Contains(body, "given up") {
+		t.Error("something is given up in a new house")
+	}
+	cert, office := c.deadCertificate(), c.office[c.approver]
+	if _, err := c.svc.Appointments.Update(t.Context(), office.ID, func(a *proofing.Appointment) error {
+		a.Outbox.Messages = append(a.Outbox.Messages, c.died(a.ID, "appointment", "unlucky.person@example.net"))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	says(t, p, "/", "Notices of the last day that were given up: 2.")
+	body := says(t, p, "/messages", cert.ID, office.ID, "notice of a certificate", "notice of a role", "given up", "u•••@example.net")
+	for _, hidden := range []string{"unlucky.person", office.Name + "<", "Send again"} {
+		if strings.Contains(body, hidden) {
+			t.Errorf("whoever reaches the listener reads %q", hidden)
+		}
+	}
+	c.wait(25 * time.Hour)
+	if body := says(t, p, "/"); strings.Contains(body, "given up") {
+		t.Error("it is news after a day")
+	}
+	says(t, p, "/messages", office.ID)
+}
