@@ -68,7 +68,7 @@ func audit(t testing.TB, ctx context.Context, name string) {
 }
 
 // TestAxeFindsNothing opens the sample of every page, on a desk and on a telephone, light and dark; in every language, whose
-// words are of different lengths.
+// words are of different lengths. Nothing is cut off at the side, on the narrowest screen that WCAG 2.2 asks for (1.4.10) or a wider one.
 func TestAxeFindsNothing(t *testing.T) {
 	t.Parallel()
 	samples, err := filepath.Glob("../templates/testdata/page-*.html")
@@ -108,6 +108,11 @@ func TestAxeFindsNothing(t *testing.T) {
 			ctx := tabFor(t, screen{width: 1280, height: 900, lang: c.lang}, 10*time.Minute) // some hundred pages, on a machine that may be slow
 			for _, name := range names {
 				run(t, ctx, chromedp.Navigate("http://"+listener.Addr().String()+"/samples/"+name), chromedp.WaitReady("main", chromedp.ByQuery), chromedp.Evaluate(unfold, nil))
+				for _, width := range []int64{320, 390, 768, 1280} {
+					if run(t, ctx, chromedp.EmulateViewport(width, 900)); wide(t, ctx) {
+						t.Errorf("%s is wider than a screen of %d pixels", name, width)
+					}
+				}
 				for _, l := range c.looks {
 					run(t, ctx, l.as)
 					audit(t, ctx, name+" on "+l.name)

@@ -119,9 +119,7 @@ func run(t testing.TB, ctx context.Context, actions ...chromedp.Action) {
 func look(t testing.TB, ctx context.Context, name string) {
 	t.Helper()
 	var picture []byte
-	var over bool
-	run(t, ctx, chromedp.Evaluate(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &over))
-	if over {
+	if wide(t, ctx) {
 		t.Errorf("%s: the page is wider than the screen", name)
 	}
 	if dir := os.Getenv("E2E_PICTURES"); dir != "" {
@@ -131,6 +129,13 @@ func look(t testing.TB, ctx context.Context, name string) {
 		}
 	}
 	audit(t, ctx, name)
+}
+
+// wide says whether the page is wider than the screen.
+func wide(t testing.TB, ctx context.Context) (over bool) {
+	t.Helper()
+	run(t, ctx, chromedp.Evaluate(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &over))
+	return over
 }
 
 // text is what stands in the page's main part.
