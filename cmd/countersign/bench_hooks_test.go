@@ -13,17 +13,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // benchHooks name the rows of the table of hooks in docs/performance.md, which is what a CA waits for: a binding that is
 // verified again for the account that has it, one that binds a new account, and whether an account may have what was proved.
 var benchHooks = []string{"echo", "eab/verify-again", "eab/verify-new", "authorize"}
 
-// hookCallers is how many requests a CA has waiting at once.
-const hookCallers = 64
-
-// hookPool is how many keys there are to bind in a round; it ends when they do.
+// hookPool is how many keys there are to bind under each load; it ends when they do.
 const hookPool = 4000
 
 const (
@@ -31,92 +27,24 @@ const (
 	hookNewAccount = "https://ca.example/new-account"
 )
 
-// BenchmarkHooks prints how fast a CA is answered: as fast as answers come, and at half that rate, where a request counts from
-// when it was due.
+// BenchmarkHooks prints how fast a CA is answered.
 func BenchmarkHooks(b *testing.B) {
-	for _, s := range benchStores[:len(benchLoaded)] {
-		b.Run(s.name, func(b *testing.B) {
-			for range b.N {
-				benchHooksOf(b, s.name, s.fsync)
+	onLoadedStores(b, func(b *testing.B, name, fsync string) {
+		x := startServer(b, hookConfig, []string{"client", "machines"}, name, fsync, waiters)
+		x.token = x.command("ca", "add", "hooks", "--directory", "https://ca.example/hooks", "--new-account", hookNewAccount, "--profile", "client", "--profile", "machines")
+		bound := x.bindings(waiters)
+		for _, request := range bound {
+			if r, err := x.to("cas", 1)[0].ask(request); err != nil || r.status != http.StatusOK {
+				b.Fatalf("bind: %d %v %s", r.status, err, r.body)
 			}
+		}
+		x.waits(b, name, "hook", []waited{
+			{name: benchHooks[0], listener: "echo", requests: again(x.echoRequest())},
+			{name: benchHooks[1], listener: "cas", requests: again(bound...)},
+			{name: benchHooks[2], listener: "cas", requests: func() [][]byte { return x.bindings(hookPool) }, once: true},
+			{name: benchHooks[3], listener: "cas", requests: again(x.authorizedAccounts(waiters)...)},
 		})
-	}
-}
-
-func benchHooksOf(b *testing.B, name, fsync string) {
-	rounds, lasts := benchLength()
-	x := startServer(b, hookConfig, []string{"client", "machines"}, name, fsync, hookCallers)
-	x.token = x.command("ca", "add", "hooks", "--directory", "https://ca.example/hooks", "--new-account", hookNewAccount, "--profile", "client", "--profile", "machines")
-	fixed := map[string][][]byte{"echo": {x.echoRequest()}, "authorize": x.authorizedAccounts(hookCallers)}
-	for _, request := range x.bindings(hookCallers) {
-		if r, err := x.to("cas", 1)[0].ask(request); err != nil || r.status != http.StatusOK {
-			b.Fatalf("bind: %d %v %s", r.status, err, r.body)
-		}
-		fixed["eab/verify-again"] = append(fixed["eab/verify-again"], request)
-	}
-	type figures struct{ ratio, rate, cost, late, halfLate, foreign []float64 }
-	all := map[string]*figures{}
-	for round := range rounds + 1 { // what is met first costs more
-		var echo float64
-		for _, hook := range benchHooks {
-			listener := "cas"
-			if hook == "echo" {
-				listener = "echo"
-			}
-			text := fixed[hook]
-			if text == nil {
-				text = x.bindings(hookPool)
-			}
-			var turn atomic.Int64
-			next := func() []byte {
-				n := int(turn.Add(1)) - 1
-				if fixed[hook] == nil && n >= len(text) {
-					return nil
-				}
-				return text[n%len(text)]
-			}
-			wires := x.to(listener, x.callers)
-			x.drain()
-			before := x.usage()
-			profiled := x.profile(name+"-hook-"+hook, round, lasts)
-			fast := closedLoop(x.callers, lasts, func(caller int, o *outcome) bool {
-				request := next()
-				if request == nil {
-					return false
-				}
-				began := time.Now()
-				r, err := wires[caller].ask(request)
-				o.count(r, err, http.StatusOK, time.Since(began))
-				return err == nil
-			})
-			u := x.usage().since(before)
-			<-profiled
-			if fixed[hook] == nil {
-				text = x.bindings(hookPool)
-				turn.Store(0)
-			}
-			half := openLoop(wires, fast.rate()/2, lasts, http.StatusOK, next)
-			if bad := fast.bad + half.bad + fast.refused + half.refused; bad > 0 {
-				b.Errorf("%s: %d bad or refused: %s%s", hook, bad, fast.first, half.first)
-			}
-			if hook == "echo" {
-				echo = fast.rate()
-			}
-			if round == 0 {
-				all[hook] = &figures{}
-				continue
-			}
-			f := all[hook]
-			f.ratio, f.rate, f.cost = append(f.ratio, fast.rate()/echo), append(f.rate, fast.rate()), append(f.cost, u.app*1e6/float64(max(fast.good, 1)))
-			f.late, f.halfLate = append(f.late, milliseconds(fast.at(.99))), append(f.halfLate, milliseconds(half.at(.99)))
-			f.foreign = append(f.foreign, u.foreign/fast.took.Seconds())
-		}
-	}
-	for _, hook := range benchHooks {
-		f := all[hook]
-		fmt.Printf("%s%.3f | %.0f | %.0f | %.1f | %.1f | %.2f |\n", benchRow(name, hook), median(f.ratio), median(f.rate), median(f.cost), median(f.late), median(f.halfLate), median(f.foreign))
-		b.ReportMetric(median(f.late), hook+"-p99-ms")
-	}
+	})
 }
 
 // authorizedAccounts opens cases for accounts, has their people prove their addresses, and returns what the CA asks about each.

@@ -53,8 +53,8 @@ func benchPebble(b *testing.B) {
 	start(b, cmd)
 	awaitPort(b, address)
 
-	wires := make([]*wire, hookCallers)
-	nonces := make([]string, hookCallers)
+	wires := make([]*wire, waiters)
+	nonces := make([]string, waiters)
 	for i := range wires {
 		conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: p.trust()})
 		if err != nil {
@@ -85,7 +85,7 @@ func benchPebble(b *testing.B) {
 	var rates, late, cost []float64
 	for round := range rounds + 1 {
 		used := cpuOf(b, cmd.Process.Pid)
-		o := closedLoop(hookCallers, lasts, account)
+		o := closedLoop(waiters, lasts, account)
 		if o.bad+o.refused > 0 {
 			b.Errorf("%d bad or refused: %s", o.bad+o.refused, o.first)
 		}
