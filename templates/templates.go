@@ -31,13 +31,19 @@ func Page(w io.Writer, lang string, s Screen) error {
 	if !ok {
 		return fmt.Errorf("templates: there is no page %q", s.page())
 	}
-	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, s.layout(), s); err != nil {
+	b := sheets.Get().(*bytes.Buffer)
+	defer sheets.Put(b)
+	b.Reset()
+	if err := t.ExecuteTemplate(b, s.layout(), s); err != nil {
 		return fmt.Errorf("templates: draw page %s: %w", s.page(), err)
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
+
+// sheets are what pages are drawn on: one that has grown to a page's size is used for the next. The collector takes those
+// that nobody uses.
+var sheets = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // sets are the parsed templates, one set a language, because the functions that
 // find words are bound to their language when a template is parsed.

@@ -120,11 +120,34 @@ func fill(s string, pairs []any, mark func(string) string) (string, error) {
 	if len(pairs) == 0 {
 		return s, nil
 	}
-	var olds []string
-	for i := 0; i < len(pairs); i += 2 {
-		olds = append(olds, "{"+fmt.Sprint(pairs[i])+"}", mark(fmt.Sprint(pairs[i+1])))
+	var out strings.Builder
+	out.Grow(len(s) + 16*len(pairs))
+	for {
+		before, rest, open := strings.Cut(s, "{")
+		name, after, closed := strings.Cut(rest, "}")
+		if !open || !closed {
+			out.WriteString(s)
+			return out.String(), nil
+		}
+		out.WriteString(before)
+		if at := valueOf(pairs, name); at < 0 {
+			out.WriteString("{")
+			s = rest
+		} else {
+			out.WriteString(mark(fmt.Sprint(pairs[at])))
+			s = after
+		}
 	}
-	return strings.NewReplacer(olds...).Replace(s), nil
+}
+
+// valueOf says where in pairs the value of a name is; -1 if it has none.
+func valueOf(pairs []any, name string) int {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i] == name {
+			return i + 1
+		}
+	}
+	return -1
 }
 
 // plural is text for a number of things: the keys end in .one and .other.
