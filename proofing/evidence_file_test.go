@@ -259,38 +259,45 @@ func TestTheEvidenceOfABoundAccountLeadsToWhatWasProvedForItsKey(t *testing.T) {
 	}
 }
 
+// boundByKey has a request without an account decided, and a key made and bound as what it ends in. It returns the request and the key.
+func (c *court) boundByKey() (*proofing.Case, *proofing.Key) {
+	c.t.Helper()
+	r := c.asks("signing")
+	r.Applicant = proofing.Applicant{Kind: proofing.ByNobody}
+	c.ca.NewAccounts = []string{newAccount}
+	must[*proofing.Authority](c.t)(c.Authorities.Update(c.t.Context(), c.ca.ID, func(have *proofing.Authority) error {
+		have.NewAccounts = c.ca.NewAccounts
+		return nil
+	}))
+	first, _, err := c.Open(c.t.Context(), c.ca, r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	first = must[*proofing.Case](c.t)(c.use(visit(first, "requester"), c.requester.key))
+	c.work()
+	must[*proofing.Case](c.t)(c.decides(c.approver, first, proofing.StepApprove, false))
+	must[*proofing.Case](c.t)(c.decides(c.specialist, first, proofing.StepVet, false))
+	first = must[*proofing.Case](c.t)(c.decides(c.reviewer, first, proofing.StepReview, false))
+	_, k, err := c.CaseKey(c.t.Context(), visit(first, "requester"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	must[*proofing.VerifiedKey](c.t)(c.VerifyKey(c.t.Context(), c.ca, present(k, 1)))
+	return first, k
+}
+
 // What people decided about a request that ended in a key is the decision about the account that the key binds, and its CA hears of the grant.
 func TestTheEvidenceOfABoundAccountHasTheDecisionsAboutItsKey(t *testing.T) {
 	c := newCourt(t)
 	tree := c.stated()
 	c.logged()
-	r := c.asks("signing")
-	r.Applicant = proofing.Applicant{Kind: proofing.ByNobody}
-	c.ca.NewAccounts = []string{newAccount}
-	must[*proofing.Authority](t)(c.Authorities.Update(t.Context(), c.ca.ID, func(have *proofing.Authority) error {
-		have.NewAccounts = c.ca.NewAccounts
-		return nil
-	}))
-	first, _, err := c.Open(t.Context(), c.ca, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first = must[*proofing.Case](t)(c.use(visit(first, "requester"), c.requester.key))
-	c.work()
-	must[*proofing.Case](t)(c.decides(c.approver, first, proofing.StepApprove, false))
-	must[*proofing.Case](t)(c.decides(c.specialist, first, proofing.StepVet, false))
-	first = must[*proofing.Case](t)(c.decides(c.reviewer, first, proofing.StepReview, false))
-	_, k, err := c.CaseKey(t.Context(), visit(first, "requester"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	must[*proofing.VerifiedKey](t)(c.VerifyKey(t.Context(), c.ca, present(k, 1)))
+	first, k := c.boundByKey()
 	ask := func() (proofing.Verdict, error) {
 		return c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
 			Applicant: proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}, Identifiers: []proofing.Identifier{first.Identifier}, Profile: first.Profile,
 		})
 	}
-	_, err = ask()
+	_, err := ask()
 	wantErr(t, "before it is in the log", err, proofing.ErrUnavailable)
 	c.logged()
 	v := must[proofing.Verdict](t)(ask())
@@ -327,4 +334,36 @@ func TestTheEvidenceOfABoundAccountHasTheDecisionsAboutItsKey(t *testing.T) {
 	if told[proofing.ChangeCreated] != string(proofing.CaseOpen) || told[proofing.ChangeStatus] != string(proofing.CaseGranted) {
 		t.Errorf("its authority was told %v", told)
 	}
+}
+
+// Where each CSR is approved, what people decided about a key is no word for a CSR: neither for one that the authority names when
+// it opens the bound account's request, nor, if they decided about one, for any other.
+func TestADecisionAboutAKeyIsNoneAboutACSR(t *testing.T) {
+	c := newCourt(t)
+	c.stated()
+	c.logged()
+	each := *c.Policy.Profiles["signing"]
+	each.Approve = proofing.ApproveEach
+	c.Policy.Profiles["signing"] = &each
+	first, _ := c.boundByKey()
+	c.logged()
+	account := proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}
+	opened, _, err := c.Open(t.Context(), c.ca, proofing.OpenRequest{
+		Applicant: account, Identifier: first.Identifier, Profile: first.Profile, CSRDigest: "csr-1", CSR: &proofing.CSR{Digest: "csr-1", Key: proofing.KeyP256},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opened.Status != proofing.CaseReview || len(opened.Approval.Decisions) != 0 {
+		t.Errorf("a request for a CSR is %s with %+v, and nobody has decided about it", opened.Status, opened.Approval)
+	}
+	c.logged()
+	v, err := c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
+		Applicant: account, Identifiers: []proofing.Identifier{first.Identifier}, Profile: first.Profile, CSRDigest: "csr-1", CSR: &proofing.CSR{Digest: "csr-1", Key: proofing.KeyP256},
+	})
+	if err != nil || v.Authorizations[0].Problem == "" {
+		t.Errorf("it may be issued: %+v, %v", v.Authorizations, err)
+	}
+	c.work()
+	must[*proofing.Case](t)(c.decides(c.approver, opened, proofing.StepApprove, false))
 }

@@ -238,7 +238,7 @@ func (s *Service) take(ctx context.Context, c, from *Case) error {
 	c.Person, c.Browser, c.Started = from.Person, from.Browser, true
 	now := s.now()
 	before := s.writeTaken(c, from, now)
-	if from.Approval != nil { // what people decided about the key is about the account that it binds
+	if p := s.profileOf(c); from.Approval != nil && p != nil && p.decidedFor(c, from) {
 		decided := *from.Approval
 		c.Approval = &decided
 	}
@@ -253,6 +253,12 @@ func (s *Service) take(ctx context.Context, c, from *Case) error {
 		c.tell(change, now)
 	}
 	return nil
+}
+
+// decidedFor says whether what people decided about a key's request is about a case of the account that it binds: not if that names a CSR
+// and each is approved, or if they decided about one CSR themselves. It is about that CSR alone, then.
+func (p *Profile) decidedFor(c, from *Case) bool {
+	return c.CSRDigest == from.CSRDigest || from.CSRDigest == "" && !p.eachCSR()
 }
 
 // bound says what stands in the way of a case whose account is bound by a key, judged now: nothing, "frozen", "recovering" or "binding_ended".
