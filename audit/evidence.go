@@ -63,6 +63,8 @@ type EvidenceCase struct {
 	Challenges []int64              `json:"challenges"`
 	Assessment *proofing.Assessment `json:"assessment,omitempty"`
 	Approvals  []EvidenceApproval   `json:"approvals"`
+	// Policy is the one by which it was granted; nil if the log does not have its text.
+	Policy *EvidencePolicy `json:"policy,omitempty"`
 }
 
 // EvidenceApproval is a decision: its entry in the case, the document, the signature, and the entry of the passkey's enrolment.

@@ -240,10 +240,14 @@ func (r *reading) deriveCase(have EvidenceCase) (c EvidenceCase, err error) {
 	if err != nil {
 		return c, err
 	}
+	policy, err := r.policyOf(o)
+	if err != nil {
+		return c, err
+	}
 	facts := o.leaves[i].Facts
 	c = EvidenceCase{
 		Object: have.Object, Applicant: textOf(facts, "applicant"), Key: textOf(facts, "applicant_key"), Kid: textOf(facts, "eab_kid"),
-		Challenges: []int64{}, Assessment: assessment, Approvals: []EvidenceApproval{},
+		Challenges: []int64{}, Assessment: assessment, Approvals: []EvidenceApproval{}, Policy: policy,
 	}
 	for _, i := range o.proved() {
 		c.Challenges = append(c.Challenges, o.leaves[i].Number)

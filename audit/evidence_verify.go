@@ -209,9 +209,34 @@ func (r *reading) verifyCase(c *EvidenceCase, log Log) (proven []ProvenApproval,
 		proven = append(proven, ProvenApproval{c.Object, a, checked})
 	}
 	if len(faults) == 0 {
-		faults = append(faults, separated(c.Object, o, proven))
+		faults = append(faults, r.decidedEnough(c, o), separated(c.Object, o, proven))
 	}
 	return proven, errors.Join(faults...)
+}
+
+// decidedEnough says whether a grant has the decisions that its policy demands: made about the case, or about the request whose key binds its account, but for
+// a CSR where each is approved.
+func (r *reading) decidedEnough(c *EvidenceCase, o *readObject) error {
+	if c.Policy == nil || c.Policy.Approvals == 0 || o.granted() < 0 {
+		return nil
+	}
+	approvers := map[string]bool{}
+	for _, a := range c.Approvals {
+		if d, err := proofing.ParseDocument([]byte(a.Document)); err == nil && d.Step == string(proofing.StepApprove) && a.Entry < o.leaves[o.granted()].Number {
+			approvers[d.By.Person] = true
+		}
+	}
+	if len(c.Approvals) == 0 && (c.Policy.Approve != proofing.ApproveEach || textOf(o.leaves[o.first(proofing.EntryOpened)].Facts, "csr_digest") == "") {
+		for _, i := range o.proved() {
+			if from := r.caseOf(textOf(o.leaves[i].Facts, "from")); from != nil && len(from.Approvals) > 0 {
+				return nil // it is held to its own policy
+			}
+		}
+	}
+	if len(approvers) < c.Policy.Approvals {
+		return fmt.Errorf("case %s was granted with the approval of %d, and its policy %s demands %d", c.Object, len(approvers), c.Policy.Digest, c.Policy.Approvals)
+	}
+	return nil
 }
 
 // verifyTaken says whether what a case has of another was proved there, and the other granted before.

@@ -60,6 +60,9 @@ func (l *linking) link(ctx context.Context, cases []string) (*Chain, error) {
 			return nil, err
 		}
 	}
+	if err := l.addPolicies(ctx); err != nil {
+		return nil, err
+	}
 	// Whoever acted by an appointment: it is a part of the chain, and so is that of whoever appointed them.
 	for i := 0; i < len(l.chain.Objects); i++ {
 		for _, e := range l.chain.Objects[i].Entries {
@@ -135,6 +138,41 @@ func (l *linking) addCase(ctx context.Context, id string) error {
 		passkey := Contact{Channel: ChannelPasskey, Address: Secret(d.Signature.Credential.String())}
 		if err := l.add(ctx, SubjectAuthenticator, l.addressID(passkey)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// addPolicies adds what the log has of policies, if the cases of the chain were granted by any. Of the policies themselves it has the text of those alone
+// by which they were: the others are nobody's business who reads about this.
+func (l *linking) addPolicies(ctx context.Context) error {
+	var by []string
+	for _, o := range l.chain.Objects {
+		for _, e := range o.Entries {
+			leaf, err := e.Said()
+			if err != nil {
+				return err
+			}
+			if digest, _ := leaf.Facts["policy"].(string); leaf.Kind == EntryStatus && digest != "" {
+				by = append(by, digest)
+			}
+		}
+	}
+	if len(by) == 0 {
+		return nil
+	}
+	known := len(l.chain.Objects)
+	if err := l.addKnown(ctx, SubjectPolicy, l.policyBookID()); err != nil || len(l.chain.Objects) == known {
+		return err
+	}
+	entries := l.chain.Objects[known].Entries
+	for i := range entries {
+		leaf, err := entries[i].Said()
+		if err != nil {
+			return err
+		}
+		if digest, _ := leaf.Facts["digest"].(string); leaf.Kind != PolicyIsAdopted && leaf.Kind != PolicyIsInForce || !slices.Contains(by, digest) {
+			entries[i].erase()
 		}
 	}
 	return nil

@@ -153,7 +153,12 @@ func (c *court) decides(r *representative, k *proofing.Case, step proofing.Step,
 // granted is a request on which everybody has agreed.
 func (c *court) granted() *proofing.Case {
 	c.t.Helper()
-	k := c.submitted("signing")
+	return c.decided(c.submitted("signing"))
+}
+
+// decided is a request that everybody has agreed to whom it takes, with one approver.
+func (c *court) decided(k *proofing.Case) *proofing.Case {
+	c.t.Helper()
 	must[*proofing.Case](c.t)(c.decides(c.approver, k, proofing.StepApprove, false))
 	must[*proofing.Case](c.t)(c.decides(c.specialist, k, proofing.StepVet, false))
 	return must[*proofing.Case](c.t)(c.decides(c.reviewer, k, proofing.StepReview, false))

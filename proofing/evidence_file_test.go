@@ -275,9 +275,7 @@ func (c *court) boundByKey() (*proofing.Case, *proofing.Key) {
 	}
 	first = must[*proofing.Case](c.t)(c.use(visit(first, "requester"), c.requester.key))
 	c.work()
-	must[*proofing.Case](c.t)(c.decides(c.approver, first, proofing.StepApprove, false))
-	must[*proofing.Case](c.t)(c.decides(c.specialist, first, proofing.StepVet, false))
-	first = must[*proofing.Case](c.t)(c.decides(c.reviewer, first, proofing.StepReview, false))
+	first = c.decided(first)
 	_, k, err := c.CaseKey(c.t.Context(), visit(first, "requester"))
 	if err != nil {
 		c.t.Fatal(err)

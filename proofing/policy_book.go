@@ -231,8 +231,8 @@ func (s *Service) PolicyBook(ctx context.Context) (*PolicyBook, error) {
 const (
 	PolicyIsAdopted  EntryKind = "policy_adopted" // the first, with its whole text
 	PolicyIsProposed EntryKind = "policy_proposed"
-	PolicyIsDecided  EntryKind = "policy_decided" // by one administrator
-	PolicyIsInForce  EntryKind = "policy_in_force"
+	PolicyIsDecided  EntryKind = "policy_decided"  // by one administrator
+	PolicyIsInForce  EntryKind = "policy_in_force" // with its whole text
 	PolicyIsReplaced EntryKind = "policy_replaced" // a proposal, by a newer one
 )
 
@@ -242,6 +242,11 @@ func (b *PolicyBook) write(kind EntryKind, by Actor, at time.Time, facts, privat
 		n.Private = private
 	}
 	b.Journal.Write(n)
+}
+
+// textsPending says whether a whole policy waits for the log: a second one would not fit into the record.
+func (b *PolicyBook) textsPending() bool {
+	return slices.ContainsFunc(b.Journal.Pending, func(e Entry) bool { return len(e.Private) > mostPolicyChanges })
 }
 
 // adoptPolicy makes the policy of this process the first one in force, once there are administrators. It may be called again, by any process: the first

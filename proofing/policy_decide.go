@@ -170,6 +170,9 @@ func (s *Service) DecidePolicy(ctx context.Context, v Visit, response []byte) (*
 		if err := b.checkDecision(by, PolicyRequest{Proposal: p.ID, Number: d.Subject.Number}); err != nil {
 			return err
 		}
+		if b.textsPending() {
+			return fmt.Errorf("%w: the policy before this one is not in the log yet", ErrUnavailable)
+		}
 		s.decidePolicy(b, by, d, signed, told, v.Lang)
 		return nil
 	})
@@ -200,7 +203,7 @@ func (s *Service) decidePolicy(b *PolicyBook, by decider, d Document, signed *Si
 	case p.Approved() < policyApprovals:
 		s.tellOfPolicy(b, told, lang, act, "approved")
 	default:
-		b.write(PolicyIsInForce, ByService, now, map[string]any{"digest": p.Digest, "before": b.InForce.Digest}, nil)
+		b.write(PolicyIsInForce, ByService, now, map[string]any{"digest": p.Digest, "before": b.InForce.Digest}, map[string]any{"text": p.Text})
 		b.Before = append(slices.DeleteFunc(b.Before, func(was string) bool { return was == p.Digest }), b.InForce.Digest)
 		b.Before = b.Before[max(0, len(b.Before)-mostPoliciesBefore):]
 		b.InForce, b.Refused = PolicyVersion{Digest: p.Digest, Text: p.Text, Since: now, Proposal: p.ID}, nil

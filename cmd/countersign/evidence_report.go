@@ -229,6 +229,7 @@ func (r *evidenceReport) grant(c *audit.EvidenceCase) {
 		return &n
 	}
 	r.say("Granted", "at %s, under %s, with %s; policy %s", at(claim.At), quiet(string(claim.Framework)), levels(level(claim.IAL), level(claim.AAL), level(claim.FAL)), quiet(claim.Policy))
+	r.policy(c)
 	if c.Assessment == nil {
 		r.say("", "not judged anew: the facts are not all here")
 		return
@@ -237,6 +238,19 @@ func (r *evidenceReport) grant(c *audit.EvidenceCase) {
 	for _, why := range c.Assessment.Reasons {
 		r.say("", "  %s: %s", quiet(why.Clause), quiet(why.Text))
 	}
+}
+
+// policy is what the policy of a grant demands of decisions, which the grant is held to.
+func (r *evidenceReport) policy(c *audit.EvidenceCase) {
+	if c.Policy == nil {
+		r.say("", "the text of that policy is not here: nobody can say by this file whose decisions it demands")
+		return
+	}
+	demands := "that nobody decides"
+	if c.Policy.Approvals > 0 {
+		demands = fmt.Sprintf("the approval of %d or more for the organization (%s)", c.Policy.Approvals, quiet(string(c.Policy.Approve)))
+	}
+	r.say("", "that policy demands %s; its text is entry %d of the policy book", demands, c.Policy.Entry)
 }
 
 // approval is a decision, and how whoever made it came to their role.

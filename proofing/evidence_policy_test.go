@@ -1,0 +1,160 @@
+package proofing_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/countersign-id/countersign/audit"
+	"github.com/countersign-id/countersign/proofing"
+)
+
+const (
+	evPolicy    = `{"profiles":{"signing":{"approvals":"1","approve":"pre-authorized"},"signing2":{"approvals":"2","approve":"pre-authorized"}}}`
+	laterPolicy = `{"profiles":{"signing":{"approvals":"2","approve":"pre-authorized"},"signing2":{"approvals":"2","approve":"pre-authorized"}}}`
+)
+
+// governed is a court with a log and a policy that its administrators have approved.
+func governed(t testing.TB, text string) (*court, *audit.Tree) {
+	t.Helper()
+	c := newCourt(t)
+	tree := c.stated()
+	c.Policy.Text, c.Policy.Digest = text, proofing.PolicyDigest(text)
+	c.offers(text)
+	c.logged()
+	return c, tree
+}
+
+// fileOf is the evidence of a case, as it is read again.
+func (c *court) fileOf(tree *audit.Tree, k *proofing.Case) (*audit.Evidence, error) {
+	c.t.Helper()
+	c.logged()
+	chain, err := c.ChainOfCase(c.t.Context(), k.ID)
+	if err != nil {
+		return nil, err
+	}
+	return tree.Evidence(c.t.Context(), chain, proofing.SubjectCase, k.ID)
+}
+
+// A grant is held to what the policy demands that it names, of which the log has the text: no program can leave out a decision, and none of the others' policies
+// is told.
+func TestEvidenceHasThePolicyThatAGrantWasMadeBy(t *testing.T) {
+	c, tree := governed(t, evPolicy)
+	k := c.granted()
+	c.logged()
+	c.offers(laterPolicy)
+	must[*proofing.PolicyBook](t)(c.one.decidesPolicy(false))
+	must[*proofing.PolicyBook](t)(c.two.decidesPolicy(false))
+	e, err := c.fileOf(tree, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := e.Cases[0].Policy
+	if p == nil || p.Digest != proofing.PolicyDigest(evPolicy) || p.Approvals != 1 || p.Approve != proofing.ApprovePre || p.Entry != 1 {
+		t.Errorf("the policy of the grant: %+v", p)
+	}
+	text := string(must[[]byte](t)(e.Text()))
+	if strings.Count(text, `\"approvals\":\"1\"`) != 1 || strings.Count(text, `\"approvals\":\"2\"`) != 1 || strings.Contains(text, `"changes"`) {
+		t.Error("what was proposed later is told")
+	}
+	for _, o := range e.Objects {
+		for _, entry := range o.Entries {
+			if o.Of == proofing.SubjectPolicy && (entry.Private != nil) != strings.Contains(entry.Leaf, `"policy_adopted"`) {
+				t.Errorf("%s says %s", entry.Leaf, entry.Private)
+			}
+		}
+	}
+	key, _ := logKey(t, tree)
+	f := &forger{t, tree, key, []byte(text)}
+	for name, edit := range map[string]func(e *audit.Evidence){
+		"another number of approvals": func(e *audit.Evidence) { e.Cases[0].Policy.Approvals = 2 },
+		"no policy":                   func(e *audit.Evidence) { e.Cases[0].Policy = nil },
+		"another entry":               func(e *audit.Evidence) { e.Cases[0].Policy.Entry = 4 },
+		"another text": func(e *audit.Evidence) {
+			for i := range e.Objects {
+				if o := &e.Objects[i]; o.Of == proofing.SubjectPolicy {
+					o.Entries[0].Private = []byte(strings.Replace(string(o.Entries[0].Private), `\"1\"`, `\"0\"`, 1))
+				}
+			}
+		},
+	} {
+		forged := f.whole()
+		edit(forged)
+		if err := f.holds(forged); err == nil {
+			t.Errorf("%s holds", name)
+		}
+	}
+
+	// What is granted from now on is held to the later one.
+	c.Policy.Text, c.Policy.Digest = laterPolicy, proofing.PolicyDigest(laterPolicy)
+	r := c.asks("signing")
+	r.Applicant.URL, r.Applicant.Thumbprint = r.Applicant.URL+"9", accountKey(9)
+	next, _, err := c.Open(t.Context(), c.ca, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next = c.decided(must[*proofing.Case](t)(c.use(visit(next, "requester"), c.requester.key)))
+	if _, err := c.fileOf(tree, next); err == nil || !strings.Contains(err.Error(), "with the approval of 1, and its policy "+c.Policy.Digest+" demands 2") {
+		t.Errorf("a program that asked one where the policy demands two: %v", err)
+	}
+}
+
+func TestAGrantWithoutTheDecisionsOfItsPolicyIsFound(t *testing.T) {
+	for name, c := range map[string]struct {
+		lies func(c *court)
+		want string
+	}{
+		"nobody was asked": {func(c *court) {
+			free := *c.Policy.Profiles["signing"]
+			free.EV, free.Approvals, free.Approve = false, 0, ""
+			c.Policy.Profiles["signing"] = &free
+		}, "with the approval of 0"},
+		"a policy that nobody approved": {func(c *court) { c.Policy.Digest = proofing.PolicyDigest(laterPolicy) }, "which was not in force"},
+		"a profile that it does not have": {func(c *court) {
+			other := *c.Policy.Profiles["signing"]
+			other.Name = "other"
+			c.Policy.Profiles["other"] = &other
+			c.ca.Profiles = append(c.ca.Profiles, "other")
+		}, `has no profile "other"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, tree := governed(t, evPolicy)
+			c.lies(w)
+			profile := "signing"
+			if strings.Contains(c.want, "other") {
+				profile = "other"
+			}
+			k, _, err := w.Open(t.Context(), w.ca, w.asks(profile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			k = must[*proofing.Case](t)(w.use(visit(k, "requester"), w.requester.key))
+			if k.Status != proofing.CaseGranted {
+				k = w.decided(k)
+			}
+			if _, err := w.fileOf(tree, k); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// What people decided about the key stands for the account that it binds, as its policy has it.
+func TestThePolicyOfABoundAccountIsMetByTheDecisionsAboutItsKey(t *testing.T) {
+	c, tree := governed(t, evPolicy)
+	first, _ := c.boundByKey()
+	c.logged()
+	account := proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}
+	bound, _, err := c.Open(t.Context(), c.ca, proofing.OpenRequest{Applicant: account, Identifier: first.Identifier, Profile: first.Profile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := c.fileOf(tree, bound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range e.Cases {
+		if k.Policy == nil || k.Policy.Approvals != 1 || (len(k.Approvals) == 0) != (k.Object == bound.ID) {
+			t.Errorf("case %s: %d decisions, policy %+v", k.Object, len(k.Approvals), k.Policy)
+		}
+	}
+}
