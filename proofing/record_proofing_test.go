@@ -554,7 +554,10 @@ func TestATrainingThatHasEndedClosesTheDesk(t *testing.T) {
 		_, err := w.Appoint(ctx, contact, "desk-1", "documents", until)
 		wantInput(t, what, err, "training_until")
 	}
-	must[*proofing.Person](t)(w.Appoint(ctx, contact, "desk-1", "documents", now.Add(2*time.Hour)))
+	soon := must[*proofing.Person](t)(w.Appoint(ctx, contact, "desk-1", "documents", now.Add(2*time.Hour))).Representative
+	if !soon.TrainingEnds(now).Equal(now.Add(2*time.Hour)) || !soon.TrainingEnds(now.AddDate(0, 0, -70)).IsZero() {
+		t.Errorf("told of the end on %s, and long before on %s", soon.TrainingEnds(now), soon.TrainingEnds(now.AddDate(0, 0, -70)))
+	}
 	c := w.asking("proofed")
 	record := one.submit(c, passport(c))
 	w.pass(3 * time.Hour)

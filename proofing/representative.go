@@ -25,6 +25,17 @@ const trainingYear = 366 * 24 * time.Hour
 // trained says whether the representative's training is good. One of which no end was written down ends after a year.
 func (r *Representative) trained(now time.Time) bool { return now.Before(r.TrainedUntil()) }
 
+// trainingWarning is how long before its end a representative is told of it: time enough for an evaluation.
+const trainingWarning = 60 * 24 * time.Hour
+
+// TrainingEnds is when the training ends, if that is soon; zero otherwise.
+func (r *Representative) TrainingEnds(now time.Time) time.Time {
+	if end := r.TrainedUntil(); end.Sub(now) < trainingWarning {
+		return end
+	}
+	return time.Time{}
+}
+
 // TrainedUntil is when the training ends.
 func (r *Representative) TrainedUntil() time.Time {
 	if r.Until.IsZero() {

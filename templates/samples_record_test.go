@@ -15,6 +15,7 @@ func recordSamples() map[string]Screen {
 	desk.Recover = "/recoveries"
 	desk.Recoveries = []RecoveryRow{{"/recoveries/1", "waits", "Desk <1>", at}, {"/recoveries/2", "given", "Desk 2", at}}
 	none := desk
+	none.Ends = at.Add(240 * time.Hour)
 	none.Recoveries = nil
 	none.Rows, none.Code, none.Bad = nil, "<0000>", &Problem{Family: "input", Code: "record_code"}
 	pieces := []RecordPiece{

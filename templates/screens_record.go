@@ -6,9 +6,10 @@ import "time"
 type Records struct {
 	Frame
 	Notice *Problem
-	Name   string // of the representative
-	Find   string // where a code goes
-	Code   string // as it was typed, to be mended
+	Name   string    // of the representative
+	Ends   time.Time // of their training, if that is soon
+	Find   string    // where a code goes
+	Code   string    // as it was typed, to be mended
 	Bad    *Problem
 	Rows   []RecordRow
 	// Recover is where the recovery of an account starts, and Recoveries are those that wait.

@@ -116,7 +116,7 @@ func (s *Site) renderDesk(w http.ResponseWriter, r *http.Request, session *proof
 	}
 	page := templates.Records{
 		Frame: s.Frame(r, deskPath), Name: session.Person.Representative.Name, Find: s.Keep(r, deskPath+"/open"), Code: code, Bad: a.problem, Me: s.Keep(r, mePath),
-		Recover: s.Keep(r, recoverPath),
+		Recover: s.Keep(r, recoverPath), Ends: session.Person.Representative.TrainingEnds(s.service.Now()),
 	}
 	if page.Recoveries, err = s.recoveryRows(r); err != nil {
 		return err
