@@ -415,6 +415,7 @@ func TestWhatPeopleDecideAboutIsSeenByThoseConcernedAlone(t *testing.T) {
 }
 
 func TestAGrantHoldsAsLongAsWhatPeopleDecidedOn(t *testing.T) {
+	t.Parallel()
 	for _, end := range []struct {
 		name   string
 		do     func(t *testing.T, c *court, k *proofing.Case)
@@ -497,6 +498,7 @@ func TestAnApprovalRunsOut(t *testing.T) {
 
 // The process dies before or after each call of the store, and the browser sends the same answer again to another one.
 func TestTheProcessMayDieWhileADecisionIsMade(t *testing.T) {
+	t.Parallel()
 	c := newCourt(t)
 	breaksOff(t, func(t *testing.T, n int64, after bool) (broke bool) {
 		c.pass(11 * time.Minute) // between two decisions, or too many are made at once

@@ -324,6 +324,7 @@ func TestOfTwoWhoBringOneCodeOneComesIn(t *testing.T) {
 
 // A process that dies while somebody comes in leaves either a good code, or an account that is recovered.
 func TestTheProcessMayDieWhileSomebodyComesBack(t *testing.T) {
+	t.Parallel()
 	diesAfterEach(t, func(t *testing.T, n int64, after bool) (broke bool) {
 		w, one, two := atADesk(t)
 		key := webauthntest.New()

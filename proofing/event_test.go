@@ -190,6 +190,7 @@ func TestManySequencersListEachEventOnce(t *testing.T) {
 // TestASequencerMayDieAnywhere fails every call of the store in turn while events are
 // listed, before and after it takes effect, and lets another process go on.
 func TestASequencerMayDieAnywhere(t *testing.T) {
+	t.Parallel()
 	for _, after := range []bool{false, true} {
 		failed := 0
 		for n := int64(1); ; n++ {
@@ -395,6 +396,7 @@ func TestTheLoopsTellWithinTwoSeconds(t *testing.T) {
 
 // TestAnySequenceOfChangesIsTold holds what was told against what is there, after random work.
 func TestAnySequenceOfChangesIsTold(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(6) {
 		m := &machine{world: newWorld(t), rng: rand.New(rand.NewPCG(seed, 9)), known: map[string]*proofing.Case{}, passed: map[string]int{}, wrong: map[string]int{}, keys: []string{"key-a", "key-b"}}
 		for range 150 {

@@ -150,6 +150,7 @@ func TestAnOperatorWhoSealsAForgeryIsFound(t *testing.T) {
 
 // Each entry that is not the last of its record is missed; the last ones are if anything in the file rests on them.
 func TestEachEntryThatIsTakenOutOfEvidenceIsMissed(t *testing.T) {
+	t.Parallel()
 	f, _ := newForger(t)
 	rests := []proofing.EntryKind{proofing.CaseDecided, proofing.EntryIssued, proofing.EntryRenewed, proofing.EntryEnrolled}
 	entries := 0
@@ -187,6 +188,7 @@ func TestEachEntryThatIsTakenOutOfEvidenceIsMissed(t *testing.T) {
 
 // At whatever place a byte is changed, the seal apart, the parts of the file do not fit together any more.
 func TestAByteOfSealedEvidenceThatIsChangedIsFound(t *testing.T) {
+	t.Parallel()
 	f, _ := newForger(t)
 	made := bytes.Index(f.file, []byte(`"made":"`)) // only the seal says when the file was made
 	for i := 0; i < len(f.file); i += 797 {
@@ -210,6 +212,7 @@ func TestAByteOfSealedEvidenceThatIsChangedIsFound(t *testing.T) {
 
 // An operator whose program enters what is not so has the log and the passkeys on their side, and still not the rules of who may decide.
 func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
+	t.Parallel()
 	// enters has what an appointment has to say put into other words on its way to the log.
 	enters := func(c *court, who *representative, from, to string) {
 		if _, err := c.Appointments.Update(t.Context(), c.office[who].ID, func(a *proofing.Appointment) error {
@@ -281,6 +284,7 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 
 // Whatever is taken out, doubled or moved in the structure of a file is found, also by whoever has the seal: some of each, at whatever depth.
 func TestTheStructureOfSealedEvidenceHolds(t *testing.T) {
+	t.Parallel()
 	f, _ := newForger(t)
 	type edit struct {
 		what string

@@ -99,6 +99,7 @@ func TestEvidenceHasThePolicyThatAGrantWasMadeBy(t *testing.T) {
 }
 
 func TestAGrantWithoutTheDecisionsOfItsPolicyIsFound(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		lies func(c *court)
 		want string

@@ -140,6 +140,7 @@ func (w *world) codeFor(c *proofing.Case, a *proofing.Attempt) proofing.Secret {
 // TestEveryStoreCallMayFail fails the n-th call of the store, for every n, in
 // both ways, over the whole of the main job, and then lets everybody try again.
 func TestEveryStoreCallMayFail(t *testing.T) {
+	t.Parallel()
 	for _, after := range []bool{false, true} {
 		failed := 0
 		for n := int64(1); ; n++ {

@@ -389,6 +389,7 @@ func TestWhatFollowsALateEventSaysNothingOfTheEndpoint(t *testing.T) {
 }
 
 func TestTheListOfTheDeadHasAnEnd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.setHook()
 	w.hook.failWith(away)

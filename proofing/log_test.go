@@ -231,6 +231,7 @@ func (p *pausedKV) Apply(ctx context.Context, bucket string, ops []store.Op) err
 // TestASequencerMayDieBetweenThePagesOfTheLog fails the n-th call of the store while entries and events are listed, for every n, in both ways, dying or not; what
 // comes after finishes it.
 func TestASequencerMayDieBetweenThePagesOfTheLog(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []struct{ after, dies bool }{{false, false}, {true, false}, {true, true}} {
 		n := int64(1)
 		for reached := true; reached; n++ {

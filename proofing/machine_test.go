@@ -45,6 +45,7 @@ type used struct {
 }
 
 func TestAnySequenceOfVerbsKeepsTheRules(t *testing.T) {
+	t.Parallel()
 	sequences, steps := uint64(40), 120
 	if testing.Short() {
 		sequences = 8
