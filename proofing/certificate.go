@@ -31,14 +31,21 @@ type Certificate struct {
 	// Findings are codes of what is not as it should be: the certificate is issued all the same.
 	Findings []CertificateFinding `json:"findings,omitempty"`
 	Reported time.Time            `json:"reported"`
-	// Disown is the secret of "this was not us", and Disowned that somebody has said so. Revoked is when the authority said that it is.
-	Disown   Secret               `json:"disown"`
+	// Links are those of "this was not us", and Disowned that somebody has said so. Revoked is when the authority said that it is.
+	Links    []CertificateLink    `json:"links,omitempty"`
 	Disowned *DisownedCertificate `json:"disowned,omitempty"`
 	Revoked  time.Time            `json:"revoked,omitzero"`
 	// Reminded are the reminders of its end that people have had.
 	Reminded []string `json:"reminded,omitempty"`
 	Outbox   Outbox   `json:"outbox,omitempty"`
 	Journal  Journal  `json:"journal,omitzero"`
+}
+
+// CertificateLink is the "this was not us" of one of those who were told of a certificate, so that it says whose it is.
+type CertificateLink struct {
+	Secret  Secret  `json:"secret"`
+	Channel Channel `json:"channel"`          // that of the notice
+	Person  string  `json:"person,omitempty"` // whose address it went to; empty: nobody's that is known
 }
 
 // CertificateFinding is something about a certificate that is not as it should be.

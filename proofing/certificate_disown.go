@@ -12,6 +12,9 @@ type DisownedCertificate struct {
 	At time.Time `json:"at"`
 	// RevokeBy is until when the authority must have revoked it (CSBR 4.9.1.1).
 	RevokeBy time.Time `json:"revoke_by"`
+	// Channel and Person are those of the link that it was said by.
+	Channel Channel `json:"channel,omitempty"`
+	Person  string  `json:"person,omitempty"`
 	// Spread is when everything was frozen and the authority told; zero: not yet.
 	Spread time.Time `json:"spread,omitzero"`
 }
@@ -27,21 +30,30 @@ const (
 
 // CertificateByLink is the certificate that a "this was not us" link is about, unchanged; ErrNotFound for any fault in the link.
 func (s *Service) CertificateByLink(ctx context.Context, ref Secret) (*Certificate, error) {
+	c, _, err := s.certificateByLink(ctx, ref)
+	return c, err
+}
+
+func (s *Service) certificateByLink(ctx context.Context, ref Secret) (*Certificate, CertificateLink, error) {
 	parts, ok := splitRef(ref, 2)
 	if !ok {
-		return nil, ErrNotFound
+		return nil, CertificateLink{}, ErrNotFound
 	}
 	c, err := s.Certificates.Get(ctx, parts[0])
-	if err == nil && !same(c.Disown, Secret(parts[1])) {
-		return nil, ErrNotFound
+	if err != nil {
+		return nil, CertificateLink{}, err
 	}
-	return c, err
+	i := slices.IndexFunc(c.Links, func(l CertificateLink) bool { return same(l.Secret, Secret(parts[1])) })
+	if i < 0 {
+		return nil, CertificateLink{}, ErrNotFound
+	}
+	return c, c.Links[i], nil
 }
 
 // DisownCertificate takes the word of somebody who was told of a certificate that it is not theirs: the clock of its revocation begins, the account's grants at that
 // authority are frozen, and the authority is told. It may be called again. One that was revoked, or has ended, stays as it is.
 func (s *Service) DisownCertificate(ctx context.Context, ref Secret) (*Certificate, error) {
-	c, err := s.CertificateByLink(ctx, ref)
+	c, by, err := s.certificateByLink(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +62,12 @@ func (s *Service) DisownCertificate(ctx context.Context, ref Secret) (*Certifica
 		if c.Disowned != nil || c.Over(now) {
 			return nil
 		}
-		c.Disowned = &DisownedCertificate{At: now, RevokeBy: now.Add(revokeWithin)}
-		c.Journal.Write(Note{
-			Of: SubjectCertificate, Object: c.ID, Kind: EntryCertificateDisowned, By: byBearer().Actor, At: now, Facts: map[string]any{"revoke_by": c.Disowned.RevokeBy},
-		})
+		c.Disowned = &DisownedCertificate{At: now, RevokeBy: now.Add(revokeWithin), Channel: by.Channel, Person: by.Person}
+		facts := map[string]any{"revoke_by": c.Disowned.RevokeBy, "channel": string(by.Channel)}
+		if by.Person != "" { // whose link it was, which is not to say who had it in their hands
+			facts["link_of"] = by.Person
+		}
+		c.Journal.Write(Note{Of: SubjectCertificate, Object: c.ID, Kind: EntryCertificateDisowned, By: byBearer().Actor, At: now, Facts: facts})
 		return nil
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ func (w *world) certified(lasts time.Duration) (*proofing.Case, *proofing.Certif
 }
 
 func disowns(c *proofing.Certificate) proofing.Secret {
-	return proofing.Secret(c.ID + "." + c.Disown.Reveal())
+	return proofing.Secret(c.ID + "." + c.Links[0].Secret.Reveal())
 }
 
 // toBeRevoked are the certificates that must be revoked within a scope.
@@ -56,8 +56,36 @@ func TestThoseWhoAnswerForACertificateAreToldOfIt(t *testing.T) {
 			t.Errorf("%s: told are %q, want %q", kind, told, want)
 		}
 	}
-	if m := c.post.all("issued")[0]; m.Disown != first.DisownURL("https://proof.example.org") {
-		t.Error("the link is not the certificate's")
+	// Each has a link of their own, which says whose it is.
+	links := map[string]string{}
+	for _, m := range c.post.all("issued") {
+		links[m.To.Reveal()] = strings.TrimPrefix(m.Disown.Reveal(), "https://proof.example.org"+proofing.CertificatePath)
+	}
+	approver := c.approver.person()
+	said := must[*proofing.Certificate](t)(c.DisownCertificate(t.Context(), proofing.Secret(links["approver@example.org"])))
+	if said.ID != first.ID || said.Disowned.Person != approver || said.Disowned.Channel != proofing.ChannelEmail {
+		t.Errorf("it was disowned by the link of %q: %+v", approver, said.Disowned)
+	}
+	if again := must[*proofing.Certificate](t)(c.DisownCertificate(t.Context(), proofing.Secret(links["signer@example.org"]))); again.Disowned.Person != approver {
+		t.Errorf("who said it first is forgotten: %+v", again.Disowned)
+	}
+	c.work()
+	c.logged()
+	e, _, err := c.LogEntry(t.Context(), must[proofing.Journal](t)(c.Journal(t.Context(), proofing.SubjectCertificate, first.ID)).Places[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if facts := must[proofing.Leaf](t)(e.Said()).Facts; facts["link_of"] != approver || facts["channel"] != "email" {
+		t.Errorf("the log says %v", facts)
+	}
+	c.one.renew()
+	_, held, err := c.Console(t.Context(), c.one.visit())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := c.Revocations(t.Context(), c.one.visit(), held[0].ID, "", 10)
+	if err != nil || len(list) != 1 || list[0].Whose != "approver" {
+		t.Errorf("the console says %+v, %v", list, err)
 	}
 }
 

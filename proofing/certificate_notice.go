@@ -25,9 +25,11 @@ var endLeads = []struct {
 // CertificatePath is where somebody says of a certificate that it was not them: <certificate>.<secret>.
 const CertificatePath = "/x/"
 
-// DisownURL is the link of "this was not us".
-func (c *Certificate) DisownURL(origin string) Secret {
-	return Secret(origin + CertificatePath + c.ID + "." + c.Disown.Reveal())
+// link makes the "this was not us" of a recipient, and returns where it leads.
+func (c *Certificate) link(r recipient, origin string) Secret {
+	l := CertificateLink{NewToken(), r.Channel, r.person}
+	c.Links = append(c.Links, l)
+	return Secret(origin + CertificatePath + c.ID + "." + l.Secret.Reveal())
 }
 
 // answerable are the addresses of those who answer for a certificate that rests on a case: all that the case confirmed, and two mailboxes and a number of each
@@ -70,7 +72,7 @@ func (s *Service) tell(c *Certificate, k *Case, told []recipient, kind string, n
 		}
 		m := Message{Kind: r.kindFor(kind), Channel: r.Channel, To: r.Address, Lang: k.Lang, Context: ctx, About: c.Serial}
 		if kind != noticeEnds {
-			m.Disown = c.DisownURL(s.Policy.Origin)
+			m.Disown = c.link(r, s.Policy.Origin)
 		}
 		c.Outbox.owe(c.ID, m, r.person, now)
 	}

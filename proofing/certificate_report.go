@@ -37,7 +37,7 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 	}
 	c := &Certificate{
 		CA: ca.Name, DER: r.DER, Digest: Digest(r.DER), CertificateFacts: *facts,
-		Applicant: cases[0].Applicant, Profile: cases[0].Profile, Order: r.Order, Replaces: r.Replaces, Reported: s.now(), Disown: NewToken(),
+		Applicant: cases[0].Applicant, Profile: cases[0].Profile, Order: r.Order, Replaces: r.Replaces, Reported: s.now(),
 	}
 	c.ID = s.certificateID(c.CA, c.Digest)
 	if a := cases[0].Approval; a != nil {

@@ -13,6 +13,8 @@ import (
 type Revocation struct {
 	Certificate *Certificate
 	Told        RevocationTold
+	// Whose is the name of the person whose link it was disowned by; empty if they have none here.
+	Whose string
 }
 
 // RevocationTold is how far the word that a certificate is to be revoked has come to its authority.
@@ -101,10 +103,24 @@ func (s *Service) Revocations(ctx context.Context, v Visit, by, after string, li
 	list = make([]Revocation, len(page))
 	err = readAtOnce(len(page), func(i int) (err error) {
 		list[i].Certificate = page[i]
-		list[i].Told, err = s.toldOfRevocation(ctx, page[i], hooks[page[i].CA])
+		if list[i].Told, err = s.toldOfRevocation(ctx, page[i], hooks[page[i].CA]); err == nil {
+			list[i].Whose, err = s.nameOf(ctx, page[i].Disowned.Person)
+		}
 		return err
 	})
 	return list, next, err
+}
+
+// nameOf is the name under which a person was appointed last; empty for nobody, and for whom nobody has appointed.
+func (s *Service) nameOf(ctx context.Context, person string) (name string, err error) {
+	if person == "" {
+		return "", nil
+	}
+	all, err := s.appointments(ctx, "person", person)
+	if len(all) > 0 {
+		name = all[len(all)-1].Name
+	}
+	return name, err
 }
 
 // hookOf is how far an authority's webhook has been told; nil if it has none that is on.

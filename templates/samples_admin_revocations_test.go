@@ -9,12 +9,12 @@ import (
 func adminRevocationSamples() map[string]Screen {
 	one := AdminRevocation{
 		ID: "0cert", Subject: "CN=Example <Corporation>,O=Example <Corporation>,C=DE", Serial: "3a7f00c1", CA: "Example CA", Profile: "EV code signing", Ends: at.AddDate(1, 0, 0),
-		Said: at.Add(-21 * time.Hour), By: at.Add(3 * time.Hour), Left: 3 * time.Hour, Frozen: true, Told: "called", Log: "/admin/log?find=0cert", Request: "/admin/cases/0case",
+		Said: at.Add(-21 * time.Hour), By: at.Add(3 * time.Hour), Left: 3 * time.Hour, Frozen: true, Told: "called", Whose: "B. <Approver>", Channel: "email", Log: "/admin/log?find=0cert", Request: "/admin/cases/0case",
 	}
 	late, fresh, theirs := one, one, one
 	late.Said, late.By, late.Left, late.Late, late.Told, late.Ends, late.Ended = at.Add(-99*time.Hour), at.Add(-75*time.Hour), 75*time.Hour, true, "dead", at.Add(-time.Hour), true
-	fresh.Said, fresh.By, fresh.Left, fresh.Frozen, fresh.Told, fresh.Request = at.Add(-time.Minute), at.Add(24*time.Hour-time.Minute), 24*time.Hour-time.Minute, false, "not", ""
-	theirs.Theirs, theirs.Told = true, "listed"
+	fresh.Said, fresh.By, fresh.Left, fresh.Frozen, fresh.Told, fresh.Whose, fresh.Request = at.Add(-time.Minute), at.Add(24*time.Hour-time.Minute), 24*time.Hour-time.Minute, false, "not", "", ""
+	theirs.Theirs, theirs.Told, theirs.Channel = true, "listed", "phone"
 	page := AdminRevocations{
 		AdminFrame: adminFrame("revocations", "/admin/revocations"), Rows: []AdminRevocation{late, one, fresh}, First: "/admin/revocations?as=1", Next: "/admin/revocations?as=1&after=x",
 		Scopes: []AdminScope{{Title: "Example CA", Href: "/admin/revocations?as=1", Here: true}, {Title: "Other <CA>", Href: "/admin/revocations?as=2"}},

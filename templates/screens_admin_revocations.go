@@ -16,6 +16,7 @@ type AdminRevocation struct {
 	CA, Profile         string
 	Ends                time.Time // of the certificate
 	Ended               bool
+	Whose, Channel      string        // whose link it was said by, empty if nobody here knows, and whether it came by "email" or "phone"
 	Said, By            time.Time     // when somebody said that it is not theirs, and until when it must be revoked
 	Left                time.Duration // until then; since then if Late
 	Late                bool

@@ -70,7 +70,7 @@ func (s *Site) viewRevocation(r *http.Request, row proofing.Revocation) (v templ
 	v = templates.AdminRevocation{
 		ID: c.ID, Subject: c.Subject, Serial: c.Serial, Profile: s.profileTitle(c.Profile), Ends: c.NotAfter, Ended: now.After(c.NotAfter),
 		Said: c.Disowned.At, By: c.Disowned.RevokeBy, Left: c.Disowned.RevokeBy.Sub(now), Late: now.After(c.Disowned.RevokeBy),
-		Frozen: !c.Disowned.Spread.IsZero(), Told: string(row.Told), Log: s.logOf(r, c.ID),
+		Frozen: !c.Disowned.Spread.IsZero(), Told: string(row.Told), Whose: row.Whose, Channel: string(c.Disowned.Channel), Log: s.logOf(r, c.ID),
 	}
 	if v.Late {
 		v.Left = -v.Left

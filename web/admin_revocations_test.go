@@ -14,7 +14,7 @@ func (c *court) disowned(k *proofing.Case, id, subject string) *proofing.Certifi
 	c.t.Helper()
 	cert := &proofing.Certificate{
 		ID: k.ID[:len(k.ID)-len(id)] + id, CA: k.CA, Digest: "digest" + id, Cases: []string{k.ID}, Applicant: k.Applicant, Profile: k.Profile, Organization: c.org.ID,
-		CertificateFacts: proofing.CertificateFacts{Serial: "a1" + id, Subject: subject, NotBefore: c.now(), NotAfter: c.now().AddDate(1, 0, 0)}, Reported: c.now(), Disown: "secret",
+		CertificateFacts: proofing.CertificateFacts{Serial: "a1" + id, Subject: subject, NotBefore: c.now(), NotAfter: c.now().AddDate(1, 0, 0)}, Reported: c.now(), Links: []proofing.CertificateLink{{Secret: "secret", Channel: proofing.ChannelEmail, Person: c.office[c.approver].Person}},
 	}
 	if err := c.svc.Certificates.Create(c.t.Context(), cert.ID, cert); err != nil {
 		c.t.Fatal(err)
@@ -44,7 +44,7 @@ func TestTheConsoleShowsTheClockOfARevocation(t *testing.T) {
 	operator.renew()
 	c.want(operator.get("/admin"), 200, "Certificates to be revoked: 2", "is to be revoked by")
 	page := operator.get("/admin/revocations")
-	c.want(page, 200, "O=Example &lt;Corporation&gt;", "20 hours left.", "POST /v1/certificates/"+cert.ID, "a11", "is frozen", "/admin/cases/"+k.ID, "/admin/log?find="+cert.ID)
+	c.want(page, 200, "O=Example &lt;Corporation&gt;", "20 hours left.", "POST /v1/certificates/"+cert.ID, "a11", "By the link that", "approver", "had by mail", "is frozen", "/admin/cases/"+k.ID, "/admin/log?find="+cert.ID)
 	if body := page.Body.String(); strings.Index(body, "O=Example") > strings.Index(body, "O=Later") || strings.Contains(body, "secret") {
 		t.Errorf("the order is wrong, or a secret is shown:\n%s", body)
 	}

@@ -68,7 +68,7 @@ func TestTheLinkOfACertificateAsksAndAPersonsClickDecides(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.want(b.get(page), 200, "It is frozen", "The certificate was revoked")
-	for _, wrong := range []string{page + "x", "/x/nothing", "/x/" + c.ID + "." + c.Disown.Reveal(), strings.Replace(page, "/x/", "/n/", 1)} {
+	for _, wrong := range []string{page + "x", "/x/nothing", "/x/" + c.ID + "." + c.Disown.Reveal(), "/x/" + made.ID + ".", strings.Replace(page, "/x/", "/n/", 1)} {
 		h.want(b.get(wrong), http.StatusNotFound, "Copy the whole link")
 	}
 }
@@ -80,7 +80,7 @@ func TestTheLinkOfACertificateThatHasEndedSaysSo(t *testing.T) {
 	made := h.certificate(c, 1, time.Hour)
 	h.at = h.at.Add(2 * time.Hour)
 	b := h.browser()
-	w := b.get(path(made.DisownURL(origin)))
+	w := b.get(proofing.CertificatePath + made.ID + "." + made.Links[0].Secret.Reveal())
 	h.want(w, 200, "There is nothing left to stop")
 	if strings.Contains(w.Body.String(), "<form method=\"post\"") {
 		t.Error("it asks all the same")
