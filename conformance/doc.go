@@ -1,4 +1,5 @@
-// Package conformance asks an ACME server whether it does what RFC 8555 demands of external account bindings (7.3.4), and says of each demand what it saw.
+// Package conformance asks an ACME server whether it does what RFC 8555 demands of external account bindings (7.3.4) and, where it serves
+// them, of pre-authorizations (7.4.1), and says of each demand what it saw.
 //
 // It believes nothing that it can ask, and imports nothing of ours: its JWS are its own, of the standard library, so that a mistake of the
 // service cannot be one of the kit as well. Every check sends a newAccount request that is right but for one thing, with an account key of its own,

@@ -27,16 +27,19 @@ var theKey = []byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789a
 // double is a small ACME server that is right about external account bindings, and wrong where a test says so.
 type double struct {
 	*httptest.Server
-	optional bool            // it requires no binding
-	terms    string          // of service
-	once     bool            // a key is good for one account
-	wrong    map[string]bool // what it gets wrong; the names are those of the table in eab_test.go
-	before   func(w http.ResponseWriter, r *http.Request, payload object) (done bool)
+	optional bool   // it requires no binding
+	terms    string // of service
+	once     bool   // a key is good for one account
+	// authorizes: it serves newAuthz, and otherwise nothing but accounts.
+	authorizes bool
+	wrong      map[string]bool // what it gets wrong; the names are those of the table in eab_test.go
+	before     func(w http.ResponseWriter, r *http.Request, payload object) (done bool)
 
 	mu       sync.Mutex
 	nonces   map[string]bool
 	accounts map[string]*stored // by URL
-	used     int
+	authzs   map[string]*storedAuthz
+	used     map[string]int // accounts, by kid
 	asked    int
 }
 
@@ -47,7 +50,7 @@ type stored struct {
 }
 
 func newDouble(t *testing.T, wrong ...string) *double {
-	d := &double{wrong: map[string]bool{}, nonces: map[string]bool{}, accounts: map[string]*stored{}}
+	d := &double{wrong: map[string]bool{}, nonces: map[string]bool{}, accounts: map[string]*stored{}, authzs: map[string]*storedAuthz{}, used: map[string]int{}}
 	for _, w := range wrong {
 		d.wrong[w] = true
 	}
@@ -71,7 +74,14 @@ func (d *double) serve(w http.ResponseWriter, r *http.Request) {
 		if d.terms != "" {
 			meta["termsOfService"] = d.terms
 		}
-		_, _ = w.Write(object{"newNonce": d.URL + "/new-nonce", "newAccount": d.newAccount(), "meta": meta}.json())
+		directory := object{"newNonce": d.URL + "/new-nonce", "newAccount": d.newAccount(), "meta": meta}
+		if d.authorizes {
+			directory["newAuthz"], directory["newOrder"] = d.newAuthzURL(), d.URL+"/new-order"
+		}
+		if d.wrong["has newAuthz in plain HTTP"] {
+			directory["newAuthz"] = "http://ca.example/new-authz"
+		}
+		_, _ = w.Write(directory.json())
 	case "/new-nonce":
 	default:
 		d.post(w, r)
@@ -101,23 +111,46 @@ func (d *double) post(w http.ResponseWriter, r *http.Request) {
 		protected, _ = base64.RawURLEncoding.DecodeString(jws.Protected)
 		payload, _ = base64.RawURLEncoding.DecodeString(jws.Payload)
 	}
-	if json.Unmarshal(protected, &header) != nil || header.Alg != "ES256" || header.URL != d.URL+r.URL.Path || r.Header.Get("Content-Type") != "application/jose+json" {
+	if z := d.authzs[d.URL+r.URL.Path]; r.Method == http.MethodGet {
+		if z != nil && d.wrong["answers GET"] {
+			d.showAuthz(w, 200, z)
+			return
+		}
+		d.refuse(w, 405, "malformed", "no GET here")
+		return
+	}
+	atAuthz := r.URL.Path == "/new-authz"
+	if json.Unmarshal(protected, &header) != nil || header.Alg != "ES256" || r.Header.Get("Content-Type") != "application/jose+json" {
 		d.refuse(w, 400, "malformed", "the request")
 		return
 	}
-	if !d.nonces[header.Nonce] {
+	if header.URL != d.URL+r.URL.Path && !(atAuthz && d.wrong["compares no URL of a request"]) {
+		kind := "unauthorized"
+		if d.wrong["has another word for a wrong URL"] {
+			kind = "malformed"
+		}
+		d.refuse(w, 403, kind, "the URL")
+		return
+	}
+	if !d.nonces[header.Nonce] && !(atAuthz && (header.Nonce == "" && d.wrong["needs no nonce"] || header.Nonce != "" && d.wrong["takes a nonce twice"])) {
 		d.refuse(w, 400, "badNonce", "the nonce")
 		return
 	}
 	delete(d.nonces, header.Nonce)
 	at := d.accounts[header.Kid]
 	key := (*ecdsa.PublicKey)(nil)
-	if header.Kid == "" {
+	if header.Kid == "" && atAuthz && d.wrong["finds the account by its key"] {
+		for _, have := range d.accounts {
+			if have.key.Equal(publicKey(header.JWK)) {
+				at, key = have, have.key
+			}
+		}
+	} else if header.Kid == "" && r.URL.Path == "/new-account" {
 		key = publicKey(header.JWK)
-	} else if at != nil && header.Kid == header.URL && at.status == "valid" {
+	} else if at != nil && (header.Kid == d.URL+r.URL.Path || !strings.HasPrefix(r.URL.Path, "/account/")) && at.status == "valid" {
 		key = at.key
 	}
-	if key == nil || !verifies(key, jws.Protected+"."+jws.Payload, jws.Signature) {
+	if key == nil || !(atAuthz && d.wrong["looks at the kid alone"]) && !verifies(key, jws.Protected+"."+jws.Payload, jws.Signature) {
 		d.refuse(w, 401, "unauthorized", "the signature")
 		return
 	}
@@ -126,8 +159,15 @@ func (d *double) post(w http.ResponseWriter, r *http.Request) {
 	if d.before != nil && d.before(w, r, body) {
 		return
 	}
-	if at != nil {
+	if d.authorize(w, r, at, body) {
+		return
+	}
+	if at != nil && strings.HasPrefix(r.URL.Path, "/account/") {
 		d.update(w, at, body)
+		return
+	}
+	if at != nil {
+		d.refuse(w, 404, "malformed", "nothing is here")
 		return
 	}
 	d.register(w, header.JWK, key, body)
@@ -212,7 +252,8 @@ func (d *double) register(w http.ResponseWriter, jwk map[string]string, key *ecd
 	case has && !d.wrong["verifies nothing"]:
 		why = d.judge(binding, jwk)
 		if at.binding = binding; why == "" && d.once {
-			if d.used++; d.used > 1 {
+			kid := kidOf(binding)
+			if d.used[kid]++; d.used[kid] > 1 {
 				why = "the key is used"
 			}
 		}
@@ -244,6 +285,16 @@ func (d *double) register(w http.ResponseWriter, jwk map[string]string, key *ecd
 		w.Header().Set("Location", url)
 	}
 	d.show(w, status, at)
+}
+
+// kidOf is the kid of a binding that is right.
+func kidOf(binding any) string {
+	b, _ := binding.(map[string]any)
+	protected, _ := b["protected"].(string)
+	raw, _ := base64.RawURLEncoding.DecodeString(protected)
+	var h struct{ Kid string }
+	_ = json.Unmarshal(raw, &h)
+	return h.Kid
 }
 
 // judge is RFC 8555 7.3.4; each mistake that a test may have it make stands where it would be made.
@@ -311,7 +362,7 @@ func (d *double) judge(binding any, jwk map[string]string) string {
 	if kid == "" && b["header"] == nil && d.wrong["has a kid of its own"] {
 		kid = theKid
 	}
-	key := map[string][]byte{theKid: theKey}[kid]
+	key := map[string][]byte{theKid: theKey, otherKid: theKey}[kid]
 	if kid != "" && key == nil && d.wrong["has one key for all"] {
 		key = theKey
 	}

@@ -14,8 +14,8 @@ const (
 	// runTime bounds a run, and tidyTime what is done at its end about the accounts that were made.
 	runTime  = 5 * time.Minute
 	tidyTime = time.Minute
-	// LeastAccounts is the lowest ceiling: the good binding makes one account, a request without a binding may make one, and the
-	// first fault that is looked for after them may make one.
+	// LeastAccounts is the lowest ceiling: the good binding makes one account, a request without a binding or with the other key makes
+	// one, and the first fault that is looked for after them may make one.
 	LeastAccounts = 3
 )
 
@@ -28,6 +28,12 @@ type EAB struct {
 	Key []byte
 	// Algorithm is HS256 (if empty), HS384 or HS512.
 	Algorithm string
+	// Identifier is one that the new account may be pre-authorized for (RFC 8555 7.4.1). Without it nothing is shown of a server that has newAuthz.
+	Identifier Identifier
+	// OtherKid and OtherKey are a second binding key, of the same algorithm, for the account that must not have the first one's authorization.
+	// They may be missing where no binding is required.
+	OtherKid string
+	OtherKey []byte
 	// Contact is sent with every account, for servers that demand one; AgreeTerms agrees to the terms of the directory.
 	Contact    []string
 	AgreeTerms bool
@@ -76,6 +82,10 @@ func (e EAB) Prepare(ctx context.Context) (*Run, error) {
 		return nil, fmt.Errorf("there is no MAC algorithm %q: HS256, HS384 and HS512 are known", e.Algorithm)
 	case e.Kid == "" || len(e.Key) == 0:
 		return nil, errors.New("a key identifier and a MAC key are needed")
+	case (e.OtherKid == "") != (len(e.OtherKey) == 0):
+		return nil, errors.New("the other key has an identifier and a MAC key, or neither")
+	case (e.Identifier.Type == "") != (e.Identifier.Value == ""):
+		return nil, errors.New("an identifier has a type and a value")
 	case e.MaxAccounts < LeastAccounts:
 		return nil, fmt.Errorf("%d accounts are too few to learn anything: %d are the least", e.MaxAccounts, LeastAccounts)
 	}
@@ -89,16 +99,22 @@ func (e EAB) Prepare(ctx context.Context) (*Run, error) {
 	return &Run{EAB: e, server: s}, nil
 }
 
-// Leaves is how many accounts a server that is right makes: one for the good binding, and one for the request without any if it requires none.
+// Leaves is how many accounts a server that is right makes: one for the good binding, and one for the request without any if it
+// requires none, or for the other key.
 func (r *Run) Leaves() int {
-	if r.server.dir.Meta.Required {
+	if r.server.dir.Meta.Required && !(r.preauthorizes() && r.OtherKid != "") {
 		return 1
 	}
 	return 2
 }
 
 // Requests is about how many requests are made.
-func (r *Run) Requests() int { return len(badBindings) + 12 }
+func (r *Run) Requests() int {
+	if r.preauthorizes() {
+		return len(badBindings) + len(badAuthzs) + 24
+	}
+	return len(badBindings) + 12
+}
 
 // Do runs the checks, and deactivates the accounts that were made. It ends by itself, and when ctx does: what was not asked then is undecided.
 func (r *Run) Do(ctx context.Context) *Report {
@@ -146,7 +162,8 @@ func (r *Run) check(ctx context.Context) {
 	r.report.Checks = append(r.report.Checks, noAccount)
 	r.required(without, g)
 	r.accepted(ctx, g, verifies)
-	r.problems(append(r.tried, without))
+	asked := append(r.tried, without)
+	r.problems(append(asked, r.authorizations(ctx, g)...))
 }
 
 // verdict is an outcome and what was seen.

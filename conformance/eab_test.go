@@ -49,9 +49,9 @@ func result(t *testing.T, r *Report, check string) Result {
 
 func TestAServerThatIsRightHoldsEverything(t *testing.T) {
 	for _, algorithm := range []string{"HS256", "HS384", "HS512"} {
-		d := newDouble(t)
+		d := newAuthzDouble(t)
 		d.once = true
-		e := d.eab()
+		e := d.authzEAB()
 		e.Algorithm, e.MaxAccounts = algorithm, LeastAccounts
 		r := do(t, e)
 		for _, c := range r.Checks {
@@ -62,7 +62,7 @@ func TestAServerThatIsRightHoldsEverything(t *testing.T) {
 				t.Errorf("%s says too little: %+v", c.Check, c)
 			}
 		}
-		if !r.Passed() || r.Made != 1 || len(r.Left) != 0 || r.Unsure != 0 {
+		if !r.Passed() || r.Made != 2 || len(r.Left) != 0 || r.Unsure != 0 {
 			t.Errorf("%s: passed %v, made %d, left %v, unsure %d", algorithm, r.Passed(), r.Made, r.Left, r.Unsure)
 		}
 		for url, at := range d.accounts {
@@ -118,14 +118,51 @@ var faults = []struct {
 	{"lets the binding be changed", []string{"good-fixed"}},
 	{"forgets the binding at an update", []string{"good-fixed"}},
 	{"mixes bindings up", []string{"good-fixed"}},
-	{"refuses in plain words", []string{"refused-as-problem", "refused-is-refused", "required-type"}},
+	{"refuses in plain words", []string{"authz-get", "authz-nonce-again", "authz-nonce-missing", "authz-type-said", "authz-url-other", "refused-as-problem", "refused-is-refused", "required-type"}},
+
+	{"has newAuthz in its directory alone", []string{"authz-offered"}},
+	{"has newAuthz in plain HTTP", []string{"authz-offered"}},
+	{"answers 200 for a new authorization", []string{"authz-created"}},
+	{"does not say where an authorization is", []string{"authz-created"}},
+	{"shows no challenges", []string{"authz-object", "authz-read"}},
+	{"shows challenges without a URL", []string{"authz-object", "authz-read"}},
+	{"changes identifiers", []string{"authz-identifier"}},
+	{"begins with the end", []string{"authz-status"}},
+	{"says no end", []string{"authz-expires"}},
+	{"says an end that was", []string{"authz-expires"}},
+	{"says an end in words", []string{"authz-expires"}},
+	{"says wildcard", []string{"authz-no-wildcard"}},
+	{"gives no nonce with an authorization", []string{"authz-nonce-given"}},
+	{"authorizes wildcards", []string{"authz-wildcard"}},
+	{"authorizes for nothing", []string{"authz-no-identifier"}},
+	{"authorizes for an empty name", []string{"authz-no-value"}},
+	{"authorizes any type", []string{"authz-type-unknown"}},
+	{"has another word for unsupported", []string{"authz-type-said"}},
+	{"needs no nonce", []string{"authz-nonce-missing"}},
+	{"takes a nonce twice", []string{"authz-nonce-again"}},
+	{"compares no URL of a request", []string{"authz-url-other"}},
+	{"has another word for a wrong URL", []string{"authz-url-other"}},
+	{"finds the account by its key", []string{"authz-jwk"}},
+	{"looks at the kid alone", []string{"authz-stranger"}},
+	{"shows no authorization", []string{"authz-read"}},
+	{"shows another authorization", []string{"authz-read"}},
+	{"answers GET", []string{"authz-get"}},
+	{"shows it to anybody", []string{"authz-read-by-another"}},
+	{"lets anybody deactivate", []string{"authz-ended-by-another"}},
+	{"refuses another, and does it", []string{"authz-ended-by-another"}},
+	{"is never ready", []string{"order-ready", "order-status"}},
+	{"refuses orders", []string{"order-ready"}},
+	{"asks anew", []string{"order-ready"}},
+	{"says yes and deactivates nothing", []string{"authz-deactivated"}},
+	{"answers the deactivation with what was", []string{"authz-deactivated"}},
+	{"honours what was deactivated", []string{"authz-ended-is-ended"}},
 }
 
 func TestEachFaultIsFoundByTheChecksThatAreForIt(t *testing.T) {
 	found := map[string]bool{"kid-ascii": true, "key-size": true} // by TestWhatTheCAGaveOutIsLookedAt
 	for _, f := range faults {
 		t.Run(f.wrong, func(t *testing.T) {
-			r := do(t, newDouble(t, f.wrong).eab())
+			r := do(t, newAuthzDouble(t, f.wrong).authzEAB())
 			got := outcomes(r, Broken)
 			for _, g := range got {
 				found[g] = true
@@ -140,7 +177,7 @@ func TestEachFaultIsFoundByTheChecksThatAreForIt(t *testing.T) {
 			}
 		})
 	}
-	for _, c := range do(t, newDouble(t).eab()).Checks {
+	for _, c := range do(t, newAuthzDouble(t).authzEAB()).Checks {
 		if !found[c.Check] {
 			t.Errorf("nothing has made %s fail", c.Check)
 		}

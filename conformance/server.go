@@ -34,6 +34,8 @@ const (
 type directory struct {
 	NewNonce   string `json:"newNonce"`
 	NewAccount string `json:"newAccount"`
+	NewOrder   string `json:"newOrder"`
+	NewAuthz   string `json:"newAuthz"`
 	Meta       struct {
 		Terms    string `json:"termsOfService"`
 		Required bool   `json:"externalAccountRequired"`
@@ -44,7 +46,8 @@ type directory struct {
 type server struct {
 	client *http.Client
 	dir    directory
-	nonce  string
+	nonce  string // that came last
+	used   string // that was sent last, and taken or not
 }
 
 // answer is what a server said.
@@ -55,6 +58,7 @@ type answer struct {
 	kind     string
 	detail   string
 	body     map[string]json.RawMessage
+	nonce    bool // a nonce came with it
 	retry    time.Duration
 }
 
@@ -167,7 +171,7 @@ func (s *server) send(ctx context.Context, method, to string, body []byte) (answ
 		return answer{}, nil, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
 	}
 	s.nonce = res.Header.Get("Replay-Nonce")
-	a := answer{status: res.StatusCode, location: res.Header.Get("Location")}
+	a := answer{status: res.StatusCode, location: res.Header.Get("Location"), nonce: s.nonce != ""}
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		a.retry = time.Duration(min(seconds, 1<<20)) * time.Second
 	}
@@ -183,9 +187,15 @@ func (s *server) send(ctx context.Context, method, to string, body []byte) (answ
 	return a, raw, nil
 }
 
-// post sends a signed request, again as long as its nonce is not taken or the server asks for patience. The payload is made anew for
-// each attempt, since it may hold the nonce. An empty kid signs with the key itself, as newAccount wants it (RFC 8555 6.2).
+// post sends a signed request. The payload is made anew for each attempt, since it may hold the nonce. An empty kid signs with the key
+// itself, as newAccount wants it (RFC 8555 6.2).
 func (s *server) post(ctx context.Context, to string, key accountKey, kid string, payload func(nonce string) ([]byte, error)) (answer, error) {
+	return s.postWith(ctx, to, key, kid, payload, false, nil)
+}
+
+// postWith is post with a header that something is done to. It is sent again as long as its nonce is not taken, unless the nonce is what
+// it is about, or the server asks for patience.
+func (s *server) postWith(ctx context.Context, to string, key accountKey, kid string, payload func(nonce string) ([]byte, error), aboutNonce bool, alter func(object)) (answer, error) {
 	for nonces, waits := 0, 0; ; {
 		nonce, err := s.takeNonce(ctx)
 		if err != nil {
@@ -197,6 +207,9 @@ func (s *server) post(ctx context.Context, to string, key accountKey, kid string
 		} else {
 			header["kid"] = kid
 		}
+		if alter != nil {
+			alter(header)
+		}
 		body, err := payload(nonce)
 		if err != nil {
 			return answer{}, err
@@ -204,11 +217,14 @@ func (s *server) post(ctx context.Context, to string, key accountKey, kid string
 		if body, err = key.outer(header, body); err != nil {
 			return answer{}, err
 		}
+		if header["nonce"] == nonce {
+			s.used = nonce
+		}
 		a, _, err := s.send(ctx, http.MethodPost, to, body)
 		switch {
 		case err != nil:
 			return answer{}, err
-		case a.kind == errorPrefix+"badNonce" && nonces < maxNonces:
+		case a.kind == errorPrefix+"badNonce" && nonces < maxNonces && !aboutNonce:
 			nonces++
 		case (a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable) && a.retry <= maxWait && waits < maxWaits:
 			waits++

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -16,13 +17,16 @@ import (
 )
 
 type conformanceCommand struct {
-	EAB conformanceEABCommand `cmd:"" name:"eab" help:"Ask how a server treats external account bindings. It makes accounts and deactivates them."`
+	EAB conformanceEABCommand `cmd:"" name:"eab" help:"Ask how a server treats external account bindings, and pre-authorizations if it serves them. It makes accounts and deactivates them."`
 }
 
 type conformanceEABCommand struct {
 	Directory   string   `arg:"" name:"url" help:"The URL of the server's directory."`
 	Kid         string   `required:"" help:"A key identifier of the CA, good for one account more." placeholder:"KID"`
 	HMACKey     string   `name:"hmac-key" required:"" help:"Its MAC key in base64url, or - to read it from standard input, where no list of processes shows it." placeholder:"KEY"`
+	Identifier  string   `help:"What the account may be pre-authorized for, if the server serves newAuthz. The account gives it up at the end." placeholder:"TYPE:VALUE"`
+	OtherKid    string   `name:"other-kid" help:"Another key of the same algorithm, for an account that must not have what the first one has. Not needed if no binding is required." placeholder:"KID"`
+	OtherHMAC   string   `name:"other-hmac-key" help:"Its MAC key, or - to read it from standard input, on a line after the first." placeholder:"KEY"`
 	Alg         string   `help:"The algorithm of the key." enum:"HS256,HS384,HS512" default:"HS256"`
 	CAFile      string   `name:"ca-file" help:"Certificates to believe the server by, in PEM, instead of the system's." type:"path" placeholder:"FILE"`
 	Contact     []string `help:"A contact of the accounts, for servers that demand one." placeholder:"mailto:ADDRESS"`
@@ -31,17 +35,31 @@ type conformanceEABCommand struct {
 	JSON        bool     `name:"json" help:"For machines."`
 }
 
-// maxCAFile and maxMACKey bound what is read of a file and of standard input.
+// maxCAFile and maxMACKeys bound what is read of a file and of standard input.
 const (
-	maxCAFile = 1 << 20
-	maxMACKey = 4 << 10
+	maxCAFile  = 1 << 20
+	maxMACKeys = 8 << 10
 )
 
 func (c *conformanceEABCommand) Run(g *globals) error {
 	if c.MaxAccounts < conformance.LeastAccounts {
 		return usagef("--max-accounts: %d are the least that show anything", conformance.LeastAccounts)
 	}
-	key, err := c.macKey(g.stdin)
+	lines := bufio.NewReader(io.LimitReader(g.stdin, maxMACKeys))
+	key, err := macKey("--hmac-key", c.HMACKey, lines)
+	if err != nil {
+		return err
+	}
+	var otherKey []byte
+	if c.OtherKid != "" || c.OtherHMAC != "" {
+		if otherKey, err = macKey("--other-hmac-key", c.OtherHMAC, lines); err != nil {
+			return err
+		}
+		if c.OtherKid == "" {
+			return usagef("--other-hmac-key: it is a key without --other-kid")
+		}
+	}
+	identifier, err := c.identifier()
 	if err != nil {
 		return err
 	}
@@ -51,7 +69,7 @@ func (c *conformanceEABCommand) Run(g *globals) error {
 	}
 	defer transport.CloseIdleConnections()
 	run, err := conformance.EAB{
-		Directory: c.Directory, Kid: c.Kid, Key: key, Algorithm: c.Alg, Contact: c.Contact, AgreeTerms: c.AgreeTerms, MaxAccounts: c.MaxAccounts,
+		Directory: c.Directory, Kid: c.Kid, Key: key, Algorithm: c.Alg, Identifier: identifier, OtherKid: c.OtherKid, OtherKey: otherKey, Contact: c.Contact, AgreeTerms: c.AgreeTerms, MaxAccounts: c.MaxAccounts,
 		HTTP: &http.Client{Transport: transport}, Now: g.now,
 	}.Prepare(g.ctx)
 	switch {
@@ -83,21 +101,30 @@ func accounts(n int) string {
 	return fmt.Sprintf("%d accounts", n)
 }
 
-// macKey reads the MAC key. No error repeats it.
-func (c *conformanceEABCommand) macKey(stdin io.Reader) ([]byte, error) {
-	text := proofing.Secret(c.HMACKey)
-	if c.HMACKey == "-" {
-		raw, err := io.ReadAll(io.LimitReader(stdin, maxMACKey))
-		if err != nil {
+// macKey reads a MAC key: the word itself, or the next line if it is -. No error repeats it.
+func macKey(option, word string, lines *bufio.Reader) ([]byte, error) {
+	text := proofing.Secret(word)
+	if word == "-" {
+		line, err := lines.ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("read the MAC key: %w", err)
 		}
-		text = proofing.Secret(strings.TrimSpace(string(raw)))
+		text = proofing.Secret(strings.TrimSpace(line))
 	}
 	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text.Reveal(), "="))
 	if err != nil || len(key) == 0 {
-		return nil, usagef("--hmac-key: the MAC key is not in base64url (A-Z, a-z, 0-9, - and _), as RFC 8555 7.3.4 has it given out")
+		return nil, usagef("%s: the MAC key is not in base64url (A-Z, a-z, 0-9, - and _), as RFC 8555 7.3.4 has it given out", option)
 	}
 	return key, nil
+}
+
+// identifier reads TYPE:VALUE; none is none.
+func (c *conformanceEABCommand) identifier() (conformance.Identifier, error) {
+	kind, value, ok := strings.Cut(c.Identifier, ":")
+	if c.Identifier != "" && (!ok || kind == "" || value == "") {
+		return conformance.Identifier{}, usagef("--identifier: %q is not like dns:name.example", c.Identifier)
+	}
+	return conformance.Identifier{Type: kind, Value: value}, nil
 }
 
 // trust is whose certificates are believed.
