@@ -36,6 +36,7 @@ import (
 
 // ownCA is a small ACME server of these tests, and of nothing else: no server that runs here asks anybody about a binding or
 // serves newAuthz, so that the whole chain needs one. It decides nothing by itself: whatever it grants, the Go client said yes to.
+// Authorizations are in ownca_authz_test.go.
 type ownCA struct {
 	*root
 	t      testing.TB
@@ -54,9 +55,12 @@ type ownCA struct {
 }
 
 type caAccount struct {
-	url string
-	jwk json.RawMessage
-	key *ecdsa.PublicKey
+	url     string
+	jwk     json.RawMessage
+	key     *ecdsa.PublicKey
+	binding json.RawMessage
+	contact []string
+	status  string
 }
 
 type caOrder struct {
@@ -65,9 +69,6 @@ type caOrder struct {
 	authzs      []string
 	cert        []byte
 }
-
-// caAuthz is an authorization of ours: the id that countersign knows it by, and whose it is.
-type caAuthz struct{ account, id string }
 
 func newOwnCA(t testing.TB) *ownCA { return newOwnCAAt(t, httptest.NewTLSServer) }
 
@@ -117,22 +118,28 @@ func (ca *ownCA) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	if r.Method != http.MethodPost { // RFC 8555 6.3
+		ca.refuse(w, &client.Problem{Type: client.Malformed, Status: http.StatusMethodNotAllowed, Detail: "POST alone"})
+		return
+	}
 	a, jwk, payload, err := ca.opened(r)
 	if err != nil {
-		ca.refuse(w, &client.Problem{Type: client.Malformed, Status: 400, Detail: err.Error()})
+		ca.refuse(w, err)
 		return
 	}
 	switch path := r.URL.Path; {
 	case path == "/new-account":
 		ca.newAccount(w, r, jwk, payload)
-	case a == nil:
-		ca.refuse(w, &client.Problem{Type: client.Unauthorized, Status: 403, Detail: "no such account"})
 	case path == "/new-order":
 		ca.newOrder(w, r, a, payload)
 	case path == "/new-authz":
 		ca.newAuthz(w, r, a, payload)
 	case strings.HasPrefix(path, "/authz/"):
-		ca.authz(w, r, a)
+		ca.authz(w, r, a, payload)
+	case strings.HasPrefix(path, "/challenge/"):
+		ca.challenge(w, r, a)
+	case ca.url(path) == a.url:
+		ca.account(w, r, a, payload)
 	case strings.HasPrefix(path, "/order/"), strings.HasPrefix(path, "/finalize/"), strings.HasPrefix(path, "/cert/"):
 		ca.order(w, r, a, payload)
 	default:
@@ -158,16 +165,20 @@ func (ca *ownCA) refuse(w http.ResponseWriter, err error) {
 	}
 }
 
-// opened verifies a request (RFC 8555 6.2 to 6.5): ES256 alone, a nonce that is used once, the URL that it came to.
+// opened verifies a request (RFC 8555 6.2 to 6.5): ES256 alone, a nonce that is used once, the URL that it came to. What is not
+// for newAccount has the kid of an account that is valid.
 func (ca *ownCA) opened(r *http.Request) (a *caAccount, jwk, payload json.RawMessage, err error) {
+	no := func(typ string, status int, detail string) (*caAccount, json.RawMessage, json.RawMessage, error) {
+		return nil, nil, nil, &client.Problem{Type: typ, Status: status, Detail: detail}
+	}
 	var jws struct{ Protected, Payload, Signature string }
 	if err := json.NewDecoder(r.Body).Decode(&jws); err != nil {
-		return nil, nil, nil, err
+		return no(client.Malformed, 400, err.Error())
 	}
 	var raw [3][]byte
 	for i, text := range []string{jws.Protected, jws.Payload, jws.Signature} {
 		if raw[i], err = base64.RawURLEncoding.DecodeString(text); err != nil {
-			return nil, nil, nil, err
+			return no(client.Malformed, 400, err.Error())
 		}
 	}
 	var header struct {
@@ -175,28 +186,32 @@ func (ca *ownCA) opened(r *http.Request) (a *caAccount, jwk, payload json.RawMes
 		JWK                  json.RawMessage
 	}
 	if err := json.Unmarshal(raw[0], &header); err != nil {
-		return nil, nil, nil, err
+		return no(client.Malformed, 400, err.Error())
 	}
-	if !ca.nonces[header.Nonce] || header.Alg != "ES256" || header.URL != ca.url(r.URL.Path) || len(raw[2]) != 64 {
-		return nil, nil, nil, errors.New("the nonce, the algorithm or the URL is not right")
+	switch newAccount := r.URL.Path == "/new-account"; {
+	case header.URL != ca.url(r.URL.Path):
+		return no(client.Unauthorized, 403, "the request is for another URL")
+	case !ca.nonces[header.Nonce]:
+		return no("urn:ietf:params:acme:error:badNonce", 400, "the nonce is none, or was used")
+	case header.Alg != "ES256" || len(raw[2]) != 64:
+		return no("urn:ietf:params:acme:error:badSignatureAlgorithm", 400, "ES256 alone")
+	case newAccount != (header.JWK != nil) || newAccount == (header.Kid != ""):
+		return no(client.Malformed, 400, "a jwk for a new account, and a kid for all else")
 	}
 	delete(ca.nonces, header.Nonce)
 	var key *ecdsa.PublicKey
 	if header.JWK != nil {
 		if key, err = keyOf(header.JWK); err != nil {
-			return nil, nil, nil, err
+			return no("urn:ietf:params:acme:error:badPublicKey", 400, err.Error())
 		}
-	} else if a = ca.accounts[header.Kid]; a != nil {
+	} else if a = ca.accounts[header.Kid]; a != nil && a.status == "valid" {
 		key = a.key
 	} else {
-		return nil, nil, nil, nil
+		return no(client.Unauthorized, 401, "no such account, or it is deactivated")
 	}
 	sum := sha256.Sum256([]byte(jws.Protected + "." + jws.Payload))
 	if !ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(raw[2][:32]), new(big.Int).SetBytes(raw[2][32:])) {
-		return nil, nil, nil, errors.New("the signature does not verify")
-	}
-	if a == nil && r.URL.Path != "/new-account" {
-		return nil, nil, nil, errors.New("a jwk where a kid must be")
+		return no(client.Unauthorized, 401, "the signature does not verify")
 	}
 	return a, header.JWK, raw[1], nil
 }
@@ -230,9 +245,9 @@ func (ca *ownCA) newAccount(w http.ResponseWriter, r *http.Request, jwk, payload
 		ca.refuse(w, err)
 		return
 	}
-	if there := ca.byKey[thumbprint]; there != "" {
-		w.Header().Set("Location", there)
-		ca.show(w, 200, map[string]any{"status": "valid", "orders": there + "/orders"})
+	if there := ca.accounts[ca.byKey[thumbprint]]; there != nil {
+		w.Header().Set("Location", there.url)
+		ca.showAccount(w, 200, there)
 		return
 	}
 	if asked.OnlyReturnExisting {
@@ -249,14 +264,38 @@ func (ca *ownCA) newAccount(w http.ResponseWriter, r *http.Request, jwk, payload
 		ca.refuse(w, err)
 		return
 	}
-	a := &caAccount{url: ca.url(ca.name("account")), jwk: jwk, key: key}
+	a := &caAccount{url: ca.url(ca.name("account")), jwk: jwk, key: key, binding: asked.ExternalAccountBinding, status: "valid"}
 	if err := ca.cs.AccountCreated(r.Context(), client.Account{URL: a.url, JWK: jwk}, bound.Kid); err != nil {
 		ca.refuse(w, err)
 		return
 	}
 	ca.accounts[a.url], ca.byKey[thumbprint] = a, a.url
 	w.Header().Set("Location", a.url)
-	ca.show(w, 201, map[string]any{"status": "valid", "orders": a.url + "/orders", "externalAccountBinding": asked.ExternalAccountBinding})
+	ca.showAccount(w, 201, a)
+}
+
+func (ca *ownCA) showAccount(w http.ResponseWriter, status int, a *caAccount) {
+	ca.show(w, status, map[string]any{"status": a.status, "orders": a.url + "/orders", "externalAccountBinding": a.binding, "contact": a.contact})
+}
+
+// account shows an account, changes its contacts, or deactivates it, of which it tells first (RFC 8555 7.3.2, 7.3.6).
+func (ca *ownCA) account(w http.ResponseWriter, r *http.Request, a *caAccount, payload json.RawMessage) {
+	var asked struct {
+		Contact *[]string
+		Status  string
+	}
+	_ = json.Unmarshal(payload, &asked) // POST-as-GET has none
+	if asked.Contact != nil {
+		a.contact = *asked.Contact
+	}
+	if asked.Status == "deactivated" {
+		if err := ca.cs.AccountDeactivated(r.Context(), client.Account{URL: a.url, JWK: a.jwk}); err != nil {
+			ca.refuse(w, err)
+			return
+		}
+		a.status = asked.Status
+	}
+	ca.showAccount(w, 200, a)
 }
 
 // allowed asks whether the account may have the identifiers, which are all of one type.
@@ -280,9 +319,7 @@ func (ca *ownCA) newOrder(w http.ResponseWriter, r *http.Request, a *caAccount, 
 	}
 	o := &caOrder{account: a.url, identifiers: asked.Identifiers}
 	for _, id := range yes.Authorizations {
-		path := ca.name("authz")
-		ca.authzs[path] = caAuthz{a.url, id}
-		o.authzs = append(o.authzs, ca.url(path))
+		o.authzs = append(o.authzs, ca.url(ca.authzPath(a, id)))
 	}
 	path := ca.name("order")
 	ca.orders[path] = o
@@ -357,46 +394,6 @@ func (ca *ownCA) sign(der []byte) ([]byte, error) {
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{}, NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
 		DNSNames: csr.DNSNames, EmailAddresses: csr.EmailAddresses,
 	}, ca.cert, csr.PublicKey, ca.key)
-}
-
-// newAuthz opens a pre-authorization that a person has to complete (RFC 8555 7.4.1).
-func (ca *ownCA) newAuthz(w http.ResponseWriter, r *http.Request, a *caAccount, payload json.RawMessage) {
-	var asked struct{ Identifier client.Identifier }
-	_ = json.Unmarshal(payload, &asked)
-	opened, err := ca.cs.Open(r.Context(), client.OpenRequest{
-		Account: &client.Account{URL: a.url, JWK: a.jwk}, Identifier: asked.Identifier, Profile: ca.profileOf[asked.Identifier.Type],
-	})
-	if err != nil {
-		ca.refuse(w, err)
-		return
-	}
-	path := ca.name("authz")
-	ca.authzs[path] = caAuthz{a.url, opened.ID}
-	w.Header().Set("Location", ca.url(path))
-	ca.showAuthz(w, 201, opened)
-}
-
-func (ca *ownCA) authz(w http.ResponseWriter, r *http.Request, a *caAccount) {
-	have, ok := ca.authzs[r.URL.Path]
-	if !ok || have.account != a.url {
-		ca.refuse(w, &client.Problem{Type: client.Unauthorized, Status: 403, Detail: "not an authorization of the account"})
-		return
-	}
-	got, err := ca.cs.Authorization(r.Context(), have.id)
-	if err != nil {
-		ca.refuse(w, err)
-		return
-	}
-	ca.showAuthz(w, 200, got)
-}
-
-// showAuthz shows an authorization with its one challenge, and where the person completes it.
-func (ca *ownCA) showAuthz(w http.ResponseWriter, status int, got *client.Authorization) {
-	challenges := []map[string]any{}
-	for _, c := range got.Challenges {
-		challenges = append(challenges, map[string]any{"type": c.Type, "url": got.CaseURL, "status": c.Status, "token": c.Token})
-	}
-	ca.show(w, status, map[string]any{"identifier": got.Identifier, "status": got.Status, "expires": got.Expires, "challenges": challenges})
 }
 
 // acmeClient is golang.org/x/crypto/acme with an account key of its own.
@@ -544,7 +541,15 @@ func TestTheWholeChainFromAPersonToACertificate(t *testing.T) {
 		if pending.Status != acme.StatusPending || len(pending.Challenges) != 1 {
 			t.Fatalf("newAuthz: %+v", pending)
 		}
-		p.person(pending.Challenges[0].URI).prove("email", holder)
+		if _, err := same.Accept(ctx, pending.Challenges[0]); err != nil {
+			t.Errorf("the challenge is not taken: %v", err)
+		}
+		_, err = same.AuthorizeOrder(ctx, acme.DomainIDs(name))
+		if no, ok := errors.AsType[*acme.Error](err); !ok || no.Instance == "" {
+			t.Fatalf("no link is told: %v", err)
+		} else {
+			p.person(no.Instance).prove("email", holder)
+		}
 		if got, err := same.GetAuthorization(ctx, pending.URI); err != nil || got.Status != acme.StatusValid {
 			t.Errorf("the pre-authorization is %+v, %v", got, err)
 		}

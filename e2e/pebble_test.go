@@ -184,39 +184,3 @@ func TestPebbleBelievesTheKeysOfProofs(t *testing.T) {
 		t.Errorf("with the key that is left: %v", err)
 	}
 }
-
-// The table of docs/conformance.md, of a Pebble that has an exported key.
-func TestPebbleKeepsWhatTheConformanceKitAsksForButOne(t *testing.T) {
-	t.Parallel()
-	p, b := newProgram(t), newPebble(t)
-	ca := p.ca("pebble", b.directory, b.newAccount, "address")
-	kid, hmacKey := ca.keyOfProof("conformance@example.org")
-	b.run(ca.output("", "eab", "export", "pebble", "pebble"))
-
-	var report struct {
-		Passed bool `json:"passed"`
-		Checks []struct{ Check, Level, Outcome, Saw string }
-		Made   int      `json:"accounts_made"`
-		Left   []string `json:"accounts_left"`
-	}
-	out := ca.output(hmacKey+"\n", "conformance", "eab", b.directory, "--kid", kid, "--hmac-key", "-", "--ca-file", b.file, "--agree-terms", "--json")
-	if err := json.Unmarshal([]byte(out), &report); err != nil {
-		t.Fatalf("%v:\n%s", err, out)
-	}
-	seen := map[string]int{}
-	for _, c := range report.Checks {
-		seen[c.Level+" "+c.Outcome]++
-		if want := map[bool]string{true: "broken", false: "held"}[c.Check == "good-fixed"]; c.Outcome != want {
-			t.Errorf("%s (%s) is %s: %s", c.Check, c.Level, c.Outcome, c.Saw)
-		}
-	}
-	if want := map[string]int{"MUST held": 37, "SHOULD held": 2, "SHOULD broken": 1}; !maps.Equal(seen, want) {
-		t.Errorf("there are %v, and docs/conformance.md has %v", seen, want)
-	}
-	if !report.Passed || report.Made != 1 || len(report.Left) > 0 {
-		t.Errorf("passed %v, made %d, left %v", report.Passed, report.Made, report.Left)
-	}
-	if strings.Contains(out, hmacKey) {
-		t.Error("the report has the MAC key")
-	}
-}
