@@ -120,3 +120,30 @@ func TestAConformanceRunThatCannotBeginSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSecondKeyOfAConformanceRunIsTheNextLine(t *testing.T) {
+	directory, caFile := credulous(t)
+	args := func(more ...string) []string {
+		return append([]string{directory, "--kid", "k", "--hmac-key", "-", "--ca-file", caFile, "--json"}, more...)
+	}
+	code, out, said := askServer(t, aMACKey+"\n"+aMACKey[:40]+"\n", args("--other-kid", "o", "--other-hmac-key", "-", "--identifier", "dns:a.example")...)
+	if code != exitFailure || !strings.Contains(out, `"authz-offered"`) || !strings.Contains(out, "not offered") {
+		t.Errorf("exit %d, %s\n%s", code, said, out)
+	}
+	for _, c := range []struct {
+		more []string
+		why  string
+	}{
+		{[]string{"--other-kid", "o", "--other-hmac-key", "-"}, "--other-hmac-key: the MAC key is not in base64url"}, // there is one line
+		{[]string{"--other-kid", "o"}, "--other-hmac-key: the MAC key"},
+		{[]string{"--other-hmac-key", aMACKey}, "without --other-kid"},
+		{[]string{"--identifier", "a.example"}, "not like dns:name.example"},
+		{[]string{"--identifier", "dns:"}, "not like dns:name.example"},
+		{[]string{"--identifier", ":a.example"}, "not like dns:name.example"},
+	} {
+		code, out, said := askServer(t, aMACKey+"\n", args(c.more...)...)
+		if code != exitUsage || !strings.Contains(said, c.why) || out != "" || strings.Contains(said, aMACKey) {
+			t.Errorf("%v: exit %d, %q", c.more, code, said)
+		}
+	}
+}
