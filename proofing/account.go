@@ -48,7 +48,10 @@ func (s *Service) confirmApplicant(ctx context.Context, c *Case) error {
 		return nil
 	}
 	opened := c.Applicant.Thumbprint
-	_, _, err := s.applicant(ctx, c.CA, Applicant{Kind: ByAccount, Thumbprint: opened})
+	_, account, err := s.applicant(ctx, c.CA, Applicant{Kind: ByAccount, Thumbprint: opened})
+	if err == nil {
+		return s.allows(ctx, byService, c, account)
+	}
 	if _, ended := errors.AsType[*InputError](err); !ended {
 		return err
 	}

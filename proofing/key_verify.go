@@ -125,6 +125,11 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 		return nil, err
 	}
 	s.mark(k.ID[:2])
+	if k.Case == "" && account.Created.Before(now) { // an account that is as new as this has asked for nothing
+		if err := s.confine(ctx, ca, who.ID); err != nil {
+			return nil, err
+		}
+	}
 	return &VerifiedKey{k, *k.account(b.Thumbprint), grant}, nil
 }
 
@@ -154,60 +159,6 @@ func (s *Service) keyGrant(ctx context.Context, k *Key) (*Grant, error) {
 		return nil, ErrBinding
 	}
 	return s.renewed(c), nil
-}
-
-// inherit finds the case in which was proved what a key of the account is the result of, and names the key in a new case of that account; nil if there is
-// none that holds. An *InputError "identifier_rejected" if the account's keys cover other things, and "binding_ended" if they were revoked.
-func (s *Service) inherit(ctx context.Context, ca *Authority, c *Case, account *Account) (from *Case, err error) {
-	if account == nil {
-		return nil, nil
-	}
-	revoked, narrow, within, open := false, false, false, false
-	for _, kid := range account.Kids {
-		k, err := s.Keys.Get(ctx, s.keyID(kid))
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("look up key of account: %w", err)
-		}
-		if !k.binds(account.Account) || k.CA != ca.Name {
-			continue
-		}
-		if _, brokenOff, err := s.before(ctx, k); err != nil {
-			return nil, err
-		} else if brokenOff {
-			continue
-		}
-		switch covers := k.covers(c.Identifier, c.Profile); {
-		case k.Status(s.now()) == KeyRevoked:
-			revoked = true
-		case k.Status(s.now()) != KeyActive: // it gives nothing any more; what an authority has limited by it stays so
-			within, narrow = within || k.Case == "" && covers, narrow || k.Case == "" && !covers
-		case k.Case == "" && covers:
-			open, c.EABKid = true, k.Kid
-		case k.Case == "":
-			narrow = true
-		case covers:
-			from, err := s.holding(ctx, k)
-			if err != nil {
-				return nil, err
-			}
-			if from != nil {
-				c.EABKid = k.Kid
-				return from, nil
-			}
-		default:
-			open = true // a proof for one thing stands in nobody's way who proves another
-		}
-	}
-	switch {
-	case revoked && !open:
-		return nil, &InputError{"account", "binding_ended", "the external account binding of this account was revoked: register with a new key"}
-	case narrow && !within && !open:
-		return nil, &InputError{"identifier.value", "identifier_rejected", "the external account binding of this account does not cover it"}
-	}
-	return nil, nil
 }
 
 // holding is the case whose proof a key is the result of; nil if that does not hold now.

@@ -138,6 +138,11 @@ func (s *Service) recheck(ctx context.Context, id string) (*Case, error) {
 	if err != nil || c.Status != CaseGranted || c.Own() {
 		return c, err
 	}
+	if confined, err := s.confined(ctx, byService, c, nil); err != nil {
+		return nil, err
+	} else if confined {
+		return s.get(ctx, id)
+	}
 	g, err := s.grounds(ctx, c)
 	if err != nil {
 		return nil, err

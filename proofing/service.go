@@ -174,6 +174,9 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		if natural != nil {
 			there, err := s.findNatural(ctx, r.Applicant, natural)
 			if err == nil {
+				err = s.allows(ctx, opener, there, account)
+			}
+			if err == nil {
 				there, err = s.found(ctx, there, r.Applicant, contacts)
 			}
 			if err == nil || !errors.Is(err, ErrNotFound) {
@@ -182,7 +185,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		}
 		c = s.newCase(ca, profile, r, id, contacts, natural)
 		var from *Case
-		if from, err = s.inherit(ctx, ca, c, account); err != nil {
+		if from, err = s.inherit(ctx, c, account); err != nil {
 			return nil, false, err
 		}
 		c.begin(opener)

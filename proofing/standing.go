@@ -21,11 +21,16 @@ func (s *Service) Standing(ctx context.Context, ca *Authority, r OpenRequest) (*
 	if r.Applicant.Kind == ByNobody {
 		return nil, ErrNotFound
 	}
-	if r.Applicant, _, err = s.applicant(ctx, ca.Name, r.Applicant); err != nil {
+	var account *Account
+	if r.Applicant, account, err = s.applicant(ctx, ca.Name, r.Applicant); err != nil {
 		return nil, err
 	}
 	natural := s.natural(ca.Name, r.Applicant, id, profile.Name)
-	return s.findNatural(ctx, r.Applicant, natural[:])
+	c, err := s.findNatural(ctx, r.Applicant, natural[:])
+	if err != nil {
+		return nil, err
+	}
+	return c, s.allows(ctx, byAuthority(ca), c, account)
 }
 
 // Organizations are the applicant's cases under the profile, pending or valid, that are for an organization.
@@ -100,6 +105,11 @@ func (s *Service) authorizeName(ctx context.Context, ca *Authority, p *Profile, 
 		}
 		for _, c := range page {
 			if c.lapse(s.now(), s.retention(c)); c.Status != CaseGranted || c.Identifier != canonical || c.Profile != p.Name || c.CA != ca.Name {
+				continue
+			}
+			if confined, err := s.confined(ctx, byService, c, nil); err != nil {
+				return out, err
+			} else if confined {
 				continue
 			}
 			one, err := s.judged(ctx, c)

@@ -1,0 +1,170 @@
+package proofing_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// opensBefore has an account ask for something before it is bound, and prove it if it is to be valid.
+func (w *world) opensBefore(n int, id proofing.Identifier, valid bool) *proofing.Case {
+	w.t.Helper()
+	c, _, err := w.Open(w.t.Context(), w.ca, proofing.OpenRequest{Applicant: proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(n)}, Identifier: id, Profile: "email"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if valid {
+		if c = w.prove(c, "b", "email", ""); c.Status != proofing.CaseGranted {
+			w.t.Fatalf("the case is %s", c.Status)
+		}
+	}
+	return c
+}
+
+var beyond = proofing.Identifier{Type: "email", Value: "beyond@example.org"}
+
+// An account may ask before it is bound. What its key limits it to holds for that too: it ends when the account is bound, and what is
+// within the limit goes on.
+func TestWhatAnAccountAskedForBeforeItWasBoundIsLimitedToo(t *testing.T) {
+	for _, valid := range []bool{false, true} {
+		w, _ := withKeys(t)
+		ctx := t.Context()
+		over, within := w.opensBefore(1, beyond, valid), w.opensBefore(1, proved, false)
+		others := w.opensBefore(2, beyond, valid) // another account's
+		w.pass(time.Second)
+		k := w.issued(w.ca, proofing.KeyRequest{Identifiers: []proofing.Identifier{proved}})
+		must[*proofing.VerifiedKey](t)(w.VerifyKey(ctx, w.ca, present(k, 1)))
+
+		want := map[bool]proofing.Status{false: proofing.CaseRefused, true: proofing.CaseRevoked}[valid]
+		if c := must[*proofing.Case](t)(w.Get(ctx, w.ca, over.ID)); c.Status != want || c.Reason != "binding_limited" {
+			t.Errorf("valid %v: what is beyond the limit is %s, %s", valid, c.Status, c.Reason)
+		}
+		if got := w.asks(1, beyond); got.Problem != "identifier_rejected" {
+			t.Errorf("valid %v: beyond the limit it is told %q", valid, got.Problem)
+		}
+		if c := must[*proofing.Case](t)(w.Get(ctx, w.ca, within.ID)); c.Status != proofing.CaseOpen {
+			t.Errorf("valid %v: what is within the limit is %s, %s", valid, c.Status, c.Reason)
+		}
+		if got := w.asks(1, proved); got.Problem != "pending" || got.Case.ID != within.ID {
+			t.Errorf("valid %v: within the limit it is told %q", valid, got.Problem)
+		}
+		if got, want := w.asks(2, beyond), map[bool]string{false: "pending", true: ""}[valid]; got.Problem != want || got.Case.ID != others.ID {
+			t.Errorf("valid %v: an account that is not bound is told %q", valid, got.Problem)
+		}
+	}
+}
+
+// A key for a proof, and one for everything under a profile, limit nobody to less.
+func TestAKeyThatLimitsNobodyEndsNothing(t *testing.T) {
+	w, c := withKeys(t)
+	before := w.opensBefore(1, beyond, true)
+	w.pass(time.Second)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(w.caseKey(c), 1)))
+	if got := w.asks(1, beyond); got.Problem != "" || got.Case.ID != before.ID {
+		t.Errorf("with a key for a proof of something else it is told %q", got.Problem)
+	}
+	w, _ = withKeys(t)
+	before = w.opensBefore(1, beyond, true)
+	w.pass(time.Second)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(w.issued(w.ca, proofing.KeyRequest{}), 1)))
+	if got := w.asks(1, beyond); got.Problem != "" || got.Case.ID != before.ID {
+		t.Errorf("with a key for everything it is told %q", got.Problem)
+	}
+}
+
+// brokenOff is a table of cases that takes no more changes, as if the process died there.
+type brokenOff struct {
+	proofing.Table[proofing.Case]
+}
+
+var errDied = errors.New("the process died")
+
+func (brokenOff) Update(context.Context, string, func(*proofing.Case) error) (*proofing.Case, error) {
+	return nil, errDied
+}
+
+// If the process dies when the account is bound and before anything is ended, whoever asks next ends it, whichever way they ask, and so
+// does the daily look at a grant. The limit outlasts the key.
+func TestALimitThatWasBrokenOffIsMadeGood(t *testing.T) {
+	who := proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}
+	for what, asks := range map[string]func(t *testing.T, w *world, k *proofing.Key) error{
+		"authorize": func(t *testing.T, w *world, _ *proofing.Key) error {
+			if got := w.asks(1, beyond); got.Problem != "identifier_rejected" {
+				t.Errorf("it is told %q", got.Problem)
+			}
+			return nil
+		},
+		"open": func(t *testing.T, w *world, _ *proofing.Key) error {
+			_, _, err := w.Open(t.Context(), w.ca, proofing.OpenRequest{Applicant: who, Identifier: beyond, Profile: "email"})
+			wantInput(t, "it is told", err, "identifier_rejected")
+			return nil
+		},
+		"find": func(t *testing.T, w *world, _ *proofing.Key) error {
+			_, err := w.Standing(t.Context(), w.ca, proofing.OpenRequest{Applicant: who, Identifier: beyond, Profile: "email"})
+			wantInput(t, "it is told", err, "identifier_rejected")
+			return nil
+		},
+		"the daily look": func(_ *testing.T, w *world, _ *proofing.Key) error {
+			w.pass(25 * time.Hour)
+			w.work()
+			return nil
+		},
+		"the key was revoked meanwhile": func(t *testing.T, w *world, k *proofing.Key) error {
+			must[*proofing.Key](t)(w.RevokeKey(t.Context(), w.ca.Name, k.Kid, "revoked"))
+			if got := w.asks(1, beyond); got.Problem != "identifier_rejected" {
+				t.Errorf("it is told %q", got.Problem)
+			}
+			return nil
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w, _ := withKeys(t)
+			over := w.opensBefore(1, beyond, true)
+			w.pass(time.Second)
+			k := w.issued(w.ca, proofing.KeyRequest{Identifiers: []proofing.Identifier{proved}})
+			dying := w.process(w.kv)
+			dying.Methods, dying.Policy, dying.Cases = w.Methods, w.Policy, brokenOff{w.Cases}
+			if _, err := dying.VerifyKey(t.Context(), w.ca, present(k, 1)); !errors.Is(err, errDied) {
+				t.Fatalf("it did not die: %v", err)
+			}
+			must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1))) // the authority asks again
+			if err := asks(t, w, k); err != nil {
+				t.Fatal(err)
+			}
+			if c := must[*proofing.Case](t)(w.Get(t.Context(), w.ca, over.ID)); c.Status != proofing.CaseRevoked || c.Reason != "binding_limited" {
+				t.Errorf("it is %s, %s", c.Status, c.Reason)
+			}
+		})
+	}
+}
+
+// Whatever is opened while the account is bound is ended as well.
+func TestACaseThatIsOpenedWhileItsAccountIsBoundIsLimited(t *testing.T) {
+	for n := 1; ; n++ {
+		w, _ := withKeys(t)
+		if err := w.AccountCreated(t.Context(), w.ca, "https://ca.example/acct/1", accountKey(1)); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		k := w.issued(w.ca, proofing.KeyRequest{Identifiers: []proofing.Identifier{proved}})
+		happened := false
+		slow := w.process(w.kv)
+		slow.Methods, slow.Policy = w.Methods, w.Policy
+		slow.Cases = &beforeChange[proofing.Case]{w.Cases, n, func() {
+			happened = true
+			must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+		}}
+		_, _, err := slow.Open(t.Context(), w.ca, proofing.OpenRequest{Applicant: proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}, Identifier: beyond, Profile: "email"})
+		if !happened {
+			return
+		}
+		wantInput(t, fmt.Sprintf("change %d", n), err, "identifier_rejected")
+		if got := w.asks(1, beyond); got.Problem != "identifier_rejected" {
+			t.Errorf("change %d: it is told %q", n, got.Problem)
+		}
+	}
+}
