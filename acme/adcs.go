@@ -22,6 +22,11 @@ func (a *api) serveADCS(h handler) http.Handler {
 			if c.ca, c.by, err = a.authenticate(r); err != nil {
 				return out, err
 			}
+			back, err := a.Shares.take(c.ca.Name, r)
+			if err != nil {
+				return out, err
+			}
+			defer back()
 			return h(c)
 		}()
 		if err != nil {

@@ -64,7 +64,9 @@ type Options struct {
 	Keys KeySource
 	// TokenCertificate is what Authority Tokens are signed with now, on P-256; nil: none are made.
 	TokenCertificate func() *tls.Certificate
-	Log              *slog.Logger
+	// Shares bound what one authority may have in hand; nil: nothing does.
+	Shares *Shares
+	Log    *slog.Logger
 }
 
 type api struct{ Options }
@@ -114,7 +116,7 @@ type call struct {
 type handler func(c *call) (answer, error)
 
 // serve is the edge: it finds out who calls, reads the body, and writes whatever
-// comes of it. Who calls is known before anything of the body is read.
+// comes of it. Who calls is known, and has a place, before anything of the body is read.
 func (a *api) serve(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -123,6 +125,11 @@ func (a *api) serve(h handler) http.Handler {
 			if c.ca, c.by, err = a.authenticate(r); err != nil {
 				return out, err
 			}
+			back, err := a.Shares.take(c.ca.Name, r)
+			if err != nil {
+				return out, err
+			}
+			defer back()
 			if r.Method == http.MethodPost {
 				if c.body, err = readRequestBody(w, r); err != nil {
 					return out, err

@@ -130,6 +130,11 @@ func (a *api) answerStep(c *call) (stepAnswer, error) {
 	if err != nil {
 		return stepAnswer{}, err
 	}
+	back, err := a.Shares.take(c.ca.Name, c.Request)
+	if err != nil {
+		return stepAnswer{}, err
+	}
+	defer back()
 	q, err := readStep(hook.Kind, body, a.Service.Now())
 	if err != nil {
 		return stepAnswer{}, err

@@ -3,11 +3,12 @@ package main
 import (
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/countersign-id/countersign/acme"
 )
 
 // gate bounds the requests of one listener that are in hand. What comes when it is full is told so
@@ -34,6 +35,12 @@ func (a *app) newGates() map[string]*gate {
 	return map[string]*gate{listenPeople: people, listenCAs: cas}
 }
 
+// newShares are those of the authorities in the places of the gate that they come through.
+func (a *app) newShares() *acme.Shares {
+	g := a.gates[listenCAs]
+	return acme.NewShares(cap(g.requests), cap(g.waits))
+}
+
 func (a *app) newGate(listener string, most int) *gate {
 	return &gate{listener: listener, requests: make(chan struct{}, most), answer: answerTimeout, refused: a.meters.refused.WithLabelValues(listener), log: a.log}
 }
@@ -42,7 +49,7 @@ func (a *app) newGate(listener string, most int) *gate {
 func (g *gate) admit(next http.Handler, busy http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		room := g.requests
-		if g.waits != nil && asksToWait(r) {
+		if g.waits != nil && acme.AsksToWait(r) {
 			room = g.waits
 		}
 		select {
@@ -87,19 +94,6 @@ func (w *answering) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach what is beneath.
 func (w *answering) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// asksToWait says whether a request may take long because its caller wants it to. Of the paths on which nobody
-// waits none counts so, whatever is asked of it.
-func asksToWait(r *http.Request) bool {
-	if r.URL.Path != "/v1/events" && !strings.HasPrefix(r.URL.Path, "/v1/preauthorizations/") {
-		return false
-	}
-	if r.URL.RawQuery == "" || r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
-	wait := r.URL.Query().Get("wait")
-	return wait != "" && wait != "0"
-}
 
 // sayBusyEvery is how often the log repeats that requests are refused: a line for each would be more
 // work for who has too much.

@@ -136,8 +136,10 @@ func TestARequestBeyondTheBoundIsRefusedAtOnce(t *testing.T) {
 
 func TestWhoWaitsOnPurposeFillsNothing(t *testing.T) {
 	t.Parallel()
-	const waits = 4
-	a, token := narrow(t, io.Discard, 2, 2*waits)
+	const waits, share = 4, 3
+	d := newDesk(t)
+	token, other := d.addCA("narrow"), d.addCA("other")
+	a := d.appWith(io.Discard, func(c *Config) { c.Listeners.MaxRequests, c.Listeners.MaxConnections = 2, 2*waits })
 	cas := a.authorities()
 	opened := answerOf(cas, asCA(token, "POST", "/v1/preauthorizations", strings.NewReader(openBody(1))))
 	var c struct{ ID string }
@@ -147,10 +149,15 @@ func TestWhoWaitsOnPurposeFillsNothing(t *testing.T) {
 	path := "/v1/preauthorizations/" + c.ID
 	ctx, leave := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	for n := range waits {
+	for n := range share {
 		query := []string{"?wait=60", "?w%61it=60"}[n%2]
 		all.Go(func() { answerOf(cas, asCA(token, "GET", path+query, nil).WithContext(ctx)) })
 	}
+	eventually(t, "its share does not wait", func() bool { return len(a.gates[listenCAs].waits) == share })
+	if w := answerOf(cas, asCA(token, "GET", path+"?wait=60", nil)); w.Code != http.StatusTooManyRequests {
+		t.Errorf("one CA has all places: %d %s", w.Code, w.Body)
+	}
+	all.Go(func() { answerOf(cas, asCA(other, "GET", "/v1/events?wait=60", nil).WithContext(ctx)) })
 	eventually(t, "they do not wait", func() bool { return len(a.gates[listenCAs].waits) == waits })
 	for _, query := range []string{"", "?wait=0"} {
 		if w := answerOf(cas, asCA(token, "GET", path+query, nil)); w.Code != http.StatusOK {
@@ -206,5 +213,57 @@ func TestSlotsComeBackHoweverARequestEnds(t *testing.T) {
 			conn.Close()
 		}
 		eventually(t, "the slots of those who were cut off do not come back", func() bool { return len(g.requests)+len(g.waits) == 0 })
+	}
+}
+
+// A CA that has as many requests in hand as it can get, with bodies that do not come, is refused the rest by itself, and another is answered.
+func TestOneCADoesNotHoldAnotherBack(t *testing.T) {
+	t.Parallel()
+	const most = 16
+	d := newDesk(t)
+	flood, calm := d.addCA("flood"), d.addCA("calm")
+	a := d.appWith(io.Discard, func(c *Config) { c.Listeners.MaxRequests = most })
+	cas := a.authorities()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var bodies []*io.PipeWriter
+	limited := 0
+	for range 2 * most {
+		body, writer := io.Pipe()
+		bodies = append(bodies, writer)
+		all.Go(func() {
+			w := answerOf(cas, asCA(flood, "POST", "/v1/preauthorizations", body))
+			if w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "1" && strings.Contains(w.Body.String(), "urn:ietf:params:acme:error:rateLimited") {
+				mu.Lock()
+				defer mu.Unlock()
+				limited++
+			} else if w.Code == http.StatusServiceUnavailable { // all of them came at once
+				mu.Lock()
+				defer mu.Unlock()
+				limited++
+			}
+		})
+	}
+	held := most * 3 / 4
+	eventually(t, "it is not refused what is beyond its share", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return limited >= 2*most-held && len(a.gates[listenCAs].requests) <= held
+	})
+	if n := len(a.gates[listenCAs].requests); n == 0 {
+		t.Error("it has nothing in hand")
+	}
+	if w := answerOf(cas, asCA(calm, "GET", "/v1/events", nil)); w.Code != http.StatusOK {
+		t.Errorf("another CA is answered %d %s", w.Code, w.Body)
+	}
+	if w := answerOf(cas, asCA(flood, "POST", "/v1/authorize", untouched{t})); w.Code != http.StatusTooManyRequests {
+		t.Errorf("the one with so much in hand is answered %d %s", w.Code, w.Body)
+	}
+	for _, b := range bodies {
+		_ = b.Close()
+	}
+	all.Wait()
+	if w := answerOf(cas, asCA(flood, "GET", "/v1/events", nil)); w.Code != http.StatusOK { // its places came back
+		t.Errorf("afterwards it is answered %d %s", w.Code, w.Body)
 	}
 }

@@ -129,7 +129,7 @@ type outcome struct {
 	took    time.Duration
 	asked   int64
 	good    int64
-	refused int64 // with 503
+	refused int64 // with 503, or with 429 as more than one CA may have in hand
 	bad     int64 // anything else, with the first of it
 	first   string
 	late    []time.Duration // of the good, sorted: latencies from when they should have begun
@@ -167,7 +167,7 @@ func (o *outcome) count(r reply, err error, want int, late time.Duration) {
 	case err == nil && r.status == want:
 		o.good++
 		o.late = append(o.late, late)
-	case err == nil && r.status == 503:
+	case err == nil && (r.status == 503 || r.status == 429):
 		o.refused++
 	default:
 		o.bad++

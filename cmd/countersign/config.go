@@ -102,7 +102,8 @@ type ListenersConfig struct {
 	// MaxRequests bounds the requests of each listener that are in hand at one time. Further
 	// ones are answered 503 with Retry-After: 1 at once, so that those before them are not
 	// late. CAs that wait for a change (?wait=) are not among them: of those there are half as many as MaxConnections.
-	// One connection of HTTP/2 has at most a quarter of MaxRequests, and a hundred, at one time.
+	// One connection of HTTP/2 has at most a quarter of MaxRequests, and a hundred, at one time; one CA has three
+	// quarters, and is answered 429 beyond that.
 	MaxRequests int `yaml:"max_requests"`
 	// Drain is how long everything is still served after the program was told to stop, while
 	// /readyz says 503 already: a load balancer needs that long to notice. It is a little more than

@@ -51,7 +51,7 @@ type soak struct {
 	*bench
 	t       *testing.T
 	told    atomic.Int64 // calls of the webhook
-	refused atomic.Int64 // requests that were answered 503
+	refused atomic.Int64 // requests that were answered 503 or 429
 	cursor  string       // in the feed
 }
 
@@ -157,9 +157,9 @@ func (x *soak) run(p plan) (grown []string) {
 		x.t.Errorf("the webhook was called %d times for %d cases", told, x.n)
 	}
 	if refused := x.refused.Load(); refused > int64(x.n)/100 {
-		x.t.Errorf("%d requests were refused with 503 for %d cases", refused, x.n)
+		x.t.Errorf("%d requests were refused with 503 or 429 for %d cases", refused, x.n)
 	} else if refused > 0 {
-		fmt.Printf("%s: %d requests were refused with 503 and made again\n", x.name, refused)
+		fmt.Printf("%s: %d requests were refused with 503 or 429 and made again\n", x.name, refused)
 	}
 	if x.redis != nil {
 		fmt.Printf("%s: %d bytes of log a case\n", x.name, x.onDisk()/int64(x.n))
@@ -376,15 +376,15 @@ func (x *soak) each(listener string, n int, do func(w *wire, i int) error) {
 }
 
 // ask makes a request and reads an answer of that status. A store that is slow for a moment is
-// answered for with 503, and the request made again, as CAs and people do; what
+// answered for with 503 or 429, and the request made again, as CAs and people do; what
 // comes then may be about what the first one did.
 func (x *soak) ask(w *wire, what string, status int, request []byte) (reply, error) {
 	for try := 0; ; try++ {
 		r, err := w.ask(request)
 		switch {
-		case err == nil && (r.status == status || try > 0 && r.status < 500):
+		case err == nil && (r.status == status || try > 0 && r.status < 500 && r.status != 429):
 			return r, nil
-		case err == nil && r.status == 503 && try < 30:
+		case err == nil && (r.status == 503 || r.status == 429) && try < 30:
 			x.refused.Add(1)
 			time.Sleep(time.Second)
 		case err != nil:

@@ -53,6 +53,7 @@ type app struct {
 	stopBegins func()           // unless nil, is called when serve begins to stop
 	reloads    *reloads         // nil where the configuration is not read again
 	gates      map[string]*gate // by listener
+	shares     *acme.Shares
 	// certificates are those that the listeners show, and tokens.
 	certificates []*shownCertificate
 	tokens       *shownCertificate                      // what Authority Tokens are signed with; nil: none are made
@@ -83,6 +84,7 @@ func newApp(ctx context.Context, c *Config, log *slog.Logger, now func() time.Ti
 
 func (a *app) build(ctx context.Context, home http.Handler) (err error) {
 	a.gates = a.newGates()
+	a.shares = a.newShares()
 	if a.tracing, err = newTracing(a.config.Telemetry, a.log); err != nil {
 		return err
 	}
@@ -125,7 +127,7 @@ func (a *app) build(ctx context.Context, home http.Handler) (err error) {
 func (a *app) with(c, read *Config) (next *app, err error) {
 	next = &app{
 		started: a.started, config: c, read: read, log: a.log, now: a.now, storage: a.storage, replies: a.replies, mailbox: a.mailbox, meters: a.meters, tracing: a.tracing,
-		gates: a.gates, mds: a.mds, tokens: a.tokens,
+		gates: a.gates, shares: a.shares, mds: a.mds, tokens: a.tokens,
 	}
 	if next.router, err = next.newRouter(); err != nil {
 		return nil, err
@@ -289,7 +291,7 @@ func (a *app) people() http.Handler {
 
 // authorities is the handler of the listener for CAs.
 func (a *app) authorities() http.Handler {
-	o := acme.Options{Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: a.keys(), Log: a.log}
+	o := acme.Options{Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: a.keys(), Shares: a.shares, Log: a.log}
 	if a.tokens != nil {
 		o.TokenCertificate = func() *tls.Certificate { return a.tokens.shown.Load().Certificate }
 	}
