@@ -182,7 +182,7 @@ func TestARevokedCertificateIsToldAndAForeignOneIsNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.DisownCertificate(t.Context(), proofing.Secret(c.ID+"."+c.Disown.Reveal())); err != nil {
+	if _, err := w.DisownCertificate(t.Context(), proofing.Secret(c.ID+"."+c.Links[0].Secret.Reveal())); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.SequenceOnce(t.Context()); err != nil {
