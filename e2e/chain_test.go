@@ -70,6 +70,8 @@ func TestAnEVCertificateFromTheFirstAdministratorToItsEvidence(t *testing.T) {
 		t.Fatalf("after the last decision the CA reads %v", yes)
 	}
 	c.ends(opened["id"].(string), c.issues())
+	c.disowns(c.approvers[0], "approver", approverOne)
+	c.refuses(question, "said that it was not them")
 }
 
 // The same with step-ca, which knows nothing of us but its webhooks, on Redis and with telephones: it refuses the CSR until the second approver and then the reviewer
@@ -409,7 +411,8 @@ func (c *chain) ends(id string, der []byte) {
 		if err != nil {
 			t.Fatalf("the evidence of %s: %v\n%s", name, err, said)
 		}
-		for _, want := range []string{"The evidence holds.", chainName, "HRB 1234", "AAL2", approverOne, approverTwo, "Specialist", "Reviewer", "Requester", "Administrator One", "https://ca.example/order/1", "method 2 of CSBR 6.2.7.4.2"} {
+		for _, want := range []string{"The evidence holds.", chainName, "HRB 1234", "AAL2", approverOne, approverTwo, "Specialist", "Reviewer", "Requester", "Administrator One", "https://ca.example/order/1", "method 2 of CSBR 6.2.7.4.2",
+			"that policy demands the approval of 2 or more for the organization (each-certificate)"} {
 			if !strings.Contains(said, want) {
 				t.Errorf("the evidence of %s does not say %q:\n%s", name, want, said)
 			}
@@ -436,6 +439,32 @@ func (c *chain) ends(id string, der []byte) {
 	}
 	edited(t, approvals[0], key, "verify-approval")
 	c.command("audit", "verify")
+}
+
+// disowns has somebody follow the link in the notice of the certificate, and an administrator read whose it was.
+func (c *chain) disowns(n *newcomer, mailbox, name string) {
+	t := c.t
+	t.Helper()
+	var link string
+	for _, m := range c.mails(c.mailbox(mailbox)) {
+		if found := linkIn.FindStringSubmatch(m.body); found != nil && strings.HasPrefix(found[1], "/x/") {
+			link = found[1]
+		}
+	}
+	if link == "" {
+		t.Fatal("the notice of the certificate has no link")
+	}
+	page := `[data-page="disowncertificate"]`
+	run(t, n, chromedp.Navigate(c.people+link), chromedp.WaitVisible(page, chromedp.ByQuery))
+	look(t, n, c.pictures+"-disown")
+	run(t, n, chromedp.Click("#sure", chromedp.ByQuery))
+	submits(t, n, page+` button.danger`, page+`:not(:has(form))`)
+	look(t, n, c.pictures+"-disowned")
+	run(t, c.one, chromedp.Navigate(c.people+"/admin/revocations"), chromedp.WaitVisible(`[data-page="adminrevocations"]`, chromedp.ByQuery))
+	if said := text(t, c.one); !strings.Contains(said, "By the link that "+name+" had by mail.") {
+		t.Errorf("the page of revocations says:\n%s", said)
+	}
+	look(t, c.one, c.pictures+"-revocations")
 }
 
 // edited wants a file refused once something of it was changed, whatever that is.

@@ -115,7 +115,7 @@ func (p *program) codeAfter(method, address string, seen int) (code string) {
 var (
 	emailCode = regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b`)
 	smsCode   = regexp.MustCompile(`#[0-9]{8,10}$`)
-	linkIn    = regexp.MustCompile(`http://localhost:[0-9]+(/[mn]/[^\s]+)`)
+	linkIn    = regexp.MustCompile(`http://localhost:[0-9]+(/[mnx]/[^\s]+)`)
 )
 
 // mail is one mail as MailHog has it.
