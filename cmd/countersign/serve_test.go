@@ -243,10 +243,15 @@ func TestARetiredKeyIsPublishedAsLongAsItsStatements(t *testing.T) {
 
 func TestServeSaysEverythingInItsLog(t *testing.T) {
 	d := newDesk(t)
-	people, cas := localListener(t), localListener(t)
-	environ := []string{"COUNTERSIGN_LISTENERS_PEOPLE=" + people.Addr().String(), "COUNTERSIGN_LISTENERS_CAS=" + cas.Addr().String()}
-	people.Close()
-	cas.Close()
+	var environ []string
+	var held []net.Listener // until all are known, so that they differ
+	for _, name := range []string{"PEOPLE", "CAS", "OPERATORS"} {
+		held = append(held, localListener(t))
+		environ = append(environ, "COUNTERSIGN_LISTENERS_"+name+"="+held[len(held)-1].Addr().String())
+	}
+	for _, l := range held {
+		l.Close()
+	}
 	_, _, checked := call(t, environ, "", "--config", d.config, "config", "check")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -254,7 +259,7 @@ func TestServeSaysEverythingInItsLog(t *testing.T) {
 	go func() {
 		code <- run(ctx, []string{"--config", d.config, "serve"}, &globals{environ: environ, stdin: strings.NewReader(""), stdout: io.Discard, stderr: said, now: time.Now})
 	}()
-	for began := time.Now(); strings.Count(said.String(), `"msg":"listening"`) < 2; time.Sleep(10 * time.Millisecond) {
+	for began := time.Now(); strings.Count(said.String(), `"msg":"listening"`) < len(held); time.Sleep(10 * time.Millisecond) {
 		if time.Since(began) > 10*time.Second {
 			t.Fatalf("it does not listen: %s", said)
 		}
