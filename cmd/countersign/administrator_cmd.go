@@ -45,11 +45,12 @@ func (c *administratorBootstrapCommand) Run(g *globals) error {
 		}
 		for _, one := range first {
 			a.audit("administrator named", one)
-			if err := a.showLink(one); err != nil {
-				return err
-			}
+		}
+		if err := a.showLinks(first[:]...); err != nil {
+			return err
 		}
 		a.say("give each of the two their own link, in person or by something that only they can read: whoever opens it with a passkey is an administrator, once both have; the links are good until %s, and are shown this once", when(first[0].LinkUntil))
+		a.say("have each of them confirm an e-mail address at %s/me as well: without one, or a number, they are told of nothing", a.config.Origin)
 		return nil
 	})
 }
@@ -62,9 +63,13 @@ func (a *admin) hasConsole() error {
 	return nil
 }
 
-// showLink prints a name and the link by which its holder takes the role up.
-func (a *admin) showLink(one *proofing.Appointment) error {
-	return a.table([]string{"NAME", "LINK"}, [][]string{{one.Name, one.JoinURL(a.config.Origin).Reveal()}})
+// showLinks prints names, each with the link by which its holder takes the role up.
+func (a *admin) showLinks(named ...*proofing.Appointment) error {
+	var rows [][]string
+	for _, one := range named {
+		rows = append(rows, []string{one.Name, one.JoinURL(a.config.Origin).Reveal()})
+	}
+	return a.table([]string{"NAME", "LINK"}, rows)
 }
 
 // named shows the link of another administrator, or says why there is none.
@@ -79,7 +84,7 @@ func (a *admin) named(what string, one *proofing.Appointment, err error) error {
 		return err
 	}
 	a.audit(what, one)
-	return a.showLink(one)
+	return a.showLinks(one)
 }
 
 type administratorRecoverCommand struct {
@@ -96,7 +101,7 @@ func (c *administratorRecoverCommand) Run(g *globals) error {
 		if err := a.named("administrator named", one, err); err != nil {
 			return err
 		}
-		a.say("whoever opens it with a passkey until %s is an administrator a day later, or as soon as another one confirms them at %s/admin; every administrator is told now, and any of them can end it", when(one.LinkUntil), a.config.Origin)
+		a.say("whoever opens it with a passkey until %s is an administrator a day later, or as soon as another one confirms them at %s/admin; every administrator is told now who has an address or a number here, and any of them can end it", when(one.LinkUntil), a.config.Origin)
 		if left >= 2 {
 			a.say("note: %d administrators can act now, and confirm whom `countersign admin invite` proposes; this way is for when they cannot sign in", left)
 		}
@@ -193,7 +198,16 @@ func (c *administratorListCommand) Run(g *globals) error {
 		if err := list(g, c.JSON, views, []string{"ID", "NAME", "STATE", "PERSON", "SINCE"}, administratorView.row); err != nil {
 			return err
 		}
-		if len(all) > 0 && able < 2 {
+		if len(all) == 0 || able >= 2 {
+			return nil
+		}
+		_, completed, err := a.service.Began(a.ctx)
+		switch {
+		case err != nil:
+			return err
+		case completed.IsZero(): // until then nobody is named in another way
+			a.say("note: the first two administrators have not both taken it up; if their links were lost or have run out, `countersign admin bootstrap` makes new ones with --again")
+		default:
 			a.say("note: %d can act, and what takes two cannot be done: `countersign admin recover` names another", able)
 		}
 		return nil

@@ -22,7 +22,7 @@ func TestTheFirstAdministratorsAreNamedOnce(t *testing.T) {
 	contains(t, said, "two names, of two people")
 	out, said := d.run(exitOK, "admin", "bootstrap", "A. Example", "B. Example")
 	contains(t, out, "A. Example", "B. Example")
-	contains(t, said, "two", "once both have", "2026-11-24T10:00:00Z", "shown this once")
+	contains(t, said, "two", "once both have", "confirm an e-mail address", "2026-11-24T10:00:00Z", "shown this once")
 	links := joinLink.FindAllStringSubmatch(out, -1)
 	if len(links) != 2 || links[0][0] == links[1][0] {
 		t.Fatalf("links are %v in\n%s", links, out)
@@ -36,8 +36,12 @@ func TestTheFirstAdministratorsAreNamedOnce(t *testing.T) {
 	contains(t, said, "admin bootstrap")
 	out, _ = d.run(exitOK, "admin", "bootstrap", "C", "D", "--again")
 	again := joinLink.FindAllStringSubmatch(out, -1)
-	out, _ = d.run(exitOK, "admin", "list")
+	out, said = d.run(exitOK, "admin", "list")
 	contains(t, out, "STATE", again[0][1], "C", "proposed")
+	contains(t, said, "not both taken it up", "admin bootstrap")
+	if strings.Contains(said, "admin recover") {
+		t.Errorf("it names a command that is refused until both are there: %s", said)
+	}
 	if strings.Contains(out, links[0][1]) || strings.Contains(out, "join") {
 		t.Errorf("the list shows\n%s", out)
 	}
@@ -77,7 +81,7 @@ func TestTheFirstAdministratorsAreNamedOnce(t *testing.T) {
 	contains(t, said, "C has no role any more as administrator", "audit=appointment", "note: 1 can act", "admin recover")
 	out, said = d.run(exitOK, "admin", "recover", "G")
 	contains(t, out, "G", "/admin/join/")
-	contains(t, said, "a day later", "every administrator is told", "audit=appointment")
+	contains(t, said, "a day later", "every administrator is told now who has an address", "audit=appointment")
 	if strings.Contains(said, "note:") {
 		t.Error(said)
 	}
