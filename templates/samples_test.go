@@ -134,7 +134,7 @@ func samples() map[string]Screen {
 		"too-many":   Fault{Frame: frame, Code: "too_many", Until: at.Add(10 * time.Minute), Wait: 10 * time.Minute, Back: "/c/ref"},
 		"demo-start": DemoHome{Frame: demo, Bar: &bar, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", EV: "/demo/ev", Profiles: []string{"client", "staff", "signing"}},
 		"demo-done": DemoHome{Frame: demo, Bar: &barAfter, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", EV: "/demo/ev", Profiles: []string{"client", "staff", "signing"},
-			Call:   &DemoCall{Curl: "curl …", Request: `{"profile": "server"}`, Response: `{"status": "pending"}`, Case: "/c/ref"},
+			Call:   &DemoCall{Profile: "client", Curl: "curl …", Request: `{"profile": "client"}`, Response: `{"status": "pending"}`, Case: "/c/ref"},
 			Result: &DemoResult{Status: "valid", Authorization: `{"status": "valid"}`, Statement: "a.b.c", Header: `{"alg": "ES256"}`, Claims: `{"aud": "example"}`}},
 		"demo-ev-stage":    evSample("stage", ""),
 		"demo-ev-join":     evSample("join", "certificate_approver"),

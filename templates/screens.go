@@ -395,6 +395,7 @@ func (s DemoStep) Part() bool {
 
 // DemoCall is step 1 as it happened.
 type DemoCall struct {
+	Profile  string // of DemoHome.Profiles, what it was for
 	Curl     string // the same call for a terminal
 	Request  string // JSON, indented
 	Response string // JSON, indented

@@ -311,6 +311,7 @@ func (d *demo) callAgain(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	d.last = answer.ID
 	d.call = &templates.DemoCall{
+		Profile: profile,
 		Curl:    fmt.Sprintf("curl -s %s/v1/preauthorizations \\\n  -H 'Authorization: Bearer %s' \\\n  -H 'Content-Type: application/json' \\\n  -d '%s'", d.origin, d.token.Reveal(), request),
 		Request: request, Response: indented(body), Case: strings.TrimPrefix(answer.CaseURL, d.origin),
 	}
