@@ -207,6 +207,11 @@ func TestTheDemoWithAPasskeyAndAnAccount(t *testing.T) {
 			if said := text(t, ctx); !strings.Contains(said, "urn:countersign:acr:sp800-63-4:ial-none:aal-2") {
 				t.Errorf("the statement does not say AAL2:\n%s", said)
 			}
+			var again, kept bool // nobody has given a number, so none is known the next time
+			run(t, ctx, chromedp.Evaluate(`!!document.querySelector("#answer form.again")`, &again), chromedp.Evaluate(`document.querySelector('input[value="signing"]').checked`, &kept))
+			if again || !kept {
+				t.Errorf("a second time with a number: %v; what was asked for stays chosen: %v", again, kept)
+			}
 		})
 	}
 }
