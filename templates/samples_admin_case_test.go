@@ -15,7 +15,7 @@ var matter = Matter{
 func adminCaseSamples() map[string]Screen {
 	review := AdminCase{
 		AdminFrame: adminFrame("", "/admin/cases/0a1b2c"), Matter: matter, ID: "0a1b2c", Version: 9, Status: "review", Stage: "cross_correlation", Since: at.Add(-time.Hour), Expires: at.Add(50 * 24 * time.Hour),
-		Turn: "reviewer", Fresh: true, Confirm: "/me?method=fido", Queue: "/admin", Raise: "/admin/cases/0a1b2c/discrepancies", Resolve: "/admin/cases/0a1b2c/explanations",
+		Turn: "reviewer", Fresh: true, Confirm: "/me?method=fido", Queue: "/admin", Dossier: "/admin/organizations/0abc", Raise: "/admin/cases/0a1b2c/discrepancies", Resolve: "/admin/cases/0a1b2c/explanations",
 		Requester: AdminRequester{Name: "A. Requester", Role: "certificate_requester", Proved: []Proof{{"webauthn", "…Ab3d", at}, {"webauthn", "", at}},
 			Levels: []Level{{"IAL", "1", []Clause{{"SP 800-63B-4 2.2.2", "a passkey that verifies its user"}}}, {"AAL", "2", nil}, {"FAL", "", nil}}},
 		Decisions: []AdminDecision{

@@ -43,6 +43,7 @@ type AdminCase struct {
 	Resolving string
 	Bad       *Problem // at the field of Typed
 	Queue     string
+	Dossier   string       // where what was collected about the organization is
 	Freeze    *AdminFreeze // nil: it is not frozen
 }
 

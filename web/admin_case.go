@@ -87,6 +87,7 @@ func (s *Site) viewAdminCase(r *http.Request, o *officer, d *proofing.Dossiered)
 		AdminFrame: s.adminFrame(r, o, "", path), Matter: s.matter(d), ID: c.ID, Version: c.Journal.Written,
 		Status: string(c.Status), Stage: string(c.Approval.Stage), Since: c.Approval.Since, Expires: c.Expires,
 		Fresh: o.Fresh, Confirm: s.confirmLink(r, path), Queue: s.Keep(r, proofing.AdminPath),
+		Dossier: s.Keep(r, organizationPath(c.Approval.Organization)),
 	}
 	switch {
 	case c.Frozen != nil:

@@ -249,3 +249,17 @@ func TestWhereEachCertificateIsApprovedTheTextSaysSo(t *testing.T) {
 		t.Errorf("for one request:\n%s", text)
 	}
 }
+
+// Whoever decides signs for what was collected, and gets there from the request.
+func TestARequestLeadsToWhatWasCollected(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	dossier := "/admin/organizations/" + c.org.ID
+	for name, who := range map[string]*colleague{"requester": c.requester, "approver": c.approver, "specialist": c.specialist, "reviewer": c.reviewer} {
+		who.renew()
+		if page := who.get("/admin/cases/" + k.ID).Body.String(); !strings.Contains(page, `href="`+dossier+`"`) {
+			t.Errorf("the page of the %s does not lead there", name)
+		}
+		c.want(who.get(dossier), 200, "What is known")
+	}
+}

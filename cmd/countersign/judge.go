@@ -309,6 +309,9 @@ func (j *profileJudge) approvals() {
 	case n > 0 && !slices.Equal(j.profile.Identifiers, []string{proofing.IdentifierOrganization}):
 		j.mistake(path, "take identifiers: [organization] and no other: who approves is named in the dossier of an organization (CSBR 3.2.2.2)")
 	}
+	if j.profile.EV && j.profile.Require.AAL < 2 {
+		j.warning(j.at("require.aal"), "is less than 2 in an EV profile: whoever asks for a certificate is then known by an address that they confirm, and not by a secure login (CSBR 3.2.2.2.8(2))")
+	}
 	if path := j.at("approve"); j.profile.Approve != "" {
 		oneOf(j.report, path, string(j.profile.Approve), string(proofing.ApproveEach), string(proofing.ApprovePre))
 	}
