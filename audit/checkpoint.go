@@ -108,6 +108,10 @@ func openCheckpoint(signed string, v note.Verifier) (Checkpoint, error) {
 // openNote reads a note (C2SP signed-note) that the key has signed, and nobody beside it: in the one form in which it can be written.
 func openNote(signed string, v note.Verifier) (text string, err error) {
 	n, err := note.Open([]byte(signed), note.VerifierList(v))
+	if other, ok := errors.AsType[*note.UnverifiedNoteError](err); ok && len(other.Note.UnverifiedSigs) > 0 {
+		by := other.Note.UnverifiedSigs[0]
+		return "", fmt.Errorf("it is signed by the key %q %08x, and the one that it is checked by is %q %08x", by.Name, by.Hash, v.Name(), v.KeyHash())
+	}
 	if err != nil {
 		return "", err
 	}

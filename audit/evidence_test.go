@@ -136,6 +136,9 @@ func TestEvidenceOfAnotherLogDoesNotHold(t *testing.T) {
 	}
 	e, err := audit.ParseEvidence(file)
 	check(t, err)
+	if _, err := e.Verify(other); err == nil || !strings.Contains(err.Error(), "it is signed by the key ") || !strings.Contains(err.Error(), other.Name()) {
+		t.Errorf("it does not say whose it is: %v", err)
+	}
 	// A checkpoint is a note of the log's, too, and no seal.
 	e.Seal = e.Checkpoint
 	if _, err := e.Verify(key); err == nil || !strings.Contains(err.Error(), "seal") {

@@ -24,6 +24,9 @@ func (p *Person) boxes() []recipient { return p.some(ChannelEmail, mostBoxes) }
 // numbers are their numbers that do, by text message.
 func (p *Person) numbers() []recipient { return p.some(ChannelPhone, mostNumbers) }
 
+// Reachable says whether any notice reaches the person: they have confirmed a mailbox or a number.
+func (p *Person) Reachable() bool { return len(p.boxes())+len(p.numbers()) > 0 }
+
 func (p *Person) some(ch Channel, most int) (all []recipient) {
 	for _, b := range p.of(ch) {
 		if len(all) < most {

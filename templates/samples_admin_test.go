@@ -24,6 +24,7 @@ func adminFrame(here, self string) AdminFrame {
 // adminSamples are the pages of the console.
 func adminSamples() map[string]Screen {
 	queue := AdminQueue{
+		Unheard:    true,
 		AdminFrame: adminFrame("queue", "/admin"),
 		As:         []AdminOffice{{"reviewer", "Example CA", "/admin?as=1", true}, {"certificate_approver", "Example <Corporation>", "/admin?as=2", false}, {"administrator", "", "/admin?as=3", false}},
 		Stages:     []AdminTab{{"submitted", "50+", "/admin?as=1&stage=submitted", false}, {"vetting", "3", "/admin?as=1&stage=vetting", false}, {"cross_correlation", "4", "/admin?as=1&stage=cross_correlation", true}},

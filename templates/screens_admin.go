@@ -42,9 +42,11 @@ type AdminLink struct {
 // AdminQueue is what waits at one stage.
 type AdminQueue struct {
 	AdminFrame
-	Revoke *AdminRevoke    // nil: nothing must be revoked
-	Policy *AdminPolicyRow // that waits for administrators, for one of them; nil: none does
-	Frozen []AdminFrozen   // requests that "this was not us" has frozen, of the authorities that the reader runs
+	// Unheard: no notice reaches the reader, who has no address here. AdminFrame.Me is where they add one.
+	Unheard bool
+	Revoke  *AdminRevoke    // nil: nothing must be revoked
+	Policy  *AdminPolicyRow // that waits for administrators, for one of them; nil: none does
+	Frozen  []AdminFrozen   // requests that "this was not us" has frozen, of the authorities that the reader runs
 	// FrozenMore: there are more of these.
 	FrozenMore bool
 	As         []AdminOffice // the person's appointments; the page chooses among several

@@ -158,7 +158,7 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 		return err
 	}
 	page := templates.AdminQueue{AdminFrame: s.adminFrame(r, o, "queue", proofing.AdminPath)}
-	page.Query = url.Values{"stage": {string(stage)}}
+	page.Query, page.Unheard = url.Values{"stage": {string(stage)}}, !o.Person.Reachable()
 	chosen := ""
 	if len(o.offices) > 1 {
 		chosen = as.ID

@@ -4,6 +4,7 @@ import (
 	"html"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -248,6 +249,24 @@ func TestWhereEachCertificateIsApprovedTheTextSaysSo(t *testing.T) {
 	if text := c.decides(c.reviewer, issuance, "approve", ""); !strings.Contains(text, "for this certificate request, and for no other, until 21 February 2027.") {
 		t.Errorf("for one request:\n%s", text)
 	}
+}
+
+// Whom no notice reaches is told so, where they look for what waits.
+func TestWhoeverHasNoAddressIsToldThatNothingReachesThem(t *testing.T) {
+	c := newCourt(t)
+	const words = "Nothing reaches you."
+	c.reviewer.renew()
+	if page := c.reviewer.get("/admin").Body.String(); strings.Contains(page, words) {
+		t.Error("somebody who has an address is told that nothing reaches them")
+	}
+	person := c.office[c.reviewer].Person
+	if _, err := c.svc.People.Update(t.Context(), person, func(p *proofing.Person) error {
+		p.Bindings = slices.DeleteFunc(p.Bindings, func(b proofing.Binding) bool { return b.Channel != proofing.ChannelPasskey })
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.want(c.reviewer.get("/admin"), 200, words)
 }
 
 // Whoever decides signs for what was collected, and gets there from the request.
