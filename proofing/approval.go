@@ -27,6 +27,7 @@ type Approval struct {
 //	                 ▲              │
 //	                 └──────────────┘ a discrepancy
 //
+// A review that finds an earlier decision run out, or fewer approvals than the profile demands by then, sends it back to that stage, and is made again after it.
 // One refusal ends it in any of them.
 type Stage string
 
@@ -134,6 +135,19 @@ func (a *Approval) Approved(now time.Time) (appointments []string) {
 		}
 	}
 	return appointments
+}
+
+// approvers are how many of the applicant's side have agreed, in their time.
+func (a *Approval) approvers() int {
+	persons := map[string]bool{}
+	if a != nil {
+		for _, d := range a.Decisions {
+			if d.Step == StepApprove && !d.Refused && d.Void == "" {
+				persons[d.Person] = true
+			}
+		}
+	}
+	return len(persons)
 }
 
 // decided is the decision that has that nonce; nil if there is none.

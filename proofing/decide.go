@@ -224,26 +224,37 @@ func (c *Case) within(end time.Time) {
 	}
 }
 
-// granted says whether the last of the decisions has been made: the case is for an account that was bound by a key which another case ended in.
-func (a *Approval) granted() bool {
-	return a != nil && slices.ContainsFunc(a.Decisions, func(d Decision) bool { return d.Step == StepReview && !d.Refused && d.Void == "" })
+// granted says whether the last of the decisions has been made, and as many have approved as the profile demands now: the case is for an account that was bound by
+// a key which another case ended in.
+func (a *Approval) granted(p *Profile) bool {
+	return a != nil && a.approvers() >= p.Approvals && slices.ContainsFunc(a.Decisions, func(d Decision) bool { return d.Step == StepReview && !d.Refused && d.Void == "" })
 }
 
 // advance moves a request on as far as its decisions carry it.
 func (s *Service) advance(c *Case, g *grounds, now time.Time) {
 	a, p := c.Approval, s.profileOf(c)
+	a.Rule.Needed = max(a.Rule.Needed, p.Approvals) // it may demand more than when the request was submitted
+	vetted := c.Parent != "" || a.latest(StepVet, now) != nil
 	switch {
 	case a.Stage == StageSubmitted && a.Rule.Met(a.Approved(now)):
-		if c.Parent == "" {
+		if !vetted {
 			c.stage(StageVetting, now)
 		} else { // what there is to collect was collected for the authorization
 			c.stage(StageCorrelation, now)
 		}
 		s.callUp(c, g, now)
-	case a.Stage == StageVetting && a.latest(StepVet, now) != nil:
+	case a.Stage == StageVetting && vetted:
 		c.stage(StageCorrelation, now)
 		s.callUp(c, g, now)
 	case a.Stage == StageSubmitted: // the next one's turn, where they go in order
+		s.callUp(c, g, now)
+	case a.Stage == StageCorrelation && !(vetted && a.Rule.Met(a.Approved(now))): // something has run out, or more is demanded; the review comes after it
+		a.void(StepReview, "approvals", now)
+		back := StageVetting
+		if !a.Rule.Met(a.Approved(now)) {
+			back = StageSubmitted
+		}
+		c.stage(back, now)
 		s.callUp(c, g, now)
 	case a.Stage == StageCorrelation && a.latest(StepReview, now) != nil:
 		basis, _ := c.entitlement(p, g)

@@ -54,7 +54,7 @@ func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Autho
 	if p != nil && p.eachCSR() && r.Final && out.Problem == "" && c.Approval != nil && c.CSRDigest == "" {
 		return s.approvedBeneath(ctx, c, out)
 	}
-	if p == nil || !p.eachCSR() || r.CSRDigest == "" || out.Problem != "" || c.Approval == nil || c.CSRDigest == r.CSRDigest {
+	if p == nil || !p.eachCSR() || r.CSRDigest == "" || out.Problem != "" || c.Approval == nil || c.CSRDigest != "" {
 		out.hold(r.CSRDigest)
 		return nil
 	}

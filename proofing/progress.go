@@ -101,7 +101,7 @@ func (s *Service) progress(c *Case, g *grounds, now time.Time) error {
 		c.move(CaseReview, "not_entitled", now, now.Add(p.CaseLifetime))
 	case !entitled:
 		c.end(CaseRefused, "not_entitled", now, p.Retention)
-	case p.Approvals > 0 && !c.Approval.granted():
+	case p.Approvals > 0 && !c.Approval.granted(p):
 		s.submit(c, p, g, now)
 	default:
 		s.grant(c, p, assessment, basis, now)

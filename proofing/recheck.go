@@ -47,7 +47,7 @@ func (s *Service) shaken(c *Case, p *Profile, g *grounds, now time.Time) string 
 	carries := func(evidence []Evidence) bool {
 		return len(p.Unmet(s.Policy.OperatorFacts, c.Grant.At, evidence)) == 0
 	}
-	if !carries(c.Evidence) {
+	if !carries(c.Evidence) || c.Approval.approvers() < p.Approvals {
 		return reasonLevelFell
 	}
 	if _, entitled := c.entitlement(p, g); !entitled {

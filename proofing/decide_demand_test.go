@@ -1,0 +1,101 @@
+package proofing_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// demands has the profile take as many approvals from now on, each of that kind.
+func (c *court) demands(approvals int, approve proofing.ApproveMode) {
+	p := *c.Policy.Profiles["signing"]
+	p.Approvals, p.Approve = approvals, approve
+	c.Policy.Profiles["signing"] = &p
+}
+
+// What the policy demands of decisions is what it demands at the grant: also where it demanded less when the request was submitted, and an approval that has run out
+// by then counts no more for it.
+func TestAReviewThatFindsTooFewApprovalsSendsTheRequestBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(c *court)
+		again     func(c *court) *representative
+	}{
+		"the policy demands more": {func(c *court) { c.demands(2, proofing.ApprovePre) }, func(c *court) *representative { return c.second }},
+		"an approval ran out":     {func(c *court) { c.pass(2 * time.Hour) }, func(c *court) *representative { return c.approver }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newCourt(t)
+			w.demands(1, proofing.ApprovePre)
+			w.Policy.Profiles["signing"].ApprovalLifetime, w.Policy.Profiles["signing"].EV = 25*time.Hour, false
+			k := w.submitted("signing")
+			must[*proofing.Case](t)(w.decides(w.approver, k, proofing.StepApprove, false))
+			w.pass(24 * time.Hour)
+			must[*proofing.Case](t)(w.decides(w.specialist, k, proofing.StepVet, false))
+			c.meanwhile(w)
+			k = must[*proofing.Case](t)(w.decides(w.reviewer, k, proofing.StepReview, false))
+			if k.Status != proofing.CaseReview || k.Approval.Stage != proofing.StageSubmitted {
+				t.Fatalf("granted without the approvals that it takes: %s, %s", k.Status, k.Approval.Stage)
+			}
+			k = must[*proofing.Case](t)(w.decides(c.again(w), k, proofing.StepApprove, false))
+			if k = must[*proofing.Case](t)(w.decides(w.reviewer, k, proofing.StepReview, false)); k.Status != proofing.CaseGranted {
+				t.Errorf("after all of them: %s, %s", k.Status, k.Approval.Stage)
+			}
+		})
+	}
+}
+
+// A grant stands for what the policy demands today: one that fewer have approved, or nobody, is made no more, and no CSR passes by it.
+func TestAGrantEndsWhenThePolicyComesToDemandMoreApprovals(t *testing.T) {
+	for name, had := range map[string]int{"nobody approved": 0, "one approved": 1} {
+		t.Run(name, func(t *testing.T) {
+			c := newCourt(t)
+			var k *proofing.Case
+			if had > 0 {
+				k = c.granted()
+			} else {
+				c.demands(0, "")
+				k = c.submitted("signing")
+			}
+			if k.Status != proofing.CaseGranted {
+				t.Fatal(k.Status)
+			}
+			c.demands(had+1, proofing.ApproveEach)
+			c.logged()
+			r := proofing.AuthorizeRequest{
+				Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: "csr", CSR: &proofing.CSR{Digest: "csr", Key: proofing.KeyP256}, Find: true,
+			}
+			v, err := c.Authorize(t.Context(), c.ca, r)
+			if err != nil || v.Allow || v.Authorizations[0].Problem != "ended" {
+				t.Errorf("a CSR that nobody approved: %+v, %v", v, err)
+			}
+			if k = c.reload(k); k.Status != proofing.CaseRevoked || k.Reason != "level_fell" {
+				t.Errorf("%s %s", k.Status, k.Reason)
+			}
+		})
+	}
+}
+
+// An authorization that names a CSR is for that one, also where each is approved: a certificate for another could not be reported for it.
+func TestAnAuthorizationForOneCSRTakesNoOther(t *testing.T) {
+	c := newCourt(t)
+	c.demands(1, proofing.ApproveEach)
+	r := c.asks("signing")
+	r.CSRDigest, r.CSR = "csr-1", &proofing.CSR{Digest: "csr-1", Key: proofing.KeyP256}
+	k, _, err := c.Open(t.Context(), c.ca, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k = must[*proofing.Case](t)(c.use(visit(k, "requester"), c.requester.key))
+	c.work()
+	k = c.decided(k)
+	for csr, want := range map[string]string{"csr-1": "", "csr-2": "csr_differs"} {
+		c.logged()
+		v, err := c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
+			Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: csr, CSR: &proofing.CSR{Digest: csr, Key: proofing.KeyP256},
+		})
+		if err != nil || v.Authorizations[0].Problem != want {
+			t.Errorf("%s: %+v, %v", csr, v.Authorizations, err)
+		}
+	}
+}
