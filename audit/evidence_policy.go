@@ -14,6 +14,9 @@ type EvidencePolicy struct {
 	Digest string `json:"digest"`
 	// Entry is the number of the policy book's entry since which it was in force; it has the whole text.
 	Entry int64 `json:"entry"`
+	// Replaced is the number of the entry by which another one had come into force before the grant: a process that could not take that one up, or one that would
+	// not. 0: none had.
+	Replaced int64 `json:"replaced,omitempty"`
 	// Approvals is how many of the organization's approvers must agree, 0 if nobody decides; and Approve what their word is for.
 	Approvals int                  `json:"approvals"`
 	Approve   proofing.ApproveMode `json:"approve,omitempty"`
@@ -44,16 +47,18 @@ func (r *reading) policyOf(o *readObject) (*EvidencePolicy, error) {
 	if granted < 0 {
 		return nil, nil
 	}
-	digest, at := textOf(o.leaves[granted].Facts, "policy"), o.leaves[granted].At.Add(proofing.ClockSkew)
+	digest, at := textOf(o.leaves[granted].Facts, "policy"), o.leaves[granted].At
 	another, inForce, text := false, false, ""
 	p := &EvidencePolicy{Digest: digest}
 	for i, l := range book.leaves {
 		switch {
-		case l.Kind != proofing.PolicyIsAdopted && l.Kind != proofing.PolicyIsInForce || l.At.After(at):
+		case l.Kind != proofing.PolicyIsAdopted && l.Kind != proofing.PolicyIsInForce || l.At.After(at.Add(proofing.ClockSkew)):
 		case textOf(l.Facts, "digest") != digest:
-			another = true
+			if l.At.Before(at.Add(-proofing.ClockSkew)) { // otherwise the grant may have been the first of the two
+				another, p.Replaced = true, l.Number
+			}
 		default:
-			inForce = true
+			inForce, p.Replaced = true, 0
 			if said := textOf(book.private[i], "text"); said != "" {
 				p.Entry, text = l.Number, said
 			}

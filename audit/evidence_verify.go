@@ -220,23 +220,52 @@ func (r *reading) decidedEnough(c *EvidenceCase, o *readObject) error {
 	if c.Policy == nil || c.Policy.Approvals == 0 || o.granted() < 0 {
 		return nil
 	}
-	approvers := map[string]bool{}
-	for _, a := range c.Approvals {
-		if d, err := proofing.ParseDocument([]byte(a.Document)); err == nil && d.Step == string(proofing.StepApprove) && a.Entry < o.leaves[o.granted()].Number {
-			approvers[d.By.Person] = true
-		}
-	}
-	if len(c.Approvals) == 0 && (c.Policy.Approve != proofing.ApproveEach || textOf(o.leaves[o.first(proofing.EntryOpened)].Facts, "csr_digest") == "") {
+	have := approvers(c, o)
+	if len(c.Approvals) == 0 {
 		for _, i := range o.proved() {
-			if from := r.caseOf(textOf(o.leaves[i].Facts, "from")); from != nil && len(from.Approvals) > 0 {
-				return nil // it is held to its own policy
+			if from := r.caseOf(textOf(o.leaves[i].Facts, "from")); from != nil {
+				if about := r.object(proofing.SubjectCase, from.Object); decidedFor(c.Policy, o, about) {
+					have = max(have, approvers(from, about))
+				}
 			}
 		}
 	}
-	if len(approvers) < c.Policy.Approvals {
-		return fmt.Errorf("case %s was granted with the approval of %d, and its policy %s demands %d", c.Object, len(approvers), c.Policy.Digest, c.Policy.Approvals)
+	if have < c.Policy.Approvals {
+		return fmt.Errorf("case %s was granted with the approval of %d, and its policy %s demands %d", c.Object, have, c.Policy.Digest, c.Policy.Approvals)
 	}
 	return nil
+}
+
+// approvers are how many of the organization have approved a case before its grant.
+func approvers(c *EvidenceCase, o *readObject) int {
+	persons, granted := map[string]bool{}, o.granted()
+	for _, a := range c.Approvals {
+		d, err := proofing.ParseDocument([]byte(a.Document))
+		if err == nil && d.Step == string(proofing.StepApprove) && d.Decision == proofing.DecideApprove && granted >= 0 && a.Entry < o.leaves[granted].Number {
+			persons[d.By.Person] = true
+		}
+	}
+	return len(persons)
+}
+
+// decidedFor says whether what people decided about one case can be a decision about another one, whose account is bound by the key that the first has ended in:
+// of one authority, under one profile and for the same, and not about another CSR.
+func decidedFor(policy *EvidencePolicy, o, about *readObject) bool {
+	i, n := o.first(proofing.EntryOpened), about.first(proofing.EntryOpened)
+	if i < 0 || n < 0 {
+		return false
+	}
+	to, from := o.leaves[i].Facts, about.leaves[n].Facts
+	for _, fact := range []string{"ca", "profile", "identifier_type"} {
+		if textOf(to, fact) != textOf(from, fact) {
+			return false
+		}
+	}
+	if o.private[i] != nil && about.private[n] != nil && textOf(o.private[i], "identifier") != textOf(about.private[n], "identifier") {
+		return false
+	}
+	csr := textOf(from, "csr_digest")
+	return textOf(to, "eab_kid") != "" && (csr == textOf(to, "csr_digest") || csr == "" && policy.Approve != proofing.ApproveEach)
 }
 
 // verifyTaken says whether what a case has of another was proved there, and the other granted before.

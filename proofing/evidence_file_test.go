@@ -262,7 +262,14 @@ func TestTheEvidenceOfABoundAccountLeadsToWhatWasProvedForItsKey(t *testing.T) {
 // boundByKey has a request without an account decided, and a key made and bound as what it ends in. It returns the request and the key.
 func (c *court) boundByKey() (*proofing.Case, *proofing.Key) {
 	c.t.Helper()
+	return c.boundByKeyFor("")
+}
+
+// boundByKeyFor is boundByKey of a request that names a CSR.
+func (c *court) boundByKeyFor(csr string) (*proofing.Case, *proofing.Key) {
+	c.t.Helper()
 	r := c.asks("signing")
+	r.CSRDigest = csr
 	r.Applicant = proofing.Applicant{Kind: proofing.ByNobody}
 	c.ca.NewAccounts = []string{newAccount}
 	must[*proofing.Authority](c.t)(c.Authorities.Update(c.t.Context(), c.ca.ID, func(have *proofing.Authority) error {

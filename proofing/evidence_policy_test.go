@@ -3,6 +3,7 @@ package proofing_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/countersign-id/countersign/audit"
 	"github.com/countersign-id/countersign/proofing"
@@ -120,6 +121,7 @@ func TestAGrantWithoutTheDecisionsOfItsPolicyIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, tree := governed(t, evPolicy)
 			c.lies(w)
+			w.pass(time.Hour) // the policy has been in force for longer than clocks differ
 			profile := "signing"
 			if strings.Contains(c.want, "other") {
 				profile = "other"
@@ -157,5 +159,82 @@ func TestThePolicyOfABoundAccountIsMetByTheDecisionsAboutItsKey(t *testing.T) {
 		if k.Policy == nil || k.Policy.Approvals != 1 || (len(k.Approvals) == 0) != (k.Object == bound.ID) {
 			t.Errorf("case %s: %d decisions, policy %+v", k.Object, len(k.Approvals), k.Policy)
 		}
+	}
+}
+
+// What people decided about a key is no decision about an account that it binds if they decided about one CSR, and no more decisions than they were.
+func TestDecisionsAboutAKeyMeetNoPolicyThatDemandsOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		csr  string
+		lies func(c *court)
+		want string
+	}{
+		"they decided about one CSR": {"csr-1", func(c *court) {
+			free := *c.Policy.Profiles["signing"]
+			free.Approvals, free.Approve = 0, ""
+			c.Policy.Profiles["signing"] = &free
+		}, "with the approval of 0"},
+		"the policy demands more by now": {"", func(c *court) {
+			c.offers(laterPolicy)
+			must[*proofing.PolicyBook](c.t)(c.one.decidesPolicy(false))
+			must[*proofing.PolicyBook](c.t)(c.two.decidesPolicy(false))
+			c.Policy.Text, c.Policy.Digest = laterPolicy, proofing.PolicyDigest(laterPolicy)
+		}, "with the approval of 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, tree := governed(t, evPolicy)
+			first, _ := w.boundByKeyFor(c.csr)
+			w.logged()
+			c.lies(w)
+			account := proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}
+			bound, _, err := w.Open(t.Context(), w.ca, proofing.OpenRequest{Applicant: account, Identifier: first.Identifier, Profile: first.Profile})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bound.Status != proofing.CaseGranted {
+				t.Fatalf("the lie is %s", bound.Status)
+			}
+			if _, err := w.fileOf(tree, bound); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// A process that goes on by a policy which is not in force any more is told, and a change of it within what clocks differ by is nobody's fault.
+func TestAGrantByAPolicyThatWasReplacedIsTold(t *testing.T) {
+	for name, later := range map[string]time.Duration{"at once": 0, "an hour later": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			c, tree := governed(t, evPolicy)
+			k := c.submitted("signing")
+			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+			c.offers(laterPolicy)
+			must[*proofing.PolicyBook](t)(c.one.decidesPolicy(false))
+			must[*proofing.PolicyBook](t)(c.two.decidesPolicy(false))
+			c.pass(later)
+			k = must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+			e, err := c.fileOf(tree, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := e.Cases[0].Policy; p == nil || p.Digest != proofing.PolicyDigest(evPolicy) || (p.Replaced > 0) != (later > 0) {
+				t.Errorf("the policy of the grant: %+v", p)
+			}
+		})
+	}
+}
+
+// A grant that was made by the file's policy moments before another one was adopted is as good as it was.
+func TestAGrantJustBeforeThePolicyWasAdoptedHolds(t *testing.T) {
+	c := newCourt(t)
+	tree := c.stated()
+	c.Policy.Text, c.Policy.Digest = laterPolicy, proofing.PolicyDigest(laterPolicy)
+	c.logged()
+	k := c.granted()
+	c.Policy.Text, c.Policy.Digest = evPolicy, proofing.PolicyDigest(evPolicy)
+	c.offers(evPolicy)
+	if _, err := c.fileOf(tree, k); err != nil {
+		t.Error(err)
 	}
 }

@@ -246,6 +246,9 @@ func (r *evidenceReport) policy(c *audit.EvidenceCase) {
 		r.say("", "the text of that policy is not here: nobody can say by this file whose decisions it demands")
 		return
 	}
+	if c.Policy.Replaced > 0 {
+		r.say("", "BY THEN ANOTHER POLICY WAS IN FORCE, since entry %d of the policy book: the process that granted this had not taken it up", c.Policy.Replaced)
+	}
 	demands := "that nobody decides"
 	if c.Policy.Approvals > 0 {
 		demands = fmt.Sprintf("the approval of %d or more for the organization (%s)", c.Policy.Approvals, quiet(string(c.Policy.Approve)))
