@@ -83,6 +83,11 @@ func TestThoseWhoAnswerForACertificateAreToldOfIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What they are called at another authority is not for those of this one.
+	elsewhere := &proofing.Appointment{ID: c.office[c.approver].ID[:2] + "zz-elsewhere", CA: "beta", Role: proofing.RoleOperator, Person: approver, Name: "another name", Status: proofing.AppointmentActive}
+	if err := c.Appointments.Create(t.Context(), elsewhere.ID, elsewhere); err != nil {
+		t.Fatal(err)
+	}
 	list, _, err := c.Revocations(t.Context(), c.one.visit(), held[0].ID, "", 10)
 	if err != nil || len(list) != 1 || list[0].Whose != "approver" {
 		t.Errorf("the console says %+v, %v", list, err)

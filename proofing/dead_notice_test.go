@@ -330,3 +330,46 @@ func edit[T any](table proofing.Table[T], id string, do func(*T)) error {
 	_, err := table.Update(context.Background(), id, func(v *T) error { do(v); return nil })
 	return err
 }
+
+// An address that its person has taken away may be another's by now: what was given up there, with a link that ends the account's grants, is sent to it no more.
+func TestNothingIsSentAgainToAnAddressThatWasTakenAway(t *testing.T) {
+	c := newCourt(t)
+	k := c.granted()
+	c.work()
+	c.post.refuses("issued")
+	cert := c.certificate(k, 1)
+	c.work()
+	c.post.refuses()
+	dead := must[*proofing.Certificate](t)(c.Certificates.Get(t.Context(), cert.ID)).Outbox.Messages
+	approver := c.office[c.approver].Person
+	var theirs []proofing.Outgoing
+	for _, m := range dead {
+		if m.Person == approver {
+			theirs = append(theirs, m)
+		}
+	}
+	if len(theirs) != 1 || len(dead) < 2 {
+		t.Fatalf("%d are dead, %d of them the approver's", len(dead), len(theirs))
+	}
+	if err := edit(c.People, approver, func(p *proofing.Person) {
+		for i := range p.Bindings {
+			if p.Bindings[i].Contact.Channel == proofing.ChannelEmail {
+				p.Bindings[i].Gone = c.clock()
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.one.renew()
+	for _, m := range dead {
+		if err := c.ResendNotice(t.Context(), c.one.visit(), proofing.SubjectCertificate, cert.ID, m.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.work()
+	sent := c.post.all("issued")
+	if len(sent) != len(dead)-1 || slices.ContainsFunc(sent, func(m proofing.Message) bool { return m.To == theirs[0].To }) {
+		t.Errorf("%d of %d were sent again", len(sent), len(dead))
+	}
+	c.wantDead("afterwards")
+}

@@ -272,7 +272,7 @@ func (s *Service) eraseDead(ctx context.Context, person string) error {
 const EntryNoticeResent EntryKind = "notice_resent"
 
 // ResendNotice has a dead notice of a record sent again, and the record tells the log of it in the same change. One that is not dead any more stays as it is: it may be
-// called again, and of two at once one does it. Errors: ErrNotAdmitted for who has not authenticated within the last minutes, and ErrNotFound for a record that there is not, or that is
+// called again, and of two at once one does it. One that is astray is forgotten instead. Errors: ErrNotAdmitted for who has not authenticated within the last minutes, and ErrNotFound for a record that there is not, or that is
 // not theirs to run, besides those of Console.
 func (s *Service) ResendNotice(ctx context.Context, v Visit, of Subject, object, message string) error {
 	o, err := s.officer(ctx, v)
@@ -292,9 +292,19 @@ func (s *Service) ResendNotice(ctx context.Context, v Visit, of Subject, object,
 	if err != nil {
 		return err
 	}
+	astray := false
+	if m := l.outbox.message(message); m != nil {
+		if astray, err = s.astray(ctx, l, m); err != nil {
+			return err
+		}
+	}
 	if err := tables[i].edit(ctx, object, func(l ledger) {
 		m := l.outbox.message(message)
 		if m == nil || m.State != MessageDead {
+			return
+		}
+		if astray {
+			l.outbox.settle(message)
 			return
 		}
 		act := o.act(by, s.now())

@@ -3,6 +3,7 @@ package proofing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -80,14 +81,27 @@ func sendOwed[T any, R owing[T]](ctx context.Context, s *Service, table Table[T]
 	})
 }
 
-// tend looks after a dead notice: it goes when its time is over, and with the person whose address it has.
+// astray says whether a notice has nobody any more to go to: who was to have it is erased, or has taken the address away, which may be another's by now. What somebody
+// is told of their own request or session goes to the addresses that they had.
+func (s *Service) astray(ctx context.Context, l ledger, m *Outgoing) (bool, error) {
+	whose := l.whose(m)
+	if whose == "" {
+		return false, nil
+	}
+	p, err := s.person(ctx, whose)
+	if err != nil || p == nil {
+		return err == nil, err
+	}
+	return whose != l.person && !slices.ContainsFunc(p.of(m.Channel), func(b Binding) bool { return b.Contact.Address == m.To }), nil
+}
+
+// tend looks after a dead notice: it goes when its time is over, and when it is astray.
 func tend[T any, R owing[T]](ctx context.Context, s *Service, table Table[T], id string, dead *Outgoing) error {
 	v, err := table.Get(ctx, id)
 	if err != nil {
 		return ignoreNotFound(err)
 	}
-	whose := R(v).ledger().whose(dead)
-	p, err := s.person(ctx, whose)
+	astray, err := s.astray(ctx, R(v).ledger(), dead)
 	if err != nil {
 		return err
 	}
@@ -95,7 +109,7 @@ func tend[T any, R owing[T]](ctx context.Context, s *Service, table Table[T], id
 		o, now := R(v).ledger().outbox, s.now()
 		switch m := o.message(dead.ID); {
 		case m == nil || m.State != MessageDead:
-		case whose != "" && p == nil, !now.Before(m.Died.Add(deadFor)):
+		case astray, !now.Before(m.Died.Add(deadFor)):
 			o.settle(m.ID)
 		default:
 			m.rest(now)

@@ -77,7 +77,7 @@ func (m *Outgoing) rest(now time.Time) { m.Due = earliest(now.Add(deadLook), m.D
 
 // revive has a dead notice sent again, as if it were new; under its one Message-ID.
 func (m *Outgoing) revive(now time.Time) {
-	m.State, m.Since, m.Due, m.Expires, m.Sends, m.Died = MessagePending, now, now, now.Add(noticePatience), 0, time.Time{}
+	m.State, m.Since, m.Due, m.Expires, m.Sends, m.Reason, m.Died = MessagePending, now, now, now.Add(noticePatience), 0, "", time.Time{}
 }
 
 // Effect is a change of another record that follows from this one. It is

@@ -104,21 +104,24 @@ func (s *Service) Revocations(ctx context.Context, v Visit, by, after string, li
 	err = readAtOnce(len(page), func(i int) (err error) {
 		list[i].Certificate = page[i]
 		if list[i].Told, err = s.toldOfRevocation(ctx, page[i], hooks[page[i].CA]); err == nil {
-			list[i].Whose, err = s.nameOf(ctx, page[i].Disowned.Person)
+			list[i].Whose, err = s.nameOf(ctx, page[i].Disowned.Person, page[i].CA)
 		}
 		return err
 	})
 	return list, next, err
 }
 
-// nameOf is the name under which a person was appointed last; empty for nobody, and for whom nobody has appointed.
-func (s *Service) nameOf(ctx context.Context, person string) (name string, err error) {
+// nameOf is the name under which a person was appointed last, at an authority or at the service itself: what they are called elsewhere is nothing to those who ask.
+// Empty for nobody, and for whom nobody has appointed there.
+func (s *Service) nameOf(ctx context.Context, person, ca string) (name string, err error) {
 	if person == "" {
 		return "", nil
 	}
 	all, err := s.appointments(ctx, "person", person)
-	if len(all) > 0 {
-		name = all[len(all)-1].Name
+	for _, a := range all {
+		if a.CA == ca || a.CA == "" {
+			name = a.Name
+		}
 	}
 	return name, err
 }
