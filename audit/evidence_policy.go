@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 )
@@ -58,6 +60,9 @@ func (r *reading) policyOf(o *readObject) (*EvidencePolicy, error) {
 				another, p.Replaced = true, l.Number
 			}
 		default:
+			if err := book.agreed(i); err != nil {
+				return nil, err
+			}
 			inForce, p.Replaced = true, 0
 			if said := textOf(book.private[i], "text"); said != "" {
 				p.Entry, text = l.Number, said
@@ -93,4 +98,54 @@ func (r *reading) policyOf(o *readObject) (*EvidencePolicy, error) {
 		}
 	}
 	return p, nil
+}
+
+// agreed says whether the policy of an entry came into force as one must: the first was adopted, and any other one approved by administrators since it was proposed.
+func (o *readObject) agreed(i int) error {
+	digest, by := textOf(o.leaves[i].Facts, "digest"), map[string]bool{}
+	if o.leaves[i].Kind == proofing.PolicyIsAdopted && i == 0 {
+		return nil
+	}
+	for _, l := range o.leaves[:i] {
+		switch {
+		case textOf(l.Facts, "digest") != digest:
+		case l.Kind == proofing.PolicyIsProposed:
+			clear(by)
+		case l.Kind == proofing.PolicyIsDecided && textOf(l.Facts, "decision") == proofing.DecideApprove:
+			by[l.By.ID] = true
+		}
+	}
+	if len(by) < proofing.PolicyApprovals {
+		return fmt.Errorf("entry %d of the policy book puts %s in force, and %d have approved it", o.leaves[i].Number, digest, len(by))
+	}
+	return nil
+}
+
+// lasted says whether the policy of a case was the only one in force from its grant until something happened.
+func (r *reading) lasted(k *EvidenceCase, until time.Time) bool {
+	book, err := r.book()
+	if err != nil || book == nil || k.Policy == nil || k.Policy.Replaced > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(book.leaves, func(l proofing.Leaf) bool {
+		return (l.Kind == proofing.PolicyIsAdopted || l.Kind == proofing.PolicyIsInForce) && l.Number > k.Policy.Entry && !l.At.After(until.Add(proofing.ClockSkew))
+	})
+}
+
+// eachApproved says whether a certificate has the approval of its CSR beneath a case whose policy takes one for each, or says itself that it has none.
+func (r *reading) eachApproved(c *EvidenceCertificate, k *EvidenceCase, issued proofing.Leaf) bool {
+	o := r.object(proofing.SubjectCase, k.Object)
+	switch {
+	case k.Policy == nil || k.Policy.Approvals == 0 || k.Policy.Approve != proofing.ApproveEach || textOf(o.leaves[max(o.first(proofing.EntryOpened), 0)].Facts, "csr_digest") != "":
+		return true
+	case !r.lasted(k, issued.At): // what the policy took by then is not known
+		return true
+	}
+	found := listOf(issued.Facts, "findings")
+	return slices.Contains(found, proofing.FindingCSRUnapproved) || slices.Contains(found, proofing.FindingCSRUnchecked) || slices.ContainsFunc(c.Approvals, func(id string) bool {
+		of := r.object(proofing.SubjectCase, id)
+		return of != nil && slices.ContainsFunc(of.leaves, func(l proofing.Leaf) bool {
+			return l.Kind == proofing.EntryEvidence && textOf(l.Facts, "from") == k.Object
+		})
+	})
 }

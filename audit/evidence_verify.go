@@ -133,7 +133,8 @@ func (r *reading) caseOf(id string) *EvidenceCase {
 // verifyCertificate holds a certificate against its entry, and against the cases that it rests on.
 func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.CertificateFacts, error) {
 	o := r.object(proofing.SubjectCertificate, c.Object)
-	entry := o.leaves[o.first(proofing.EntryIssued, proofing.EntryRenewed)].Facts
+	issued := o.leaves[o.first(proofing.EntryIssued, proofing.EntryRenewed)]
+	entry := issued.Facts
 	var faults []error
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("certificate %s: "+format, append([]any{c.Object}, args...)...))
@@ -153,6 +154,11 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 	}
 	if len(c.Cases) == 0 {
 		fault("it rests on nothing")
+	}
+	for _, id := range c.Cases {
+		if k := r.caseOf(id); k != nil && !r.eachApproved(c, k, issued) {
+			fault("the policy of the case %s takes an approval for each CSR, and there is none for its", id)
+		}
 	}
 	for _, id := range slices.Concat(c.Cases, c.Approvals) {
 		k := r.caseOf(id)

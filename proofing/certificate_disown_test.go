@@ -84,7 +84,7 @@ func TestThoseWhoAnswerForACertificateAreToldOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What they are called at another authority is not for those of this one.
-	elsewhere := &proofing.Appointment{ID: c.office[c.approver].ID[:2] + "zz-elsewhere", CA: "beta", Role: proofing.RoleOperator, Person: approver, Name: "another name", Status: proofing.AppointmentActive}
+	elsewhere := &proofing.Appointment{ID: c.office[c.approver].ID[:2] + "zz-elsewhere", CA: "beta", Role: proofing.RoleOperator, Person: approver, Name: "another name", Status: proofing.AppointmentActive, Proposed: proofing.Act{At: c.clock()}}
 	if err := c.Appointments.Create(t.Context(), elsewhere.ID, elsewhere); err != nil {
 		t.Fatal(err)
 	}

@@ -238,3 +238,64 @@ func TestAGrantJustBeforeThePolicyWasAdoptedHolds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever has the log's key can enter that a policy is in force, and not that two administrators have approved it.
+func TestAPolicyThatNobodyApprovedIsNotInForce(t *testing.T) {
+	const freePolicy = `{"profiles":{"signing":{"approvals":"0","approve":""}}}`
+	c, tree := governed(t, evPolicy)
+	book := must[*proofing.PolicyBook](t)(c.PolicyBook(t.Context()))
+	for name, kind := range map[string]proofing.EntryKind{"in force": proofing.PolicyIsInForce, "adopted": proofing.PolicyIsAdopted} {
+		digest := proofing.PolicyDigest(freePolicy + strings.Repeat(" ", len(name)))
+		if err := edit(c.PolicyBooks, book.ID, func(b *proofing.PolicyBook) {
+			b.Journal.Write(proofing.Note{
+				Of: proofing.SubjectPolicy, Object: b.ID, Kind: kind, By: proofing.ByService, At: c.clock(), Facts: map[string]any{"digest": digest},
+				Private: map[string]any{"text": freePolicy + strings.Repeat(" ", len(name))},
+			})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		c.logged()
+		c.demands(0, "")
+		c.Policy.Profiles["signing"].EV, c.Policy.Digest = false, digest
+		r := c.asks("signing")
+		r.Applicant.URL, r.Applicant.Thumbprint = r.Applicant.URL+name[:1], accountKey(len(name))
+		k, _, err := c.Open(t.Context(), c.ca, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k = must[*proofing.Case](t)(c.use(visit(k, "requester"), c.requester.key))
+		if _, err := c.fileOf(tree, k); k.Status != proofing.CaseGranted || err == nil || !strings.Contains(err.Error(), "and 0 have approved it") {
+			t.Errorf("%s: %s, %v", name, k.Status, err)
+		}
+	}
+}
+
+// A certificate under a policy that takes an approval for each CSR has one, or says that it has none; unless another policy came meanwhile, by which it takes none.
+func TestACertificateHasTheApprovalThatThePolicyOfItsCaseTakes(t *testing.T) {
+	eachPolicy := strings.Replace(evPolicy, "pre-authorized", "each-certificate", 1)
+	for name, c := range map[string]struct {
+		approve proofing.ApproveMode // by which the program goes
+		later   bool
+		want    string
+	}{
+		"it says that it has none":  {proofing.ApproveEach, false, ""},
+		"it says nothing":           {proofing.ApprovePre, false, "takes an approval for each CSR"},
+		"another policy takes none": {proofing.ApprovePre, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, tree := governed(t, eachPolicy)
+			w.demands(1, proofing.ApproveEach)
+			k := w.granted()
+			if c.later {
+				w.offers(evPolicy)
+				must[*proofing.PolicyBook](t)(w.one.decidesPolicy(false))
+				must[*proofing.PolicyBook](t)(w.two.decidesPolicy(false))
+			}
+			w.demands(1, c.approve)
+			w.certificate(k, 1)
+			if _, err := w.fileOf(tree, k); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}

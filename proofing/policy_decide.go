@@ -200,7 +200,7 @@ func (s *Service) decidePolicy(b *PolicyBook, by decider, d Document, signed *Si
 		b.Refused = append(b.Refused, p.Digest)
 		b.settle(PolicyRefused, now)
 		s.tellOfPolicy(b, told, lang, act, "refused")
-	case p.Approved() < policyApprovals:
+	case p.Approved() < PolicyApprovals:
 		s.tellOfPolicy(b, told, lang, act, "approved")
 	default:
 		b.write(PolicyIsInForce, ByService, now, map[string]any{"digest": p.Digest, "before": b.InForce.Digest}, map[string]any{"text": p.Text})

@@ -26,9 +26,6 @@ func (s *Site) policyRoutes() {
 	}))
 }
 
-// policyApprovals is how many administrators approve a policy.
-const policyApprovals = 2
-
 func (s *Site) showPolicies(w http.ResponseWriter, r *http.Request, o *officer) error {
 	after := r.URL.Query().Get("after")
 	page := templates.AdminPolicies{AdminFrame: s.adminFrame(r, o, "policy", policiesPath)}
@@ -84,7 +81,7 @@ func (s *Site) viewWaitingPolicy(r *http.Request, o *officer) (*templates.AdminP
 
 func (s *Site) viewPolicyRow(r *http.Request, p *proofing.PolicyProposal) templates.AdminPolicyRow {
 	return templates.AdminPolicyRow{
-		Href: s.Keep(r, policyPath(p.ID)), At: p.Proposed.At, By: policyBy(p), Status: policyStatus(p), Changes: len(p.Changes), Approved: p.Approved(), Needed: policyApprovals,
+		Href: s.Keep(r, policyPath(p.ID)), At: p.Proposed.At, By: policyBy(p), Status: policyStatus(p), Changes: len(p.Changes), Approved: p.Approved(), Needed: proofing.PolicyApprovals,
 	}
 }
 
@@ -118,7 +115,7 @@ func policyMatter(p *proofing.PolicyProposal) templates.PolicyMatter {
 
 // policyAgree is what follows from agreeing to a proposal, as templates.AdminPolicyDecides has it.
 func policyAgree(p *proofing.PolicyProposal) string {
-	if p.Approved()+1 < policyApprovals {
+	if p.Approved()+1 < proofing.PolicyApprovals {
 		return "first"
 	}
 	return "last"
@@ -133,7 +130,7 @@ func (s *Site) renderPolicy(w http.ResponseWriter, r *http.Request, o *officer, 
 	path := policyPath(p.ID)
 	page := templates.AdminPolicy{
 		AdminFrame: s.adminFrame(r, o, "policy", path), PolicyMatter: policyMatter(p), Back: s.path(r, policiesPath), By: policyBy(p), At: p.Proposed.At, Ended: p.Ended,
-		Status: policyStatus(p), Approved: p.Approved(), Needed: policyApprovals, Log: s.logOf(r, book.ID), Typed: t.text,
+		Status: policyStatus(p), Approved: p.Approved(), Needed: proofing.PolicyApprovals, Log: s.logOf(r, book.ID), Typed: t.text,
 	}
 	for _, d := range p.Decisions {
 		page.Decisions = append(page.Decisions, templates.AdminPolicyDecision{Name: d.Name, Reason: d.Reason, Refused: d.Refused, At: d.At, Void: d.Void})
