@@ -108,7 +108,7 @@ func TestANewcomerWalksTheDemoToItsEvidence(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, said)
 			}
-			for _, want := range []string{"The evidence holds.", "Example Signing Ltd", "Requester", "Approved    approve, by Approver", "Approved    vet, by Specialist", "Approved    review, by Reviewer", "appointment confirmed by Second administrator"} {
+			for _, want := range []string{"The evidence holds.", "Example Signing Ltd", "Requester", "Approved    for the organization, by Approver", "Approved    what was collected, by Specialist", "Approved    in the final review, by Reviewer", "appointment confirmed by Second administrator"} {
 				if !strings.Contains(said, want) {
 					t.Errorf("the evidence does not say %q:\n%s", want, said)
 				}

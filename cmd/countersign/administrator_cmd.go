@@ -119,7 +119,7 @@ func (c *administratorInviteCommand) Run(g *globals) error {
 		if err := a.named("administrator invited", one, err); err != nil {
 			return err
 		}
-		a.say("give it to the person, in person or by something that only they can read: whoever opens it with a passkey until %s waits for two administrators to confirm them at %s/admin/people, and has no role before; all administrators are told", when(one.LinkUntil), a.config.Origin)
+		a.say("give it to the person, in person or by something that only they can read: whoever opens it with a passkey until %s waits for two administrators to confirm them at %s/admin/people, and has no role before; those administrators are told who have an address or a number here", when(one.LinkUntil), a.config.Origin)
 		left, err := a.service.Administrators(a.ctx)
 		if err == nil && left < 2 {
 			a.say("note: %d can act as administrators now, and it takes two: `countersign admin recover` names one who needs nobody, after a day", left)
@@ -135,7 +135,7 @@ func (a *admin) audit(what string, one *proofing.Appointment) {
 
 type administratorSuspendCommand struct {
 	ID     string `arg:"" name:"id" help:"The id that the list shows; of another role, the one that its page shows."`
-	Reason string `required:"" help:"Why; the person and the administrators are told." placeholder:"TEXT"`
+	Reason string `required:"" help:"Why; the person and the administrators are told, who have an address or a number here." placeholder:"TEXT"`
 }
 
 func (c *administratorSuspendCommand) Run(g *globals) error {

@@ -40,7 +40,7 @@ func TestEvidenceIsToldToAnAuditorInPlainWords(t *testing.T) {
 		"Certificate serial number 3a7f, SHA-256 ", "for CN=Example Corporation,O=Example Corporation", "(460 days)", "order: https://ca.example/order/9", // which
 		"for organization Example Corporation under the profile signing", "for the account https://ca.example/acct/9, key Ev0", // for whom
 		"Proved      fido (webauthn), bound before, by requester (person ", "AAL2", "SP 800-63B-4 2.2.1: ", "judged anew by the rules", // how strongly, with clauses
-		"Approved    approve, by approver (person ", "as certificate approver", "Approved    vet, by specialist", "Approved    review, by reviewer", // who approved
+		"Approved    for the organization, by approver (person ", "as certificate approver", "Approved    what was collected, by specialist", "Approved    in the final review, by reviewer", // who approved
 		"  | Example Corporation asks for a certificate.", "for Example Corporation, number HRB 1234, DE", // what
 		"which was enrolled for this person at ", "appointment confirmed by Two (person ", // with which key, by what right
 		"Dossier     of Example Corporation", "registration number: HRB 1234 (good)", "method 2 of CSBR 6.2.7.4.2", "list sanctions, version 2026-11-20", "approver authority of approver (person ",

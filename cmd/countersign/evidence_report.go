@@ -256,6 +256,19 @@ func (r *evidenceReport) policy(c *audit.EvidenceCase) {
 	r.say("", "that policy demands %s; its text is entry %d of the policy book", demands, c.Policy.Entry)
 }
 
+// stepInWords is what a decision was about.
+func stepInWords(step string) string {
+	switch proofing.Step(step) {
+	case proofing.StepApprove:
+		return "for the organization"
+	case proofing.StepVet:
+		return "what was collected"
+	case proofing.StepReview:
+		return "in the final review"
+	}
+	return inWords(step)
+}
+
 // approval is a decision, and how whoever made it came to their role.
 func (r *evidenceReport) approval(a audit.ProvenApproval, entries []audit.ProvenEntry) {
 	d, decided := &a.Checked.Document, "Approved"
@@ -267,7 +280,7 @@ func (r *evidenceReport) approval(a audit.ProvenApproval, entries []audit.Proven
 	if d.By.Name != "" {
 		who = fmt.Sprintf("%s (person %s)", quiet(d.By.Name), quiet(d.By.Person))
 	}
-	r.say(decided, "%s, by %s as %s, at %s: entry %d", inWords(d.Step), who, inWords(string(d.By.Role)), at(e.Leaf.At), e.Index)
+	r.say(decided, "%s, by %s as %s, at %s: entry %d", stepInWords(d.Step), who, inWords(string(d.By.Role)), at(e.Leaf.At), e.Index)
 	if o := d.Organization; o != nil {
 		r.say("", "for %s%s%s", quiet(o.Name), given(", number ", o.Number), given(", ", o.Jurisdiction))
 	}
@@ -301,12 +314,19 @@ func (r *evidenceReport) dossier(id string) {
 			if about := member(facts, "subject"); about != "" {
 				what += r.subject(about)
 			}
-			r.say("", "%s: %s (%s); %s, %s", what, orErased(e.Private, "value"), inWords(member(facts, "outcome")), inWords(member(facts, "source")), orErased(e.Private, "source"))
+			if e.Private == nil || member(e.Private, "value") != "" { // of some kinds there is no more to say than that it is good
+				what += ": " + orErased(e.Private, "value")
+			}
+			r.say("", "%s (%s); %s, %s", what, inWords(member(facts, "outcome")), sourceInWords(member(facts, "source")), orErased(e.Private, "source"))
 			more := ""
 			for _, m := range []struct{ name, head string }{
 				{"collected_at", ", obtained "}, {"reference", ", reference "}, {"list", ", list "}, {"list_version", ", version "}, {"version", ", version "}, {"confirmed_at", ", confirmed "}, {"until", ", until "},
 			} {
-				more += given(m.head, member(e.Private, m.name))
+				value := member(e.Private, m.name)
+				if t, err := time.Parse(time.RFC3339Nano, value); err == nil {
+					value = at(t)
+				}
+				more += given(m.head, value)
 			}
 			if n, ok := e.Private["method"].(float64); ok {
 				more += fmt.Sprintf(", method %.0f of CSBR 6.2.7.4.2", n)
@@ -317,6 +337,19 @@ func (r *evidenceReport) dossier(id string) {
 		}
 	}
 	fmt.Fprintln(r.w)
+}
+
+// sourceInWords is where an item comes from, with what the letters stand for that the requirements use (CSBR 1.6.1).
+func sourceInWords(source string) string {
+	switch proofing.SourceKind(source) {
+	case proofing.SourceQGIS:
+		return "qualified government information source"
+	case proofing.SourceQTIS:
+		return "qualified government tax information source"
+	case proofing.SourceQIIS:
+		return "qualified independent information source"
+	}
+	return inWords(source)
 }
 
 // subject is whom an item is about.
