@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"context"
 	"slices"
 	"time"
 )
@@ -17,6 +18,8 @@ type Approval struct {
 	// Decisions are all that were made, in their order: those that count no more stay.
 	Decisions     []Decision    `json:"decisions,omitempty"`
 	Discrepancies []Discrepancy `json:"discrepancies,omitempty"`
+	// Weighed is until when it is known which decisions have run out.
+	Weighed time.Time `json:"weighed,omitzero"`
 	// Called are the persons who were told that this stage waits for them.
 	Called []string `json:"called,omitempty"`
 }
@@ -27,7 +30,7 @@ type Approval struct {
 //	                 ▲              │
 //	                 └──────────────┘ a discrepancy
 //
-// A review that finds an earlier decision run out, or fewer approvals than the profile demands by then, sends it back to that stage, and is made again after it.
+// A decision that runs out on the way sends it back to its stage, and so does a review that finds fewer approvals than the profile demands by then, and is made again.
 // One refusal ends it in any of them.
 type Stage string
 
@@ -157,6 +160,44 @@ func (a *Approval) decided(nonce string) *Decision {
 		return nil
 	}
 	return &a.Decisions[i]
+}
+
+// runsOut is when the next decision runs out on which the request has come where it is; zero if there is none.
+func (c *Case) runsOut() (at time.Time) {
+	a := c.Approval
+	if a == nil || c.Status != CaseReview || c.Frozen != nil {
+		return at
+	}
+	for _, d := range a.Decisions {
+		if d.Void == "" && !d.Refused && d.Expires.After(a.Weighed) {
+			at = earliest(at, d.Expires)
+		}
+	}
+	return at
+}
+
+// reweighDue says whether one has, and nobody has drawn what follows from it.
+func (c *Case) reweighDue(now time.Time) bool {
+	at := c.runsOut()
+	return !at.IsZero() && !at.After(now)
+}
+
+// reweigh sends a request back to the stage of a decision that has run out: whoever made it, or a colleague, may decide again.
+func (s *Service) reweigh(ctx context.Context, c *Case) (*Case, error) {
+	g, err := s.grounds(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		if !c.reweighDue(now) { // another process was first
+			return nil
+		}
+		c.Approval.Weighed = now
+		if s.profileOf(c) != nil {
+			s.advance(c, g, now)
+		}
+		return nil
+	})
 }
 
 // enter moves to a stage.

@@ -210,7 +210,7 @@ func (c *Case) ExpiresAt() time.Time {
 func (c *Case) nextDue() (time.Time, bool) {
 	due, ok := c.Outbox.NextDue()
 	if !c.Status.Over() {
-		for _, t := range []time.Time{c.Expires, c.frozenUntil(), c.endingAt(), c.Recheck} {
+		for _, t := range []time.Time{c.Expires, c.frozenUntil(), c.endingAt(), c.Recheck, c.runsOut()} {
 			if !t.IsZero() && (!ok || t.Before(due)) {
 				due, ok = t, true
 			}

@@ -243,6 +243,9 @@ func (s *Service) advance(c *Case, g *grounds, now time.Time) {
 			c.stage(StageCorrelation, now)
 		}
 		s.callUp(c, g, now)
+	case a.Stage == StageVetting && !a.Rule.Met(a.Approved(now)): // their word has run out
+		c.stage(StageSubmitted, now)
+		s.callUp(c, g, now)
 	case a.Stage == StageVetting && vetted:
 		c.stage(StageCorrelation, now)
 		s.callUp(c, g, now)

@@ -99,3 +99,34 @@ func TestAnAuthorizationForOneCSRTakesNoOther(t *testing.T) {
 		}
 	}
 }
+
+// A decision that runs out while the request waits for another brings it back to whoever made it, who may decide again: nobody else has to notice.
+func TestADecisionThatRunsOutIsAskedForAgain(t *testing.T) {
+	c := newCourt(t)
+	short := *c.Policy.Profiles["signing"]
+	short.ApprovalLifetime = 25 * time.Hour
+	c.Policy.Profiles["signing"] = &short
+	k := c.submitted("signing")
+	must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	c.pass(24 * time.Hour)
+	c.work()
+	must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+	c.pass(2 * time.Hour)
+	called := len(c.post.all("waiting"))
+	for range 2 {
+		c.work()
+	}
+	if k = c.reload(k); k.Status != proofing.CaseReview || k.Approval.Stage != proofing.StageSubmitted {
+		t.Fatalf("the approval has run out, and the request is %s, %s", k.Status, k.Approval.Stage)
+	}
+	if n := len(c.post.all("waiting")) - called; n != 2 { // both approvers, once
+		t.Errorf("%d are called", n)
+	}
+	k = must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	if k.Approval.Stage != proofing.StageCorrelation { // what the specialist said still counts
+		t.Fatalf("after it was given again the request is at %s", k.Approval.Stage)
+	}
+	if k = must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false)); k.Status != proofing.CaseGranted {
+		t.Errorf("it is %s", k.Status)
+	}
+}

@@ -224,7 +224,7 @@ func (s *Service) dispatchSlow(ctx context.Context, hands *sync.WaitGroup, bucke
 type debt struct {
 	id       string
 	fresh    bool // a change has just made it due
-	itself   bool // an effect, the end of its time, or a second look at its grant
+	itself   bool // an effect, the end of its time, or a second look at its grant or at what was decided
 	messages []owed
 }
 
@@ -235,7 +235,7 @@ type owed struct {
 
 // owes lists what of the case is due.
 func (c *Case) owes(now time.Time) debt {
-	d := debt{id: c.ID, itself: !c.Status.Over() && (!now.Before(c.Expires) || c.Frozen != nil && !now.Before(c.Frozen.Until)) || c.recheckDue(now)}
+	d := debt{id: c.ID, itself: !c.Status.Over() && (!now.Before(c.Expires) || c.Frozen != nil && !now.Before(c.Frozen.Until)) || c.recheckDue(now) || c.reweighDue(now)}
 	for _, e := range c.Outbox.Effects {
 		d.itself = d.itself || !e.Due.After(now)
 	}
@@ -313,6 +313,11 @@ func (s *Service) workCase(ctx context.Context, id string) error {
 	}
 	if c.recheckDue(now) {
 		if c, err = s.recheck(ctx, id); err != nil {
+			return err
+		}
+	}
+	if c.reweighDue(now) {
+		if c, err = s.reweigh(ctx, c); err != nil {
 			return err
 		}
 	}
