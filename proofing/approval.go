@@ -95,10 +95,16 @@ type Decision struct {
 	Signature Signature `json:"signature"`
 	// Entry is the number of the journal's entry that tells of it.
 	Entry int64 `json:"entry"`
-	// Void is why it counts no more, and since when: something was found that it did not know of.
+	// Void is why it counts no more, and since when: VoidDiscrepancy or VoidApprovals.
 	Void      string    `json:"void,omitempty"`
 	VoidSince time.Time `json:"void_since,omitzero"`
 }
+
+// Why a decision counts no more.
+const (
+	VoidDiscrepancy = "discrepancy" // something was found that it did not know of
+	VoidApprovals   = "approvals"   // a review, before which an approval had run out, or the profile demanded more of them
+)
 
 // counts says whether a decision still stands for what it said.
 func (d *Decision) counts(now time.Time) bool {

@@ -252,7 +252,7 @@ func (s *Service) advance(c *Case, g *grounds, now time.Time) {
 	case a.Stage == StageSubmitted: // the next one's turn, where they go in order
 		s.callUp(c, g, now)
 	case a.Stage == StageCorrelation && !(vetted && a.Rule.Met(a.Approved(now))): // something has run out, or more is demanded; the review comes after it
-		a.void(StepReview, "approvals", now)
+		a.void(StepReview, VoidApprovals, now)
 		back := StageVetting
 		if !a.Rule.Met(a.Approved(now)) {
 			back = StageSubmitted

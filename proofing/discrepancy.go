@@ -27,7 +27,7 @@ func (s *Service) RaiseDiscrepancy(ctx context.Context, v Visit, id, text string
 		a.Discrepancies = append(a.Discrepancies, d)
 		c.record(CaseDiscrepancy, by.actor(), now, map[string]any{"discrepancy": d.ID}, map[string]any{"name": d.Name, "text": text}, by.person)
 		if a.Stage == StageCorrelation {
-			a.void(StepVet, "discrepancy", now)
+			a.void(StepVet, VoidDiscrepancy, now)
 			c.stage(StageVetting, now)
 		}
 		return nil

@@ -444,3 +444,42 @@ func TestChangesAreInTheOrderOfTheirNames(t *testing.T) {
 		}
 	}
 }
+
+// The book has room for one whole policy that waits for the log. A second one waits until that has got there, and loses nothing.
+func TestASecondPolicyWaitsForTheFirstToBeInTheLog(t *testing.T) {
+	w := withPasskeys(t)
+	long := func(title string) string {
+		return `{"profiles":{"ev":{"approvals":"2","title":"` + title + `"},"filler":{"title":"` + strings.Repeat("x", 12<<10) + `"}}}`
+	}
+	w.Policy.Text, w.Policy.Digest = long("one"), proofing.PolicyDigest(long("one"))
+	w.Policy.Limits.ClientOpens = 10000
+	one, two := w.bootstrapped()
+	approve := func(title string) error {
+		w.offers(long(title))
+		must[*proofing.PolicyBook](t)(one.decidesPolicy(false))
+		asked, err := two.asksOfPolicy(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As if the sequencer stood still since the policy before.
+		must[*proofing.PolicyBook](t)(w.PolicyBooks.Update(t.Context(), w.book().ID, func(b *proofing.PolicyBook) error {
+			b.Journal.Pending = append(b.Journal.Pending, proofing.Entry{Object: b.ID, Number: b.Journal.Written, Private: []byte(long("before"))})
+			return nil
+		}))
+		answer := w.signs(two.key, asked)
+		_, err = w.DecidePolicy(t.Context(), two.visit(), answer)
+		wantErr(t, "while the one before waits", err, proofing.ErrUnavailable)
+		must[*proofing.PolicyBook](t)(w.PolicyBooks.Update(t.Context(), w.book().ID, func(b *proofing.PolicyBook) error {
+			b.Journal.Pending = nil
+			return nil
+		}))
+		_, err = w.DecidePolicy(t.Context(), two.visit(), answer)
+		return err
+	}
+	if err := approve("two"); err != nil {
+		t.Fatalf("the same answer, afterwards: %v", err)
+	}
+	if b := w.book(); b.InForce.Text != long("two") {
+		t.Errorf("in force is %.80s", b.InForce.Text)
+	}
+}

@@ -20,7 +20,7 @@ func adminCaseSamples() map[string]Screen {
 			Levels: []Level{{"IAL", "1", []Clause{{"SP 800-63B-4 2.2.2", "a passkey that verifies its user"}}}, {"AAL", "2", nil}, {"FAL", "", nil}}},
 		Decisions: []AdminDecision{
 			{Step: "approve", Name: "B. <Approver>", At: at.Add(-3 * time.Hour), Until: at.Add(30 * 24 * time.Hour), Entry: 5},
-			{Step: "vet", Name: "C. Specialist", At: at.Add(-2 * time.Hour), Void: true, Entry: 6},
+			{Step: "vet", Name: "C. Specialist", At: at.Add(-2 * time.Hour), Void: "discrepancy", Entry: 6}, {Step: "review", Name: "D. Reviewer", At: at.Add(-90 * time.Minute), Void: "approvals", Entry: 7},
 			{Step: "vet", Name: "C. Specialist", At: at.Add(-time.Hour), Until: at.Add(30 * 24 * time.Hour), Entry: 8},
 		},
 		Discrepancies: []AdminDiscrepancy{{"d1", "The register has <another> address.", "D. Reviewer", "They have moved; the register is a month behind.", "C. Specialist", at.Add(-2 * time.Hour), at.Add(-time.Hour)}},

@@ -89,8 +89,8 @@ type AdminDecision struct {
 	Step, Reason, Name string
 	Refused            bool
 	At, Until          time.Time // and until when it counts for a request that is not granted yet
-	Void               bool
-	Over               bool // Until is over
+	Void               string    // why it counts no more, as in proofing.Decision; empty: it does
+	Over               bool      // Until is over
 	Entry              int64
 	New                bool // since the person looked
 	Older              bool // the dossier that was shown with it said something else than it does now

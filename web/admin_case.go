@@ -229,8 +229,8 @@ func (s *Site) viewRequester(d *proofing.Dossiered) (v templates.AdminRequester)
 }
 
 func viewDecision(c *proofing.Case, d proofing.Decision, now time.Time) templates.AdminDecision {
-	v := templates.AdminDecision{Step: string(d.Step), Reason: d.Reason, Name: d.Name, Refused: d.Refused, At: d.At, Void: d.Void != "", Entry: d.Entry}
-	if c.Status == proofing.CaseReview && !d.Refused && !v.Void {
+	v := templates.AdminDecision{Step: string(d.Step), Reason: d.Reason, Name: d.Name, Refused: d.Refused, At: d.At, Void: d.Void, Entry: d.Entry}
+	if c.Status == proofing.CaseReview && !d.Refused && v.Void == "" {
 		v.Until, v.Over = d.Expires, !now.Before(d.Expires)
 	}
 	return v

@@ -70,7 +70,7 @@ func TestARequestFromTheQueueToTheGrant(t *testing.T) {
 	page := "/admin/cases/" + k.ID
 	c.approver.renew()
 	c.want(c.approver.get(page), 200, "<h1><bdi>Example &lt;Corporation&gt;</bdi></h1>", "HRB 1234", ">DE<", "EV code signing", "Example CA", thumbprint, "<b><bdi>requester</bdi></b>", "Certificate Requester",
-		"Nothing is missing.", "Nobody has decided yet.", "I approve this request for my organization.", "Then the certificate authority checks", "This ends the request.", "Version "+strconv.FormatInt(k.Journal.Written, 10)+" ", "<b>2</b>")
+		"Nothing else is missing.", "Nobody has decided yet.", "I approve this request for my organization.", "Then the certificate authority checks", "This ends the request.", "Version "+strconv.FormatInt(k.Journal.Written, 10)+" ", "<b>2</b>")
 	text := c.decides(c.approver, k, "approve", "")
 	for _, said := range []string{"I approve this request for my organization.", "Full legal name: Example <Corporation>", "Organization: Example <Corporation>", "Registration number: HRB 1234", "Jurisdiction: DE", "Certificate authority: Example CA",
 		"Certificate: EV code signing", "Account key: " + thumbprint, "Nothing is issued yet."} {
