@@ -198,6 +198,67 @@ func (a *Appointment) falls(p *Person, now time.Time) string {
 	return ""
 }
 
+// Awaits is what has to happen before an appointment that was taken up gives its role.
+type Awaits string
+
+// What an accepted appointment can wait for.
+const (
+	AwaitsOne    Awaits = "one"    // somebody who governs it confirms it
+	AwaitsTwo    Awaits = "two"    // two administrators confirm it (BegunByInvitation)
+	AwaitsSecond Awaits = "second" // one of those two has, and the other must
+	AwaitsFirst  Awaits = "first"  // the other of the first two takes theirs up (BegunByBootstrap)
+	AwaitsDay    Awaits = "day"    // recoveryWait is over, or another administrator confirms it (BegunByRecovery)
+)
+
+// Awaits says what the appointment waits for; nothing unless it is accepted.
+func (a *Appointment) Awaits() Awaits {
+	switch {
+	case a.Status != AppointmentAccepted:
+		return ""
+	case a.Beginning == BegunByBootstrap:
+		return AwaitsFirst
+	case a.Beginning == BegunByRecovery:
+		return AwaitsDay
+	case a.Beginning == BegunByInvitation && a.Seconded.At.IsZero():
+		return AwaitsTwo
+	case a.Beginning == BegunByInvitation:
+		return AwaitsSecond
+	}
+	return AwaitsOne
+}
+
+// Deadline is when the status changes if nobody does anything: the link of a proposed appointment runs out, a recovered administrator
+// becomes one, a term ends. Zero: never.
+func (a *Appointment) Deadline() time.Time {
+	switch a.Status {
+	case AppointmentProposed:
+		return a.LinkUntil
+	case AppointmentAccepted:
+		if a.Beginning == BegunByRecovery {
+			return a.Accepted.At.Add(recoveryWait)
+		}
+	case AppointmentActive, AppointmentSuspended:
+		return a.Until
+	}
+	return time.Time{}
+}
+
+// Since is when the appointment came to its status.
+func (a *Appointment) Since() time.Time {
+	last := a.Proposed.At
+	for _, act := range map[AppointmentStatus][]Act{
+		AppointmentAccepted:  {a.Accepted},
+		AppointmentActive:    {a.Confirmed, a.Resumed},
+		AppointmentSuspended: {a.Suspended},
+		AppointmentEnded:     {a.Ended},
+	}[a.Status] {
+		if act.At.After(last) {
+			last = act.At
+		}
+	}
+	return last
+}
+
 // PreAuthorized says whether the person may approve requests without being asked about each of them in another way.
 func (a *Appointment) PreAuthorized(now time.Time) bool {
 	return a.Role == RoleApprover && a.Agreement != nil && now.Before(a.Agreement.Until)
@@ -258,8 +319,8 @@ func (a *Appointment) lapse(now time.Time) bool {
 		a.end("link_expired", Act{By: ByService, At: a.LinkUntil})
 	case (a.Status == AppointmentActive || a.Status == AppointmentSuspended) && !a.Until.IsZero() && !now.Before(a.Until):
 		a.end("term_over", Act{By: ByService, At: a.Until})
-	case a.Status == AppointmentAccepted && a.Beginning == BegunByRecovery && !now.Before(a.Accepted.At.Add(recoveryWait)):
-		a.activate(Act{By: ByOperator, At: a.Accepted.At.Add(recoveryWait)})
+	case a.Awaits() == AwaitsDay && !now.Before(a.Deadline()):
+		a.activate(Act{By: ByOperator, At: a.Deadline()})
 	}
 	return a.Status != had
 }
@@ -356,16 +417,9 @@ func (a *Appointment) agesAt() time.Time { return earliest(a.Until, a.ReconfirmB
 // nextDue is when the worker must look at it again.
 func (a *Appointment) nextDue() (time.Time, bool) {
 	due, ok := a.Outbox.NextDue()
-	var own time.Time
-	switch a.Status {
-	case AppointmentProposed:
-		own = a.LinkUntil
-	case AppointmentAccepted:
-		if own = a.Due; a.Beginning == BegunByRecovery {
-			own = a.Accepted.At.Add(recoveryWait)
-		}
-	case AppointmentActive, AppointmentSuspended:
-		own = a.Until
+	own := a.Deadline()
+	if own.IsZero() && a.Status == AppointmentAccepted {
+		own = a.Due
 	}
 	if a.Asked != nil {
 		own = earliest(own, a.Asked.At.Add(askedFor))

@@ -18,15 +18,15 @@ func TestAnInvitedAdministratorIsConfirmedByTwo(t *testing.T) {
 	a := must[*proofing.Appointment](t)(w.InviteAdministrator(t.Context(), "Three"))
 	three := w.member("three")
 	a = must[*proofing.Appointment](t)(three.accepts(a))
-	if len(three.roles()) != 0 {
-		t.Fatalf("whoever has the link is %v", three.roles())
+	if len(three.roles()) != 0 || a.Awaits() != proofing.AwaitsTwo || !a.Deadline().IsZero() {
+		t.Fatalf("whoever has the link is %v; it waits for %q until %s", three.roles(), a.Awaits(), a.Deadline())
 	}
 	operator, _ := w.holds("operator", one, two, draft(proofing.RoleOperator, "alpha", ""))
 	_, err = operator.confirms(a)
 	wantErr(t, "confirmed by an operator of an authority", err, proofing.ErrNotFound)
 	for range 2 { // one person's word stays one, however often it is given
-		if a = must[*proofing.Appointment](t)(one.confirms(w.office(a))); a.Status != proofing.AppointmentAccepted || len(three.roles()) != 0 {
-			t.Fatalf("after one: %s, %v", a.Status, three.roles())
+		if a = must[*proofing.Appointment](t)(one.confirms(w.office(a))); a.Status != proofing.AppointmentAccepted || len(three.roles()) != 0 || a.Awaits() != proofing.AwaitsSecond {
+			t.Fatalf("after one: %s, %v, waits for %q", a.Status, three.roles(), a.Awaits())
 		}
 	}
 	if a = must[*proofing.Appointment](t)(two.confirms(w.office(a))); a.Status != proofing.AppointmentActive {

@@ -162,8 +162,8 @@ type Rostered struct {
 	Falls        string // as in Appointed
 }
 
-// Roster is ListAppointments with what a list says of each. Where a status is asked for, what has another one is passed over, so that a page
-// is shorter only where there are no more.
+// Roster is ListAppointments with what a list says of each. What the query leaves out is passed over, so that a page is shorter only
+// where there are no more.
 func (s *Service) Roster(ctx context.Context, v Visit, q AppointmentsQuery) (rows []Rostered, next string, err error) {
 	g, names, now := &grounds{persons: map[string]*Person{}}, map[string]string{}, s.now()
 	most := max(q.Limit, 1)

@@ -187,10 +187,10 @@ func (s *Service) Appointment(ctx context.Context, v Visit, id string) (*Appoint
 
 // AppointmentsQuery says which appointments to list.
 type AppointmentsQuery struct {
-	CA           string // of that authority and its organizations
-	Organization string // or of that organization
-	Status       AppointmentStatus
-	After        string // the cursor of the page before
+	CA           string            // of that authority and its organizations
+	Organization string            // or of that organization
+	Status       AppointmentStatus // empty: whatever has not ended
+	After        string            // the cursor of the page before
 	Limit        int
 }
 
@@ -225,7 +225,7 @@ func (s *Service) ListAppointments(ctx context.Context, v Visit, q AppointmentsQ
 	}
 	for _, a := range all {
 		a.Link = ""
-		if a.lapse(s.now()); q.Status == "" || a.Status == q.Status {
+		if a.lapse(s.now()); a.Status == q.Status || q.Status == "" && a.Status != AppointmentEnded {
 			page = append(page, a)
 		}
 	}

@@ -449,7 +449,10 @@ func TestAnAdministratorByRecoveryIsConfirmedOrEndedByAnother(t *testing.T) {
 	ctx := t.Context()
 	three := w.member("three")
 	a := must[*proofing.Appointment](t)(w.RecoverAdministration(ctx, "Three"))
-	must[*proofing.Appointment](t)(three.accepts(a))
+	a = must[*proofing.Appointment](t)(three.accepts(a))
+	if a.Awaits() != proofing.AwaitsDay || !a.Deadline().Equal(a.Accepted.At.Add(24*time.Hour)) {
+		t.Errorf("it waits for %q until %s", a.Awaits(), a.Deadline())
+	}
 	if a = must[*proofing.Appointment](t)(one.confirms(a)); a.Status != proofing.AppointmentActive {
 		t.Errorf("confirmed it is %s", a.Status)
 	}

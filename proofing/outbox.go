@@ -167,6 +167,15 @@ func (o *Outbox) owe(record string, m Message, person string, now time.Time) {
 	}
 }
 
+// Persons is how many people what is in it goes to.
+func (o Outbox) Persons() int {
+	persons := map[string]bool{}
+	for _, m := range o.Messages {
+		persons[m.Person] = true
+	}
+	return len(persons)
+}
+
 // bury gives a notice up, for a reason or for that of its last try. Where too many are dead the oldest go.
 func (o *Outbox) bury(m *Outgoing, reason string, now time.Time) {
 	m.State, m.Claim, m.Died, m.Reason = MessageDead, "", now, cmp.Or(reason, m.Reason)

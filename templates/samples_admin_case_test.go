@@ -95,10 +95,12 @@ func adminJoinSamples() map[string]Screen {
 	wrong.Notice = &Problem{Family: "input", Code: "appointment_proposer"}
 	first := ready
 	first.Role, first.Where, first.By, first.State = "administrator", "", "", "waits_first"
+	invited := first
+	invited.State = "waits_two"
 	both := first
 	both.State, both.Console = "active_first", "/admin"
 	return map[string]Screen{
-		"admin-join": open, "admin-join-confirm": weak, "admin-join-ready": ready, "admin-join-wrong": wrong, "admin-join-first": first, "admin-join-both": both,
+		"admin-join": open, "admin-join-confirm": weak, "admin-join-ready": ready, "admin-join-wrong": wrong, "admin-join-first": first, "admin-join-invited": invited, "admin-join-both": both,
 		"admin-join-over": AdminJoin{AdminFrame: AdminFrame{Frame: frame, Me: "/me", Now: at}, State: "over"},
 	}
 }

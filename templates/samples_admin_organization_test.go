@@ -81,7 +81,7 @@ func adminOrganizationSamples() map[string]Screen {
 			Form: &AdminForm{Name: "rule", Action: "/admin/organizations/1/rule", Fields: adminFields("rule", AdminField{Name: "needed", Type: "number", Must: true, Value: "1"})},
 			Of:   []AdminTurn{{"a1", "A. <Example>", true, "2"}, {"a2", "B. Example", false, ""}}, InOrder: true,
 		},
-		People:    []AdminPersonRow{{"/admin/people/1", "A. <Example>", "certificate_approver", "Example <Corporation>", "active", ""}},
+		People:    []AdminPersonRow{{"/admin/people/1", "A. <Example>", "certificate_approver", "Example <Corporation>", "active", "", at, ""}},
 		AllPeople: "/admin/people?organization=1", Log: "/admin/log?object=1",
 	}
 	page.Notice = &Problem{Family: "input", Code: "item_method"}

@@ -5,11 +5,12 @@ import "time"
 // adminPeopleSamples are the pages of appointments.
 func adminPeopleSamples() map[string]Screen {
 	rows := []AdminPersonRow{
-		{"/admin/people/1", "A. <Example>", "administrator", "", "active", ""},
-		{"/admin/people/2", "B. Example", "validation_specialist", "Example CA", "accepted", ""},
-		{"/admin/people/3", "C. Example", "certificate_approver", "Example <Corporation>", "suspended", "resume"},
-		{"/admin/people/4", "D. Example", "contract_signer", "Example <Corporation>", "account_recovered", "end"},
-		{"/admin/people/5", "E. Example", "reviewer", "Example CA", "ended", ""},
+		{"/admin/people/1", "A. <Example>", "administrator", "", "active", "", at.AddDate(0, -2, 0), ""},
+		{"/admin/people/2", "B. Example", "validation_specialist", "Example CA", "accepted", "one", at, ""},
+		{"/admin/people/6", "F. Example", "administrator", "", "accepted", "two", at, ""},
+		{"/admin/people/3", "C. Example", "certificate_approver", "Example <Corporation>", "suspended", "", at, "resume"},
+		{"/admin/people/4", "D. Example", "contract_signer", "Example <Corporation>", "account_recovered", "", time.Time{}, "end"},
+		{"/admin/people/5", "E. Example", "reviewer", "Example CA", "ended", "", at, ""},
 	}
 	list := AdminPeople{
 		AdminFrame: adminFrame("people", "/admin/people"),
@@ -57,20 +58,21 @@ func adminPeopleSamples() map[string]Screen {
 	shown := waiting
 	shown.Link = "https://proof.example.org/admin/join/0abc.SECRET"
 	come := waiting
-	come.Status, come.Waits, come.Passkey, come.Known = "accepted", false, &AdminPasskey{"Security key <5>", at, true, false}, []Thing{{Kind: "email", Shown: "a•••@example.org"}, {Kind: "passkey", Shown: "…Ab3d"}}
+	come.Status, come.Awaits, come.Waits, come.Passkey, come.Known = "accepted", "one", false, &AdminPasskey{"Security key <5>", at, true, false}, []Thing{{Kind: "email", Shown: "a•••@example.org"}, {Kind: "passkey", Shown: "…Ab3d"}}
 	come.History = append(proposed, AdminActed{"accepted", "person", "A. <Example>", at, ""})
 	come.Moves = []AdminMove{move("confirm", ""), withdraw}
 	denied := come
+	denied.Awaits = "second"
 	denied.Passkey = &AdminPasskey{"Phone", at, false, true}
 	denied.Moves = []AdminMove{{What: "confirm", Deny: &Problem{Family: "input", Code: "appointment_proposer"}}, withdraw}
 	denied.Notice, denied.Stale, denied.Confirm = &Problem{Family: "input", Code: "appointment_changed"}, true, "/me?method=fido"
 	active := come
-	active.Status = "active"
+	active.Status, active.Awaits = "active", ""
 	suspend, end, reconfirm := move("suspend", "reason"), move("end", "reason"), move("reconfirm", "record")
 	suspend.Bad, end.Bad, end.Fold, reconfirm.Fold = true, true, true, true
 	active.Moves = []AdminMove{suspend, reconfirm, end}
 	suspended := come
-	suspended.Status = "suspended"
+	suspended.Status, suspended.Awaits = "suspended", ""
 	suspended.Asked = &AdminAsked{"resume", "O. <Example>", "found <it> again", at}
 	suspended.History = append(come.History, AdminActed{"suspended", "person", "O. <Example>", at, "lost <a key>"}, AdminActed{"asked_resume", "person", "O. <Example>", at, "found <it> again"})
 	suspended.Moves = []AdminMove{move("resume_second", ""), {What: "end", Fold: true, Deny: &Problem{Family: "input", Code: "appointment_asked"}}}

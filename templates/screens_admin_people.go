@@ -13,7 +13,7 @@ type AdminPeople struct {
 	First, Next string
 }
 
-// AdminStatus narrows the list to a status; empty: to none.
+// AdminStatus narrows the list to a status; empty: to whatever has not ended.
 type AdminStatus struct {
 	Status, Href string
 	Here         bool
@@ -25,9 +25,11 @@ type AdminProposal struct{ Role, Href string }
 // AdminPersonRow is one appointment in a list.
 type AdminPersonRow struct {
 	Href, Name, Role string
-	Where            string // empty: the whole service
-	Status           string // as in proofing.AppointmentStatus, or why it gives no role
-	Asked            string // "resume", "end" or empty
+	Where            string    // empty: the whole service
+	Status           string    // as in proofing.AppointmentStatus, or why it gives no role
+	Awaits           string    // as in proofing.Awaits
+	Since            time.Time // when it came to that; zero: not known
+	Asked            string    // "resume", "end" or empty
 }
 
 // AdminPropose is where somebody is proposed for one role.
@@ -48,7 +50,7 @@ type AdminPerson struct {
 	Back              string
 	Name, Role, Where string
 	WhereHref         string // the dossier; empty for none
-	Status            string // as in AdminPersonRow
+	Status, Awaits    string // as in AdminPersonRow
 	// Link is how the appointment is taken up: only in the answer to the one who proposed it.
 	Link      string
 	LinkUntil time.Time

@@ -77,20 +77,15 @@ func strong(session *proofing.Session) bool {
 // joinState is how an appointment stands for whoever opens its link: "open", or a code of "join_state". What has become of it is said to
 // its holder alone.
 func joinState(a *proofing.Appointment, session *proofing.Session) string {
-	first := a.Beginning == proofing.BegunByBootstrap
 	mine := session != nil && a.Person == session.Person.ID
 	switch {
 	case a.Status == proofing.AppointmentProposed:
 		return "open"
 	case !mine:
 		return "over"
-	case a.Status == proofing.AppointmentAccepted && first:
-		return "waits_first"
-	case a.Status == proofing.AppointmentAccepted && a.Beginning == proofing.BegunByRecovery:
-		return "waits_recovery"
 	case a.Status == proofing.AppointmentAccepted:
-		return "waits"
-	case a.Status == proofing.AppointmentActive && first:
+		return "waits_" + string(a.Awaits())
+	case a.Status == proofing.AppointmentActive && a.Beginning == proofing.BegunByBootstrap:
 		return "active_first"
 	case a.Status == proofing.AppointmentActive:
 		return "active"

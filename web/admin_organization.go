@@ -268,9 +268,7 @@ func (s *Site) renderOrganization(w http.ResponseWriter, r *http.Request, o *off
 		return err
 	}
 	for _, row := range rows {
-		if row.Status != proofing.AppointmentEnded {
-			page.People = append(page.People, s.viewRosterRow(r, row, page.Name))
-		}
+		page.People = append(page.People, s.viewRosterRow(r, row, page.Name))
 	}
 	return s.Render(w, r, status, page)
 }

@@ -83,7 +83,7 @@ func (s *Site) scopeTitle(r *http.Request, x scope) (string, error) {
 	return "", nil
 }
 
-// statuses are those by which the people are listed, the first of them without a difference.
+// statuses are those by which the people are listed; the first is whatever has not ended.
 var statuses = []proofing.AppointmentStatus{
 	"", proofing.AppointmentProposed, proofing.AppointmentAccepted, proofing.AppointmentActive, proofing.AppointmentSuspended, proofing.AppointmentEnded,
 }
@@ -154,9 +154,12 @@ func (s *Site) showPeople(w http.ResponseWriter, r *http.Request, o *officer) er
 }
 
 func (s *Site) viewRosterRow(r *http.Request, row proofing.Rostered, where string) templates.AdminPersonRow {
-	v := templates.AdminPersonRow{Href: s.Keep(r, personPath(row.ID)), Name: row.Name, Role: string(row.Role), Where: where, Status: row.Falls}
+	v := templates.AdminPersonRow{Href: s.Keep(r, personPath(row.ID)), Name: row.Name, Role: string(row.Role), Where: where, Status: row.Falls, Awaits: string(row.Awaits())}
 	if v.Status == "" {
 		v.Status = string(row.Status)
+	}
+	if v.Status == string(row.Status) { // since when it falls for another reason nobody has written down
+		v.Since = row.Since()
 	}
 	if row.Asked != nil {
 		v.Asked = row.Asked.What

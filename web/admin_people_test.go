@@ -55,7 +55,7 @@ func TestAnAppointmentFromItsProposalToItsEnd(t *testing.T) {
 	signer.get(link)
 	c.want(signer.post(link), http.StatusSeeOther)
 	come := c.two.get(person)
-	c.want(come, 200, "Waits for a second person’s confirmation", "Passkey shown when it was taken up", "Nothing attests what kind of device it is", "Make sure, in another way than by this page", "by <b><bdi>One</bdi></b>")
+	c.want(come, 200, "Waits for somebody else to confirm who has come", "Passkey shown when it was taken up", "Nothing attests what kind of device it is", "Make sure, in another way than by this page", "by <b><bdi>One</bdi></b>")
 	c.want(c.one.get(person), 200, "You proposed this yourself. Somebody else has to do this.")
 	if strings.Contains(c.one.get(person).Body.String(), person+"/confirm") || strings.Contains(c.specialist.get(person).Body.String(), "<form method=\"post\" action=\""+person) {
 		t.Error("who may not do it is offered it")
@@ -198,6 +198,11 @@ func TestPeopleAreListedByPlaceAndStatus(t *testing.T) {
 		t.Error("an approver sees the authority's people, or may propose")
 	}
 	c.want(c.one.get("/admin/people?status=suspended"), 200, "Nobody is listed here.")
+	c.want(foreign.sends(formAt(t, foreign.get(personPath(c.office[foreign].ID)).Body.String(), personPath(c.office[foreign].ID)+"/resign")), http.StatusSeeOther)
+	if body := c.one.get("/admin/people").Body.String(); strings.Contains(body, "the foreigner") || !strings.Contains(body, "since <time") {
+		t.Error("who has ended is among the current ones, or nothing says since when these are there")
+	}
+	c.want(c.one.get("/admin/people?status=ended"), 200, "the foreigner", "Ended", "since <time")
 	first := c.one.get("/admin/people?after=x&status=active")
 	if to := c.one.follow(first); to != "/admin/people?status=active" {
 		t.Errorf("a cursor of nowhere leads to %s", to)
@@ -211,4 +216,27 @@ func TestPeopleAreListedByPlaceAndStatus(t *testing.T) {
 			c.want(m.post(path, "name", "x"), 404)
 		}
 	}
+}
+
+func TestWhoWasInvitedIsConfirmedByTwoAndEverybodyIsToldSo(t *testing.T) {
+	c := newCourt(t)
+	a, err := c.svc.InviteAdministrator(t.Context(), "Three")
+	if err != nil {
+		t.Fatal(err)
+	}
+	three, link, person := c.keyholder(), a.JoinURL("").Reveal(), personPath(a.ID)
+	three.get(link)
+	c.want(three.post(link), http.StatusSeeOther)
+	c.want(three.get(link), 200, "Now two administrators must confirm that it was you")
+	c.want(c.one.get("/admin/people?status=accepted"), 200, "Waits for two administrators to confirm who has come")
+	first := c.one.get(person)
+	c.want(first, 200, "Confirm who has come, as the first of two", "after you, another administrator must confirm it, too")
+	c.one.renew()
+	c.want(c.one.sends(formAt(t, first.Body.String(), person+"/confirm")), http.StatusSeeOther)
+	c.want(three.get(link), 200, "one administrator has confirmed that it was you. A second one must, too")
+	second := c.two.get(person)
+	c.want(second, 200, "Confirmed by one administrator; waits for a second one", "With your confirmation they hold the role")
+	c.two.renew()
+	c.want(c.two.sends(formAt(t, second.Body.String(), person+"/confirm")), http.StatusSeeOther)
+	c.want(three.get(link), 200, "The role is yours.")
 }

@@ -100,7 +100,7 @@ func (s *Site) renderPerson(w http.ResponseWriter, r *http.Request, o *officer, 
 	}
 	path := personPath(d.ID)
 	page := templates.AdminPerson{
-		AdminFrame: s.adminFrame(r, o, "people", path), Name: d.Name, Role: string(d.Role), Status: d.Falls, Link: drawn.link, LinkUntil: d.LinkUntil,
+		AdminFrame: s.adminFrame(r, o, "people", path), Name: d.Name, Role: string(d.Role), Status: d.Falls, Awaits: string(d.Awaits()), Link: drawn.link, LinkUntil: d.LinkUntil,
 		Waits: d.Status == proofing.AppointmentProposed, Until: d.Until, ReconfirmBy: d.ReconfirmBy, History: viewHistory(d.Appointment), Back: scope{}.of(s, r), Log: s.logOf(r, d.ID),
 	}
 	if page.Status == "" {
@@ -187,8 +187,11 @@ func (s *Site) viewMove(r *http.Request, d *proofing.Appointed, m proofing.Move,
 	i := slices.IndexFunc(moves, func(x move) bool { return x.what == m.What && x.second() == m.Second })
 	form := moves[i]
 	v := templates.AdminMove{What: m.What, Bad: form.bad, Fold: form.fold}
-	if m.Second {
+	switch {
+	case m.Second:
 		v.What += "_second"
+	case m.What == proofing.MoveConfirm && d.Awaits() == proofing.AwaitsTwo:
+		v.What += "_two"
 	}
 	if m.Deny != "" {
 		v.Deny = &templates.Problem{Family: "input", Code: m.Deny}

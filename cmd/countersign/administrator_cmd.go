@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -43,9 +44,6 @@ func (c *administratorBootstrapCommand) Run(g *globals) error {
 		if err != nil {
 			return err
 		}
-		for _, one := range first {
-			a.audit("administrator named", one)
-		}
 		if err := a.showLinks(first[:]...); err != nil {
 			return err
 		}
@@ -73,7 +71,7 @@ func (a *admin) showLinks(named ...*proofing.Appointment) error {
 }
 
 // named shows the link of another administrator, or says why there is none.
-func (a *admin) named(what string, one *proofing.Appointment, err error) error {
+func (a *admin) named(one *proofing.Appointment, err error) error {
 	if errors.Is(err, proofing.ErrNotFound) {
 		return usagef("the first two administrators have not both taken it up: `countersign admin bootstrap` names them")
 	}
@@ -83,7 +81,6 @@ func (a *admin) named(what string, one *proofing.Appointment, err error) error {
 	if err != nil {
 		return err
 	}
-	a.audit(what, one)
 	return a.showLinks(one)
 }
 
@@ -98,10 +95,10 @@ func (c *administratorRecoverCommand) Run(g *globals) error {
 			return err
 		}
 		one, err := a.service.RecoverAdministration(a.ctx, c.Name)
-		if err := a.named("administrator named", one, err); err != nil {
+		if err := a.named(one, err); err != nil {
 			return err
 		}
-		a.say("whoever opens it with a passkey until %s is an administrator a day later, or as soon as another one confirms them at %s/admin; every administrator is told now who has an address or a number here, and any of them can end it", when(one.LinkUntil), a.config.Origin)
+		a.say("whoever opens it with a passkey until %s is an administrator a day later, or as soon as another one confirms them at %s/admin; %s; any administrator can end it before", when(one.LinkUntil), a.config.Origin, told(one))
 		if left >= 2 {
 			a.say("note: %d administrators can act now, and confirm whom `countersign admin invite` proposes; this way is for when they cannot sign in", left)
 		}
@@ -116,10 +113,10 @@ type administratorInviteCommand struct {
 func (c *administratorInviteCommand) Run(g *globals) error {
 	return g.administer(false, func(a *admin) error {
 		one, err := a.service.InviteAdministrator(a.ctx, c.Name)
-		if err := a.named("administrator invited", one, err); err != nil {
+		if err := a.named(one, err); err != nil {
 			return err
 		}
-		a.say("give it to the person, in person or by something that only they can read: whoever opens it with a passkey until %s waits for two administrators to confirm them at %s/admin/people, and has no role before; those administrators are told who have an address or a number here", when(one.LinkUntil), a.config.Origin)
+		a.say("give it to the person, in person or by something that only they can read: whoever opens it with a passkey until %s waits for two administrators to confirm them at %s/admin/people, and has no role before; %s", when(one.LinkUntil), a.config.Origin, told(one))
 		left, err := a.service.Administrators(a.ctx)
 		if err == nil && left < 2 {
 			a.say("note: %d can act as administrators now, and it takes two: `countersign admin recover` names one who needs nobody, after a day", left)
@@ -128,9 +125,16 @@ func (c *administratorInviteCommand) Run(g *globals) error {
 	})
 }
 
-// audit writes down what an operator did to an appointment. The entry in the log is the service's own.
-func (a *admin) audit(what string, one *proofing.Appointment) {
-	a.service.Log.InfoContext(a.ctx, what, "audit", "appointment", "appointment", one.ID, "role", one.Role, "by", "operator")
+// told says who hears of an appointment that was just made on the server.
+func told(one *proofing.Appointment) string {
+	switch n := one.Outbox.Persons(); n {
+	case 0:
+		return "no administrator has an address or a number here, so nobody is told of it"
+	case 1:
+		return "one administrator has an address or a number here, and is told of it"
+	default:
+		return fmt.Sprintf("%d administrators have an address or a number here, and are told of it", n)
+	}
 }
 
 type administratorSuspendCommand struct {
@@ -152,7 +156,6 @@ func (c *administratorSuspendCommand) Run(g *globals) error {
 		case err != nil:
 			return err
 		}
-		a.audit("appointment suspended", one)
 		a.say("%s has no role any more as %s; giving it back takes two in the console", one.Name, one.Role)
 		left, err := a.service.Administrators(a.ctx)
 		if err == nil && left < 2 {
@@ -172,11 +175,47 @@ type administratorView struct {
 	Name   string    `json:"name"`
 	State  string    `json:"state"` // "active", or why they cannot act
 	Person string    `json:"person,omitempty"`
-	Since  time.Time `json:"since,omitzero"`
+	Since  time.Time `json:"since,omitzero"` // of the confirmation
+	// Beginning is "bootstrap", "recovery", "invitation", or empty for one who was named in the console.
+	Beginning string          `json:"beginning,omitempty"`
+	Awaits    proofing.Awaits `json:"awaits,omitempty"`
+	Deadline  time.Time       `json:"deadline,omitzero"` // when the state changes by itself
 }
 
 func (v administratorView) row() []string {
-	return []string{v.ID, v.Name, v.State, orDash(v.Person), when(v.Since)}
+	return []string{v.ID, v.Name, v.State, v.named(), v.next(), orDash(v.Person), when(v.Since)}
+}
+
+// named is the command that named the administrator.
+func (v administratorView) named() string {
+	switch v.Beginning {
+	case proofing.BegunByBootstrap:
+		return "bootstrap"
+	case proofing.BegunByRecovery:
+		return "recover"
+	case proofing.BegunByInvitation:
+		return "invite"
+	}
+	return "console"
+}
+
+// next is what has to happen next.
+func (v administratorView) next() string {
+	switch {
+	case v.State == string(proofing.AppointmentProposed):
+		return "link opened by " + when(v.Deadline)
+	case v.Awaits == proofing.AwaitsOne:
+		return "another administrator confirms"
+	case v.Awaits == proofing.AwaitsTwo:
+		return "two administrators confirm"
+	case v.Awaits == proofing.AwaitsSecond:
+		return "a second administrator confirms"
+	case v.Awaits == proofing.AwaitsFirst:
+		return "the other of the two opens their link"
+	case v.Awaits == proofing.AwaitsDay:
+		return "acts from " + when(v.Deadline) + ", or once another confirms"
+	}
+	return "-"
 }
 
 func (c *administratorListCommand) Run(g *globals) error {
@@ -188,14 +227,14 @@ func (c *administratorListCommand) Run(g *globals) error {
 		var views []administratorView
 		able := 0
 		for i, one := range all {
-			v := administratorView{one.ID, one.Name, falls[i], one.Person, one.Confirmed.At}
+			v := administratorView{one.ID, one.Name, falls[i], one.Person, one.Confirmed.At, one.Beginning, one.Awaits(), one.Deadline()}
 			if v.State == "" {
 				v.State = string(proofing.AppointmentActive)
 				able++
 			}
 			views = append(views, v)
 		}
-		if err := list(g, c.JSON, views, []string{"ID", "NAME", "STATE", "PERSON", "SINCE"}, administratorView.row); err != nil {
+		if err := list(g, c.JSON, views, []string{"ID", "NAME", "STATE", "NAMED BY", "NEXT", "PERSON", "SINCE"}, administratorView.row); err != nil {
 			return err
 		}
 		if len(all) == 0 || able >= 2 {

@@ -78,16 +78,37 @@ func TestTheFirstAdministratorsAreNamedOnce(t *testing.T) {
 	_, said = d.run(exitUsage, "admin", "suspend", "00nobody", "--reason", "stolen")
 	contains(t, said, "admin list")
 	_, said = d.run(exitOK, "admin", "suspend", again[0][1], "--reason", "stolen")
-	contains(t, said, "C has no role any more as administrator", "audit=appointment", "note: 1 can act", "admin recover")
+	contains(t, said, "C has no role any more as administrator", "note: 1 can act", "admin recover")
 	out, said = d.run(exitOK, "admin", "recover", "G")
 	contains(t, out, "G", "/admin/join/")
-	contains(t, said, "a day later", "every administrator is told now who has an address", "audit=appointment")
+	contains(t, said, "a day later", "no administrator has an address or a number here, so nobody is told")
 	if strings.Contains(said, "note:") {
 		t.Error(said)
 	}
+	d.service(func(s *proofing.Service) { // D can be told from now on
+		one, err := s.Appointments.Get(t.Context(), again[1][1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.People.Update(t.Context(), one.Person, func(p *proofing.Person) error {
+			p.Bindings = append(p.Bindings, proofing.Binding{ID: "mailbox", Contact: proofing.Contact{Channel: proofing.ChannelEmail, Address: "d@example.org", Shown: "d•••@example.org"}, BoundAt: d.at})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	})
 	out, said = d.run(exitOK, "admin", "invite", "H")
 	contains(t, out, "H", "/admin/join/")
-	contains(t, said, "waits for two administrators", "audit=appointment", "note: 1 can act", "admin recover")
+	contains(t, said, "waits for two administrators", "one administrator has an address or a number here, and is told", "note: 1 can act", "admin recover")
+	if strings.Contains(said, "level=") {
+		t.Errorf("the log is between the answers: %s", said)
+	}
+	out, _ = d.run(exitOK, "admin", "list")
+	for _, row := range []string{`G +proposed +recover +link opened by 2026-11-24T11:00:00Z `, `H +proposed +invite +link opened by 2026-11-24T11:00:00Z `, `D +active +bootstrap +- `} {
+		if !regexp.MustCompile(row).MatchString(out) {
+			t.Errorf("no %q in\n%s", row, out)
+		}
+	}
 	out, _ = d.run(exitOK, "admin", "list", "--json")
 	var views []administratorView
 	if err := json.Unmarshal([]byte(out), &views); err != nil || len(views) != 4 {

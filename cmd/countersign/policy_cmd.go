@@ -250,7 +250,6 @@ func (policyProposeCommand) Run(g *globals) error {
 		}
 		if book.Proposed != nil {
 			a.showPolicy(book.Proposed)
-			a.service.Log.InfoContext(a.ctx, "policy proposed", "audit", "policy", "digest", book.Proposed.Digest, "by", "operator")
 		}
 		a.say("it waits for two administrators at %s/admin/policy; they are told", a.config.Origin)
 		return nil
