@@ -127,7 +127,7 @@ func ParseApproval(text []byte) (*Approval, error) {
 		return nil, err
 	}
 	if !bytes.Equal(again, text) {
-		return nil, errors.New("read approval: it is not in its canonical form (RFC 8785), so something was changed in it")
+		return nil, fmt.Errorf("read approval: it is not in its canonical form (RFC 8785), so something was changed in it: %s", difference(text, again))
 	}
 	return &a, nil
 }

@@ -121,9 +121,25 @@ func ParseEvidence(text []byte) (*Evidence, error) {
 		return nil, err
 	}
 	if !bytes.Equal(again, text) {
-		return nil, errors.New("read evidence: it is not in its canonical form (RFC 8785), so something was changed in it")
+		return nil, fmt.Errorf("read evidence: it is not in its canonical form (RFC 8785), so something was changed in it: %s", difference(text, again))
 	}
 	return &e, nil
+}
+
+// difference tells whoever holds a changed file where it departs from its one form.
+func difference(have, want []byte) string {
+	if bytes.Equal(bytes.TrimSpace(have), bytes.TrimSpace(want)) {
+		return "white space before or after it, as an editor leaves it there or takes it away (it ends with one line feed); take the file as it was written"
+	}
+	at := 0
+	for at < min(len(have), len(want)) && have[at] == want[at] {
+		at++
+	}
+	some := func(text []byte) string {
+		const context, rest = 24, 16
+		return fmt.Sprintf("%q", text[max(0, at-context):min(len(text), at+rest)])
+	}
+	return fmt.Sprintf("first at byte %d, where it has %s and %s belongs", at+1, some(have), some(want))
 }
 
 // sealed is what the seal is over: the digest of the file without it. No checkpoint begins like that.

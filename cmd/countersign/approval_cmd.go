@@ -31,7 +31,7 @@ func (c *verifyApprovalCommand) Run(g *globals) error {
 	}
 	text, err := readBounded(g.stdin, c.File, maxApprovalFile)
 	if err != nil {
-		return usageError{fmt.Errorf("read %s: %w", c.File, err)}
+		return usageError{err}
 	}
 	approval, err := audit.ParseApproval(text)
 	if err != nil {
@@ -73,25 +73,27 @@ func readLogKey(given string) (audit.LogKey, error) {
 	return key, nil
 }
 
-// readBounded reads a file, or standard input under the name -.
-func readBounded(stdin io.Reader, name string, most int64) ([]byte, error) {
-	from := stdin
+// readBounded reads a file, or standard input under the name -. The error names it.
+func readBounded(stdin io.Reader, name string, most int64) (text []byte, err error) {
+	from, called := stdin, "standard input"
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
-		from = f
+		from, called = f, name
 	}
 	if from == nil {
 		return nil, errors.New("standard input is not read here")
 	}
-	text, err := io.ReadAll(io.LimitReader(from, most+1))
-	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("more than %d bytes", most)
+	if text, err = io.ReadAll(io.LimitReader(from, most+1)); err != nil {
+		return nil, err
 	}
-	return text, err
+	if int64(len(text)) > most {
+		return nil, fmt.Errorf("read %s: it has more than %d bytes", called, most)
+	}
+	return text, nil
 }
 
 // printApproval tells somebody who knows nothing of signatures what they hold.

@@ -79,7 +79,7 @@ func TestVerifyApprovalSaysWhatIsWrong(t *testing.T) {
 		{"a key under a name that is not its own", "", []string{keptApproval, "--log-key", "x" + strings.TrimSpace(string(key))}, exitUsage, "no key"},
 		{"no such key", "", []string{keptApproval, "--log-key", "nowhere.txt"}, exitUsage, "no such file"},
 		{"a key file that is none", "", []string{keptApproval, "--log-key", keptApproval}, exitUsage, "read the log's key"},
-		{"no such file", "", []string{"nowhere.json", "--log-key", keptLogKey}, exitUsage, "nowhere.json"},
+		{"no such file", "", []string{"nowhere.json", "--log-key", keptLogKey}, exitUsage, "countersign: open nowhere.json: no such file"},
 		{"too much of it", strings.Repeat(" ", maxApprovalFile+1), []string{"-", "--log-key", keptLogKey}, exitUsage, "more than"},
 		{"no key", "", []string{keptApproval}, exitUsage, "--log-key"},
 	} {

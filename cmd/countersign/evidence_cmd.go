@@ -126,7 +126,7 @@ func (c *evidenceVerifyCommand) Run(g *globals) error {
 	}
 	text, err := readBounded(g.stdin, c.File, maxEvidenceFile)
 	if err != nil {
-		return usageError{fmt.Errorf("read %s: %w", c.File, err)}
+		return usageError{err}
 	}
 	e, err := audit.ParseEvidence(text)
 	if err != nil {

@@ -67,11 +67,13 @@ func TestEvidenceThatProvesNothingSaysWhatIsWrong(t *testing.T) {
 		want        string
 	}{
 		{"another name", strings.Replace(string(file), "Example Corporation", "Example Corporatiom", 1), []string{"-", "--log-key", keptEvidenceLogKey}, exitFailure, "the seal is of another file"},
-		{"another form of the same", strings.Replace(string(file), `","`, `", "`, 1), []string{"-", "--log-key", keptEvidenceLogKey}, exitFailure, "canonical form"},
+		{"another form of the same", strings.Replace(string(file), `","`, `", "`, 1), []string{"-", "--log-key", keptEvidenceLogKey}, exitFailure, "canonical form (RFC 8785), so something was changed in it: first at byte "},
+		{"a line more", string(file) + "\n", []string{"-", "--log-key", keptEvidenceLogKey}, exitFailure, "white space before or after it"},
+		{"a line feed less", strings.TrimSpace(string(file)), []string{"-", "--log-key", keptEvidenceLogKey}, exitFailure, "white space before or after it"},
 		{"no evidence", "{}", []string{"-", "--log-key", keptEvidenceLogKey}, exitFailure, "the type is"},
 		{"the key of another log", "", []string{keptEvidence, "--log-key", keptLogKey}, exitFailure, "seal"},
 		{"a key that is none", "", []string{keptEvidence, "--log-key", "nowhere.txt"}, exitUsage, "no such file"},
-		{"no such file", "", []string{"nowhere.json", "--log-key", keptEvidenceLogKey}, exitUsage, "nowhere.json"},
+		{"no such file", "", []string{"nowhere.json", "--log-key", keptEvidenceLogKey}, exitUsage, "countersign: open nowhere.json: no such file"},
 		{"no key", "", []string{keptEvidence}, exitUsage, "--log-key"},
 	} {
 		code, out, errs := verifyEvidence(t, c.stdin, c.args...)

@@ -153,7 +153,7 @@ func TestTheApprovedPolicyStaysInForceWhateverTheFileSays(t *testing.T) {
 	contains(t, log.String(), "was in force before", "countersign policy propose")
 	out, said := d.run(exitOK, "policy", "propose")
 	contains(t, out, "by an operator's command", "Another title -> EV code signing certificate")
-	contains(t, said, "audit=policy", "two administrators")
+	contains(t, said, "two administrators")
 	_, said = d.run(exitOK, "policy", "show", d.book().Proposed.ID)
 	d.rewrite(oldTitle, newTitle)
 	_, said = d.run(exitOK, "policy", "propose")
