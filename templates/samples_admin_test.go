@@ -46,9 +46,12 @@ func adminSamples() map[string]Screen {
 	empty.Revoke, empty.Policy, empty.Frozen, empty.FrozenMore = nil, nil, nil, false
 	empty.As, empty.Rows, empty.First, empty.Next = nil, nil, "", ""
 	empty.Stages = []AdminTab{{"submitted", "0", "/admin?stage=submitted", true}, {"vetting", "0", "/admin?stage=vetting", false}, {"cross_correlation", "0", "/admin?stage=cross_correlation", false}}
+	empty.Idle, empty.Begin = "administrator", "/admin/people"
+	reviews := empty
+	reviews.Idle, reviews.Begin, reviews.Unheard = "reviewer", "", false
 	soon := empty
 	soon.Revoke = &AdminRevoke{N: "50+", By: at.Add(3 * time.Hour), Href: "/admin/revocations"}
-	all := map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty, "admin-queue-revoke": soon}
+	all := map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty, "admin-queue-idle": reviews, "admin-queue-revoke": soon}
 	maps.Copy(all, adminRevocationSamples())
 	maps.Copy(all, adminSettingsSamples())
 	maps.Copy(all, adminOperationSamples())

@@ -193,7 +193,7 @@ var message = MessageData{
 
 // evSample is the demo's page of EV at a step.
 func evSample(code, role string) DemoEV {
-	p := DemoEV{Frame: Frame{Operator: "countersign demo", Self: "/demo/ev", Home: "/", Demo: true}, CA: "Example CA", Organization: "Example Signing Ltd", Next: "/demo/ev/next", SignOut: "/me/sign-out", Link: "/next-place", File: "evidence.json", Key: "localhost/log+1+key", Again: "/demo/ev/again"}
+	p := DemoEV{Frame: Frame{Operator: "countersign demo", Self: "/demo/ev", Home: "/", Demo: true}, Back: "/", CA: "Example CA", Organization: "Example Signing Ltd", Next: "/demo/ev/next", SignOut: "/demo/ev/sign-out", Link: "/next-place", File: "evidence.json", Key: "localhost/log+1+key", Again: "/demo/ev/again"}
 	if code == "over" {
 		p.Why = code
 	}

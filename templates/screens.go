@@ -371,7 +371,7 @@ type DemoHome struct {
 // DemoEV walks a newcomer through an EV code signing certificate, of which they play three parts.
 type DemoEV struct {
 	Frame
-	Bar              *DemoBar
+	Back             string // the path of the other walk
 	CA, Organization string
 	Steps            []DemoStep
 	Why              string // why the walk cannot go on: "over" (the request has ended) or "twice" (one person has two parts); empty: it can

@@ -52,6 +52,8 @@ type AdminQueue struct {
 	As         []AdminOffice // the person's appointments; the page chooses among several
 	Stages     []AdminTab
 	Rows       []AdminRow
+	// Idle is the reader's role where no request waits at any stage, and Begin where they prepare what comes before one; empty: nowhere.
+	Idle, Begin string
 	// First and Next are where the oldest and the following ones are; empty: here, and nowhere.
 	First, Next string
 }

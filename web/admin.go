@@ -86,11 +86,34 @@ func (s *Site) console(h func(http.ResponseWriter, *http.Request, *officer) erro
 		if errors.Is(err, proofing.ErrNotAdmitted) {
 			return s.tooWeak(w, r)
 		}
+		if errors.Is(err, proofing.ErrNotFound) && r.Method == http.MethodGet {
+			return s.tooEarly(w, r)
+		}
 		if err != nil {
 			return err
 		}
 		return h(w, r, &officer{session, offices})
 	}
+}
+
+// tooEarly tells somebody who has taken up a role that does not count yet what it waits for; for anybody else there is no console.
+func (s *Site) tooEarly(w http.ResponseWriter, r *http.Request) error {
+	pending, err := s.service.Pending(r.Context(), s.signedInAs(r))
+	if err != nil {
+		return err
+	}
+	if len(pending) == 0 {
+		return proofing.ErrNotFound
+	}
+	session, err := s.service.Session(r.Context(), s.signedInAs(r))
+	if err != nil {
+		return err
+	}
+	page := templates.AdminJoin{AdminFrame: s.adminFrame(r, nil, "", proofing.AdminPath)}
+	if err := s.viewJoin(r, &page, pending[0], session); err != nil {
+		return err
+	}
+	return s.Render(w, r, http.StatusOK, page)
 }
 
 // tooWeak tells somebody who has signed in by less than the console takes what to do, on their own page.
@@ -189,6 +212,9 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 		tab.N = atLeast(counts[i].N, counts[i].More)
 		page.Stages = append(page.Stages, tab)
 	}
+	if !slices.ContainsFunc(counts, func(c proofing.DocketCount) bool { return c.N > 0 }) {
+		page.Idle, page.Begin = string(as.Role), s.begins(r, as.Role)
+	}
 	slices.SortStableFunc(rows, func(a, b proofing.Docketed) int { return cmp.Compare(rank(a.Waits), rank(b.Waits)) })
 	for _, row := range rows {
 		page.Rows = append(page.Rows, s.viewRow(r, row))
@@ -200,6 +226,17 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 		page.Next = s.path(r, proofing.AdminPath, "as", chosen, "stage", string(stage), "after", next)
 	}
 	return s.Render(w, r, http.StatusOK, page)
+}
+
+// begins is the page where somebody in a role prepares what comes before a request; empty: a request comes to them.
+func (s *Site) begins(r *http.Request, role proofing.Role) string {
+	switch role {
+	case proofing.RoleAdministrator:
+		return s.Keep(r, peoplePath)
+	case proofing.RoleOperator, proofing.RoleSpecialist, proofing.RoleSigner, proofing.RoleApprover:
+		return s.Keep(r, organizationsPath)
+	}
+	return ""
 }
 
 // officeFor is the appointment that somebody has chosen, or the first by which they decide; nil for one that is not theirs.

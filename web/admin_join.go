@@ -44,19 +44,14 @@ func (s *Site) renderJoin(w http.ResponseWriter, r *http.Request, wrong error) e
 	}
 	status, said := s.statusOf(w, mistake{err: wrong})
 	path := joinPath(r.PathValue("ref"))
-	page := templates.AdminJoin{AdminFrame: s.adminFrame(r, nil, "", path), Notice: said.problem, State: "over", SignedIn: session != nil}
-	state := joinState(a, session)
-	if state == "over" {
-		return s.Render(w, r, status, page)
-	}
-	page.State, page.For, page.Role, page.By, page.Until = state, a.Name, string(a.Role), a.Proposed.Name, a.LinkUntil
-	if page.Where, err = s.whereOf(r, a); err != nil {
+	page := templates.AdminJoin{AdminFrame: s.adminFrame(r, nil, "", path), Notice: said.problem, SignedIn: session != nil}
+	if err := s.viewJoin(r, &page, a, session); err != nil {
 		return err
 	}
 	switch {
-	case state == "active" || state == "active_first":
+	case page.State == "active" || page.State == "active_first":
 		page.Console = s.Keep(r, proofing.AdminPath)
-	case state != "open":
+	case page.State != "open":
 	case session == nil:
 		page.SignIn = s.path(r, signInPath, "to", path)
 	case session.Fresh && strong(session):
@@ -65,6 +60,16 @@ func (s *Site) renderJoin(w http.ResponseWriter, r *http.Request, wrong error) e
 		page.SignIn = s.confirmLink(r, path)
 	}
 	return s.Render(w, r, status, page)
+}
+
+// viewJoin is how an appointment stands, for whoever may know.
+func (s *Site) viewJoin(r *http.Request, page *templates.AdminJoin, a *proofing.Appointment, session *proofing.Session) (err error) {
+	if page.State = joinState(a, session); page.State == "over" {
+		return nil
+	}
+	page.For, page.Role, page.By, page.Until = a.Name, string(a.Role), a.Proposed.Name, a.LinkUntil
+	page.Where, err = s.whereOf(r, a)
+	return err
 }
 
 // strong says whether somebody has signed in as the console asks for. Whether that is so the service decides; the page only must not

@@ -36,7 +36,13 @@ func TestTheFirstTwoAdministratorsJoinByTheirLinks(t *testing.T) {
 	h.want(one.get(link), 200, "Yes, I take up this role")
 	h.want(one.post(link), http.StatusSeeOther)
 	h.want(one.get(link), 200, "The console opens as soon as the other")
-	h.want(one.get("/admin"), 404)
+	early := one.get("/admin")
+	h.want(early, 200, "For <b><bdi>One &lt;1&gt;</bdi></b>", "The console opens as soon as the other")
+	if body := early.Body.String(); strings.Contains(body, `href="/admin/people"`) || strings.Contains(body, first[0].Link.Reveal()) {
+		t.Error("who has no role yet is led on, or shown a link")
+	}
+	h.want(one.get("/admin/people"), 200, "The console opens as soon as the other")
+	h.want(one.get("/admin/people/x/confirm"), 303)
 	h.want(one.post(link), http.StatusSeeOther) // it may come twice
 
 	two.get("/me")
@@ -59,7 +65,7 @@ func TestTheFirstTwoAdministratorsJoinByTheirLinks(t *testing.T) {
 	h.want(two.post(other), http.StatusSeeOther)
 	h.want(two.get(other), 200, "Both are there: the console is open.", `href="/admin"`)
 	for _, m := range []*colleague{one, two} {
-		h.want(m.get("/admin"), 200, "Nothing waits here.")
+		h.want(m.get("/admin"), 200, "Nothing waits here.", "Before it, you name who works for an authority", `<a href="/admin/people">Name somebody</a>`)
 	}
 }
 

@@ -84,7 +84,7 @@ func TestAPolicyFromItsProposalUntilItIsInForce(t *testing.T) {
 		}
 	}
 	after := c.one.get(page)
-	c.want(after, 200, "You have approved this policy already.", "1 of 2 have approved", "<b><bdi>One</bdi></b> has approved")
+	c.want(after, 200, "Approved by one administrator; waits for a second one", "You have approved this policy already.", "1 of 2 have approved", "<b><bdi>One</bdi></b> has approved")
 	if strings.Contains(after.Body.String(), "<form method=\"post\" action=\""+page) {
 		t.Error("who has approved is asked again")
 	}

@@ -22,7 +22,7 @@ func (s *Site) meRoutes() {
 	s.mux.Handle("GET /me", s.look(s.showMe))
 	s.mux.Handle("GET /me/sign-in", s.look(s.showSignIn))
 	s.mux.Handle("POST /me/sign-in", s.act(s.signIn))
-	s.mux.Handle("POST /me/sign-out", s.act(s.signOut))
+	s.mux.Handle("POST /me/sign-out", s.SignOut("/"))
 	s.mux.Handle("POST /me/rename", s.act(s.rename))
 	s.mux.Handle("POST /me/remove", s.act(s.remove))
 	s.mux.Handle("POST /me/reactivate", s.act(s.reactivate))
@@ -106,13 +106,16 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *Site) signOut(w http.ResponseWriter, r *http.Request) error {
-	if err := s.service.SignOut(r.Context(), s.signedInAs(r)); err != nil {
-		return err
-	}
-	s.enter(w, "")
-	s.see(w, r, "/")
-	return nil
+// SignOut takes a form that ends the session of whoever sends it, and leads on to a path of ours.
+func (s *Site) SignOut(to string) http.Handler {
+	return s.act(func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.service.SignOut(r.Context(), s.signedInAs(r)); err != nil {
+			return err
+		}
+		s.enter(w, "")
+		s.see(w, r, to)
+		return nil
+	})
 }
 
 func (s *Site) rename(w http.ResponseWriter, r *http.Request) error {

@@ -189,6 +189,7 @@ func (d *demo) handler() http.Handler {
 	d.app.site.Handle("GET "+demoEVPath, http.HandlerFunc(d.evHome))
 	d.app.site.Handle("POST "+demoEVPath+"/next", http.HandlerFunc(d.evNext))
 	d.app.site.Handle("POST "+demoEVPath+"/again", http.HandlerFunc(d.evAgain))
+	d.app.site.Handle("POST "+demoEVPath+"/sign-out", d.app.site.SignOut(demoEVPath))
 	d.app.site.Handle("GET "+demoEVPath+"/"+demoEVFile, http.HandlerFunc(d.evEvidence))
 	mux.Handle("/", d.app.people())
 	return mux

@@ -186,7 +186,7 @@ func (d *demo) evScreen(r *http.Request) (templates.Screen, error) {
 		return nil, err
 	}
 	page := templates.DemoEV{
-		Frame: d.app.site.Frame(r, demoEVPath), Bar: d.bar(r), CA: "Example CA", Organization: demoEVName, Next: keep(demoEVPath + "/next"), SignOut: keep("/me/sign-out"), Why: why,
+		Frame: d.app.site.Frame(r, demoEVPath), Back: keep("/"), CA: "Example CA", Organization: demoEVName, Next: keep(demoEVPath + "/next"), SignOut: keep(demoEVPath + "/sign-out"), Why: why,
 	}
 	if e.parts != nil {
 		page.Again = keep(demoEVPath + "/again")
