@@ -92,6 +92,9 @@ func (s *Service) approvalOf(ctx context.Context, c *Certificate, k *Case, csrDi
 		c.find(FindingCSRUnapproved, "nobody has approved this CSR under the authorization %s", k.ID)
 		return nil, nil
 	}
+	if approval.Status != CaseGranted || approval.Frozen != nil || !approval.Held.IsZero() {
+		c.find(FindingNotValid, "the approval %s of this CSR does not hold any more", approval.ID)
+	}
 	return approval, nil
 }
 

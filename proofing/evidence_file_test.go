@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,6 +223,13 @@ func TestTheEvidenceOfACertificateHasTheApprovalOfItsCSR(t *testing.T) {
 	if until := must[*proofing.Case](t)(c.Cases.Get(t.Context(), approval.ID)).Keep; until.Before(made.NotAfter.AddDate(2, 0, 0)) {
 		t.Errorf("the approval is kept until %s", until)
 	}
+	// An approval that was taken back before the certificate was told of is no approval of it.
+	must[*proofing.Case](t)(c.Revoke(t.Context(), approval.ID, "operator"))
+	late := must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: issued(t, orgName, 3, c.clock(), time.Hour), Cases: []string{k.ID}, CSRDigest: "csr-1"}))
+	if codes := codesOf(late); !slices.Equal(codes, []string{proofing.FindingNotValid}) {
+		t.Errorf("after the approval was revoked: %v", codes)
+	}
+	c.logged()
 	// The file of the approval itself has what it is beneath.
 	e = must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(c.ChainOfCase(t.Context(), approval.ID)), proofing.SubjectCase, approval.ID))
 	if len(e.Cases) != 2 {
