@@ -43,6 +43,7 @@ func printEvidence(w io.Writer, p *audit.Proven) {
 			r.dossier(o.Object)
 		}
 	}
+	r.roles()
 	fmt.Fprintln(w, "Not shown by this file: what became of it after it was made; whether the certificate authority's signature on the certificate is good,")
 	fmt.Fprintln(w, "and whether it was revoked; and what was erased at somebody's request or because of its age.")
 }
@@ -299,6 +300,36 @@ func (r *evidenceReport) approval(a audit.ProvenApproval, entries []audit.Proven
 	r.say("", "which was enrolled for this person at %s, as entry %d of the log, and not taken away before", at(enrolled.Leaf.At), enrolled.Index)
 	for _, e := range r.Entries(proofing.SubjectAppointment, d.By.Appointment) {
 		r.say("", "%s by %s at %s: entry %d", inWords(string(e.Leaf.Kind)), r.who(e.Leaf.By), at(e.Leaf.At), e.Index)
+	}
+}
+
+// roles are the appointments that no decision was made by: of the requester, of the Contract Signers, and of whoever appointed others.
+func (r *evidenceReport) roles() {
+	told := false
+	for _, o := range r.Objects {
+		if o.Of != proofing.SubjectAppointment || slices.ContainsFunc(r.Approvals, func(a audit.ProvenApproval) bool { return a.Checked.Document.By.Appointment == o.Object }) {
+			continue
+		}
+		entries := r.Entries(o.Of, o.Object)
+		first := entries[0]
+		on := ""
+		if source := member(first.Leaf.Facts, "source"); source != "" {
+			on = fmt.Sprintf(", by %s, reference %s", inWords(source), orErased(first.Private, "source_reference"))
+		}
+		who := orErased(first.Private, "name")
+		for _, e := range entries {
+			if id := member(e.Leaf.Facts, "person"); id != "" {
+				who = r.person(id)
+			}
+		}
+		r.say("Role", "%s of %s%s", inWords(member(first.Leaf.Facts, "role")), who, on)
+		for _, e := range entries {
+			r.say("", "%s by %s at %s: entry %d", inWords(string(e.Leaf.Kind)), r.who(e.Leaf.By), at(e.Leaf.At), e.Index)
+		}
+		told = true
+	}
+	if told {
+		fmt.Fprintln(r.w)
 	}
 }
 
