@@ -12,7 +12,9 @@ func adminSettingsSamples() map[string]Screen {
 			{Path: "smtp.dkim.key", Secret: true}, {Path: "smtp.from", Value: "Example <noreply@example.org>", Line: 43}, {Path: "smtp.dkim.selector"},
 		}},
 	}}
+	found := page
+	found.Find, found.Query, found.Sections = "host", url.Values{"find": {"host"}}, []AdminSection{{"smtp", page.Sections[2].Settings[:1]}}
 	none := page
 	none.Sections, none.Find, none.Query = nil, "<x>", url.Values{"find": {"<x>"}}
-	return map[string]Screen{"admin-settings": page, "admin-settings-none": none}
+	return map[string]Screen{"admin-settings": page, "admin-settings-found": found, "admin-settings-none": none}
 }
