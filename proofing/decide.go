@@ -125,20 +125,12 @@ func decisionDocument(c *Case, o *Organization, by decider, r DecisionRequest) D
 // answer may come again, and decides once. Errors are those of AskDecision and of TakeSignature; ErrClosed if the case has ended
 // meanwhile in another way.
 func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, error) {
-	signed, session, err := s.TakeSignature(ctx, v, response)
+	signed, d, by, held, err := s.takeDecision(ctx, v, response, SubjectCase)
 	if err != nil {
 		return nil, err
 	}
-	d, err := ParseDocument([]byte(signed.Document))
-	if err != nil {
-		return nil, err
-	}
-	if d.Subject.Of != SubjectCase || d.Organization == nil || d.By.Person != session.Person.ID {
+	if d.Organization == nil {
 		return nil, ErrNotFound
-	}
-	_, held, err := s.Console(ctx, v)
-	if err != nil {
-		return nil, err
 	}
 	c, err := s.docketed(ctx, held, d.Subject.Object)
 	if err != nil {
@@ -148,9 +140,7 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	if err != nil {
 		return nil, err
 	}
-	by := decider{person: d.By.Person, appointment: holding(held, d.By.Appointment)}
 	r := DecisionRequest{Case: c.ID, Appointment: d.By.Appointment, Step: Step(d.Step), Refuse: d.Decision == DecideRefuse, Reason: d.Reason, Number: d.Subject.Number, Dossier: d.Organization.Dossier, Shown: d.Shown}
-	by.session, by.client = session.Case.ID, v.Client
 	c, err = s.updateBy(ctx, by.author(), c.ID, func(c *Case, now time.Time) error {
 		if c.Approval != nil && c.Approval.decided(d.Nonce) != nil {
 			return nil // the same answer, once more
@@ -168,6 +158,25 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 		return nil, fmt.Errorf("decide: %w", err)
 	}
 	return c, s.Signed(ctx, v, d.Nonce)
+}
+
+// takeDecision verifies what the browser answered, and returns the document that was signed, by whom, and what else they hold. ErrNotFound for a document of
+// another kind, or of somebody else.
+func (s *Service) takeDecision(ctx context.Context, v Visit, response []byte, of Subject) (signed *Signature, d Document, by decider, held []*Appointment, err error) {
+	signed, session, err := s.TakeSignature(ctx, v, response)
+	if err != nil {
+		return nil, d, by, nil, err
+	}
+	if d, err = ParseDocument([]byte(signed.Document)); err != nil {
+		return nil, d, by, nil, err
+	}
+	if d.Subject.Of != of || d.By.Person != session.Person.ID {
+		return nil, d, by, nil, ErrNotFound
+	}
+	if _, held, err = s.Console(ctx, v); err != nil {
+		return nil, d, by, nil, err
+	}
+	return signed, d, decider{person: d.By.Person, appointment: holding(held, d.By.Appointment), session: session.Case.ID, client: v.Client}, held, nil
 }
 
 // The entries of a request that people decide about.

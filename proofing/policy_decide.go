@@ -122,23 +122,11 @@ func (b *PolicyBook) checkDecision(by decider, r PolicyRequest) error {
 // DecidePolicy is the second half: the signature is verified, and the decision made, in one update of the book. The second approval puts the policy
 // in force; one refusal ends it. The same answer may come again, and decides once. Errors are those of AskPolicyDecision and of TakeSignature.
 func (s *Service) DecidePolicy(ctx context.Context, v Visit, response []byte) (*PolicyBook, error) {
-	signed, session, err := s.TakeSignature(ctx, v, response)
+	signed, d, by, _, err := s.takeDecision(ctx, v, response, SubjectPolicy)
 	if err != nil {
 		return nil, err
 	}
-	d, err := ParseDocument([]byte(signed.Document))
-	if err != nil {
-		return nil, err
-	}
-	if d.Subject.Of != SubjectPolicy || d.Subject.Object != s.policyBookID() || d.By.Person != session.Person.ID {
-		return nil, ErrNotFound
-	}
-	_, held, err := s.Console(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	by := decider{person: d.By.Person, appointment: holding(held, d.By.Appointment), session: session.Case.ID}
-	if by.appointment == nil || by.appointment.Role != RoleAdministrator {
+	if d.Subject.Object != s.policyBookID() || by.appointment == nil || by.appointment.Role != RoleAdministrator {
 		return nil, ErrNotFound
 	}
 	b, err := s.PolicyBook(ctx)

@@ -74,23 +74,12 @@ func (s *Site) decide(w http.ResponseWriter, r *http.Request, o *officer) error 
 		s.see(w, r, adminCasePath(c.ID))
 		return nil
 	}
-	err = notFresh(err)
-	input, ok := errors.AsType[*proofing.InputError](err)
 	asked := o.Case.Signing
-	switch {
-	case s.answerTo(err).problem == nil:
+	over, done, err := s.signingWrong(w, r, o, err)
+	if done {
 		return err
-	case ok && input.Field == "response" && asked != nil:
-		// What was spent by this answer counts on the page, too.
-		if o.Session, err = s.service.Session(r.Context(), s.signedInAs(r)); err != nil {
-			return err
-		}
-		if o.Case.Signing != nil {
-			return s.renderSigning(w, r, o, input)
-		}
-		err = input
 	}
-	if d, again := s.service.CaseInConsole(r.Context(), s.signedInAs(r), id); again == nil && ok && input.Code == "signing_over" && decidedBy(d.Case, o.Person.ID) {
+	if d, again := s.service.CaseInConsole(r.Context(), s.signedInAs(r), id); again == nil && over && decidedBy(d.Case, o.Person.ID) {
 		s.see(w, r, adminCasePath(id)) // it was sent twice, and the first one has decided
 		return nil
 	}
@@ -101,6 +90,28 @@ func (s *Site) decide(w http.ResponseWriter, r *http.Request, o *officer) error 
 		}
 	}
 	return s.renderAdminCase(w, r, o, id, t)
+}
+
+// signingWrong judges what was wrong with a signature. Done: that is answered, on the page on which it is given. Otherwise the error is for the page of what was
+// decided about, and over says that nothing is to be signed any more.
+func (s *Site) signingWrong(w http.ResponseWriter, r *http.Request, o *officer, wrong error) (over, done bool, err error) {
+	if wrong = notFresh(wrong); s.answerTo(wrong).problem == nil {
+		return false, true, wrong
+	}
+	input, ok := errors.AsType[*proofing.InputError](wrong)
+	if !ok {
+		return false, false, wrong
+	}
+	if input.Field == "response" && o.Case.Signing != nil {
+		// What was spent by this answer counts on the page, too.
+		if o.Session, err = s.service.Session(r.Context(), s.signedInAs(r)); err != nil {
+			return false, true, err
+		}
+		if o.Case.Signing != nil {
+			return false, true, s.renderSigning(w, r, o, input)
+		}
+	}
+	return input.Code == "signing_over", false, input
 }
 
 // decidedBy says whether somebody has decided in a request.

@@ -190,26 +190,15 @@ func (s *Site) decidePolicy(w http.ResponseWriter, r *http.Request, o *officer) 
 		s.see(w, r, policyPath(id))
 		return nil
 	}
-	err = notFresh(err)
-	input, ok := errors.AsType[*proofing.InputError](err)
-	switch asked := o.Case.Signing; {
-	case s.answerTo(err).problem == nil:
+	over, done, err := s.signingWrong(w, r, o, err)
+	if done {
 		return err
-	case ok && input.Field == "response" && asked != nil:
-		// What was spent by this answer counts on the page, too.
-		if o.Session, err = s.service.Session(r.Context(), s.signedInAs(r)); err != nil {
-			return err
-		}
-		if o.Case.Signing != nil {
-			return s.renderSigning(w, r, o, input)
-		}
-		err = input
 	}
 	_, p, _, again := s.service.PolicyInConsole(r.Context(), s.signedInAs(r), id)
 	if again != nil {
 		return again
 	}
-	if ok && input.Code == "signing_over" && slices.ContainsFunc(p.Decisions, func(d proofing.PolicyDecision) bool { return d.Person == o.Person.ID }) {
+	if over && slices.ContainsFunc(p.Decisions, func(d proofing.PolicyDecision) bool { return d.Person == o.Person.ID }) {
 		s.see(w, r, policyPath(id)) // it was sent twice, and the first one has decided
 		return nil
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -116,26 +115,12 @@ func (p *Operators) serve(view func(*Operators, *http.Request) (templates.Screen
 		}
 		page, err := view(p, r.WithContext(ctx))
 		if err == nil {
-			err = p.draw(w, r, http.StatusOK, page)
+			err = draw(w, r, http.StatusOK, page)
 		}
 		if err != nil {
 			p.fault(w, r, err)
 		}
 	}
-}
-
-// draw sends a page: drawn to memory first, so that a fault in it is still a whole answer.
-func (p *Operators) draw(w http.ResponseWriter, r *http.Request, status int, page templates.Screen) error {
-	lang, _ := language(r)
-	var b bytes.Buffer
-	if err := templates.Page(&b, lang, page); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Language", lang)
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the browser has gone: nobody is left to tell
-	return nil
 }
 
 func (p *Operators) fault(w http.ResponseWriter, r *http.Request, err error) {
@@ -152,7 +137,7 @@ func (p *Operators) fault(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= http.StatusInternalServerError {
 		p.Log.WarnContext(r.Context(), "page for operators failed", "pattern", r.Pattern, "error", err)
 	}
-	if err := p.draw(w, r, status, templates.DeskFault{Desk: p.desk(r, ""), Code: code}); err != nil {
+	if err := draw(w, r, status, templates.DeskFault{Desk: p.desk(r, ""), Code: code}); err != nil {
 		p.Log.ErrorContext(r.Context(), "page cannot be drawn", "pattern", r.Pattern, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 	}

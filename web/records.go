@@ -178,17 +178,24 @@ func (s *Site) recorded(w http.ResponseWriter, r *http.Request, err error, typed
 		s.see(w, r, recordPath(r.PathValue("case")))
 		return nil
 	}
-	session, done, desk := s.atDesk(w, r)
+	return s.mistakenAtDesk(w, r, err, func(session *proofing.Session, wrong error) error {
+		return s.renderRecord(w, r, session, wrong, typed)
+	})
+}
+
+// mistakenAtDesk draws a page of the desk anew, with what was wrong with the form that was sent from there.
+func (s *Site) mistakenAtDesk(w http.ResponseWriter, r *http.Request, wrong error, render func(*proofing.Session, error) error) error {
+	session, done, err := s.atDesk(w, r)
 	if done {
-		return desk
-	}
-	if errors.Is(err, proofing.ErrNotAdmitted) {
-		err = errNotFresh
-	}
-	if s.answerTo(err).problem == nil {
 		return err
 	}
-	return s.renderRecord(w, r, session, err, typed)
+	if errors.Is(wrong, proofing.ErrNotAdmitted) {
+		wrong = errNotFresh
+	}
+	if s.answerTo(wrong).problem == nil {
+		return wrong
+	}
+	return render(session, wrong)
 }
 
 func (s *Site) renderRecord(w http.ResponseWriter, r *http.Request, session *proofing.Session, wrong error, typed *proofing.ProofingDraft) error {

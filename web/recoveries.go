@@ -79,17 +79,9 @@ func (s *Site) startRecovery(w http.ResponseWriter, r *http.Request) error {
 		s.see(w, r, recoveryPath(c.ID))
 		return nil
 	}
-	session, done, desk := s.atDesk(w, r)
-	if done {
-		return desk
-	}
-	if errors.Is(err, proofing.ErrNotAdmitted) {
-		err = errNotFresh
-	}
-	if s.answerTo(err).problem == nil {
-		return err
-	}
-	return s.renderRecover(w, r, session, err)
+	return s.mistakenAtDesk(w, r, err, func(session *proofing.Session, wrong error) error {
+		return s.renderRecover(w, r, session, wrong)
+	})
 }
 
 func (s *Site) renderRecover(w http.ResponseWriter, r *http.Request, session *proofing.Session, wrong error) error {
@@ -158,17 +150,9 @@ func (s *Site) giveCode(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) recoveryWrong(w http.ResponseWriter, r *http.Request, err error) error {
-	session, done, desk := s.atDesk(w, r)
-	if done {
-		return desk
-	}
-	if errors.Is(err, proofing.ErrNotAdmitted) {
-		err = errNotFresh
-	}
-	if s.answerTo(err).problem == nil {
-		return err
-	}
-	return s.renderRecovery(w, r, session, err, "")
+	return s.mistakenAtDesk(w, r, err, func(session *proofing.Session, wrong error) error {
+		return s.renderRecovery(w, r, session, wrong, "")
+	})
 }
 
 func (s *Site) renderRecovery(w http.ResponseWriter, r *http.Request, session *proofing.Session, wrong error, code proofing.Secret) error {

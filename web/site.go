@@ -179,8 +179,13 @@ func head(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// Render sends a page: drawn to memory first, so that a fault in it is still a whole answer.
+// Render sends a page.
 func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page templates.Screen) error {
+	return draw(w, r, status, page)
+}
+
+// draw sends a page: drawn to memory first, so that a fault in it is still a whole answer.
+func draw(w http.ResponseWriter, r *http.Request, status int, page templates.Screen) error {
 	lang, _ := language(r)
 	var b bytes.Buffer
 	if err := templates.Page(&b, lang, page); err != nil {
