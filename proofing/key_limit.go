@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // keyScope is what the keys by which an account is bound say of one thing that it asks for.
@@ -123,6 +124,37 @@ func (s *Service) allows(ctx context.Context, by author, c *Case, account *Accou
 		return errBeyond
 	}
 	return err
+}
+
+// reasonCovered is why a case ended that waited for somebody while what it asks for was proved for its account's key.
+const reasonCovered = "binding_covers"
+
+// covered ends a pending case that nobody has begun if what it asks for is proved already for a key of its account, which was bound since, or whose
+// proof did not hold when the case was opened. The error is ErrNotFound then: one that is opened in its place has that proof from the beginning, and says whence.
+func (s *Service) covered(ctx context.Context, by author, c *Case, account *Account) error {
+	waits := func(c *Case) bool {
+		return c.Status == CaseOpen && c.EABKid == "" && c.Frozen == nil && c.Person == "" && c.Browser == "" && len(c.Attempts) == 0 && len(c.Evidence) == 0
+	}
+	if account == nil || len(account.Kids) == 0 || !waits(c) {
+		return nil
+	}
+	l, err := s.scopeOf(ctx, c, account)
+	if err != nil || l.from == nil {
+		return err
+	}
+	ended := false
+	if _, err := s.updateBy(ctx, by, c.ID, func(c *Case, now time.Time) error {
+		if ended = waits(c); ended { // or somebody has begun it meanwhile: it is theirs to end
+			c.end(CaseWithdrawn, reasonCovered, now, s.retention(c))
+		}
+		return nil
+	}); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("end case: %w", err)
+	}
+	if ended {
+		return ErrNotFound
+	}
+	return nil
 }
 
 // confine ends what an account that was just bound has beyond the limit of its key.

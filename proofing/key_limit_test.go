@@ -58,6 +58,40 @@ func TestWhatAnAccountAskedForBeforeItWasBoundIsLimitedToo(t *testing.T) {
 	}
 }
 
+// What waits for a person is covered once its account is bound by a key for which it was proved: the authority that asks again gets
+// what is valid, unless somebody has begun to prove it anew.
+func TestWhatWaitsIsCoveredByTheKeyThatItsAccountIsBoundBy(t *testing.T) {
+	for _, begun := range []bool{false, true} {
+		w, first := withKeys(t)
+		waits := w.opensBefore(1, proved, false)
+		if begun {
+			if _, _, err := w.Begin(w.t.Context(), visit(waits, "b"), "email", ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k := w.caseKey(first)
+		w.pass(time.Second)
+		must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+		got := w.asks(1, proved)
+		old := must[*proofing.Case](t)(w.Get(t.Context(), w.ca, waits.ID))
+		if begun {
+			if got.Problem != "pending" || got.Case.ID != waits.ID || old.Status != proofing.CaseOpen {
+				t.Errorf("what somebody has begun: %q, %s", got.Problem, old.Status)
+			}
+			continue
+		}
+		if got.Problem != "" || got.Case.ID == waits.ID || got.Case.EABKid != k.Kid {
+			t.Errorf("it is told %q of %s, by the key %q", got.Problem, got.Case.ID, got.Case.EABKid)
+		}
+		if old.Status != proofing.CaseWithdrawn || old.Reason != "binding_covers" {
+			t.Errorf("what waited is %s, %s", old.Status, old.Reason)
+		}
+		if again := w.asks(1, proved); again.Case.ID != got.Case.ID {
+			t.Errorf("asked again it is another: %s", again.Case.ID)
+		}
+	}
+}
+
 // A key for a proof, and one for everything under a profile, limit nobody to less.
 func TestAKeyThatLimitsNobodyEndsNothing(t *testing.T) {
 	w, c := withKeys(t)

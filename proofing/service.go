@@ -177,6 +177,9 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 				err = s.allows(ctx, opener, there, account)
 			}
 			if err == nil {
+				err = s.covered(ctx, opener, there, account) // then its place is free
+			}
+			if err == nil {
 				there, err = s.found(ctx, there, r.Applicant, contacts)
 			}
 			if err == nil || !errors.Is(err, ErrNotFound) {
