@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -257,3 +258,68 @@ func TestAProviderThatHangsIsGivenUp(t *testing.T) {
 	}
 	t.Logf("%d of %d unknown, %d messages at Twilio", unknown, many, len(seen))
 }
+
+// TestACodeGoesOutAtMostOnceOnABadLineToTwilio breaks calls of the provider at each point, before it has heard anything and after it has sent the
+// message, while people ask for codes: each is told what became of theirs, no message goes out twice, and when the line is good again, so is the service.
+func TestACodeGoesOutAtMostOnceOnABadLineToTwilio(t *testing.T) {
+	t.Parallel()
+	p := newService(t, layout{lines: true, store: func(dir string) string { return "path: " + dir + "/c.db" }})
+	n := 0
+	newcomer := func() (*person, string) {
+		n++ // in many ranges, or the brake would hold them back
+		a := p.preauthorize("client", fmt.Sprint("text ", n), fmt.Sprintf("text%d@example.org", n))
+		return p.person(a["case_url"].(string)), fmt.Sprintf("+4474001%d%04d", n%10, n)
+	}
+	goroutines := p.figure("go_goroutines")
+	var people []*person
+	for range kills(1, 20) {
+		for _, f := range []fault{
+			{latency: 100 * time.Millisecond},
+			{cutUp: 40}, {cutUp: 400}, {cutDown: 5}, {cutDown: 100},
+			{refused: true}, {deaf: true}, {frozen: true},
+		} {
+			p.textLine.cutAll() // or a connection that was kept would not meet it from its beginning
+			p.textLine.spoil(f)
+			for range 2 {
+				h, number := newcomer()
+				if _, err := h.begin("sms", number); err != nil {
+					t.Fatalf("%+v: %v", f, err)
+				}
+				people = append(people, h)
+			}
+			time.Sleep(1500 * time.Millisecond)
+			p.textLine.spoil(fault{})
+		}
+	}
+	p.textLine.cutAll() // also those that the deaf line has left waiting
+	told := map[string]int{}
+	await(t, "everybody to be told what became of their message", 90*time.Second, func() bool {
+		clear(told)
+		for _, h := range people {
+			_, page, _ := h.get(h.page + "?method=sms")
+			found := delivered.FindStringSubmatch(page)
+			if found == nil || found[1] == "waiting" || found[1] == "sending" {
+				return false
+			}
+			told[found[1]]++
+		}
+		return true
+	})
+	if told["unknown"] == 0 || told["accepted"] == 0 || p.textLine.cutSoFar() < 4 {
+		t.Errorf("%v, and %d connections were cut: the faults were not what they should be", told, p.textLine.cutSoFar())
+	}
+	h, number := newcomer()
+	h.prove("sms", number)
+	seen := map[string]int{} // each message names itself to Twilio
+	for _, m := range p.twilio.Messages() {
+		if seen[m.StatusCallback]++; seen[m.StatusCallback] > 1 {
+			t.Errorf("a code message went out %d times", seen[m.StatusCallback])
+		}
+	}
+	if later := p.figure("go_goroutines"); later > goroutines+50 {
+		t.Errorf("goroutines went from %.0f to %.0f", goroutines, later)
+	}
+	t.Logf("%v of %d; %d messages at Twilio", told, len(people), len(seen))
+}
+
+var delivered = regexp.MustCompile(`class="delivery ([a-z]+)"`)

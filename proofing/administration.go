@@ -253,23 +253,26 @@ func (s *Service) SuspendByOperator(ctx context.Context, id, reason string) (*Ap
 	return s.suspendBy(ctx, a, reason, "", func(now time.Time) Act { return Act{By: s.operator(), At: now} })
 }
 
-// ListAdministrators are the appointments of administrators that have not ended, for the operator on the server, each with why it
-// does not stand; empty if it does.
-func (s *Service) ListAdministrators(ctx context.Context) (all []*Appointment, falls []string, err error) {
+// ListAdministrators are the appointments of administrators that have not ended, for the operator on the server.
+func (s *Service) ListAdministrators(ctx context.Context) (all []Rostered, err error) {
 	for _, status := range []AppointmentStatus{AppointmentActive, AppointmentSuspended, AppointmentAccepted, AppointmentProposed} {
 		some, err := s.appointments(ctx, "role", string(RoleAdministrator)+"."+string(status))
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, a := range some {
 			p, err := s.person(ctx, a.Person)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			all, falls = append(all, a), append(falls, a.falls(p, s.now()))
+			row := Rostered{Appointment: a, Falls: a.falls(p, s.now())}
+			if row.Awaits, err = s.Awaits(ctx, a); err != nil {
+				return nil, err
+			}
+			all = append(all, row)
 		}
 	}
-	return all, falls, nil
+	return all, nil
 }
 
 const (

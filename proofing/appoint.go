@@ -296,11 +296,9 @@ func (s *Service) ConfirmAppointment(ctx context.Context, v Visit, id string, se
 	if err != nil {
 		return nil, err
 	}
-	stillSeconds := false
-	if a.Beginning == BegunByInvitation && !a.Seconded.At.IsZero() {
-		if stillSeconds, err = s.stillActs(ctx, a.Seconded, ""); err != nil {
-			return nil, err
-		}
+	stillSeconds, err := s.stillSeconded(ctx, a)
+	if err != nil {
+		return nil, err
 	}
 	seconded := a.Seconded
 	told, err := s.concerned(ctx, a)
@@ -383,6 +381,23 @@ func (s *Service) governing(ctx context.Context, v Visit, id string) (o *officer
 	}
 	mine, err = actingBy(o.appointments, func(m *Appointment) bool { return m.governs(a) })
 	return o, a, mine, err
+}
+
+// stillSeconded says whether the first of the two confirmations that an invitation takes counts: whoever gave it can act now.
+func (s *Service) stillSeconded(ctx context.Context, a *Appointment) (bool, error) {
+	if a.Beginning != BegunByInvitation || a.Seconded.At.IsZero() {
+		return false, nil
+	}
+	return s.stillActs(ctx, a.Seconded, "")
+}
+
+// Awaits says what an appointment waits for that was taken up; nothing if it waits for nothing like that.
+func (s *Service) Awaits(ctx context.Context, a *Appointment) (Awaits, error) {
+	if a.Status != AppointmentAccepted {
+		return "", nil
+	}
+	seconded, err := s.stillSeconded(ctx, a)
+	return a.awaits(seconded), err
 }
 
 // stillActs says whether who did something could do it still: who has lost their role meanwhile counts for nothing. What began

@@ -210,8 +210,8 @@ const (
 	AwaitsDay    Awaits = "day"    // recoveryWait is over, or another administrator confirms it (BegunByRecovery)
 )
 
-// Awaits says what the appointment waits for; nothing unless it is accepted.
-func (a *Appointment) Awaits() Awaits {
+// awaits says what the appointment waits for; nothing unless it is accepted. Seconded says whether the first of two confirmations counts.
+func (a *Appointment) awaits(seconded bool) Awaits {
 	switch {
 	case a.Status != AppointmentAccepted:
 		return ""
@@ -219,7 +219,7 @@ func (a *Appointment) Awaits() Awaits {
 		return AwaitsFirst
 	case a.Beginning == BegunByRecovery:
 		return AwaitsDay
-	case a.Beginning == BegunByInvitation && a.Seconded.At.IsZero():
+	case a.Beginning == BegunByInvitation && !seconded:
 		return AwaitsTwo
 	case a.Beginning == BegunByInvitation:
 		return AwaitsSecond
@@ -319,7 +319,7 @@ func (a *Appointment) lapse(now time.Time) bool {
 		a.end("link_expired", Act{By: ByService, At: a.LinkUntil})
 	case (a.Status == AppointmentActive || a.Status == AppointmentSuspended) && !a.Until.IsZero() && !now.Before(a.Until):
 		a.end("term_over", Act{By: ByService, At: a.Until})
-	case a.Awaits() == AwaitsDay && !now.Before(a.Deadline()):
+	case a.awaits(false) == AwaitsDay && !now.Before(a.Deadline()):
 		a.activate(Act{By: ByOperator, At: a.Deadline()})
 	}
 	return a.Status != had

@@ -37,8 +37,9 @@ type Appointed struct {
 	Warrants     *Appointment  // of the Contract Signer whose word it rests on; nil if it rests on something else
 	Signer       *Appointment  // of the Contract Signer who has signed the agreement; nil without one
 	// Falls is why it does not give its role: its status, or "person_gone", "account_recovered" or "reconfirmation_due". Empty: it stands.
-	Falls string
-	Moves []Move
+	Falls  string
+	Awaits Awaits
+	Moves  []Move
 }
 
 // AppointmentInConsole is one that the person of a session may look at, with what they may do. Whether they can do it, their freshness decides. Errors: those of
@@ -53,6 +54,9 @@ func (s *Service) AppointmentInConsole(ctx context.Context, v Visit, id string) 
 		return nil, err
 	}
 	d := &Appointed{Appointment: a, Holder: holder, Falls: a.falls(holder, s.now())}
+	if d.Awaits, err = s.Awaits(ctx, a); err != nil {
+		return nil, err
+	}
 	if a.Organization != "" {
 		if d.Organization, err = s.organization(ctx, a.Organization); ignoreNotFound(err) != nil {
 			return nil, err
@@ -97,7 +101,7 @@ func (s *Service) moves(ctx context.Context, d *Appointed, me string, mine []*Ap
 		if d.Warrants != nil {
 			signer = d.Warrants.Person
 		}
-		if m.Deny = a.unconfirmable(me, by, d.Holder, still, signer); m.Deny == "" && a.Seconded.By.ID == me {
+		if m.Deny = a.unconfirmable(me, by, d.Holder, still, signer); m.Deny == "" && d.Awaits == AwaitsSecond && a.Seconded.By.ID == me {
 			m.Deny = "appointment_seconded"
 		}
 		all = append(all, m)
@@ -160,6 +164,7 @@ type Rostered struct {
 	*Appointment
 	Organization string // its name; empty where it is held in none
 	Falls        string // as in Appointed
+	Awaits       Awaits
 }
 
 // Roster is ListAppointments with what a list says of each. What the query leaves out is passed over, so that a page is shorter only
@@ -178,6 +183,9 @@ func (s *Service) Roster(ctx context.Context, v Visit, q AppointmentsQuery) (row
 				return nil, "", err
 			}
 			row := Rostered{Appointment: a, Falls: a.falls(p, now)}
+			if row.Awaits, err = s.Awaits(ctx, a); err != nil {
+				return nil, "", err
+			}
 			if row.Organization, err = s.nameOnce(ctx, names, a.Organization); err != nil {
 				return nil, "", err
 			}

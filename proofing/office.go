@@ -37,17 +37,22 @@ func (s *Service) Console(ctx context.Context, v Visit) (*Session, []*Appointmen
 	return session, mine, nil
 }
 
-// Pending are the appointments that the person of a session has taken up and that give no role yet. ErrNotFound for nobody.
+// Pending are the appointments that the person of a session has taken up and that give no role yet. ErrNotFound for nobody, and ErrNotAdmitted as
+// for Console.
 func (s *Service) Pending(ctx context.Context, v Visit) ([]*Appointment, error) {
 	session, err := s.Session(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 	all, err := s.appointments(ctx, "person", session.Person.ID)
-	return slices.DeleteFunc(all, func(a *Appointment) bool {
+	all = slices.DeleteFunc(all, func(a *Appointment) bool {
 		a.Link = ""
 		return a.lapse(s.now()) || a.Status != AppointmentAccepted
-	}), err
+	})
+	if len(all) > 0 && !session.strong() {
+		return nil, ErrNotAdmitted
+	}
+	return all, err
 }
 
 // strong says whether its person has signed in at AAL2 at least, by something that cannot be phished.

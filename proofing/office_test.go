@@ -258,12 +258,12 @@ func TestNobodyConfirmsWhatIsTheirsOrWhatTheyDidNotSee(t *testing.T) {
 // adminOf is somebody's appointment as an administrator.
 func (w *world) adminOf(r *representative) *proofing.Appointment {
 	w.t.Helper()
-	all, _, err := w.ListAdministrators(w.t.Context())
-	i := slices.IndexFunc(all, func(a *proofing.Appointment) bool { return a.Person == r.person() })
+	all, err := w.ListAdministrators(w.t.Context())
+	i := slices.IndexFunc(all, func(a proofing.Rostered) bool { return a.Person == r.person() })
 	if err != nil || i < 0 {
 		w.t.Fatalf("%s is no administrator: %v", r.name, err)
 	}
-	return all[i]
+	return all[i].Appointment
 }
 
 func TestARoleTakesTwoWhoMayGiveIt(t *testing.T) {
@@ -450,8 +450,8 @@ func TestAnAdministratorByRecoveryIsConfirmedOrEndedByAnother(t *testing.T) {
 	three := w.member("three")
 	a := must[*proofing.Appointment](t)(w.RecoverAdministration(ctx, "Three"))
 	a = must[*proofing.Appointment](t)(three.accepts(a))
-	if a.Awaits() != proofing.AwaitsDay || !a.Deadline().Equal(a.Accepted.At.Add(24*time.Hour)) {
-		t.Errorf("it waits for %q until %s", a.Awaits(), a.Deadline())
+	if w.awaits(a) != proofing.AwaitsDay || !a.Deadline().Equal(a.Accepted.At.Add(24*time.Hour)) {
+		t.Errorf("it waits for %q until %s", w.awaits(a), a.Deadline())
 	}
 	if a = must[*proofing.Appointment](t)(one.confirms(a)); a.Status != proofing.AppointmentActive {
 		t.Errorf("confirmed it is %s", a.Status)

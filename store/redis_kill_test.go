@@ -188,3 +188,67 @@ func TestKillOfARedisMasterLosesNothingAcknowledged(t *testing.T) {
 		})
 	})
 }
+
+// TestAFailoverWithoutReplicasLosesTheLatestChangesAlone holds docs/operating.md to what it says of `replicas: 0`: a master that dies takes with it what no
+// replica had, and that is the end of what it acknowledged, without a gap before it.
+func TestAFailoverWithoutReplicasLosesTheLatestChangesAlone(t *testing.T) {
+	t.Parallel()
+	w := redistest.StartWatched(t, 1)
+	o := store.RedisOptions{Master: w.Name, Prefix: "loose"}
+	for _, s := range w.Sentinels {
+		o.Addresses = append(o.Addresses, s.Addr)
+	}
+	r := openRedis(t, o)
+	const bucket, before, after = "07", 20, 200
+	big := make([]byte, 200<<10) // so that they fill every buffer between the two servers
+	name := func(n int) string { return fmt.Sprintf("c/%04d", n) }
+	write := func(n int) {
+		t.Helper()
+		if err := r.Apply(t.Context(), bucket, []store.Op{{Name: name(n), If: store.Absent, Value: big}}); err != nil {
+			t.Fatalf("change %d: %v", n, err)
+		}
+	}
+	for n := range before {
+		write(n)
+	}
+	w.AwaitWhole()
+	careful := o
+	careful.Replicas = 1 // whoever waits for the replica knows that it has all that came before, too
+	if err := openRedis(t, careful).Apply(t.Context(), bucket, []store.Op{{Name: "known", If: store.Absent, Value: []byte("x")}}); err != nil {
+		t.Fatal(err)
+	}
+	master, replica := w.Master(), w.Nodes[0]
+	if replica == master {
+		replica = w.Nodes[1]
+	}
+	replica.Signal(syscall.SIGSTOP)
+	for n := before; n < before+after; n++ {
+		write(n)
+	}
+	master.Kill()
+	replica.Signal(syscall.SIGCONT)
+	w.AwaitReplaced(master)
+	there := 0
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		items, err := r.Scan(t.Context(), bucket, "c/", "", store.MaxScan)
+		if err == nil {
+			for n, item := range items {
+				if item.Name != name(n) {
+					t.Fatalf("%s is lost, and %s, which came later, is there", name(n), item.Name)
+				}
+			}
+			there = len(items)
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	if there < before || there == before+after {
+		t.Errorf("%d changes are there: the replica had %d, and %d more were acknowledged", there, before, after)
+	}
+	if _, err := r.Get(t.Context(), bucket, "known"); err != nil {
+		t.Errorf("what the replica was waited for is lost: %v", err)
+	}
+	t.Logf("%d of %d acknowledged changes are lost", before+after-there, before+after)
+}

@@ -99,6 +99,9 @@ func (s *Site) console(h func(http.ResponseWriter, *http.Request, *officer) erro
 // tooEarly tells somebody who has taken up a role that does not count yet what it waits for; for anybody else there is no console.
 func (s *Site) tooEarly(w http.ResponseWriter, r *http.Request) error {
 	pending, err := s.service.Pending(r.Context(), s.signedInAs(r))
+	if errors.Is(err, proofing.ErrNotAdmitted) {
+		return s.tooWeak(w, r)
+	}
 	if err != nil {
 		return err
 	}

@@ -177,7 +177,7 @@ func TestNothingOfDossiersAndPeopleIsSeenOrDoneByOthers(t *testing.T) {
 // administrators are the appointments of the first two.
 func (c *court) administrators() (ids []string) {
 	c.t.Helper()
-	all, _, err := c.svc.ListAdministrators(c.t.Context())
+	all, err := c.svc.ListAdministrators(c.t.Context())
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -67,6 +67,13 @@ func (s *Site) viewJoin(r *http.Request, page *templates.AdminJoin, a *proofing.
 	if page.State = joinState(a, session); page.State == "over" {
 		return nil
 	}
+	if page.State == "waits" {
+		awaits, err := s.service.Awaits(r.Context(), a)
+		if err != nil {
+			return err
+		}
+		page.State += "_" + string(awaits)
+	}
 	page.For, page.Role, page.By, page.Until = a.Name, string(a.Role), a.Proposed.Name, a.LinkUntil
 	page.Where, err = s.whereOf(r, a)
 	return err
@@ -89,7 +96,7 @@ func joinState(a *proofing.Appointment, session *proofing.Session) string {
 	case !mine:
 		return "over"
 	case a.Status == proofing.AppointmentAccepted:
-		return "waits_" + string(a.Awaits())
+		return "waits" // viewJoin says for what
 	case a.Status == proofing.AppointmentActive && a.Beginning == proofing.BegunByBootstrap:
 		return "active_first"
 	case a.Status == proofing.AppointmentActive:

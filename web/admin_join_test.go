@@ -85,7 +85,7 @@ func TestARoleIsTakenUpByAnotherAndWaitsForAThird(t *testing.T) {
 	c.approver.renew()
 	c.want(c.approver.post(link), 422, "This person holds the role already.")
 	c.want(m.post(link), http.StatusSeeOther)
-	c.want(m.get(link), 200, "another administrator must confirm")
+	c.want(m.get(link), 200, "somebody else who names people there must confirm")
 	if a, err = c.svc.Appointments.Get(t.Context(), a.ID); err != nil {
 		t.Fatal(err)
 	}

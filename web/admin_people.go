@@ -154,7 +154,7 @@ func (s *Site) showPeople(w http.ResponseWriter, r *http.Request, o *officer) er
 }
 
 func (s *Site) viewRosterRow(r *http.Request, row proofing.Rostered, where string) templates.AdminPersonRow {
-	v := templates.AdminPersonRow{Href: s.Keep(r, personPath(row.ID)), Name: row.Name, Role: string(row.Role), Where: where, Status: row.Falls, Awaits: string(row.Awaits())}
+	v := templates.AdminPersonRow{Href: s.Keep(r, personPath(row.ID)), Name: row.Name, Role: string(row.Role), Where: where, Status: row.Falls, Awaits: string(row.Awaits)}
 	if v.Status == "" {
 		v.Status = string(row.Status)
 	}

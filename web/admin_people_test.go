@@ -228,6 +228,12 @@ func TestWhoWasInvitedIsConfirmedByTwoAndEverybodyIsToldSo(t *testing.T) {
 	three.get(link)
 	c.want(three.post(link), http.StatusSeeOther)
 	c.want(three.get(link), 200, "Now two administrators must confirm that it was you")
+	c.want(three.get("/admin"), 200, "Now two administrators must confirm that it was you")
+	// Who comes in as them by a code is told no more than where others work.
+	c.weak(three, "+447400123459")
+	if body := three.get("/admin").Body.String(); strings.Contains(body, "two administrators") || !strings.Contains(body, `data-page="me"`) {
+		t.Errorf("by a code they are told of the role:\n%s", body)
+	}
 	c.want(c.one.get("/admin/people?status=accepted"), 200, "Waits for two administrators to confirm who has come")
 	first := c.one.get(person)
 	c.want(first, 200, "Confirm who has come, as the first of two", "after you, another administrator must confirm it, too")

@@ -100,7 +100,7 @@ func (s *Site) renderPerson(w http.ResponseWriter, r *http.Request, o *officer, 
 	}
 	path := personPath(d.ID)
 	page := templates.AdminPerson{
-		AdminFrame: s.adminFrame(r, o, "people", path), Name: d.Name, Role: string(d.Role), Status: d.Falls, Awaits: string(d.Awaits()), Link: drawn.link, LinkUntil: d.LinkUntil,
+		AdminFrame: s.adminFrame(r, o, "people", path), Name: d.Name, Role: string(d.Role), Status: d.Falls, Awaits: string(d.Awaits), Link: drawn.link, LinkUntil: d.LinkUntil,
 		Waits: d.Status == proofing.AppointmentProposed, Until: d.Until, ReconfirmBy: d.ReconfirmBy, History: viewHistory(d.Appointment), Back: scope{}.of(s, r), Log: s.logOf(r, d.ID),
 	}
 	if page.Status == "" {
@@ -190,7 +190,7 @@ func (s *Site) viewMove(r *http.Request, d *proofing.Appointed, m proofing.Move,
 	switch {
 	case m.Second:
 		v.What += "_second"
-	case m.What == proofing.MoveConfirm && d.Awaits() == proofing.AwaitsTwo:
+	case m.What == proofing.MoveConfirm && d.Awaits == proofing.AwaitsTwo:
 		v.What += "_two"
 	}
 	if m.Deny != "" {

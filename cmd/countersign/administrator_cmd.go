@@ -220,14 +220,14 @@ func (v administratorView) next() string {
 
 func (c *administratorListCommand) Run(g *globals) error {
 	return g.administer(false, func(a *admin) error {
-		all, falls, err := a.service.ListAdministrators(a.ctx)
+		all, err := a.service.ListAdministrators(a.ctx)
 		if err != nil {
 			return err
 		}
 		var views []administratorView
 		able := 0
-		for i, one := range all {
-			v := administratorView{one.ID, one.Name, falls[i], one.Person, one.Confirmed.At, one.Beginning, one.Awaits(), one.Deadline()}
+		for _, one := range all {
+			v := administratorView{one.ID, one.Name, one.Falls, one.Person, one.Confirmed.At, one.Beginning, one.Awaits, one.Deadline()}
 			if v.State == "" {
 				v.State = string(proofing.AppointmentActive)
 				able++

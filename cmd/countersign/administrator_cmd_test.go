@@ -125,6 +125,25 @@ func TestTheFirstAdministratorsAreNamedOnce(t *testing.T) {
 	}
 }
 
+func TestWhoeverIsToldTwiceIsCountedOnce(t *testing.T) {
+	for _, x := range []struct {
+		persons []string
+		want    string
+	}{
+		{nil, "no administrator has an address or a number here, so nobody is told of it"},
+		{[]string{"a", "a"}, "one administrator has an address or a number here, and is told of it"},
+		{[]string{"a", "b", "a"}, "2 administrators have an address or a number here, and are told of it"},
+	} {
+		var one proofing.Appointment
+		for _, p := range x.persons {
+			one.Outbox.Messages = append(one.Outbox.Messages, proofing.Outgoing{Person: p})
+		}
+		if got := told(&one); got != x.want {
+			t.Errorf("%v: %s", x.persons, got)
+		}
+	}
+}
+
 func TestBeforeThereIsAnAdministratorTheListIsEmpty(t *testing.T) {
 	d := newDesk(t)
 	d.addCA("example")

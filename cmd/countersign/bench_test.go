@@ -59,7 +59,7 @@ func (f figure) per(seconds float64) float64 { return seconds * 1e6 / float64(ma
 
 // benchLength is how many rounds there are and how long an operation takes in each.
 func benchLength() (rounds int, lasts time.Duration) {
-	return int(benchSetting("BENCH_ROUNDS", 3)), time.Duration(benchSetting("BENCH_SECONDS", 2) * float64(time.Second))
+	return int(benchSetting("BENCH_ROUNDS", 5)), time.Duration(benchSetting("BENCH_SECONDS", 2) * float64(time.Second))
 }
 
 func benchService(b *testing.B, name, fsync string) {
