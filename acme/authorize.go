@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -19,11 +20,16 @@ type allowed struct {
 	Allow          bool            `json:"allow"` // true
 	Authorizations []string        `json:"authorizations"`
 	Assessment     json.RawMessage `json:"assessment"`
-	Data           struct{}        `json:"data"` // nothing beyond the identifiers is vouched for
+	Data           answerData      `json:"data"`
 	RecheckAfter   time.Time       `json:"recheck_after"`
 	DomainControl  string          `json:"domain_control,omitempty"`
 	// Warnings are what does not stand against the answer under the profile, and is the authority's to weigh.
 	Warnings []subproblem `json:"warnings,omitempty"`
+}
+
+// answerData is what may go into the certificate beside the identifiers that were asked about.
+type answerData struct {
+	Organization *organization `json:"organization,omitempty"` // the first that is authorized
 }
 
 type refused struct {
@@ -55,6 +61,13 @@ func (a *api) authorize(c *call) (answer, error) {
 		if slices.Contains(out.Authorizations, one.Case.ID) {
 			continue // two spellings of one identifier
 		}
+		if one.Identifier.Type == proofing.IdentifierOrganization && out.Data.Organization == nil {
+			o, err := a.organization(c.Context(), c.ca, one.Identifier.Value)
+			if err != nil {
+				return answer{}, err
+			}
+			out.Data.Organization = o
+		}
 		out.Authorizations = append(out.Authorizations, one.Case.ID)
 		grants = append(grants, one.Case.Grant)
 		if s := domainControl(one.Identifier); s != "" {
@@ -67,6 +80,19 @@ func (a *api) authorize(c *call) (answer, error) {
 		}
 	}
 	return jsonAnswer(http.StatusOK, out)
+}
+
+// organization is what a certificate may say of one, from its dossier where there is one.
+func (a *api) organization(ctx context.Context, ca *proofing.Authority, name string) (*organization, error) {
+	o, err := a.Service.OrganizationOf(ctx, ca.Name, name)
+	if isNotFound(err) {
+		return &organization{Name: name}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	number, jurisdiction := o.Registered()
+	return &organization{Name: name, Number: number, Jurisdiction: jurisdiction}, nil
 }
 
 func readAuthorize(body []byte) (proofing.AuthorizeRequest, error) {

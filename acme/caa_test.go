@@ -182,6 +182,9 @@ func TestCAAOfAnOrganizationIsThatOfItsDomains(t *testing.T) {
 	if warnings := yes.list("warnings"); yes["allow"] != true || len(warnings) != 1 || !strings.Contains(warnings[0].text("detail"), "no domain of the organization is registered") || yes["authorizations"].([]any)[0] != c.text("id") {
 		t.Fatalf("%v", yes)
 	}
+	if o := yes.object("data").object("organization"); o.text("name") != org || o["registration_number"] != nil {
+		t.Errorf("of an organization without a dossier there is %v", o)
+	}
 	id := proofing.Identifier{Type: "organization", Value: org}
 	if err := w.RegisterDomains(t.Context(), "alpha", id, "FREE.example.com.", "free.example.com"); err != nil {
 		t.Fatal(err)

@@ -49,12 +49,9 @@ func (a *api) verifyBinding(c *call) (answer, error) {
 	}
 	out := verified{
 		Kid: v.Key.Kid, Thumbprint: v.Account.Thumbprint, Subject: v.Key.Subject, Profiles: []string{v.Key.Profile},
-		Identifiers: append([]proofing.Identifier{}, v.Key.Identifiers...), BoundAt: v.Account.At, Expires: v.Key.Expires, RecheckAfter: v.Key.Expires,
+		Identifiers: append([]proofing.Identifier{}, v.Key.Identifiers...), BoundAt: v.Account.At, Expires: v.Key.Expires, RecheckAfter: v.RecheckAfter,
 	}
 	if v.Grant != nil {
-		if out.RecheckAfter.After(v.Grant.RecheckAfter) {
-			out.RecheckAfter = v.Grant.RecheckAfter
-		}
 		if out.Assessment, err = v.Grant.MarshalAssessment(); err != nil {
 			return answer{}, err
 		}

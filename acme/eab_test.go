@@ -133,6 +133,9 @@ func TestABindingByGoJoseIsGood(t *testing.T) {
 	b := newBinding(t, k.text("kid"), k.text("hmac_key"))
 	first := w.want(t, http.StatusOK, "POST", "/v1/eab/verify", b.body(t))
 	again := w.want(t, http.StatusOK, "POST", "/v1/eab/verify", b.body(t))
+	if first.text("recheck_after") != "2026-11-24T10:00:00Z" || first.text("expires") <= first.text("recheck_after") { // the profile's day, and not the key's months
+		t.Errorf("believed until %s of %s", first.text("recheck_after"), first.text("expires"))
+	}
 	if first.text("kid") != k.text("kid") || first.text("subject") != "customer 1" || first["assessment"] != nil || first.text("bound_at") != again.text("bound_at") {
 		t.Errorf("first %v, again %v", first, again)
 	}

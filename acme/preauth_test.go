@@ -14,10 +14,28 @@ import (
 
 const caPath = "/v1/preauthorizations"
 
+// A case that named a key which does not bind its account would be proved for nothing.
+func TestAnAuthorizationNamesNoKeyThatDoesNotBindItsAccount(t *testing.T) {
+	w := withDirectory(t)
+	k := w.makeKey(t, `{"profile": "client", "subject": "customer 1"}`)
+	b := newBinding(t, k.text("kid"), k.text("hmac_key"))
+	account := w.want(t, http.StatusOK, "POST", "/v1/eab/verify", b.body(t)).text("account_thumbprint")
+	open := func(thumbprint, kid string) string {
+		return fmt.Sprintf(`{"account":{"url":"https://ca.example/acct/7","thumbprint":%q},"identifier":{"type":"email","value":"applicant@example.org"},"profile":"client","eab_kid":%q}`, thumbprint, kid)
+	}
+	for _, kid := range []string{"kid-1", k.text("kid") + "x"} {
+		if p := w.want(t, http.StatusBadRequest, "POST", caPath, open(account, kid)); !strings.HasSuffix(p.text("type"), ":malformed") || !strings.Contains(fmt.Sprint(p), "eab_kid") {
+			t.Errorf("%s: %v", kid, p)
+		}
+	}
+	w.want(t, http.StatusBadRequest, "POST", caPath, open(thumbprint, k.text("kid"))) // another account's
+	w.want(t, http.StatusCreated, "POST", caPath, open(account, k.text("kid")))
+}
+
 func TestOpenAnswersAnAuthorization(t *testing.T) {
 	w := newWorld(t)
 	r := w.do(t, "POST", caPath, w.token, `{"account":{"url":"https://ca.example/acct/1","thumbprint":"`+thumbprint+`"},
-		"identifier":{"type":"dns","value":"Example.COM."},"profile":"device","external_id":"order 7","eab_kid":"kid-1"}`)
+		"identifier":{"type":"dns","value":"Example.COM."},"profile":"device","external_id":"order 7"}`)
 	if r.Code != http.StatusCreated {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}

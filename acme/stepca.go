@@ -67,6 +67,9 @@ type stepData struct {
 
 type organization struct {
 	Name string `json:"name"`
+	// Number and Jurisdiction are those of its registration, where its dossier has them (CSBR 7.1.4.2.4 to 7.1.4.2.6).
+	Number       string `json:"registration_number,omitempty"`
+	Jurisdiction string `json:"jurisdiction,omitempty"`
 }
 
 // stepLevels is as much of an assessment as a certificate can show. A template needs nobody's address.
@@ -205,6 +208,9 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	if p == nil || !ca.May(hook.Profile) {
 		return nil, deny("profileUnknown", "the profile %s of this webhook is not served any more: the operator of the CA must register it anew", hook.Profile)
 	}
+	if !hook.Answers() {
+		return nil, deny("correlation", "a webhook of the kind %s finds no cases by identifier: the operator of the CA must register it anew, with --correlate key", hook.Kind)
+	}
 	if faults := p.CSR.JudgeKey(q.key, q.bits); len(faults) > 0 {
 		return nil, deny("badCSR", "%s", faults[0].Detail)
 	}
@@ -212,9 +218,15 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	data := &stepData{Basis: hook.Correlate, SANs: []stepSAN{}, Authorizations: []string{}}
 	for _, san := range q.sans {
 		typ := stepTypes[san.Type]
+		undue := typ == proofing.IdentifierDNS && p.CSR.NoDomains()
+		if undue && q.final {
+			return nil, deny("rejectedIdentifier", "the certificate has a domain name, and one for code signing under the profile %s has none (CSBR 3.2.2.2.6): its template must leave it out", p.Name)
+		}
 		if slices.Contains(p.Identifiers, typ) {
 			r.Identifiers = append(r.Identifiers, proofing.Identifier{Type: typ, Value: san.Value})
-			data.SANs = append(data.SANs, san)
+			if !undue { // it is authorized all the same, as a part of the order
+				data.SANs = append(data.SANs, san)
+			}
 		} else if q.final {
 			return nil, deny("nameNotProved", "the certificate has a name of the type %s, and the profile %s proves none: its template must leave it out", cut(san.Type), p.Name)
 		}
@@ -256,7 +268,7 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 		// Whoever has the key would get a certificate for any CSR of theirs.
 		return nil, deny("csrUnseen", "what was granted is for certain CSRs alone, and none is shown to us: the operator of the CA must connect a webhook of the kind %s under the profile %s, too", proofing.StepEnriching, p.Name)
 	}
-	return data, data.fill(v, q)
+	return data, data.fill(v, q, p.CSR.NoDomains())
 }
 
 // stepOrganizations are the organizations that the certificate names, or that it can name.
@@ -326,12 +338,13 @@ func (a *api) stepRefusal(ca *proofing.Authority, hook *proofing.StepHook, v pro
 }
 
 // fill puts in what a template may use.
-func (d *stepData) fill(v proofing.Verdict, q stepQuestion) error {
+func (d *stepData) fill(v proofing.Verdict, q stepQuestion, noDomains bool) error {
 	var grants []*proofing.Grant
 	authorized := q.common == ""
 	for _, one := range v.Authorizations {
-		if authorized = authorized || calledBy(one.Identifier, q.common); one.Identifier.Type == proofing.IdentifierOrganization && d.Organization == nil {
-			d.Organization = &organization{one.Identifier.Value}
+		undue := noDomains && one.Identifier.Type == proofing.IdentifierDNS
+		if authorized = authorized || !undue && calledBy(one.Identifier, q.common); one.Identifier.Type == proofing.IdentifierOrganization && d.Organization == nil {
+			d.Organization = &organization{Name: one.Identifier.Value}
 		}
 		if slices.Contains(d.Authorizations, one.Case.ID) {
 			continue

@@ -378,6 +378,43 @@ func TestStepCAIsToldWhenWeCannotAnswer(t *testing.T) {
 	}
 }
 
+// A hook that was registered before it was refused lets nobody through.
+func TestASCEPRequestOfAStrangerIsRefused(t *testing.T) {
+	w := newStepWorld(t)
+	const host = "host.example.org"
+	w.preauthorize(t, "names", "dns", host, true)
+	w.hook(t, proofing.StepHook{Name: "scep", Kind: proofing.StepSCEPChallenge, Profile: "names", Correlate: proofing.CorrelateKey})
+	call := w.enriching(t, pkix.Name{CommonName: host}, host)
+	w.allowed(t, w.callStep(t, "scep", call))
+	w.edit(t, func(ca *proofing.Authority) error {
+		ca.StepHook("scep").Correlate = proofing.CorrelateIdentifier
+		return nil
+	})
+	w.key = newECKey(t)
+	w.denied(t, w.callStep(t, "scep", w.enriching(t, pkix.Name{CommonName: host}, host)), "correlation", "SCEPCHALLENGE")
+}
+
+// A certificate for code signing has no domain name, whatever the order was for.
+func TestACodeSigningCertificateOfStepCAHasNoDomain(t *testing.T) {
+	w := newStepWorld(t)
+	w.Policy.Profiles["both"].CSR = proofing.CSRPolicy{Purpose: proofing.CSRCodeSigning, CommonName: proofing.CommonNameNoDomain, Keys: []proofing.KeyKind{proofing.KeyP256}}
+	for _, kind := range []proofing.StepKind{proofing.StepEnriching, proofing.StepAuthorizing} {
+		w.hook(t, proofing.StepHook{Name: "both-" + strings.ToLower(string(kind)), Kind: kind, Profile: "both"})
+	}
+	const host = "host.example.org"
+	w.preauthorize(t, "both", "dns", host, true)
+	ask := func() object { return w.allowed(t, w.callStep(t, "both-enriching", w.enriching(t, pkix.Name{CommonName: host}, host))) }
+	if data := ask(); len(data.list("sans")) != 0 || data.text("common_name") != "" {
+		t.Errorf("a template is given %v", data)
+	}
+	w.preauthorize(t, "both", "organization", org, true)
+	if data := ask(); len(data.list("sans")) != 0 || data.text("common_name") != org || len(data["authorizations"].([]any)) != 2 {
+		t.Errorf("a template is given %v", data)
+	}
+	w.denied(t, w.callStep(t, "both-authorizing", w.authorizing(t, fields{"commonName": org, "organization": []string{org}}, "dns:"+host)), "rejectedIdentifier", "CSBR 3.2.2.2.6")
+	w.allowed(t, w.callStep(t, "both-authorizing", w.authorizing(t, fields{"commonName": org, "organization": []string{org}})))
+}
+
 func TestARegisteredHookIsSound(t *testing.T) {
 	w := newStepWorld(t)
 	p := w.Policy.Profiles["names"]
@@ -398,6 +435,8 @@ func TestARegisteredHookIsSound(t *testing.T) {
 		"by identifier with approvals":     {func(*proofing.StepHook) {}, &approved, "correlation"},
 		"links for whoever has a name":     {func(h *proofing.StepHook) { h.Links = true }, p, "correlation"},
 		"found by something that is none":  {func(h *proofing.StepHook) { h.Correlate = "any" }, p, "correlation"},
+		"a stranger's SCEP request":        {func(h *proofing.StepHook) { h.Kind = proofing.StepSCEPChallenge }, p, "correlation"},
+		"a SCEP request by its key":        {func(h *proofing.StepHook) { h.Kind, h.Correlate = proofing.StepSCEPChallenge, proofing.CorrelateKey }, p, ""},
 		"links for who has the key itself": {func(h *proofing.StepHook) { h.Links, h.Correlate = true, proofing.CorrelateKey }, p, ""},
 	} {
 		ca, h := *w.ca, good

@@ -27,12 +27,24 @@ type AuthorizeRequest struct {
 	ExternalID  string       `json:"external_id,omitempty"`
 }
 
+// Data is what may go into the certificate beside the identifiers that were asked about.
+type Data struct {
+	Organization *Organization `json:"organization,omitempty"` // nil: none was asked about
+}
+
+// Organization is one that is authorized.
+type Organization struct {
+	Name               string `json:"name"`                          // for the subject's organization
+	RegistrationNumber string `json:"registration_number,omitempty"` // empty: not known
+	Jurisdiction       string `json:"jurisdiction,omitempty"`        // of the registration; empty: not known
+}
+
 // Allowed is a yes.
 type Allowed struct {
 	// Authorizations are the ids of those that the answer rests on.
 	Authorizations []string        `json:"authorizations"`
 	Assessment     json.RawMessage `json:"assessment"` // null where no single one speaks for all
-	Data           json.RawMessage `json:"data"`       // what else may go into the certificate
+	Data           Data            `json:"data"`
 	RecheckAfter   time.Time       `json:"recheck_after"`
 	// DomainControl is "not_checked" for names and addresses: that somebody may have one is no validation of it.
 	DomainControl string `json:"domain_control,omitempty"`

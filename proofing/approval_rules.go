@@ -116,18 +116,34 @@ func turn(a *Approval, appointment string, now time.Time) string {
 	return denyNotNamed
 }
 
-// onOtherSide says whether somebody stands on the other side of the request: who asks for it or has approved it is of the applicant's,
-// who has vetted it or collected anything for it is of the CA's.
+// onOtherSide says whether somebody stands on the other side of the request.
 func onOtherSide(c *Case, o *Organization, by decider) bool {
-	side := by.appointment.Role.Side()
-	switch {
-	case side == SideAuthority && by.person == c.Person:
-		return true
-	case side == SideApplicant && slices.Contains(o.Collectors(), by.person):
-		return true
+	if by.appointment.Role.Side() == SideAuthority {
+		return forApplicant(c, by.person)
 	}
-	return slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool {
-		return d.Person == by.person && d.Step.Role().Side() != side
+	return forAuthority(c, o, by.person)
+}
+
+// forApplicant says whether somebody has acted for the applicant: they ask for it, or have decided for the organization.
+func forApplicant(c *Case, person string) bool {
+	return person == c.Person || decidedAt(c, person, SideApplicant)
+}
+
+// forAuthority says whether somebody has acted for the authority: they have collected anything for it, found or explained a discrepancy, or decided.
+func forAuthority(c *Case, o *Organization, person string) bool {
+	return slices.Contains(o.Collectors(), person) || decidedAt(c, person, SideAuthority) ||
+		slices.ContainsFunc(c.Approval.Discrepancies, func(d Discrepancy) bool { return d.By == person || d.ResolvedBy == person })
+}
+
+func decidedAt(c *Case, person string, side Side) bool {
+	return slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Person == person && d.Step.Role().Side() == side })
+}
+
+// sidesWith says whether somebody may not collect for the dossier of an organization for whose side they act: what they found out would be about
+// what they approve. Where an Enterprise RA works for its own organization (CSBR 1.3.2.1.2) those may who do not approve.
+func sidesWith(people []*Appointment, o *Organization, person string, now time.Time) bool {
+	return slices.ContainsFunc(people, func(a *Appointment) bool {
+		return a.Person == person && a.Status != AppointmentEnded && (a.Role == RoleApprover || !o.EnterpriseRA(now))
 	})
 }
 

@@ -36,6 +36,8 @@ type Authorization struct {
 	// "missing" (only with Find), or the code of an *InputError.
 	Problem string
 	Detail  string
+	// until is when the key runs out by which the account is bound; zero: it has none, or that never does.
+	until time.Time
 }
 
 // Verdict is the answer to a whole AuthorizeRequest: all or nothing.
@@ -156,11 +158,12 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 		return out, nil
 	}
 	if c.EABKid != "" {
-		problem, err := s.bound(ctx, c)
+		problem, until, err := s.bound(ctx, c)
 		if err != nil || problem != "" {
 			out.Problem = problem
 			return out, err
 		}
+		out.until = until
 	}
 	p := s.profileOf(c)
 	if p == nil {

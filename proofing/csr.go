@@ -139,7 +139,7 @@ func (j *csrJudge) names() {
 		plain := n.Type == IdentifierDNS || n.Type == IdentifierEmail || n.Type == IdentifierIP
 		switch {
 		case !plain && j.policy.Purpose == "":
-		case n.Type == IdentifierDNS && j.noDomains():
+		case n.Type == IdentifierDNS && j.policy.NoDomains():
 			j.fault("domain", "the subjectAltName has the domain name %s, and a code-signing certificate has none (CSBR 3.2.2.2.6): leave it out", told(n.Value))
 		case j.has(n):
 		case plain || n.Type == IdentifierPermanent:
@@ -150,9 +150,9 @@ func (j *csrJudge) names() {
 	}
 }
 
-// noDomains says whether the certificate must not have a domain name anywhere.
-func (j *csrJudge) noDomains() bool {
-	return j.policy.Purpose == CSRCodeSigning && j.policy.CommonName == CommonNameNoDomain
+// NoDomains says whether the certificate must not have a domain name anywhere (CSBR 3.2.2.2.6).
+func (p *CSRPolicy) NoDomains() bool {
+	return p.Purpose == CSRCodeSigning && p.CommonName == CommonNameNoDomain
 }
 
 // has says whether a name is authorized.

@@ -101,10 +101,11 @@ func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionReque
 
 // decisionDocument is what is signed for a decision about a case.
 func decisionDocument(c *Case, o *Organization, by decider, r DecisionRequest) Document {
+	number, jurisdiction := o.Registered()
 	d := Document{
 		Subject: DocumentSubject{Of: SubjectCase, Object: c.ID, Number: c.Journal.Written},
 		CA:      c.CA, Profile: c.Profile, Identifier: &c.Identifier,
-		Organization: &DocumentOrganization{Name: o.Name, Number: o.value(ItemRegistration), Jurisdiction: o.value(ItemJurisdiction), Dossier: o.Digest()},
+		Organization: &DocumentOrganization{Name: o.Name, Number: number, Jurisdiction: jurisdiction, Dossier: o.Digest()},
 		Applicant:    &DocumentApplicant{Kind: c.Applicant.Kind, Key: c.Applicant.Key()},
 		Step:         string(r.Step), Decision: DecideApprove, Reason: r.Reason, Shown: r.Shown,
 		By: DocumentBy{Person: by.person, Name: by.appointment.Name, Role: by.appointment.Role, Appointment: by.appointment.ID},

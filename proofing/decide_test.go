@@ -203,6 +203,41 @@ func TestADiscrepancyHoldsARequestUntilItIsExplained(t *testing.T) {
 	}
 }
 
+// Whoever acts for the organization has no part in judging what is said of it, though they be a specialist as well; and whoever has judged approves nothing.
+func TestNobodyStandsOnBothSidesByAnotherDoor(t *testing.T) {
+	c := newCourt(t)
+	for _, r := range []*representative{c.requester, c.approver} {
+		c.adds(r, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+	}
+	other, _ := c.holds("other", c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+	c.office[other] = c.adds(other, c.one, c.two, draft(proofing.RoleApprover, "alpha", c.org.ID))
+	for _, r := range []*representative{c.requester, c.approver, other} {
+		r.renew()
+		_, err := c.RecordItem(t.Context(), r.visit(), c.org.ID, proofing.ItemDraft{
+			Kind: proofing.ItemPlace, Value: "Example Street 1", Source: "register of companies", SourceKind: proofing.SourceQGIS, CollectedAt: c.clock(), Outcome: proofing.OutcomeGood,
+		})
+		wantInput(t, "something collected by "+r.name, err, "item_side")
+	}
+	k := c.submitted("signing2")
+	must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	for _, r := range []*representative{c.requester, c.approver} {
+		r.renew()
+		_, err := c.RaiseDiscrepancy(t.Context(), r.visit(), k.ID, "mine")
+		wantInput(t, "a discrepancy by "+r.name, err, "decide_side")
+	}
+	c.specialist.renew()
+	k = must[*proofing.Case](t)(c.RaiseDiscrepancy(t.Context(), c.specialist.visit(), k.ID, "the register has another address"))
+	id := k.Approval.Discrepancies[0].ID
+	for _, r := range []*representative{c.requester, c.approver} {
+		_, err := c.ResolveDiscrepancy(t.Context(), r.visit(), k.ID, id, "it is right")
+		wantInput(t, "an explanation by "+r.name, err, "decide_side")
+	}
+	other.renew()
+	must[*proofing.Case](t)(c.ResolveDiscrepancy(t.Context(), other.visit(), k.ID, id, "they have moved"))
+	_, err := c.decides(other, k, proofing.StepApprove, false)
+	wantInput(t, "an approval by who has explained it", err, "decide_side")
+}
+
 func TestWhatPeopleDecideAboutIsSeenByThoseConcernedAlone(t *testing.T) {
 	c := newCourt(t)
 	k := c.submitted("signing")

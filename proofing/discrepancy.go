@@ -12,7 +12,7 @@ const mostDiscrepancies = 50
 
 // RaiseDiscrepancy records something that does not fit together. Until it is explained nothing is granted (CSBR 3.2.9), and what
 // was said to be complete is not any more. Specialists and reviewers of the authority may. Errors: those of Console; ErrNotFound; ErrNotAdmitted
-// without a fresh authentication; ErrClosed; and the *InputError codes "text_empty" and "discrepancies_many".
+// without a fresh authentication; ErrClosed; and the *InputError codes "text_empty", "discrepancies_many" and "decide_side".
 func (s *Service) RaiseDiscrepancy(ctx context.Context, v Visit, id, text string) (*Case, error) {
 	text = oneLine(text, mostReason)
 	if text == "" {
@@ -85,6 +85,8 @@ func (s *Service) inVetting(ctx context.Context, v Visit, id string, edit func(c
 			return ErrClosed
 		case c.Frozen != nil:
 			return ErrFrozen
+		case forApplicant(c, by.person): // they would judge what is said of what they ask for
+			return &InputError{Field: "discrepancy", Code: denySide}
 		}
 		return edit(c, by, now)
 	})

@@ -166,7 +166,7 @@ const (
 // RecordItem records something that was found out about an organization. It takes the place of what was known of the kind and its subject, and
 // may come twice. ErrNotFound for a dossier at which the person of the session collects nothing, besides the errors of Console and ErrNotAdmitted; and the
 // *InputError codes of Item.check, "item_subject" (there is no such appointment, or not in such a role), "item_own" (it is
-// about themselves) and "item_changed". The *LimitError "things" if the dossier is full of what counts, and ErrUnavailable while too much of it
+// about themselves), "item_side" (they act for the organization) and "item_changed". The *LimitError "things" if the dossier is full of what counts, and ErrUnavailable while too much of it
 // waits for the log.
 func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, d ItemDraft) (*Organization, error) {
 	me, err := s.officer(ctx, v)
@@ -196,6 +196,9 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		}
 		if o.Journal.size() >= mostPending {
 			return fmt.Errorf("record item: the log is behind: %w", ErrUnavailable)
+		}
+		if sidesWith(people, o, me.Person.ID, now) {
+			return &InputError{Field: "kind", Code: "item_side"}
 		}
 		act := me.act(mine, now)
 		it, err := d.item(s, o, people, me.Person.ID, now)

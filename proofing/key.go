@@ -254,16 +254,23 @@ func (k *Key) proves(b ExternalBinding, ca *Authority, now time.Time) bool {
 	return good
 }
 
-// servedAt says whether the key may be used at that newAccount URL of its authority.
+// servedAt says whether the key may be used at that newAccount URL of its authority. The directories and the URLs of an authority are in the same order; where
+// there is one directory, all URLs are of it.
 func (k *Key) servedAt(ca *Authority, url string) bool {
 	if !slices.Contains(ca.NewAccounts, url) {
 		return false
 	}
-	if k.Directory == "" || len(ca.Directories) != len(ca.NewAccounts) {
-		return k.Directory == "" || slices.Contains(ca.Directories, k.Directory)
+	if k.Directory == "" {
+		return true
 	}
 	i := slices.Index(ca.Directories, k.Directory)
-	return i >= 0 && ca.NewAccounts[i] == url
+	switch {
+	case i < 0:
+		return false
+	case len(ca.Directories) == len(ca.NewAccounts):
+		return ca.NewAccounts[i] == url
+	}
+	return len(ca.Directories) == 1 // of several directories nobody has said which URL is whose
 }
 
 // account is the entry of an account by its key; nil if it is not bound.

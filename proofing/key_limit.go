@@ -63,6 +63,19 @@ func (s *Service) scopeOf(ctx context.Context, c *Case, account *Account) (l key
 	return l, nil
 }
 
+// boundBy makes sure that an account is bound by a key that its authority names: a case that names another would be proved for nothing. It is the *InputError
+// "eab_kid" otherwise.
+func (s *Service) boundBy(ctx context.Context, ca *Authority, account *Account, kid string) error {
+	k, err := s.Keys.Get(ctx, s.keyID(kid))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("look up key of account: %w", err)
+	}
+	if err != nil || k.CA != ca.Name || account == nil || !k.binds(account.Account) {
+		return &InputError{"eab_kid", "eab_kid", "the account is bound by no key of this service with that kid: leave it out if the binding was not verified here"}
+	}
+	return nil
+}
+
 var errBeyond = &InputError{"identifier.value", "identifier_rejected", "the external account binding of this account does not cover it"}
 
 // inherit finds the case in which was proved what a key of the account is the result of, and names the key in a new case of that account; nil if there is

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // VerifiedKey is a binding that was found good.
@@ -14,6 +15,8 @@ type VerifiedKey struct {
 	Account KeyAccount
 	// Grant is that of the case which the key is the result of, assessed as of now; nil if an authority has made the key.
 	Grant *Grant
+	// RecheckAfter is how long this may be believed without asking again: as long as the profile lets an answer be, and no longer than the key is good or the grant may be believed.
+	RecheckAfter time.Time
 }
 
 // decoy takes the place of a key that there is none of, so that asking for one costs what a wrong MAC does. It is made once: a key that was asked for
@@ -45,7 +48,7 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 		if !have.Deactivated.IsZero() {
 			return nil, ErrBinding
 		}
-		return &VerifiedKey{k, *have, grant}, nil
+		return s.verified(k, *have, grant), nil
 	}
 	if len(k.Accounts) >= k.MaxAccounts { // nobody who only knows the MAC key has accounts written down without end
 		known, err := s.Accounts.Get(ctx, s.accountID(ca.Name, b.Thumbprint))
@@ -110,7 +113,18 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 			return nil, err
 		}
 	}
-	return &VerifiedKey{k, *k.account(b.Thumbprint), grant}, nil
+	return s.verified(k, *k.account(b.Thumbprint), grant), nil
+}
+
+func (s *Service) verified(k *Key, account KeyAccount, grant *Grant) *VerifiedKey {
+	until := k.Expires
+	if p := s.Policy.Profiles[k.Profile]; p != nil {
+		until = p.recheck(s.now(), until)
+	}
+	if grant != nil {
+		until = earliest(until, grant.RecheckAfter)
+	}
+	return &VerifiedKey{k, account, grant, until}
 }
 
 // keyGrant is the grant that a key rests on, assessed as of now; nil for one that an authority has made. ErrBinding if
@@ -192,33 +206,34 @@ func (p *Profile) decidedFor(c, from *Case) bool {
 	return c.CSRDigest == from.CSRDigest || from.CSRDigest == "" && !p.eachCSR()
 }
 
-// bound says what stands in the way of a case whose account is bound by a key, judged now: nothing, "frozen", "recovering" or "binding_ended".
-func (s *Service) bound(ctx context.Context, c *Case) (problem string, err error) {
+// bound says what stands in the way of a case whose account is bound by a key, judged now: nothing, "frozen", "recovering" or "binding_ended"; and until
+// when the key is good.
+func (s *Service) bound(ctx context.Context, c *Case) (problem string, until time.Time, err error) {
 	k, err := s.newest(ctx, c.EABKid) // what came in its place stands for it
 	if errors.Is(err, ErrNotFound) {
-		return "binding_ended", nil
+		return "binding_ended", until, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("look up key of case: %w", err)
+		return "", until, fmt.Errorf("look up key of case: %w", err)
 	}
 	if k.CA != c.CA || k.Status(s.now()) != KeyActive {
-		return "binding_ended", nil
+		return "binding_ended", until, nil
 	}
 	if _, err := s.keyGrant(ctx, k); !errors.Is(err, ErrBinding) {
-		return "", err
+		return "", k.Expires, err
 	}
 	if from, err := s.get(ctx, k.Case); err == nil {
 		if _, err := s.holds(ctx, from); err != nil {
-			return "", err
+			return "", until, err
 		}
 		switch {
 		case from.Frozen != nil:
-			return "frozen", nil
+			return "frozen", until, nil
 		case !from.Held.IsZero():
-			return "recovering", nil
+			return "recovering", until, nil
 		}
 	}
-	return "binding_ended", nil
+	return "binding_ended", until, nil
 }
 
 // mostHops is how far a line of rotations is followed.

@@ -77,6 +77,59 @@ func (w *world) asks(n int, id proofing.Identifier) proofing.Authorization {
 
 var proved = proofing.Identifier{Type: "email", Value: "applicant@example.org"}
 
+// A key for one directory is good at that one alone, also where its authority has several.
+func TestAKeyForADirectoryBindsNobodyAtAnother(t *testing.T) {
+	w, _ := withKeys(t)
+	const live, staging, stagingAccount = "https://ca.example/acme/directory", "https://ca.example/staging/directory", "https://ca.example/staging/new-account"
+	set := func(directories, newAccounts []string) {
+		w.ca = must[*proofing.Authority](t)(w.Authorities.Update(t.Context(), w.ca.ID, func(have *proofing.Authority) error {
+			have.Directories, have.NewAccounts = directories, newAccounts
+			return nil
+		}))
+	}
+	set([]string{live, staging}, []string{newAccount, stagingAccount})
+	k := w.issued(w.ca, proofing.KeyRequest{Directory: staging, MaxAccounts: 5})
+	at := func(n int, url string) error {
+		b := present(k, n)
+		b.URL = url
+		_, err := w.VerifyKey(t.Context(), w.ca, b)
+		return err
+	}
+	if err := at(1, stagingAccount); err != nil {
+		t.Errorf("at its own: %v", err)
+	}
+	wantErr(t, "at another", at(2, newAccount), proofing.ErrBinding)
+	// Which URL is whose is not known any more.
+	set([]string{live, staging}, []string{newAccount, stagingAccount, "https://ca.example/third"})
+	wantErr(t, "with a URL too many", at(3, stagingAccount), proofing.ErrBinding)
+	set([]string{staging}, []string{newAccount, stagingAccount}) // all of the one
+	if err := at(4, newAccount); err != nil {
+		t.Errorf("of one directory: %v", err)
+	}
+}
+
+// What an account may have because of a key is believed no longer than the key is good.
+func TestAnAnswerIsBelievedNoLongerThanTheKeyIsGood(t *testing.T) {
+	w, c := withKeys(t)
+	k := w.caseKey(c)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	w.asks(1, proved)
+	soon := w.clock().Add(time.Minute)
+	must[*proofing.Key](t)(w.Keys.Update(t.Context(), k.ID, func(k *proofing.Key) error {
+		k.Expires = soon
+		return nil
+	}))
+	v := must[proofing.Verdict](t)(w.Authorize(t.Context(), w.ca, proofing.AuthorizeRequest{
+		Applicant: proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}, Identifiers: []proofing.Identifier{proved}, Profile: "email",
+	}))
+	if !v.Allow || !v.RecheckAfter.Equal(soon) {
+		t.Errorf("allowed %v until %s, and the key is good until %s", v.Allow, v.RecheckAfter, soon)
+	}
+	if got := must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1))); !got.RecheckAfter.Equal(soon) {
+		t.Errorf("verified until %s", got.RecheckAfter)
+	}
+}
+
 func TestAKeyIsTheResultOfAProofAndAuthorizesWhatWasProved(t *testing.T) {
 	w, c := withKeys(t)
 	k := w.caseKey(c)

@@ -169,6 +169,11 @@ func (o *Organization) value(kind ItemKind) string {
 	return ""
 }
 
+// Registered is the number that the organization is registered under, and where; empty where the dossier has nothing good.
+func (o *Organization) Registered() (number, jurisdiction string) {
+	return o.value(ItemRegistration), o.value(ItemJurisdiction)
+}
+
 // Digest is of everything in the dossier: what was shown of it to somebody can be told from what came later.
 func (o *Organization) Digest() string {
 	text, err := Canonical(struct {

@@ -149,7 +149,7 @@ func (s *Service) recheck(ctx context.Context, id string) (*Case, error) {
 	}
 	problem := ""
 	if c.EABKid != "" {
-		if problem, err = s.bound(ctx, c); err != nil {
+		if problem, _, err = s.bound(ctx, c); err != nil {
 			return nil, err
 		}
 	}

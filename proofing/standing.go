@@ -140,7 +140,7 @@ func (v *Verdict) add(a Authorization) {
 	v.Authorizations = append(v.Authorizations, a)
 	if a.Problem != "" {
 		v.Allow = false
-	} else if at := a.Case.Grant.RecheckAfter; v.RecheckAfter.IsZero() || at.Before(v.RecheckAfter) {
-		v.RecheckAfter = at
+		return
 	}
+	v.RecheckAfter = earliest(v.RecheckAfter, a.Case.Grant.RecheckAfter, a.until)
 }

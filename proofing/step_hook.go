@@ -87,12 +87,23 @@ func (a *Authority) AddStepHook(h StepHook, p *Profile) error {
 		return &InputError{"name", "too_many", fmt.Sprintf("an authority has %d hooks at most", maxStepHooks)}
 	case !p.Knows(h.Correlate):
 		return &InputError{"correlate", "correlation", fmt.Sprintf("the profile %s asks for two factors or for approvals: what one person showed must not serve another's key, so its cases are found by key alone", p.Name)}
+	case h.strangers():
+		return &InputError{"correlate", "correlation", "of a SCEP request nobody but this hook makes sure who asks: its cases are found by key alone"}
 	case h.Links && h.Correlate != CorrelateKey:
 		return &InputError{"links", "correlation", "who asks by identifier need not be the person of the case: its link is not theirs to have"}
 	}
 	a.StepHooks = append(a.StepHooks, h)
 	return nil
 }
+
+// strangers says whether the hook would let anybody have what somebody else has proved: of an ACME order the authority makes sure by itself that whoever asks has
+// the names (RFC 8555 8), and of a SCEP request it asks the hook.
+func (h *StepHook) strangers() bool {
+	return h.Kind == StepSCEPChallenge && h.Correlate == CorrelateIdentifier
+}
+
+// Answers says whether the hook may be answered: one that was added before this was refused may not.
+func (h *StepHook) Answers() bool { return !h.strangers() }
 
 // ShowsCSRs says whether a hook is connected to which step-ca shows the CSRs of a profile. One that is asked about the certificate itself sees none.
 func (a *Authority) ShowsCSRs(profile string) bool {

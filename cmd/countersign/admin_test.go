@@ -97,7 +97,7 @@ var address = proofing.Identifier{Type: "email", Value: "applicant@example.org"}
 func TestACAIsAddedWithATokenThatIsShownOnce(t *testing.T) {
 	d := newDesk(t)
 	out, said := d.run(exitOK, "ca", "add", "example", "--title", "Example CA", "--directory", "https://ca.example/a,b", "--directory", "https://ca.example/c",
-		"--new-account", "https://ca.example/new", "--caa-identity", "ca.example", "--profile", "client", "--daily-messages", "10", "--daily-spend", "1.50")
+		"--new-account", "https://ca.example/new", "--new-account", "https://ca.example/c/new", "--caa-identity", "ca.example", "--profile", "client", "--daily-messages", "10", "--daily-spend", "1.50")
 	contains(t, said, "made the store", "keep a copy of the key ring", "added the CA example, for client", "shown this once")
 	token := proofing.Secret(strings.TrimSpace(out))
 	d.service(func(s *proofing.Service) {
@@ -192,15 +192,15 @@ func TestWhatACAIsCanBeChanged(t *testing.T) {
 	_, said := d.run(exitOK, "ca", "add", "other", "--directory", "https://other.example", "--profile", "client")
 	contains(t, said, "`countersign ca set other --new-account URL`")
 	_, said = d.run(exitOK, "ca", "set", "example", "--title", "Example CA", "--directory", "https://ca.example/one", "--directory", "https://ca.example/two",
-		"--new-account", "https://ca.example/new", "--profile", "client", "--daily-messages", "7", "--daily-spend", "1.50")
-	contains(t, said, "people read example as Example CA", "has the directories https://ca.example/one, https://ca.example/two", "has the newAccount URLs https://ca.example/new",
+		"--new-account", "https://ca.example/new", "--new-account", "https://ca.example/two/new", "--profile", "client", "--daily-messages", "7", "--daily-spend", "1.50")
+	contains(t, said, "people read example as Example CA", "has the directories https://ca.example/one, https://ca.example/two", "has the newAccount URLs https://ca.example/new, https://ca.example/two/new",
 		"example may ask for client", "sends 7 messages", "spends 1.50")
 	ca := get()
-	if ca.Title != "Example CA" || len(ca.Directories) != 2 || len(ca.NewAccounts) != 1 || !slices.Equal(ca.Profiles, []string{"client"}) || ca.DailyMessages != 7 || ca.DailySpendMicros != 1_500_000 {
+	if ca.Title != "Example CA" || len(ca.Directories) != 2 || len(ca.NewAccounts) != 2 || !slices.Equal(ca.Profiles, []string{"client"}) || ca.DailyMessages != 7 || ca.DailySpendMicros != 1_500_000 {
 		t.Errorf("it is %+v", ca)
 	}
 	out, _ := d.run(exitOK, "ca", "list")
-	contains(t, out, "NEW ACCOUNT", "https://ca.example/one https://ca.example/two", "https://ca.example/new")
+	contains(t, out, "NEW ACCOUNT", "https://ca.example/one https://ca.example/two", "https://ca.example/new https://ca.example/two/new")
 	if len(ca.Tokens) != len(before.Tokens) || !ca.Created.Equal(before.Created) {
 		t.Errorf("what was not to be changed is: %+v, it was %+v", ca, before)
 	}
@@ -212,6 +212,7 @@ func TestWhatACAIsCanBeChanged(t *testing.T) {
 	for want, args := range map[string][]string{
 		`there is no profile "cliant"`:               {"--title", "Other", "--profile", "cliant"},
 		`"http://ca.example/x" must be an https URL`: {"--title", "Other", "--new-account", "http://ca.example/x"},
+		"2 directories and 1 newAccount URLs":        {"--title", "Other", "--new-account", "https://ca.example/new"},
 		"--daily-messages must not be negative":      {"--title", "Other", "--daily-messages=-1"},
 		"--daily-spend must be an amount":            {"--title", "Other", "--daily-spend", "much"},
 	} {

@@ -29,7 +29,7 @@ type caAddCommand struct {
 	Name          string   `arg:"" help:"How configuration and commands call it: letters a-z, digits and hyphens."`
 	Title         string   `help:"How people read it. The name unless given." placeholder:"TEXT"`
 	Directory     []string `required:"" sep:"none" help:"An ACME directory of it (repeatable)." placeholder:"URL"`
-	NewAccount    []string `sep:"none" help:"The newAccount URL of a directory, for external account binding (repeatable)." placeholder:"URL"`
+	NewAccount    []string `sep:"none" help:"The newAccount URL of a directory, for external account binding (repeatable, in the order of the directories)." placeholder:"URL"`
 	CAAIdentity   []string `name:"caa-identity" help:"A name that it has in CAA records (repeatable)." placeholder:"NAME"`
 	Profile       []string `required:"" help:"A profile of the configuration that it may ask for (repeatable)." placeholder:"NAME"`
 	DailyMessages int64    `help:"Messages in a day, instead of limits.ca_messages_day." placeholder:"N"`
@@ -66,6 +66,9 @@ func (c *caAddCommand) authority(a *admin) (*proofing.Authority, error) {
 	if err := a.checkCA(c.Profile, slices.Concat(c.Directory, c.NewAccount), c.CAAIdentity); err != nil {
 		return nil, err
 	}
+	if err := checkDirectories(c.Directory, c.NewAccount); err != nil {
+		return nil, err
+	}
 	var spend Money
 	if c.DailySpend != "" {
 		var err error
@@ -97,6 +100,14 @@ func (a *admin) checkCA(profiles, urls, identities []string) error {
 }
 
 // checkCAURL accepts what RFC 8555 6.1 does: https, but for this machine.
+// checkDirectories makes sure that it is known which newAccount URL is of which directory.
+func checkDirectories(directories, newAccounts []string) error {
+	if len(directories) > 1 && len(newAccounts) > 0 && len(directories) != len(newAccounts) {
+		return usagef("there are %d directories and %d newAccount URLs: give one --new-account for each --directory, in the same order, so that a key for one directory is good at that one alone", len(directories), len(newAccounts))
+	}
+	return nil
+}
+
 func checkCAURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {

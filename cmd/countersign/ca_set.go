@@ -13,7 +13,7 @@ type caSetCommand struct {
 	Name            string   `arg:"" help:"The CA."`
 	Title           string   `help:"How people read it." placeholder:"TEXT"`
 	Directory       []string `sep:"none" help:"An ACME directory of it (repeatable). They take the place of those before." placeholder:"URL"`
-	NewAccount      []string `sep:"none" xor:"new-account" help:"The newAccount URL of a directory (repeatable). They take the place of those before." placeholder:"URL"`
+	NewAccount      []string `sep:"none" xor:"new-account" help:"The newAccount URL of a directory (repeatable, in the order of the directories). They take the place of those before." placeholder:"URL"`
 	NoNewAccounts   bool     `name:"no-new-accounts" xor:"new-account" help:"It asks about no external account bindings."`
 	CAAIdentity     []string `name:"caa-identity" xor:"caa" help:"A name that it has in CAA records (repeatable). They take the place of those before." placeholder:"NAME"`
 	NoCAAIdentities bool     `name:"no-caa-identities" xor:"caa" help:"It has no name in CAA records."`
@@ -37,7 +37,7 @@ func (c *caSetCommand) Run(g *globals) error {
 			for _, change := range changes {
 				said = append(said, change(ca))
 			}
-			return nil
+			return checkDirectories(ca.Directories, ca.NewAccounts)
 		}); err != nil {
 			return noSuchCA(err, c.Name)
 		}
