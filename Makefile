@@ -89,7 +89,8 @@ soak: $(BIN)/MailHog redis
 
 # The figures of docs/performance.md: the whole program, its pages and what CAs wait for against an echo of JSON, on Redis
 # and on the embedded store; Pebble, which makes accounts; and what is judged of a passkey's word, of an ID token and of an
-# external account binding against the libraries alone. It takes some eleven minutes and wants the machine for itself.
+# external account binding against the libraries alone; and the queue of the console and the log. It takes some twenty
+# minutes (BENCH_ROUNDS, BENCH_SECONDS and BENCH_CALLERS change that) and wants the machine for itself.
 bench: redis $(BIN)/pebble
 	go test -run '^$$' -bench 'BenchmarkAssertion|BenchmarkIDToken|BenchmarkBinding' -benchtime 2s ./webauthn ./challenges ./acme
 	go test -run '^$$' -bench 'BenchmarkService|BenchmarkCommits|BenchmarkPages|BenchmarkHooks|BenchmarkPebble' -benchtime 1x -timeout 60m ./cmd/countersign
