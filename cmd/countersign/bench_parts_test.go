@@ -164,6 +164,14 @@ func (x *bench) to(listener string, n int) []*wire {
 	return x.wires[listener][:n]
 }
 
+// part leaves n connections to a listener.
+func (x *bench) part(listener string, n int) {
+	for _, w := range x.wires[listener][n:] {
+		w.close()
+	}
+	x.wires[listener] = x.wires[listener][:n]
+}
+
 func (x *bench) control(path string) string {
 	x.b.Helper()
 	resp, err := http.Get("http://" + x.at["control"] + path)
@@ -186,7 +194,7 @@ func (x *bench) drain() {
 			break
 		}
 		if time.Since(began) > 2*time.Minute {
-			x.b.Fatal("the outbox does not drain")
+			x.b.Fatal("what is owed, or the log, is not worked off")
 		}
 	}
 	x.fetchCodes()

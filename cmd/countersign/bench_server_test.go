@@ -93,7 +93,12 @@ func serveBench(path string) error {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		_, _ = fmt.Fprint(w, len(due))
+		unlogged, _, err := a.service.Cases.List(r.Context(), proofing.Query{Index: "entry", Below: "~", Limit: 1})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = fmt.Fprint(w, len(due)+len(unlogged))
 	})
 	control.Handle("/debug/pprof/", http.DefaultServeMux)
 	a.watchedInside(control, clock)
