@@ -113,6 +113,24 @@ func (s *Service) CertificatesOf(ctx context.Context, id string) ([]*Certificate
 	return all, err
 }
 
+// CertificatesInConsole are the newest certificates that rest on a request which the person of a session may look at, most of them at most; more says whether there are
+// others. Errors: those of CaseInConsole.
+func (s *Service) CertificatesInConsole(ctx context.Context, v Visit, id string, most int) (newest []*Certificate, more bool, err error) {
+	_, held, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, false, err
+	}
+	if _, err := s.docketed(ctx, held, id); err != nil {
+		return nil, false, err
+	}
+	all, err := s.CertificatesOf(ctx, id)
+	slices.Reverse(all)
+	if len(all) > most {
+		return all[:most], true, err
+	}
+	return all, false, err
+}
+
 // CertificatesNamed are the certificates that somebody means by a name: the SHA-256 of the DER, in hexadecimal with or without colons or in base64url, or
 // the serial number in hexadecimal. Serial numbers are an authority's own, so that there may be several.
 func (s *Service) CertificatesNamed(ctx context.Context, name string) ([]*Certificate, error) {

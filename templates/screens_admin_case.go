@@ -45,6 +45,26 @@ type AdminCase struct {
 	Queue     string
 	Dossier   string       // where what was collected about the organization is
 	Freeze    *AdminFreeze // nil: it is not frozen
+	// Certificates are the newest that rest on it; MoreCertificates: there are others.
+	Certificates     []AdminCertificate
+	MoreCertificates bool
+}
+
+// AdminCertificate is one that rests on a request.
+type AdminCertificate struct {
+	Serial, Digest, Subject string
+	From, Until             time.Time
+	Days                    int
+	Reported                time.Time
+	Renewal                 bool
+	Disowned, RevokeBy      time.Time // zero: nobody has said that it was not them
+	Revoked                 time.Time // zero: it is not, as far as the authority has told
+	Findings                []string  // codes under "finding"
+}
+
+// Found says whether anything about a certificate is not as it should be.
+func (c AdminCase) Found() bool {
+	return slices.ContainsFunc(c.Certificates, func(x AdminCertificate) bool { return len(x.Findings) > 0 })
 }
 
 // AdminFreeze is what "this was not us" has brought about.

@@ -2,6 +2,8 @@ package web
 
 import (
 	"cmp"
+	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"time"
@@ -65,6 +67,14 @@ func (s *Site) renderAdminCase(w http.ResponseWriter, r *http.Request, o *office
 		page.Looked = t.shown
 	}
 	s.viewChanges(&page, o, d)
+	certificates, more, err := s.service.CertificatesInConsole(r.Context(), s.signedInAs(r), id, caseCertificates)
+	if err != nil {
+		return err
+	}
+	page.MoreCertificates = more
+	for _, c := range certificates {
+		page.Certificates = append(page.Certificates, viewCertificate(c))
+	}
 	if t.seen != 0 && t.seen != page.Version {
 		page.Seen = t.seen
 		for i := range page.Decisions {
@@ -79,6 +89,33 @@ func (s *Site) renderAdminCase(w http.ResponseWriter, r *http.Request, o *office
 		page.Notice = a.problem
 	}
 	return s.Render(w, r, status, page)
+}
+
+// caseCertificates is how many certificates the page of a request has; the log has all.
+const caseCertificates = 50
+
+func viewCertificate(c *proofing.Certificate) templates.AdminCertificate {
+	v := templates.AdminCertificate{
+		Serial: c.Serial, Digest: hexPairs(c.Digest), Subject: c.Subject, From: c.NotBefore, Until: c.NotAfter, Days: int((c.Validity() + 12*time.Hour) / (24 * time.Hour)), Reported: c.Reported, Renewal: c.Renewal, Revoked: c.Revoked,
+	}
+	if c.Disowned != nil {
+		v.Disowned, v.RevokeBy = c.Disowned.At, c.Disowned.RevokeBy
+	}
+	for _, f := range c.Findings {
+		if !slices.Contains(v.Findings, f.Code) {
+			v.Findings = append(v.Findings, f.Code)
+		}
+	}
+	return v
+}
+
+// hexPairs is a digest in base64url as people compare it; as it is if it is none.
+func hexPairs(digest string) string {
+	raw, err := base64.RawURLEncoding.DecodeString(digest)
+	if err != nil {
+		return digest
+	}
+	return hex.EncodeToString(raw)
 }
 
 func (s *Site) viewAdminCase(r *http.Request, o *officer, d *proofing.Dossiered) (templates.AdminCase, error) {

@@ -173,7 +173,7 @@ func TestWhatTheConsoleNamesHasWords(t *testing.T) {
 		"role_source": regexp.MustCompile(`RoleSourceKind = "([a-z_]+)"`), "appointment": regexp.MustCompile(`AppointmentStatus = "([a-z_]+)"`), "item_what": regexp.MustCompile(`ItemKind = "([a-z_]+)"`),
 		"item": regexp.MustCompile(`ItemKind = "([a-z_]+)"`), "lack": regexp.MustCompile(`\bLack[A-Z]\w* += "([a-z_]+)"`), "move": regexp.MustCompile(`\bMove[A-Z]\w* += "([a-z_]+)"`),
 		"move_what": regexp.MustCompile(`\bMove[A-Z]\w* += "([a-z_]+)"`), "move_do": regexp.MustCompile(`\bMove[A-Z]\w* += "([a-z_]+)"`), "item_need": regexp.MustCompile(`\bNeed = "([a-z_]+)"`),
-		"role": regexp.MustCompile(`\bRole = "([a-z_]+)"`),
+		"role": regexp.MustCompile(`\bRole = "([a-z_]+)"`), "finding": regexp.MustCompile(`\bFinding[A-Z]\w* += "([a-z_]+)"`), "awaits": regexp.MustCompile(`Awaits\s+= "([a-z_]+)"`),
 	}
 	files, err := filepath.Glob("../proofing/*.go")
 	if err != nil {

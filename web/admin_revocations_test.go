@@ -92,3 +92,27 @@ func TestNothingOfARevocationIsSeenByOthers(t *testing.T) {
 		t.Errorf("looking at it has changed it: %+v, %v", now, err)
 	}
 }
+
+// Whoever looks at a request sees what was issued on it, and what is wrong with that; nobody else does.
+func TestTheCertificatesOfARequestStandOnItsPage(t *testing.T) {
+	c := newCourt(t)
+	k := c.submitted("signing")
+	page := adminCasePath(k.ID)
+	if body := c.approver.get(page).Body.String(); strings.Contains(body, "certificates-title") {
+		t.Error("a request without any has a list of certificates")
+	}
+	cert := c.disowned(k, "1", "O=Example <Corporation>")
+	if _, err := c.svc.Certificates.Update(t.Context(), cert.ID, func(x *proofing.Certificate) error {
+		x.Findings = []proofing.CertificateFinding{{Code: proofing.FindingValidity, Detail: "secret detail"}, {Code: proofing.FindingCSRUnapproved}}
+		x.NotAfter = x.NotBefore.AddDate(0, 0, 461)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*colleague{c.approver, c.requester, c.specialist, c.reviewer, c.one} {
+		m.renew()
+		c.want(m.get(page), 200, "O=Example &lt;Corporation&gt;", "a11", "460 days", "Nobody has approved the certificate request", "To be revoked by", `href="#certificates-title"`, "(461 days)")
+	}
+	stranger := c.seat("stranger", proofing.RoleReviewer, "other", "")
+	c.want(stranger.get(page), 404)
+}

@@ -63,7 +63,7 @@ var forCAs = map[string]bool{
 	"directory_unknown": true, "lifetime_out_of_range": true, "accounts_out_of_range": true, "binding_ended": true,
 	"training_until": true, "token_type": true, "token_ca": true, "token_csr": true, "token_levels": true, "domains_many": true,
 	"certificate_malformed": true, "certificate_mixed": true, "certificate_reported": true, "certificate_ungranted": true, "certificate_key": true, "certificate_csr": true,
-	"correlation": true, "hook_name": true, "hook_exists": true, "webhook_id": true, "secret": true,
+	"correlation": true, "hook_name": true, "hook_exists": true, "webhook_id": true, "secret": true, "eab_kid": true,
 }
 
 func TestEveryInputErrorHasWords(t *testing.T) {
