@@ -33,14 +33,20 @@ type DocketQuery struct {
 	Limit int
 }
 
-// docketIndexes are where a case that people decide about is found: by stage, for the service, for its authority and for its organization.
+// docketIndexes are where a case that people decide about is found: by its organization, whatever has become of it; and while it is decided about by stage, for the
+// service, for its authority and for its organization.
 func (c *Case) docketIndexes() []Index {
 	a := c.Approval
-	if a == nil || c.Status != CaseReview {
+	if a == nil {
 		return nil
+	}
+	all := Index{Name: "requests", Value: a.Organization + "." + newestFirst(c.Created)}
+	if c.Status != CaseReview {
+		return []Index{all}
 	}
 	since := string(a.Stage) + "." + stamp(a.Since)
 	return []Index{
+		all,
 		{Name: "docket", Value: "service." + since},
 		{Name: "docket", Value: "authority." + c.CA + "." + since},
 		{Name: "docket", Value: "organization." + a.Organization + "." + since},
@@ -114,6 +120,81 @@ func (s *Service) DocketWithGrounds(ctx context.Context, v Visit, q DocketQuery)
 		rows = append(rows, row)
 	}
 	return rows, d.Next, nil
+}
+
+// RequestsOf lists the requests of an organization that people decide about or have, the newest first, whatever has become of them, page by page, and returns the cursor
+// of the next one. ErrNotFound for an organization that the person of the session may not look at, besides the errors of Console; *InputError for a cursor that is not of
+// this list.
+func (s *Service) RequestsOf(ctx context.Context, v Visit, organization, after string, limit int) (page []*Case, next string, err error) {
+	o, _, err := s.Organization(ctx, v, organization)
+	if err != nil {
+		return nil, "", err
+	}
+	page, next, err = s.Cases.List(ctx, Query{Index: "requests", Prefix: o.ID + ".", Merged: true, After: after, Limit: limit})
+	if err != nil {
+		return nil, "", fmt.Errorf("list requests: %w", err)
+	}
+	for _, c := range page {
+		c.lapse(s.now(), s.retention(c))
+	}
+	return page, next, nil
+}
+
+// Found is what FindInConsole found: one of the two.
+type Found struct {
+	Case         *Case
+	Organization *Organization
+}
+
+// FindInConsole finds what somebody means who works in the console: a request by its id, a certificate by its serial number or SHA-256 (that is, the request that it rests
+// on), or the organization of that name at an authority of theirs. ErrNotFound for what there is not and for what they may not look at alike, besides the errors of Console.
+func (s *Service) FindInConsole(ctx context.Context, v Visit, text string) (*Found, error) {
+	_, held, err := s.Console(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	text = oneLine(text, 256)
+	ids := []string{text}
+	named, err := s.CertificatesNamed(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range named {
+		ids = append(ids, c.Cases...)
+	}
+	for _, id := range ids {
+		if _, ok := IDBucket(id); !ok {
+			continue
+		}
+		c, err := s.docketed(ctx, held, id)
+		if err == nil {
+			return &Found{Case: c}, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+	}
+	canonical, err := s.canonicalIdentifier(&Profile{Name: "organization", Identifiers: []string{IdentifierOrganization}}, Identifier{IdentifierOrganization, text})
+	if _, bad := errors.AsType[*InputError](err); bad {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	authorities, _, err := s.Authorities.List(ctx, Query{Index: "all", Below: "~"})
+	if err != nil {
+		return nil, fmt.Errorf("list authorities: %w", err)
+	}
+	for _, ca := range authorities {
+		o, err := s.OrganizationOf(ctx, ca.Name, canonical.Value)
+		if err == nil && slices.ContainsFunc(held, func(a *Appointment) bool { return a.reads(o) }) {
+			return &Found{Organization: o}, nil
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+	}
+	return nil, ErrNotFound
 }
 
 // DocketCount is how much waits at a stage.

@@ -83,9 +83,15 @@ func adminOrganizationSamples() map[string]Screen {
 		},
 		People:    []AdminPersonRow{{"/admin/people/1", "A. <Example>", "certificate_approver", "Example <Corporation>", "active", "", at, ""}},
 		AllPeople: "/admin/people?organization=1", Log: "/admin/log?object=1",
+		Requests: []AdminRequest{
+			{"/admin/cases/1", "0qqaen0v80dfvj93m3z4kznb9tmz", "EV <code> signing", at, "review", false}, {"/admin/cases/2", "0qqaen0v80dfvj93m3z4kznb9tmy", "EV <code> signing", at, "granted", true},
+			{"/admin/cases/3", "0qqaen0v80dfvj93m3z4kznb9tmx", "EV <code> signing", at.AddDate(-1, 0, 0), "revoked", false},
+		},
+		First: "/admin/organizations/1#requests", Next: "/admin/organizations/1?after=x#requests",
 	}
 	page.Notice = &Problem{Family: "input", Code: "item_method"}
 	read := page
+	read.Requests, read.First, read.Next = nil, "", ""
 	read.AdminAct, read.Lacks, read.Ages, read.Items, read.People = AdminAct{}, nil, nil, []AdminItem{{"legal_name", "3.2.2.2.1", "always", nil, nil, nil}}, nil
 	read.Rule = AdminRules{Now: AdminRule{2, []Choice{{"a1", "A. <Example>"}, {"a2", "B. Example"}}, false}, Proposed: &AdminRule{Needed: 1}, By: "O. Example", At: at, Mine: true}
 	stale := read

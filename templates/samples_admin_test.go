@@ -25,6 +25,7 @@ func adminFrame(here, self string) AdminFrame {
 func adminSamples() map[string]Screen {
 	queue := AdminQueue{
 		Unheard:    true,
+		Queue:      "/admin",
 		AdminFrame: adminFrame("queue", "/admin"),
 		As:         []AdminOffice{{"reviewer", "Example CA", "/admin?as=1", true}, {"certificate_approver", "Example <Corporation>", "/admin?as=2", false}, {"administrator", "", "/admin?as=3", false}},
 		Stages:     []AdminTab{{"submitted", "50+", "/admin?as=1&stage=submitted", false}, {"vetting", "3", "/admin?as=1&stage=vetting", false}, {"cross_correlation", "4", "/admin?as=1&stage=cross_correlation", true}},
@@ -48,6 +49,7 @@ func adminSamples() map[string]Screen {
 	empty.Stages = []AdminTab{{"submitted", "0", "/admin?stage=submitted", true}, {"vetting", "0", "/admin?stage=vetting", false}, {"cross_correlation", "0", "/admin?stage=cross_correlation", false}}
 	empty.Idle, empty.Begin = "administrator", "/admin/people"
 	reviews := empty
+	reviews.Find = "Nobody <Ltd>"
 	reviews.Idle, reviews.Begin, reviews.Unheard = "reviewer", "", false
 	soon := empty
 	soon.Revoke = &AdminRevoke{N: "50+", By: at.Add(3 * time.Hour), Href: "/admin/revocations"}

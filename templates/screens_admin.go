@@ -42,6 +42,8 @@ type AdminLink struct {
 // AdminQueue is what waits at one stage.
 type AdminQueue struct {
 	AdminFrame
+	Queue string // the path of the page
+	Find  string // what was looked for and not found; empty: nothing was
 	// Unheard: no notice reaches the reader, who has no address here. AdminFrame.Me is where they add one.
 	Unheard bool
 	Revoke  *AdminRevoke    // nil: nothing must be revoked

@@ -59,6 +59,17 @@ type AdminOrganization struct {
 	// People are those with a role here that has not ended; AllPeople is where the others are, too, and Log what the log tells of it.
 	People         []AdminPersonRow
 	AllPeople, Log string
+	// Requests are those that people decide about or have, the newest first. First and Next are where the newest and the following ones are; empty: here, and nowhere.
+	Requests    []AdminRequest
+	First, Next string
+}
+
+// AdminRequest is a request in a list, whatever has become of it.
+type AdminRequest struct {
+	Href, ID, Profile string
+	At                time.Time // when it was opened
+	Status            string    // as in AdminCase
+	Issuance          bool      // it is about one certificate request beneath another
 }
 
 // AdminAge is an item that ages.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/templates"
@@ -174,6 +175,20 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 	if as == nil {
 		return proofing.ErrNotFound
 	}
+	find := strings.TrimSpace(q.Get("find"))
+	if find != "" {
+		found, err := s.service.FindInConsole(r.Context(), s.signedInAs(r), find)
+		switch {
+		case err == nil && found.Case != nil:
+			s.see(w, r, adminCasePath(found.Case.ID))
+			return nil
+		case err == nil:
+			s.see(w, r, organizationPath(found.Organization.ID))
+			return nil
+		case !errors.Is(err, proofing.ErrNotFound):
+			return err
+		}
+	}
 	stage := proofing.Stage(cmp.Or(q.Get("stage"), string(stageOf(as.Role))))
 	rows, next, err := s.service.DocketWithGrounds(r.Context(), s.signedInAs(r), proofing.DocketQuery{Stage: stage, By: as.ID, After: q.Get("after"), Limit: queuePage})
 	if input, ok := errors.AsType[*proofing.InputError](err); ok && input.Field == "cursor" {
@@ -184,6 +199,7 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 		return err
 	}
 	page := templates.AdminQueue{AdminFrame: s.adminFrame(r, o, "queue", proofing.AdminPath)}
+	page.Find, page.Queue = find, proofing.AdminPath
 	page.Query, page.Unheard = url.Values{"stage": {string(stage)}}, !o.Person.Reachable()
 	chosen := ""
 	if len(o.offices) > 1 {

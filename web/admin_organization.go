@@ -270,7 +270,41 @@ func (s *Site) renderOrganization(w http.ResponseWriter, r *http.Request, o *off
 	for _, row := range rows {
 		page.People = append(page.People, s.viewRosterRow(r, row, page.Name))
 	}
+	if err := s.viewRequests(r, &page, d.ID); err != nil {
+		if input, ok := errors.AsType[*proofing.InputError](err); ok && input.Field == "cursor" {
+			s.seeAt(w, r, organizationPath(d.ID), "requests")
+			return nil
+		}
+		return err
+	}
 	return s.Render(w, r, status, page)
+}
+
+// viewRequests are the requests of an organization, whatever has become of them.
+func (s *Site) viewRequests(r *http.Request, page *templates.AdminOrganization, organization string) error {
+	after := r.URL.Query().Get("after")
+	requests, next, err := s.service.RequestsOf(r.Context(), s.signedInAs(r), organization, after, listPage)
+	if err != nil {
+		return err
+	}
+	for _, c := range requests {
+		v := templates.AdminRequest{Href: s.Keep(r, adminCasePath(c.ID)), ID: c.ID, Profile: c.Profile, At: c.Created, Status: string(c.Status), Issuance: c.Parent != ""}
+		if p := s.profile(c); p != nil {
+			v.Profile = p.Title
+		}
+		if c.Frozen != nil {
+			v.Status = "frozen"
+		}
+		page.Requests = append(page.Requests, v)
+	}
+	path := organizationPath(organization)
+	if after != "" {
+		page.First = s.path(r, path) + "#requests"
+	}
+	if next != "" {
+		page.Next = s.path(r, path, "after", next) + "#requests"
+	}
+	return nil
 }
 
 // dossierPeople is how many appointments the page of a dossier looks at; the page of its people has all.

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"html"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -125,4 +127,51 @@ func TestOnlyTheConsoleIsComeBackTo(t *testing.T) {
 			t.Errorf("%q: %v", path, !want)
 		}
 	}
+}
+
+func TestWhatHasEndedIsFoundOnTheDossierAndByWhatItIsCalled(t *testing.T) {
+	c := newCourt(t)
+	operator := c.seat("operator", proofing.RoleOperator, "example", "")
+	foreign := c.seat("foreign operator", proofing.RoleOperator, "other", "")
+	k := c.submitted("signing")
+	if _, err := c.svc.Revoke(t.Context(), k.ID, "operator"); err != nil {
+		t.Fatal(err)
+	}
+	under := c.submitted("signing")
+	cert := c.disowned(under, "1", "O=Example")
+	c.want(operator.get("/admin"), 200, `name="find"`)
+	if body := operator.get("/admin").Body.String(); strings.Contains(body, k.ID) {
+		t.Error("what has ended waits")
+	}
+	dossier := organizationPath(c.org.ID)
+	page := c.approver.get(dossier)
+	c.want(page, 200, `href="/admin/cases/`+k.ID+`"`, `href="/admin/cases/`+under.ID+`"`, "Refused")
+	if body := page.Body.String(); strings.Index(body, under.ID) > strings.Index(body, k.ID) {
+		t.Error("the oldest stands first")
+	}
+	if to := c.approver.follow(c.approver.get(dossier + "?after=x")); to != dossier {
+		t.Errorf("a cursor of nowhere leads to %s", to)
+	}
+	find := func(m *colleague, what string) string {
+		t.Helper()
+		w := m.get("/admin?find=" + url.QueryEscape(what))
+		if w.Code == http.StatusOK {
+			c.want(w, 200, "Nothing of yours is called like that.", `value="`+html.EscapeString(what)+`"`)
+			return ""
+		}
+		return m.follow(w)
+	}
+	for _, m := range []*colleague{operator, c.approver, c.requester, c.one} {
+		for what, want := range map[string]string{k.ID: "/admin/cases/" + k.ID, " " + k.ID + " ": "/admin/cases/" + k.ID, c.org.Name: dossier, cert.Serial: "/admin/cases/" + under.ID, "nobody": ""} {
+			if to := find(m, what); to != want {
+				t.Errorf("%q leads to %q", what, to)
+			}
+		}
+	}
+	for _, what := range []string{k.ID, c.org.Name, cert.Serial} {
+		if to := find(foreign, what); to != "" {
+			t.Errorf("another authority's operator finds %q at %s", what, to)
+		}
+	}
+	c.want(foreign.get(dossier), 404)
 }
