@@ -137,6 +137,7 @@ func TestWhatHasEndedIsFoundOnTheDossierAndByWhatItIsCalled(t *testing.T) {
 	if _, err := c.svc.Revoke(t.Context(), k.ID, "operator"); err != nil {
 		t.Fatal(err)
 	}
+	c.wait(time.Minute)
 	under := c.submitted("signing")
 	cert := c.disowned(under, "1", "O=Example")
 	c.want(operator.get("/admin"), 200, `name="find"`)
