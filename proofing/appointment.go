@@ -45,6 +45,8 @@ type Appointment struct {
 	Until       time.Time `json:"until,omitzero"` // the end of its term; zero: none
 	// Beginning is how it came about without an administrator: BegunByBootstrap, BegunByRecovery or BegunByInvitation.
 	Beginning string `json:"beginning,omitempty"`
+	// Reminded are the reminders of what ends that people have had: see RoleEnd.
+	Reminded []string `json:"reminded,omitempty"`
 	// Due is when the worker is to look at it again, besides what follows from the rest.
 	Due     time.Time `json:"due,omitzero"`
 	Outbox  Outbox    `json:"outbox,omitempty"`
@@ -399,9 +401,6 @@ func (a *Appointment) Indexes() []Index {
 	if a.Person != "" && a.Status != AppointmentEnded {
 		ix = append(ix, Index{Name: "person", Value: a.Person}, Index{Name: "holder", Value: string(a.Role) + "." + a.scope() + "." + a.Person, Unique: true})
 	}
-	if at := a.agesAt(); a.Status == AppointmentActive && !at.IsZero() {
-		ix = append(ix, Index{Name: "ages", Value: stamp(at)})
-	}
 	if due, ok := a.nextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}
@@ -410,9 +409,6 @@ func (a *Appointment) Indexes() []Index {
 
 // ExpiresAt implements Record: what somebody decided rests on it, and is kept longer.
 func (a *Appointment) ExpiresAt() time.Time { return time.Time{} }
-
-// agesAt is when the appointment ceases to stand if nobody does anything; zero: never.
-func (a *Appointment) agesAt() time.Time { return earliest(a.Until, a.ReconfirmBy) }
 
 // nextDue is when the worker must look at it again.
 func (a *Appointment) nextDue() (time.Time, bool) {
@@ -424,6 +420,7 @@ func (a *Appointment) nextDue() (time.Time, bool) {
 	if a.Asked != nil {
 		own = earliest(own, a.Asked.At.Add(askedFor))
 	}
+	own = earliest(own, a.nextReminder())
 	if !own.IsZero() && (!ok || own.Before(due)) {
 		return own, true
 	}

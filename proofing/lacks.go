@@ -143,11 +143,3 @@ func (o *Organization) Ages() (all []Aging) {
 	slices.SortStableFunc(all, func(a, b Aging) int { return a.Until.Compare(b.Until) })
 	return all
 }
-
-// nextAge is when the first of it ages.
-func (o *Organization) nextAge() time.Time {
-	if all := o.Ages(); len(all) > 0 {
-		return all[0].Until
-	}
-	return time.Time{}
-}

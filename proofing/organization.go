@@ -149,9 +149,6 @@ const (
 // Indexes implements Record.
 func (o *Organization) Indexes() []Index {
 	ix := []Index{{Name: "ca", Value: o.CA + "." + stamp(o.Created)}}
-	if at := o.nextAge(); !at.IsZero() {
-		ix = append(ix, Index{Name: "ages", Value: stamp(at)})
-	}
 	if due, ok := o.nextDue(); ok {
 		ix = append(ix, Index{Name: "due", Value: stamp(due)})
 	}

@@ -72,9 +72,10 @@ type AdminRequest struct {
 	Issuance          bool      // it is about one certificate request beneath another
 }
 
-// AdminAge is an item that ages.
+// AdminAge is an item that ages, or what of a role ends.
 type AdminAge struct {
 	Kind  string
+	Href  string // the person's page, for what of a role ends; empty: an item
 	About string // the person; empty: the organization
 	Until time.Time
 	Over  bool

@@ -51,6 +51,9 @@ func golden(t *testing.T) map[string]string {
 			if kind == "appointment" {
 				d.About, d.Role, d.Reason, d.By = "A. Example <b>", "administrator", "suspended", "B. Example"
 			}
+			if kind == "appointment_ends" {
+				d.About, d.Role, d.Reason, d.Identifier, d.Link = "A. Example <b>", "certificate_approver", "reconfirm", "Example Corporation", "https://proof.example.org/admin/people/07abc"
+			}
 			if kind == "policy" {
 				d.Reason, d.By = "approved", "B. Example"
 			}

@@ -206,6 +206,13 @@ func TestWhatTheConsoleNamesHasWords(t *testing.T) {
 			t.Errorf("a form for %s, of which there is no rule", kind)
 		}
 	}
+	for _, what := range []proofing.RoleEndKind{proofing.EndsTerm, proofing.EndsReconfirm, proofing.EndsAgreement} {
+		for _, family := range []string{"office_ends", "office_ends_then", "office_ends_do"} {
+			if !templates.Says(family, string(what)) {
+				t.Errorf("no words for %s.%s", family, what)
+			}
+		}
+	}
 	for n := 1; n <= 7; n++ {
 		if !templates.Says("key_method", fmt.Sprint(n)) {
 			t.Errorf("no words for method %d", n)

@@ -295,3 +295,26 @@ func TestEverybodyFindsTheDossiersThatAreTheirs(t *testing.T) {
 		t.Errorf("a cursor of nowhere leads to %s", to)
 	}
 }
+
+// What of somebody's role ends is read with what ages, and leads to the page where it is confirmed again.
+func TestADossierSaysWhatOfItsPeoplesRolesEnds(t *testing.T) {
+	c := newCourt(t)
+	id, signer := c.office[c.approver].ID, c.office[c.seat("signer", proofing.RoleSigner, "", c.org.ID)].ID
+	if _, err := c.svc.Appointments.Update(t.Context(), id, func(a *proofing.Appointment) error {
+		a.Until, a.ReconfirmBy = c.now().AddDate(0, 0, 90), c.now().AddDate(0, 0, 20)
+		a.Agreement = &proofing.Agreement{Reference: "contract 4", Version: "2", Signer: signer, Until: c.now().Add(-time.Hour)}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*colleague{c.one, c.specialist, c.approver} {
+		page := m.get(c.dossier())
+		link := `<li><a href="` + personPath(id) + `">`
+		c.want(page, 200, link+"Agreement of the pre-authorized approver</a>", "Over</strong> since", link+"Confirmation of the role</a>", "(20 days)", link+"Term of the role</a>", "(90 days)")
+		body := page.Body.String()
+		if over, soon, later := strings.Index(body, "Agreement of the pre-"), strings.Index(body, "Confirmation of the role"), strings.Index(body, "Term of the role"); over > soon || soon > later {
+			t.Errorf("they are not in order: %d, %d, %d", over, soon, later)
+		}
+		c.want(m.get(personPath(id)), 200)
+	}
+}
