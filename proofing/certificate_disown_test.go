@@ -3,6 +3,7 @@ package proofing_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +92,106 @@ func TestThoseWhoAnswerForACertificateAreToldOfIt(t *testing.T) {
 	list, _, err := c.Revocations(t.Context(), c.one.visit(), held[0].ID, "", 10)
 	if err != nil || len(list) != 1 || list[0].Whose != "approver" {
 		t.Errorf("the console says %+v, %v", list, err)
+	}
+}
+
+// linksOf are the "this was not us" of the notices of a kind, by whom they went to.
+func (c *court) linksOf(kind string) map[string]proofing.Secret {
+	c.t.Helper()
+	links := map[string]proofing.Secret{}
+	for _, m := range c.post.all(kind) {
+		to := strings.TrimSuffix(m.To.Reveal(), "@example.org")
+		if links[to] != "" {
+			c.t.Errorf("%s: %s is told twice", kind, to)
+		}
+		links[to] = proofing.Secret(strings.TrimPrefix(m.Disown.Reveal(), "https://proof.example.org"+proofing.CertificatePath))
+	}
+	return links
+}
+
+// One approves the authorization, and another one the CSR: both answer for the certificate.
+func TestWhoeverApprovedTheCSRHearsOfTheCertificateToo(t *testing.T) {
+	c := newCourt(t)
+	one := *c.Policy.Profiles["signing"]
+	one.Approve = proofing.ApproveEach
+	c.Policy.Profiles["signing"] = &one
+	k := c.granted()
+	c.logged()
+	v, err := c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
+		Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: "csr-1", CSR: &proofing.CSR{Digest: "csr-1", Key: proofing.KeyP256},
+	})
+	if err != nil || v.Authorizations[0].Problem != "issuance" {
+		t.Fatal(v, err)
+	}
+	i := v.Authorizations[0].Case
+	must[*proofing.Case](t)(c.decides(c.second, i, proofing.StepApprove, false))
+	must[*proofing.Case](t)(c.decides(c.reviewer, i, proofing.StepReview, false))
+	certs := map[string]*proofing.Certificate{}
+	for serial, kind := range []string{"issued", "renewed"} {
+		certs[kind] = must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{
+			DER: issued(t, orgName, int64(serial+1), c.clock(), time.Duration(90+serial)*someDay), Cases: []string{k.ID}, CSRDigest: "csr-1",
+		}))
+	}
+	c.work()
+	persons := map[string]string{"approver": c.approver.person(), "second": c.second.person(), "requester": c.requester.person(), "signer": c.signer.person()}
+	for kind, cert := range certs {
+		links := c.linksOf(kind)
+		if len(links) != len(persons) || len(cert.Links) != len(persons) || !slices.Equal(cert.Approvals, []string{i.ID}) {
+			t.Errorf("%s: told are %d by %d links, under the approvals %v", kind, len(links), len(cert.Links), cert.Approvals)
+		}
+		for name, person := range persons {
+			by := must[*proofing.Certificate](t)(c.CertificateByLink(t.Context(), links[name]))
+			if !slices.ContainsFunc(by.Links, func(l proofing.CertificateLink) bool {
+				return l.Person == person && strings.HasSuffix(links[name].Reveal(), "."+l.Secret.Reveal())
+			}) || by.ID != cert.ID {
+				t.Errorf("%s: the link of %s is not theirs", kind, name)
+			}
+		}
+	}
+	c.pass(62 * someDay) // the second one has taken the place of the first
+	c.work()
+	var told []string
+	for _, m := range c.post.all("certificate_ends") {
+		told = append(told, strings.TrimSuffix(m.To.Reveal(), "@example.org"))
+	}
+	if slices.Sort(told); !slices.Equal(told, slices.Sorted(maps.Keys(persons))) {
+		t.Errorf("of the end are told %q", told)
+	}
+	for kind, name := range map[string]string{"issued": "approver", "renewed": "second"} {
+		said := must[*proofing.Certificate](t)(c.DisownCertificate(t.Context(), c.linksOf(kind)[name]))
+		if said.Disowned == nil || said.Disowned.Person != persons[name] {
+			t.Errorf("by the link of %s it was disowned by %+v", name, said.Disowned)
+		}
+	}
+}
+
+// Whom the organization has named answers for its certificates, whoever has decided; as long as the role stands.
+func TestWhoeverIsNamedToApproveHearsOfCertificates(t *testing.T) {
+	c := newCourt(t)
+	must[*proofing.Organization](t)(c.Dossiers.Update(t.Context(), c.org.ID, func(o *proofing.Organization) error {
+		o.Rule = proofing.ApprovalRule{Needed: 1, Of: []string{c.office[c.approver].ID, c.office[c.second].ID}}
+		return nil
+	}))
+	k := c.granted()
+	report := func(serial int64) *proofing.Certificate {
+		t.Helper()
+		cert := must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: issued(t, orgName, serial, c.clock(), 90*someDay), Cases: []string{k.ID}}))
+		c.work()
+		return cert
+	}
+	report(1)
+	links := c.linksOf("issued")
+	if got := slices.Sorted(maps.Keys(links)); !slices.Equal(got, []string{"approver", "requester", "second", "signer"}) {
+		t.Errorf("told are %q", got)
+	}
+	c.one.renew()
+	must[*proofing.Appointment](t)(c.SuspendAppointment(t.Context(), c.one.visit(), c.office[c.second].ID, "a doubt"))
+	report(2)
+	if got := slices.Sorted(maps.Keys(c.linksOf("renewed"))); !slices.Equal(got, []string{"approver", "requester", "signer"}) {
+		t.Errorf("after one of them was suspended are told %q", got)
+	}
+	if said := must[*proofing.Certificate](t)(c.DisownCertificate(t.Context(), links["second"])); said.Disowned == nil || said.Disowned.Person != c.second.person() {
+		t.Errorf("by the link of the one who has not decided: %+v", said.Disowned)
 	}
 }
 

@@ -2,13 +2,12 @@ package proofing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// The notices of a certificate go to those who answer for it: who asked, who approved, and the organization's Contract Signers.
+// The notices of a certificate go to those who answer for it: see answerable.
 const (
 	noticeIssued  = "issued"
 	noticeRenewed = "renewed"
@@ -32,34 +31,84 @@ func (c *Certificate) link(r recipient, origin string) Secret {
 	return Secret(origin + CertificatePath + c.ID + "." + l.Secret.Reveal())
 }
 
-// answerable are the addresses of those who answer for a certificate that rests on a case: all that the case confirmed, and two mailboxes and a number of each
-// person. An approver whose word was taken back answers no more.
-func (s *Service) answerable(ctx context.Context, k *Case) (told []recipient, err error) {
-	for _, a := range k.confirmed() {
-		told = join(told, []recipient{{a, k.Person}})
+// answerable are the addresses of those who answer for a certificate that rests on some cases, the first of which is the authorization that its authority named first: what
+// the cases confirmed, and two mailboxes and a number of each person. These are who asked; the approvers whose word counts, for an authorization or for the CSR beneath it; the
+// organization's Contract Signers; and the approvers whom its dossier names, even where others have decided. An approver whose word was taken back answers by that no more.
+func (s *Service) answerable(ctx context.Context, cases []*Case) (told []recipient, err error) {
+	var persons, organizations []string
+	add := func(list *[]string, ids ...string) {
+		for _, id := range ids {
+			if id != "" && !slices.Contains(*list, id) {
+				*list = append(*list, id)
+			}
+		}
 	}
-	persons := []string{k.Person}
-	if k.Approval != nil {
+	for _, k := range cases {
+		add(&persons, k.Person)
+	}
+	for _, k := range cases {
+		if k.Approval == nil {
+			continue
+		}
+		add(&organizations, k.Approval.Organization)
 		for _, d := range k.Approval.Decisions {
 			if d.Step == StepApprove && !d.Refused && d.Void == "" {
-				persons = append(persons, d.Person)
-			}
-		}
-		people, err := s.appointments(ctx, "organization", k.Approval.Organization)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range people {
-			if a.Role == RoleSigner && a.Status == AppointmentActive {
-				persons = append(persons, a.Person)
+				add(&persons, d.Person)
 			}
 		}
 	}
-	people, err := s.reachAll(ctx, persons)
+	for _, organization := range organizations {
+		people, err := s.answeringIn(ctx, organization)
+		if err != nil {
+			return nil, fmt.Errorf("who answers for a certificate: %w", err)
+		}
+		add(&persons, people...)
+	}
+	// Nobody is looked up who would be one too many.
+	people, err := s.reachAll(ctx, persons[:min(len(persons), mostTold)])
 	if err != nil {
 		return nil, fmt.Errorf("who answers for a certificate: %w", err)
 	}
-	return join(told, people), nil
+	// What further authorizations confirmed crowds out nobody who decided.
+	for i, k := range cases {
+		for _, a := range k.confirmed() {
+			told = join(told, []recipient{{a, k.Person}})
+		}
+		if i == 0 {
+			told = join(told, people)
+		}
+	}
+	return told, nil
+}
+
+// answeringIn are the persons who answer for the certificates of an organization without having decided: its Contract Signers, and the approvers whom its dossier names and
+// who stand now.
+func (s *Service) answeringIn(ctx context.Context, organization string) (persons []string, err error) {
+	o, err := s.organization(ctx, organization)
+	if ignoreNotFound(err) != nil {
+		return nil, err
+	}
+	people, err := s.appointments(ctx, "organization", organization)
+	if err != nil {
+		return nil, err
+	}
+	var named []string
+	for _, a := range people {
+		switch {
+		case a.Status != AppointmentActive:
+		case a.Role == RoleSigner:
+			persons = append(persons, a.Person)
+		case o != nil && a.Role == RoleApprover && slices.Contains(o.Rule.Of, a.ID):
+			p, err := s.person(ctx, a.Person)
+			if err != nil {
+				return nil, err
+			}
+			if a.Stands(p, s.now()) {
+				named = append(named, a.Person)
+			}
+		}
+	}
+	return append(persons, named...), nil
 }
 
 // tell puts a notice for each address into the certificate's outbox.
@@ -139,13 +188,19 @@ func (s *Service) remind(ctx context.Context, c *Certificate) (*Certificate, err
 		return nil, err
 	}
 	replaced := slices.ContainsFunc(others, func(o *Certificate) bool { return o.NotAfter.After(c.NotAfter) && o.Revoked.IsZero() })
-	k, err := s.get(ctx, c.Cases[0])
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return nil, err
+	var cases []*Case
+	for _, id := range slices.Concat(c.Cases, c.Approvals) {
+		k, err := s.get(ctx, id)
+		if ignoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil {
+			cases = append(cases, k)
+		}
 	}
 	var told []recipient
-	if k != nil && !replaced {
-		if told, err = s.answerable(ctx, k); err != nil {
+	if len(cases) > 0 && !replaced {
+		if told, err = s.answerable(ctx, cases); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +208,7 @@ func (s *Service) remind(ctx context.Context, c *Certificate) (*Certificate, err
 		now := s.now()
 		names := due(c, now)
 		if c.Reminded = append(c.Reminded, names...); len(names) > 0 && now.Before(c.NotAfter) && len(told) > 0 {
-			s.tell(c, k, told, noticeEnds, now)
+			s.tell(c, cases[0], told, noticeEnds, now)
 		}
 		return nil
 	})

@@ -214,7 +214,7 @@ func (s *Service) file(ctx context.Context, ca *Authority, c *Certificate, cases
 	c.Journal.Write(Note{
 		Of: SubjectCertificate, Object: c.ID, Kind: kind, By: Actor{Kind: "ca", ID: ca.Name}, At: c.Reported, Facts: facts, Private: private, Persons: persons,
 	})
-	told, err := s.answerable(ctx, cases[0])
+	told, err := s.answerable(ctx, cases)
 	if err != nil {
 		return nil, err
 	}
