@@ -1,13 +1,19 @@
 package proofing_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
 )
 
 // warned are those who were told by mail that something of somebody's role ends, each with by how many notices; and how many text messages went out.
@@ -207,33 +213,61 @@ func TestOfEachDateIsToldOnceByTwoProcessesAtOnce(t *testing.T) {
 	}
 }
 
-// Whatever call of the store the process dies at, everybody is told, and of each date once.
+// diesWriting has the process die at the n-th write of a record of a kind, or right after it: what only reads leaves nothing behind.
+type diesWriting struct {
+	store.KV
+	prefix string
+	after  bool
+	n      int64
+	writes atomic.Int64
+	dead   atomic.Bool
+}
+
+func (d *diesWriting) Apply(ctx context.Context, bucket string, ops []store.Op) error {
+	ours := slices.ContainsFunc(ops, func(o store.Op) bool { return strings.HasPrefix(o.Name, d.prefix) })
+	switch {
+	case d.dead.Load():
+	case !ours || d.writes.Add(1) < d.n:
+		return d.KV.Apply(ctx, bucket, ops)
+	default:
+		d.dead.Store(true)
+		if d.after {
+			_ = d.KV.Apply(ctx, bucket, ops)
+		}
+	}
+	return errors.New("planned death")
+}
+
+// Whatever write the process dies at, before it or after it, everybody is told, and once.
 func TestTheProcessMayDieWhileItRemindsOfARole(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		w, one, two := administered(t)
-		d := draft(proofing.RoleSpecialist, "alpha", "")
-		var want []string
-		for n := range 16 {
-			d.Until = w.clock().Add(100*someDay + time.Duration(n)*time.Hour)
-			name := "three" + string(rune('a'+n))
-			w.holds(name, one, two, d)
-			want = append(want, name)
-		}
-		w.work()
-		w.pass(70*someDay - time.Minute)
-		for n := range want { // each hour one is due, and the process dies a call later
-			w.pass(time.Hour)
-			_, _ = w.dying(int64(n+1), after).WorkOnce(t.Context())
-		}
-		w.pass(10 * time.Minute) // as long as a claim holds
-		w.work()
-		for _, name := range want {
+		for n := int64(1); ; n++ {
+			name := fmt.Sprint("three-", n)
+			d := draft(proofing.RoleSpecialist, "alpha", "")
+			d.Until = w.clock().Add(61 * someDay)
+			_, a := w.holds(name, one, two, d)
+			w.work()
+			w.pass(32 * someDay)
+			dies := &diesWriting{KV: w.kv, prefix: "r/appointment/", after: after, n: n}
+			s := w.process(dies)
+			s.Methods, s.Policy = w.Methods, w.Policy
+			_, _ = s.WorkOnce(t.Context())
+			w.pass(10 * time.Minute) // as long as a claim holds
+			w.work()
 			if mails, _ := w.warned(name, proofing.EndsTerm); !maps.Equal(mails, each(1, "one", "two", name)) {
-				t.Errorf("after %v: of %s were told %v", after, name, mails)
+				t.Errorf("write %d, after %v: told were %v", n, after, mails)
 			}
-		}
-		if !slices.ContainsFunc(w.post.all("appointment_ends"), func(m proofing.Message) bool { return m.About == want[0] }) {
-			t.Error("nobody was told of the first")
+			must[*proofing.Appointment](t)(w.Appointments.Update(t.Context(), a.ID, func(a *proofing.Appointment) error {
+				a.Status = proofing.AppointmentEnded
+				return nil
+			}))
+			if dies.writes.Load() < n {
+				if n < 5 {
+					t.Errorf("it was made to die %d times alone", n-1)
+				}
+				break
+			}
 		}
 	}
 }
