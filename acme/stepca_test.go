@@ -403,7 +403,9 @@ func TestACodeSigningCertificateOfStepCAHasNoDomain(t *testing.T) {
 	}
 	const host = "host.example.org"
 	w.preauthorize(t, "both", "dns", host, true)
-	ask := func() object { return w.allowed(t, w.callStep(t, "both-enriching", w.enriching(t, pkix.Name{CommonName: host}, host))) }
+	ask := func() object {
+		return w.allowed(t, w.callStep(t, "both-enriching", w.enriching(t, pkix.Name{CommonName: host}, host)))
+	}
 	if data := ask(); len(data.list("sans")) != 0 || data.text("common_name") != "" {
 		t.Errorf("a template is given %v", data)
 	}
