@@ -16,7 +16,7 @@ build:
 	go build -trimpath -o $(BIN)/countersign ./cmd/countersign
 
 # What the tests run beside the program.
-tools: $(BIN)/MailHog cas browser redis python clients provider axe
+tools: $(BIN)/MailHog cas browser redis bind python clients provider axe
 
 $(BIN)/MailHog: tools/go.mod tools/go.sum tools/tools.go tools/linkio/linkio.go
 	go -C tools build -o $(BIN)/MailHog github.com/mailhog/MailHog
@@ -32,12 +32,15 @@ $(BIN)/step: PACKAGE := github.com/smallstep/cli/cmd/step
 $(CAS): tools/cas/go.mod tools/cas/go.sum tools/cas/tools.go
 	CGO_ENABLED=0 go -C tools/cas build -o $@ $(PACKAGE)
 
-.PHONY: browser redis python clients provider axe
+.PHONY: browser redis bind python clients provider axe
 browser:
 	@sh tools/browser.sh
 
 redis:
 	@sh tools/redis.sh
+
+bind:
+	@sh tools/bind.sh
 
 python:
 	@sh tools/python.sh
@@ -56,7 +59,7 @@ check:
 	go -C e2e vet ./...
 	go -C tools vet ./release
 
-unit: $(BIN)/MailHog redis python
+unit: $(BIN)/MailHog redis bind python
 	go test -timeout $(TIMEOUT) ./...
 	go -C client test -timeout $(TIMEOUT) ./...
 	go -C tools test ./release
