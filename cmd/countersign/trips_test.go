@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -147,6 +149,29 @@ func TestRoundTripsAreWhatThePageSays(t *testing.T) {
 		t.Fatalf("codes: %q", w.Body)
 	}
 	ask("answer", people, form("/answer", "attempt="+f[1]+"&code="+f[2]), http.StatusSeeOther)
+
+	// An external account binding, of an account that is new to its key, and again.
+	d.run(exitOK, "ca", "set", "bench", "--new-account", hookNewAccount)
+	w = httptest.NewRecorder()
+	cas.ServeHTTP(w, call("POST", "/v1/eab/keys", `{"profile": "client"}`))
+	var made struct {
+		Kid     string `json:"kid"`
+		HMACKey string `json:"hmac_key"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code != http.StatusCreated {
+		t.Fatalf("a key: %d %s", w.Code, w.Body)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(made.HMACKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := newJWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binding := fmt.Sprintf(`{"url": %q, "jwk": %s, "externalAccountBinding": %s}`, hookNewAccount, jwk, bindingOf(made.Kid, raw, hookNewAccount, jwk))
+	ask("binding, new account", cas, call("POST", "/v1/eab/verify", binding), http.StatusOK)
+	ask("binding, bound account", cas, call("POST", "/v1/eab/verify", binding), http.StatusOK)
 
 	// A passkey: how a case gets one, how the next case is answered with it, and how its person signs in.
 	served := httptest.NewServer(people)
