@@ -197,13 +197,13 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		if o.Journal.size() >= mostPending {
 			return fmt.Errorf("record item: the log is behind: %w", ErrUnavailable)
 		}
-		if sidesWith(people, o, me.Person.ID, now) {
-			return &InputError{Field: "kind", Code: "item_side"}
-		}
 		act := me.act(mine, now)
 		it, err := d.item(s, o, people, me.Person.ID, now)
 		if err != nil {
 			return err
+		}
+		if sidesWith(people, o, me.Person.ID, now) {
+			return &InputError{Field: "kind", Code: "item_side"}
 		}
 		it.ID, it.RecordedAt, it.Appointment = id, now, mine.ID
 		if it.CollectedBy == "" {
