@@ -105,12 +105,11 @@ func readPhone(o *object, e *Evidence) {
 	readBoundAt(o, e)
 }
 
-// readBoundAt reads when the authenticator was bound, and whether it is suspended, both of which may be left out.
+// readBoundAt reads when the authenticator was bound, which may be left out.
 func readBoundAt(o *object, e *Evidence) {
 	if o.has("bound_at") {
 		e.BoundAt = o.timeUntil("bound_at", e.At, "at")
 	}
-	e.Suspended = o.flag("suspended")
 }
 
 // emailShaped says whether text has the form local@domain of RFC 5321 4.1.2, and

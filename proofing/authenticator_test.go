@@ -185,8 +185,13 @@ func TestOnlyWhoHasAuthenticatedAddsAPasskey(t *testing.T) {
 	if _, err := w.enrol(visit(thief, "t"), thiefs); !errors.Is(err, proofing.ErrNotAdmitted) {
 		t.Fatalf("a reader of the mail may add a passkey: %v", err)
 	}
-	// The owner may, once they have used theirs.
+	// The owner may, once they have used theirs, and for ten minutes: whoever finds the browser open later has not.
 	own := w.openFor("strong", "applicant@example.org", "owner-key-owner-key-owner-key-owner-key-012")
+	must[*proofing.Case](t)(w.use(visit(own, "b"), key))
+	w.pass(11 * time.Minute)
+	if _, err := w.enrol(visit(own, "b"), thiefs); !errors.Is(err, proofing.ErrNotAdmitted) {
+		t.Fatalf("eleven minutes later a passkey is added: %v", err)
+	}
 	must[*proofing.Case](t)(w.use(visit(own, "b"), key))
 	second := must[*proofing.Case](t)(w.enrol(visit(own, "b"), webauthntest.New()))
 	w.work()
@@ -196,6 +201,30 @@ func TestOnlyWhoHasAuthenticatedAddsAPasskey(t *testing.T) {
 	}
 	if told := w.post.all("bound"); len(told) != 1 || told[0].To != "applicant@example.org" || told[0].Thing != proofing.ChannelPasskey {
 		t.Errorf("of a second passkey were told: %+v", told)
+	}
+}
+
+// A passkey that can be copied is AAL1 in revision 3 and AAL2 in revision 4. Where both are in use, nobody adds to what its person has by something weaker, whichever
+// framework the service's own pages go by.
+func TestWhatIsStrongUnderOneFrameworkIsAskedForUnderAll(t *testing.T) {
+	w := withPasskeys(t)
+	w.Policy.Own.Framework = proofing.R3
+	key := webauthntest.New()
+	key.Flags |= webauthntest.BE
+	c := w.open("strong")
+	must[*proofing.Case](t)(w.enrol(visit(c, "b"), key))
+	w.prove(c, "b", "sms", "+447400123456")
+	w.work()
+	w.pass(time.Minute)
+	own := w.openOwn()
+	w.prove(own, "b", "sms", "+447400123456")
+	w.work()
+	session, err := w.Session(t.Context(), ownVisit(must[*proofing.Case](t)(w.Cases.Get(t.Context(), own.ID))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if session.Fresh {
+		t.Error("a code to a number is enough to change what a person has whose passkey is worth more elsewhere")
 	}
 }
 

@@ -173,7 +173,7 @@ func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, conta
 		return b, spent, ErrNotAdmitted
 	}
 	if c.Own() { // what counts there is that they have just authenticated, as strongly as they can
-		b.MaxAge, b.AAL = freshFor, max(b.AAL, 2, s.strongest(s.Policy.Own, person.of(m.Channel()), s.now()))
+		b.MaxAge, b.AAL = freshFor, max(b.AAL, 2, s.strongest(s.Policy.Own.Framework, person.of(m.Channel()), s.now()))
 	}
 	if b.Own, err = s.kept(ctx, person, m.Channel()); err != nil {
 		return b, spent, err

@@ -47,7 +47,9 @@ func (s *Service) historyOf(ctx context.Context, p *Person) (*history, error) {
 func (s *Service) everReached(p *Person, now time.Time) (aal int) {
 	for _, b := range p.Bindings {
 		b.Suspended, b.Gone, b.Counts = nil, time.Time{}, time.Time{}
-		aal = max(aal, b.reach(s.Policy.Own.Framework, s.Policy.OperatorFacts, now))
+		for _, f := range s.frameworks(s.Policy.Own.Framework) {
+			aal = max(aal, b.reach(f, s.Policy.OperatorFacts, now))
+		}
 	}
 	return aal
 }

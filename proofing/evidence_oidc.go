@@ -80,7 +80,6 @@ const maxMaxAge = 1<<31 - 1
 
 // readOIDC reads what is special to logins at an identity provider.
 func readOIDC(o *object, e *Evidence) {
-	e.Suspended = o.flag("suspended")
 	f := &OIDCFacts{
 		Issuer:    o.text("issuer"),
 		Subject:   Secret(o.text("subject")),

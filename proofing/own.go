@@ -187,7 +187,7 @@ func (s *Service) authenticatedFor(c *Case, who *Person, have []Binding, within 
 	if p == nil {
 		return false
 	}
-	strongest, since := s.strongest(p, have, now), &Case{Evidence: c.Evidence}
+	since := &Case{Evidence: c.Evidence}
 	since.Lost = since.lostOf(who, s.addressID)
 	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool {
 		return !e.bound() || since.suspends(e.ID) || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.At) > within
@@ -195,19 +195,35 @@ func (s *Service) authenticatedFor(c *Case, who *Person, have []Binding, within 
 	if len(proved) == 0 {
 		return false
 	}
-	aal := Assess(p.Framework, s.Policy.OperatorFacts, now, proved).AAL
-	if aal == nil { // a provider that vouches for no level, where that is all they have
-		return strongest == 0
+	// What is little under one framework may be all that another asks for: a passkey that can be copied is AAL1 in revision 3, and AAL2 in revision 4.
+	for _, f := range s.frameworks(p.Framework) {
+		strongest, aal := s.strongest(f, have, now), Assess(f, s.Policy.OperatorFacts, now, proved).AAL
+		if aal == nil && strongest > 0 || aal != nil && *aal < strongest { // no level: a provider that vouches for none, where that is all they have
+			return false
+		}
 	}
-	return *aal >= strongest
+	return true
 }
 
-// strongest is the highest AAL that any of the bindings would earn now; 0 for none.
-func (s *Service) strongest(p *Profile, have []Binding, now time.Time) (aal int) {
+// strongest is the highest AAL that any of the bindings would earn now under a framework; 0 for none.
+func (s *Service) strongest(f Framework, have []Binding, now time.Time) (aal int) {
 	for _, b := range have {
-		aal = max(aal, b.reach(p.Framework, s.Policy.OperatorFacts, now))
+		aal = max(aal, b.reach(f, s.Policy.OperatorFacts, now))
 	}
 	return aal
+}
+
+// frameworks are those that anything here is judged by: one, the service's own, and those of the profiles. People and what is theirs are the same under all of them.
+func (s *Service) frameworks(one Framework) []Framework {
+	all := []Framework{one}
+	if s.Policy.Own != nil {
+		all = append(all, s.Policy.Own.Framework)
+	}
+	for _, p := range s.Policy.Profiles {
+		all = append(all, p.Framework)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // SignOut ends a session. It may be called again, and for one that is over.

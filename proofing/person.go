@@ -96,8 +96,11 @@ func (s *Service) admits(c *Case, p *Person, k Contact) bool {
 		return true
 	}
 	elsewhere, within := p.Bindings, freshFor
-	if c.Grant == nil || !c.Own() { // in a session only what has just been proved counts
-		elsewhere, within = p.elsewhere(c), 0
+	if c.Grant == nil || !c.Own() { // in a session what was proved in it is not asked for again
+		elsewhere = p.elsewhere(c)
+		if !k.Channel.Authenticates() { // a code for a mailbox is read when it comes, and opens nothing by itself
+			within = 0
+		}
 	}
 	id := s.addressID(k)
 	known := slices.ContainsFunc(p.Bindings, func(have Binding) bool { return have.ID == id })

@@ -148,19 +148,18 @@ func (s *Service) mayRecover(ctx context.Context, person string) error {
 	if slices.ContainsFunc(p.Bindings, func(b Binding) bool { return len(b.Suspended) >= maxRecoveries }) {
 		return &InputError{Field: "code", Code: "recovery_often"}
 	}
-	if s.Policy.Own.Framework == R4 && s.everReached(p, s.now()) < 3 {
-		return nil
+	reached := s.everReached(p, s.now())
+	if reached < 3 && slices.Equal(s.frameworks(s.Policy.Own.Framework), []Framework{R4}) {
+		return nil // whatever they were proofed at
 	}
 	known, err := s.historyOf(ctx, p)
 	if err != nil {
 		return err
 	}
-	least := 2
-	if s.Policy.Own.Framework == R4 {
-		least = 3
-	}
-	if known.highest() >= least {
-		return &InputError{Field: "code", Code: "recovery_in_person"}
+	for f, ial := range known.proofed { // each by the framework under which they were proofed
+		if f == R4 && ial >= 3 && reached >= 3 || f != R4 && ial >= 2 {
+			return &InputError{Field: "code", Code: "recovery_in_person"}
+		}
 	}
 	return nil
 }

@@ -184,6 +184,9 @@ func (j *profileJudge) levels() {
 	}
 	if r.BindingAge != 0 {
 		within(j.report, j.at("require.binding_age"), r.BindingAge, time.Hour, 365*day)
+		if life := j.profile.CaseLifetime; life > 0 && r.BindingAge > life {
+			j.mistake(j.at("require.binding_age"), "must not be longer than case_lifetime (%s): a request of somebody who has nothing here yet would always run out before what they create for it counts", life)
+		}
 		if r.AAL == 0 && !r.PhishingResistant {
 			j.mistake(j.at("require.binding_age"), "asks for how long something has been bound, and nothing is asked to authenticate: set require.aal")
 		}
@@ -311,6 +314,9 @@ func (j *profileJudge) approvals() {
 	}
 	if j.profile.EV && j.profile.Require.AAL < 2 {
 		j.warning(j.at("require.aal"), "is less than 2 in an EV profile: whoever asks for a certificate is then known by an address that they confirm, and not by a secure login (CSBR 3.2.2.2.8(2))")
+	}
+	if j.profile.EV && j.profile.Require.AAL >= 2 && j.profile.Require.BindingAge == 0 {
+		j.warning(j.at("require.binding_age"), "is not set in an EV profile: a passkey speaks for an organization in the moment in which it is created; set a time in which its owner can hear of it, such as 1d")
 	}
 	if path := j.at("approve"); j.profile.Approve != "" {
 		oneOf(j.report, path, string(j.profile.Approve), string(proofing.ApproveEach), string(proofing.ApprovePre))

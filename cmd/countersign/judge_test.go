@@ -40,7 +40,7 @@ const (
 	byEmail = "identifiers: [dns]\nmethods: [email]\n"
 	bySMS   = "identifiers: [dns]\nmethods: [sms]\n"
 	byBoth  = "identifiers: [dns]\nmethods: [email, sms]\n"
-	byEV    = "ev: true\nidentifiers: [organization]\nmethods: [fido, email]\nrequire: {aal: 2, phishing_resistant: true, confirmed_addresses: [email]}\n"
+	byEV    = "ev: true\nidentifiers: [organization]\nmethods: [fido, email]\nrequire: {aal: 2, phishing_resistant: true, confirmed_addresses: [email], binding_age: 1d}\n"
 
 	aloneR3 = "warning .methods[0]: sms is the only authenticator and is restricted: SP 800-63B 5.2.10 asks for another one that is not, for a notice of the risk, and for a plan to leave it"
 	aloneR4 = "warning .methods[0]: sms is the only authenticator and is restricted: SP 800-63B-4 3.2.9 asks for another one"
