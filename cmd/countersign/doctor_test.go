@@ -154,6 +154,9 @@ func TestTheDoctorOnCertificates(t *testing.T) {
 	s := d.serveTLS(p)
 	l := listener{name: listenPeople, address: s.people, tls: s.config.Listeners.PeopleTLS}
 	all := checkListener(t.Context(), l, time.Now())
+	for deadline := time.Now().Add(20 * time.Second); len(all) > 0 && all[0].err != nil && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		all = checkListener(t.Context(), l, time.Now()) // a busy machine opens it late
+	}
 	if len(all) != 2 || all[0].err != nil || all[1].err != nil || !strings.Contains(all[1].detail, "holds for 89 days") {
 		t.Errorf("one that serves: %+v", all)
 	}
