@@ -140,7 +140,7 @@ func TestWhatHasEndedIsFoundOnTheDossierAndByWhatItIsCalled(t *testing.T) {
 	c.wait(time.Minute)
 	under := c.submitted("signing")
 	cert := c.disowned(under, "1", "O=Example")
-	c.want(operator.get("/admin"), 200, `name="find"`)
+	c.want(operator.get("/admin?stage=vetting"), 200, `name="find"`, `<input type="hidden" name="stage" value="vetting">`) // nothing found, they are where they were
 	if body := operator.get("/admin").Body.String(); strings.Contains(body, k.ID) {
 		t.Error("what has ended waits")
 	}
