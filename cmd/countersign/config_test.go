@@ -213,6 +213,7 @@ profiles:
 		"c.yaml:14: profiles.ev.require.aal: AAL2 cannot be reached",
 		"c.yaml:14: profiles.ev.require.fal: FAL1 cannot be reached",
 		"c.yaml:14: profiles.ev.require.phishing_resistant: cannot be reached",
+		"c.yaml:14: warning: profiles.ev.require.binding_age: is not set in an EV profile",
 		"c.yaml:15: profiles.ev.grant_lifetime: must be at most 398d for EV, not 399d",
 	)
 }
