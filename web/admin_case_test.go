@@ -23,7 +23,9 @@ func formOf(page, decision string) (pairs []string) {
 			continue
 		}
 		for _, m := range hiddenField.FindAllStringSubmatch(part, -1) {
-			pairs = append(pairs, m[1], html.UnescapeString(m[2]))
+			if m[1] != sealField { // whoever sends it sends their own
+				pairs = append(pairs, m[1], html.UnescapeString(m[2]))
+			}
 		}
 	}
 	return pairs

@@ -38,6 +38,9 @@ next:
 		f := &drawnForm{action: html.UnescapeString(attribute(part, "action")), values: url.Values{}, kinds: map[string]string{}, offers: map[string][]string{}, text: part}
 		for _, tag := range inputTag.FindAllString(part, -1) {
 			name, kind, value := html.UnescapeString(attribute(tag, "name")), attribute(tag, "type"), html.UnescapeString(attribute(tag, "value"))
+			if name == sealField {
+				continue // whoever sends it sends their own
+			}
 			if kind == "radio" || kind == "checkbox" {
 				if f.offers[name] = append(f.offers[name], value); !strings.Contains(tag, " checked") {
 					f.kinds[name] = kind

@@ -51,9 +51,19 @@ func (s *Site) greet(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// act is Serve for what changes something. A scanner that submits forms brings no cookie
-// from the page, and changes nothing.
+// act is Serve for what somebody does in their session: the form is of a page that was drawn for it.
 func (s *Site) act(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return s.actByLink(func(w http.ResponseWriter, r *http.Request) error {
+		if !s.sealed(r) {
+			return errNoSeal
+		}
+		return h(w, r)
+	})
+}
+
+// actByLink is Serve for what changes something where the form's address is itself a secret that another site does not
+// know, or the form has one in it. A scanner that submits forms brings no cookie from the page, and changes nothing.
+func (s *Site) actByLink(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return s.Serve(func(w http.ResponseWriter, r *http.Request) error {
 		if s.browser(r) == "" {
 			return errNoCookie

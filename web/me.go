@@ -31,7 +31,7 @@ func (s *Site) meRoutes() {
 	s.mux.Handle("GET /me/export", s.look(s.export))
 	s.mux.Handle("POST /me/erase", s.act(s.erase))
 	s.mux.Handle("POST /me/keys/end", s.act(s.endKey))
-	s.mux.Handle("POST /c/{ref}/recover", s.act(s.recover))
+	s.mux.Handle("POST /c/{ref}/recover", s.actByLink(s.recover))
 	s.mux.Handle("GET /c/{ref}/recover", s.Serve(s.recovered))
 	for _, path := range []string{"rename", "remove", "reactivate", "recovery/stop", "codes", "erase", "keys/end"} { // where a page with a mistake stands
 		s.mux.Handle("GET /me/"+path, s.Serve(func(w http.ResponseWriter, r *http.Request) error {

@@ -115,7 +115,7 @@ func (p *Operators) serve(view func(*Operators, *http.Request) (templates.Screen
 		}
 		page, err := view(p, r.WithContext(ctx))
 		if err == nil {
-			err = draw(w, r, http.StatusOK, page)
+			err = draw(w, r, http.StatusOK, page, "")
 		}
 		if err != nil {
 			p.fault(w, r, err)
@@ -137,7 +137,7 @@ func (p *Operators) fault(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= http.StatusInternalServerError {
 		p.Log.WarnContext(r.Context(), "page for operators failed", "pattern", r.Pattern, "error", err)
 	}
-	if err := draw(w, r, status, templates.DeskFault{Desk: p.desk(r, ""), Code: code}); err != nil {
+	if err := draw(w, r, status, templates.DeskFault{Desk: p.desk(r, ""), Code: code}, ""); err != nil {
 		p.Log.ErrorContext(r.Context(), "page cannot be drawn", "pattern", r.Pattern, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 	}

@@ -20,10 +20,10 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("GET /static/{file}", serveStatic(func(w http.ResponseWriter, r *http.Request) { s.fault(w, r, proofing.ErrNotFound) }))
 
 	s.mux.Handle("GET /c/{ref}", s.look(s.showCase))
-	s.mux.Handle("POST /c/{ref}/begin", s.act(s.begin))
-	s.mux.Handle("POST /c/{ref}/resend", s.act(s.resend))
-	s.mux.Handle("POST /c/{ref}/enrol", s.act(s.enrol))
-	s.mux.Handle("POST /c/{ref}/answer", s.act(s.answer))
+	s.mux.Handle("POST /c/{ref}/begin", s.actByLink(s.begin))
+	s.mux.Handle("POST /c/{ref}/resend", s.actByLink(s.resend))
+	s.mux.Handle("POST /c/{ref}/enrol", s.actByLink(s.enrol))
+	s.mux.Handle("POST /c/{ref}/answer", s.actByLink(s.answer))
 	// A page with a mistake stands at the path it was posted to. Whoever opens that path means the case.
 	s.mux.Handle("GET /c/{ref}/begin", s.Serve(s.toCase))
 	s.mux.Handle("GET /c/{ref}/resend", s.Serve(s.toCase))
@@ -31,23 +31,23 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("GET /c/{ref}/answer", s.Serve(s.toCase))
 
 	s.mux.Handle("GET /o/{issuer}", s.look(s.showReturned))
-	s.mux.Handle("POST /o/{issuer}", s.act(s.returned))
+	s.mux.Handle("POST /o/{issuer}", s.actByLink(s.returned))
 
 	s.mux.Handle("GET /m/{ref}", s.look(s.showLink))
-	s.mux.Handle("POST /m/{ref}", s.act(s.followLink))
+	s.mux.Handle("POST /m/{ref}", s.actByLink(s.followLink))
 	s.mux.Handle("GET /n/{ref}", s.look(s.showDisown))
-	s.mux.Handle("POST /n/{ref}", s.act(s.disown))
+	s.mux.Handle("POST /n/{ref}", s.actByLink(s.disown))
 
 	s.mux.Handle("GET /x/{ref}", s.look(s.showCertificate))
-	s.mux.Handle("POST /x/{ref}", s.act(s.disownCertificate))
+	s.mux.Handle("POST /x/{ref}", s.actByLink(s.disownCertificate))
 
 	s.mux.Handle("GET /apply/{ca}/{profile}", s.look(s.showApply))
 	s.mux.Handle("POST /apply/{ca}/{profile}", s.act(s.apply))
 
-	s.mux.Handle("POST /c/{ref}/key", s.act(s.makeKey))
+	s.mux.Handle("POST /c/{ref}/key", s.actByLink(s.makeKey))
 	s.mux.Handle("GET /c/{ref}/key", s.Serve(s.toCase))
 
-	s.mux.Handle("POST /c/{ref}/representative", s.act(s.askInPerson))
+	s.mux.Handle("POST /c/{ref}/representative", s.actByLink(s.askInPerson))
 	s.mux.Handle("GET /c/{ref}/representative", s.Serve(s.toCase))
 
 	s.meRoutes()

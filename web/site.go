@@ -181,11 +181,11 @@ func head(h http.Header) {
 
 // Render sends a page.
 func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page templates.Screen) error {
-	return draw(w, r, status, page)
+	return draw(w, r, status, page, s.sealFor(w, r))
 }
 
-// draw sends a page: drawn to memory first, so that a fault in it is still a whole answer.
-func draw(w http.ResponseWriter, r *http.Request, status int, page templates.Screen) error {
+// draw sends a page, with the seal in its forms: drawn to memory first, so that a fault in it is still a whole answer.
+func draw(w http.ResponseWriter, r *http.Request, status int, page templates.Screen, seal string) error {
 	lang, _ := language(r)
 	var b bytes.Buffer
 	if err := templates.Page(&b, lang, page); err != nil {
@@ -194,7 +194,7 @@ func draw(w http.ResponseWriter, r *http.Request, status int, page templates.Scr
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", lang)
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the browser has gone: nobody is left to tell
+	_, _ = w.Write(withSeal(b.Bytes(), seal)) // the browser has gone: nobody is left to tell
 	return nil
 }
 

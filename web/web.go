@@ -25,6 +25,7 @@ import (
 var (
 	errCrossSite = errors.New("sent by another site")
 	errNoCookie  = errors.New("no browser cookie")
+	errNoSeal    = errors.New("no form of this session")
 	errMethod    = errors.New("method not allowed")
 	errNotFresh  = errors.New("no fresh authentication at the desk")
 	errNoPasskey = errors.New("at the desk without a passkey")
@@ -62,6 +63,7 @@ var answers = []struct {
 	{errWeak, http.StatusForbidden, "conflict", "weak_sign_in"},
 	{errCrossSite, http.StatusForbidden, "cross_site", ""},
 	{errNoCookie, http.StatusForbidden, "no_cookie", ""},
+	{errNoSeal, http.StatusForbidden, "no_seal", ""},
 	{errMethod, http.StatusMethodNotAllowed, "method", ""},
 }
 

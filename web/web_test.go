@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -228,6 +229,10 @@ func (h *house) browser() *browser {
 func (b *browser) send(method, target string, form url.Values) *httptest.ResponseRecorder {
 	b.t.Helper()
 	target, _, _ = strings.Cut(target, "#") // which a browser keeps to itself
+	if method == "POST" && form != nil && !form.Has(sealField) {
+		form = maps.Clone(form)
+		form.Set(sealField, b.seal()) // as the page has it that the form is of
+	}
 	r := httptest.NewRequest(method, target, strings.NewReader(form.Encode()))
 	r.Host = b.host
 	if form != nil {
@@ -249,6 +254,13 @@ func (b *browser) send(method, target string, form url.Values) *httptest.Respons
 	}
 	b.checkEveryResponse(target, w)
 	return w
+}
+
+// seal is what the forms of the browser's pages have in them now.
+func (b *browser) seal() string {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Cookie", b.cookie)
+	return b.house.site.sealFor(httptest.NewRecorder(), r)
 }
 
 // keep takes a cookie in, in the place of the one of its name.
@@ -285,6 +297,9 @@ func (b *browser) checkEveryResponse(target string, w *httptest.ResponseRecorder
 	body := w.Body.String()
 	if strings.Contains(body, "evil.example") {
 		b.t.Errorf("%s: the request's Host is in the page", target)
+	}
+	if forms, sealed := strings.Count(body, `<form method="post"`), strings.Count(body, `<input type="hidden" name="seal" value="`+b.seal()+`"></form>`); forms != sealed && b.seal() != "" {
+		b.t.Errorf("%s: %d of %d forms are of this session", target, sealed, forms)
 	}
 	if strings.Contains(body, "<style") || strings.Contains(body, " style=") || strings.Contains(body, " onclick") {
 		b.t.Errorf("%s: inline style or script that the policy forbids", target)
