@@ -140,61 +140,81 @@ func (s *Service) RequestsOf(ctx context.Context, v Visit, organization, after s
 	return page, next, nil
 }
 
-// Found is what FindInConsole found: one of the two.
+// Found is all that FindInConsole found, and whether there is more.
 type Found struct {
-	Case         *Case
-	Organization *Organization
+	Cases         []*Case
+	Organizations []*Organization
+	More          bool
 }
 
-// FindInConsole finds what somebody means who works in the console: a request by its id, a certificate by its serial number or SHA-256 (that is, the request that it rests
-// on), or the organization of that name at an authority of theirs. ErrNotFound for what there is not and for what they may not look at alike, besides the errors of Console.
-func (s *Service) FindInConsole(ctx context.Context, v Visit, text string) (*Found, error) {
+// mostFound is how many of either kind FindInConsole looks for: whoever means one of so many has to say it better.
+const mostFound = 20
+
+// FindInConsole finds what somebody means who works in the console: a request by its id, a certificate by its serial number or SHA-256 (that is, the requests that it rests
+// on), and organizations of that name. Serial numbers are an authority's own, and so are dossiers: both may be several. What they may not look at is not found. Nothing found
+// is no error; errors are those of Console.
+func (s *Service) FindInConsole(ctx context.Context, v Visit, text string) (f Found, err error) {
 	_, held, err := s.Console(ctx, v)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	text = oneLine(text, 256)
-	ids := []string{text}
 	named, err := s.CertificatesNamed(ctx, text)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
+	ids := []string{text}
 	for _, c := range named {
 		ids = append(ids, c.Cases...)
 	}
-	for _, id := range ids {
-		if _, ok := IDBucket(id); !ok {
+	for i, id := range ids {
+		if _, ok := IDBucket(id); !ok || slices.Contains(ids[:i], id) {
 			continue
 		}
 		c, err := s.docketed(ctx, held, id)
-		if err == nil {
-			return &Found{Case: c}, nil
+		if errors.Is(err, ErrNotFound) {
+			continue
 		}
-		if !errors.Is(err, ErrNotFound) {
-			return nil, err
+		if err != nil {
+			return f, err
 		}
+		if len(f.Cases) == mostFound {
+			f.More = true
+			break
+		}
+		f.Cases = append(f.Cases, c)
 	}
-	canonical, err := s.canonicalIdentifier(&Profile{Name: "organization", Identifiers: []string{IdentifierOrganization}}, Identifier{IdentifierOrganization, text})
+	return f, s.findOrganizations(ctx, held, text, &f)
+}
+
+// findOrganizations adds the organizations of a name that somebody may look at.
+func (s *Service) findOrganizations(ctx context.Context, held []*Appointment, name string, f *Found) error {
+	canonical, err := s.canonicalIdentifier(&Profile{Name: "organization", Identifiers: []string{IdentifierOrganization}}, Identifier{IdentifierOrganization, name})
 	if _, bad := errors.AsType[*InputError](err); bad {
-		return nil, ErrNotFound
+		return nil // nobody is called that
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	authorities, _, err := s.Authorities.List(ctx, Query{Index: "all", Below: "~"})
 	if err != nil {
-		return nil, fmt.Errorf("list authorities: %w", err)
+		return fmt.Errorf("list authorities: %w", err)
 	}
 	for _, ca := range authorities {
 		o, err := s.OrganizationOf(ctx, ca.Name, canonical.Value)
-		if err == nil && slices.ContainsFunc(held, func(a *Appointment) bool { return a.reads(o) }) {
-			return &Found{Organization: o}, nil
+		if errors.Is(err, ErrNotFound) || err == nil && !slices.ContainsFunc(held, func(a *Appointment) bool { return a.reads(o) }) {
+			continue
 		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return nil, err
+		if err != nil {
+			return err
 		}
+		if len(f.Organizations) == mostFound {
+			f.More = true
+			return nil
+		}
+		f.Organizations = append(f.Organizations, o)
 	}
-	return nil, ErrNotFound
+	return nil
 }
 
 // DocketCount is how much waits at a stage.

@@ -19,12 +19,12 @@ func adminOrganizationSamples() map[string]Screen {
 	}
 	list := AdminOrganizations{
 		AdminFrame: adminFrame("organizations", "/admin/organizations"), CAs: []AdminScope{{Title: "Example CA", Href: "/admin/organizations", Here: true}, {Title: "Other CA", Href: "/admin/organizations?ca=other", Here: false}},
-		Rows: rows, Open: "/admin/organizations", CA: "example", First: "/admin/organizations", Next: "/admin/organizations?after=x",
+		Find: AdminFind{Action: "/admin"}, Rows: rows, Open: "/admin/organizations", CA: "example", First: "/admin/organizations", Next: "/admin/organizations?after=x",
 	}
 	wrong := list
 	wrong.AdminAct = AdminAct{Notice: &Problem{Family: "error", Code: "not_fresh"}, Stale: true, Confirm: "/me?method=fido"}
 	wrong.Rows, wrong.First, wrong.Next, wrong.Name, wrong.NameBad = nil, "", "", "<>", &Problem{Family: "input", Code: "identifier_malformed"}
-	own := AdminOrganizations{AdminFrame: adminFrame("organizations", "/admin/organizations"), Own: rows[:1]}
+	own := AdminOrganizations{AdminFrame: adminFrame("organizations", "/admin/organizations"), Find: AdminFind{Action: "/admin"}, Own: rows[:1]}
 
 	sources := []AdminChoice{{Value: "qgis"}, {Value: "registration_agency"}, {Value: "professional_letter", Chosen: true}}
 	outcome := AdminField{Name: "outcome", Type: "radio", Must: true, Choices: []AdminChoice{{Value: "good", Chosen: true}, {Value: "bad"}}}

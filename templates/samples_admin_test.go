@@ -25,7 +25,6 @@ func adminFrame(here, self string) AdminFrame {
 func adminSamples() map[string]Screen {
 	queue := AdminQueue{
 		Unheard:    true,
-		Queue:      "/admin",
 		AdminFrame: adminFrame("queue", "/admin"),
 		As:         []AdminOffice{{"reviewer", "Example CA", "/admin?as=1", true}, {"certificate_approver", "Example <Corporation>", "/admin?as=2", false}, {"administrator", "", "/admin?as=3", false}},
 		Stages:     []AdminTab{{"submitted", "50+", "/admin?as=1&stage=submitted", false}, {"vetting", "3", "/admin?as=1&stage=vetting", false}, {"cross_correlation", "4", "/admin?as=1&stage=cross_correlation", true}},
@@ -43,17 +42,21 @@ func adminSamples() map[string]Screen {
 	queue.Policy = &AdminPolicyRow{Href: "/admin/policy/1", Approved: 1, Needed: 2}
 	queue.Revoke = &AdminRevoke{N: "2", By: at.Add(-time.Hour), Late: true, Href: "/admin/revocations"}
 	queue.Frozen, queue.FrozenMore = []AdminFrozen{{"Example <Corporation>", "Example CA", "/admin/cases/7", at.Add(3 * time.Hour), true}, {"Another Corporation", "Example CA", "/admin/cases/8", at.Add(20 * time.Hour), false}}, true
+	queue.Find = AdminFind{Action: "/admin", Query: queue.Query}
+	several := queue
+	several.Find.Text, several.Find.More = "0a1b", true
+	several.Find.Found = []AdminFound{{"/admin/cases/1", "Example <Corporation>", "Example CA", "1", "granted"}, {"/admin/cases/2", "Another Corporation", "Other CA", "2", "frozen"}, {"/admin/organizations/3", "Example <Corporation>", "Other CA", "", ""}}
 	empty := queue
 	empty.Revoke, empty.Policy, empty.Frozen, empty.FrozenMore = nil, nil, nil, false
 	empty.As, empty.Rows, empty.First, empty.Next = nil, nil, "", ""
 	empty.Stages = []AdminTab{{"submitted", "0", "/admin?stage=submitted", true}, {"vetting", "0", "/admin?stage=vetting", false}, {"cross_correlation", "0", "/admin?stage=cross_correlation", false}}
 	empty.Idle, empty.Begin = "administrator", "/admin/people"
 	reviews := empty
-	reviews.Find = "Nobody <Ltd>"
+	reviews.Find.Text = "Nobody <Ltd>"
 	reviews.Idle, reviews.Begin, reviews.Unheard = "reviewer", "", false
 	soon := empty
 	soon.Revoke = &AdminRevoke{N: "50+", By: at.Add(3 * time.Hour), Href: "/admin/revocations"}
-	all := map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty, "admin-queue-idle": reviews, "admin-queue-revoke": soon}
+	all := map[string]Screen{"admin-queue": queue, "admin-queue-empty": empty, "admin-queue-idle": reviews, "admin-queue-found": several, "admin-queue-revoke": soon}
 	maps.Copy(all, adminRevocationSamples())
 	maps.Copy(all, adminSettingsSamples())
 	maps.Copy(all, adminOperationSamples())

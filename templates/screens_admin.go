@@ -42,8 +42,7 @@ type AdminLink struct {
 // AdminQueue is what waits at one stage.
 type AdminQueue struct {
 	AdminFrame
-	Queue string // the path of the page
-	Find  string // what was looked for and not found; empty: nothing was
+	Find AdminFind
 	// Unheard: no notice reaches the reader, who has no address here. AdminFrame.Me is where they add one.
 	Unheard bool
 	Revoke  *AdminRevoke    // nil: nothing must be revoked
@@ -58,6 +57,22 @@ type AdminQueue struct {
 	Idle, Begin string
 	// First and Next are where the oldest and the following ones are; empty: here, and nowhere.
 	First, Next string
+}
+
+// AdminFind is the form that finds a request, a certificate or an organization.
+type AdminFind struct {
+	Action string     // the path of the queue, which shows what was found
+	Query  url.Values // what it keeps of the queue's page
+	Text   string     // what was looked for; empty: nothing was
+	// Found is what was found, where it is not one thing alone; More: and there is more of it.
+	Found []AdminFound
+	More  bool
+}
+
+// AdminFound is a request, or an organization, whose Case is empty.
+type AdminFound struct {
+	Href, Name, CA string
+	Case, State    string // its id, and as in AdminCase
 }
 
 // AdminFrozen is one of them.

@@ -25,6 +25,7 @@ type AdminScope struct {
 type AdminOrganizations struct {
 	AdminFrame
 	AdminAct
+	Find AdminFind
 	CAs  []AdminScope // the authorities of the person; the page chooses among several
 	Rows []AdminOrganizationRow
 	Own  []AdminOrganizationRow // those of which the person is one

@@ -176,17 +176,18 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 		return proofing.ErrNotFound
 	}
 	find := strings.TrimSpace(q.Get("find"))
+	look := templates.AdminFind{Action: proofing.AdminPath, Text: find}
 	if find != "" {
-		found, err := s.service.FindInConsole(r.Context(), s.signedInAs(r), find)
-		switch {
-		case err == nil && found.Case != nil:
-			s.see(w, r, adminCasePath(found.Case.ID))
-			return nil
-		case err == nil:
-			s.see(w, r, organizationPath(found.Organization.ID))
-			return nil
-		case !errors.Is(err, proofing.ErrNotFound):
+		f, err := s.service.FindInConsole(r.Context(), s.signedInAs(r), find)
+		if err != nil {
 			return err
+		}
+		if look.Found, err = s.viewFound(r, f); err != nil {
+			return err
+		}
+		if look.More = f.More; len(look.Found) == 1 && !f.More {
+			s.seeAt(w, r, look.Found[0].Href, "work")
+			return nil
 		}
 	}
 	stage := proofing.Stage(cmp.Or(q.Get("stage"), string(stageOf(as.Role))))
@@ -199,8 +200,8 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 		return err
 	}
 	page := templates.AdminQueue{AdminFrame: s.adminFrame(r, o, "queue", proofing.AdminPath)}
-	page.Find, page.Queue = find, proofing.AdminPath
 	page.Query, page.Unheard = url.Values{"stage": {string(stage)}}, !o.Person.Reachable()
+	page.Find, page.Find.Query = look, page.Query
 	chosen := ""
 	if len(o.offices) > 1 {
 		chosen = as.ID
@@ -245,6 +246,25 @@ func (s *Site) showQueue(w http.ResponseWriter, r *http.Request, o *officer) err
 		page.Next = s.path(r, proofing.AdminPath, "as", chosen, "stage", string(stage), "after", next)
 	}
 	return s.Render(w, r, http.StatusOK, page)
+}
+
+// viewFound is what somebody may have meant.
+func (s *Site) viewFound(r *http.Request, f proofing.Found) ([]templates.AdminFound, error) {
+	var all []templates.AdminFound
+	for _, c := range f.Cases {
+		all = append(all, templates.AdminFound{Href: s.Keep(r, adminCasePath(c.ID)), Name: c.Identifier.Value, CA: c.CA, Case: c.ID, State: stateOf(c)})
+	}
+	for _, o := range f.Organizations {
+		all = append(all, templates.AdminFound{Href: s.Keep(r, organizationPath(o.ID)), Name: o.Name, CA: o.CA})
+	}
+	for i := range all {
+		title, err := s.titleOf(r, all[i].CA)
+		if err != nil {
+			return nil, err
+		}
+		all[i].CA = title
+	}
+	return all, nil
 }
 
 // begins is the page where somebody in a role prepares what comes before a request; empty: a request comes to them.

@@ -83,7 +83,7 @@ func (s *Site) authoritiesOf(r *http.Request, o *officer) (names []string, err e
 
 func (s *Site) renderOrganizations(w http.ResponseWriter, r *http.Request, o *officer, wrong error) error {
 	status, a := s.statusOf(w, mistake{err: wrong})
-	page := templates.AdminOrganizations{AdminFrame: s.adminFrame(r, o, "organizations", organizationsPath), Name: r.PostForm.Get("name")}
+	page := templates.AdminOrganizations{AdminFrame: s.adminFrame(r, o, "organizations", organizationsPath), Find: templates.AdminFind{Action: proofing.AdminPath}, Name: r.PostForm.Get("name")}
 	if page.NameBad = a.problem; a.problem != nil && a.problem.Family != "input" {
 		page.Notice, page.NameBad = a.problem, nil
 	}
@@ -286,6 +286,14 @@ func (s *Site) renderOrganization(w http.ResponseWriter, r *http.Request, o *off
 	return s.Render(w, r, status, page)
 }
 
+// stateOf is what has become of a request, in the words of the console.
+func stateOf(c *proofing.Case) string {
+	if c.Frozen != nil {
+		return "frozen"
+	}
+	return string(c.Status)
+}
+
 // viewRequests are the requests of an organization, whatever has become of them.
 func (s *Site) viewRequests(r *http.Request, page *templates.AdminOrganization, organization string) error {
 	after := r.URL.Query().Get("after")
@@ -294,12 +302,9 @@ func (s *Site) viewRequests(r *http.Request, page *templates.AdminOrganization, 
 		return err
 	}
 	for _, c := range requests {
-		v := templates.AdminRequest{Href: s.Keep(r, adminCasePath(c.ID)), ID: c.ID, Profile: c.Profile, At: c.Created, Status: string(c.Status), Issuance: c.Parent != ""}
+		v := templates.AdminRequest{Href: s.Keep(r, adminCasePath(c.ID)), ID: c.ID, Profile: c.Profile, At: c.Created, Status: stateOf(c), Issuance: c.Parent != ""}
 		if p := s.profile(c); p != nil {
 			v.Profile = p.Title
-		}
-		if c.Frozen != nil {
-			v.Status = "frozen"
 		}
 		page.Requests = append(page.Requests, v)
 	}

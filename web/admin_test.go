@@ -133,6 +133,11 @@ func TestWhatHasEndedIsFoundOnTheDossierAndByWhatItIsCalled(t *testing.T) {
 	c := newCourt(t)
 	operator := c.seat("operator", proofing.RoleOperator, "example", "")
 	foreign := c.seat("foreign operator", proofing.RoleOperator, "other", "")
+	another, _, err := c.svc.OpenOrganization(t.Context(), c.visits(c.specialist), "example", "Another Corporation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := c.seat("stranger", proofing.RoleApprover, "", another.ID)
 	k := c.submitted("signing")
 	if _, err := c.svc.Revoke(t.Context(), k.ID, "operator"); err != nil {
 		t.Fatal(err)
@@ -169,10 +174,42 @@ func TestWhatHasEndedIsFoundOnTheDossierAndByWhatItIsCalled(t *testing.T) {
 			}
 		}
 	}
-	for _, what := range []string{k.ID, c.org.Name, cert.Serial} {
-		if to := find(foreign, what); to != "" {
-			t.Errorf("another authority's operator finds %q at %s", what, to)
+	for who, m := range map[string]*colleague{"another authority's operator": foreign, "another organization's approver": stranger} {
+		for _, what := range []string{k.ID, c.org.Name, cert.Serial, cert.ID} {
+			if to := find(m, what); to != "" {
+				t.Errorf("%s finds %q at %s", who, what, to)
+			}
+		}
+		// Neither the list of requests nor that of a request's certificates is on a page that they can open.
+		for _, page := range []string{dossier, dossier + "?after=x", "/admin/cases/" + k.ID, "/admin/cases/" + under.ID} {
+			c.want(m.get(page), 404)
 		}
 	}
-	c.want(foreign.get(dossier), 404)
+	c.want(stranger.get("/admin?find=Another+Corporation"), 303)
+	c.want(stranger.get("/admin/organizations"), 200, `<form class="find" method="get" action="/admin">`)
+}
+
+// Dossiers and serial numbers are an authority's own, so that one name may mean several things.
+func TestWhatHasOneNameAndIsSeveralIsListed(t *testing.T) {
+	c := newCourt(t)
+	elsewhere := c.seat("foreign", proofing.RoleSpecialist, "other", "")
+	twin, _, err := c.svc.OpenOrganization(t.Context(), c.visits(elsewhere), "other", c.org.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := c.submitted("signing")
+	cert := c.disowned(one, "1", "O=Example")
+	if _, err := c.svc.Revoke(t.Context(), one.ID, "operator"); err != nil {
+		t.Fatal(err)
+	}
+	c.wait(time.Minute)
+	two := c.submitted("signing")
+	c.disowned(two, "1", "O=Example") // its serial number is the same
+	page := c.one.get("/admin?find=" + url.QueryEscape(c.org.Name) + "&stage=vetting")
+	c.want(page, 200, "2 things of yours are called like that.", `href="`+organizationPath(c.org.ID)+`"`, `href="`+organizationPath(twin.ID)+`"`, `name="stage" value="vetting"`)
+	if to := elsewhere.follow(elsewhere.get("/admin?find=" + url.QueryEscape(c.org.Name))); to != organizationPath(twin.ID) {
+		t.Errorf("a specialist of the other authority finds %s", to)
+	}
+	c.want(c.one.get("/admin?lang=de&find="+cert.Serial), 200, "2 Ihrer Sachen heißen so.", one.ID, two.ID, "/admin/cases/"+one.ID+"?lang=de")
+	c.want(elsewhere.get("/admin?find="+cert.Serial), 200, "Nothing of yours is called like that.")
 }
