@@ -12,6 +12,8 @@ type proofingRules struct {
 	// always is asked at every level, and levels what each asks beyond it, from the highest.
 	always []demand
 	levels []proofingLevel
+	// pathways say at IAL2 by which of them the person was shown to be the one of the evidence: who relies on the level may ask for one of them.
+	pathways []pathwayTaken
 	// caps hold down what the record would earn.
 	caps []proofingCap
 
@@ -29,6 +31,12 @@ type proofingLevel struct {
 	ial     int
 	demands []demand
 	earned  Reason
+}
+
+// pathwayTaken is what the label says of a pathway.
+type pathwayTaken struct {
+	pathway Pathway
+	taken   Reason
 }
 
 // proofingCap holds a record down to an IAL.
@@ -71,6 +79,11 @@ func (r *proofingRules) identity(v *verdict, f *ProofingFacts) {
 	for _, c := range r.caps {
 		if c.applies(f) {
 			v.capIAL(c.ial, c.why)
+		}
+	}
+	for _, p := range r.pathways {
+		if v.IAL != nil && *v.IAL == 2 && p.pathway == f.Verification.Pathway {
+			v.onIAL(p.taken)
 		}
 	}
 }
@@ -252,6 +265,11 @@ var r4Proofing = proofingRules{
 			{func(f *ProofingFacts, p pieces) bool { return f.verified(p).atLeast(Fair) >= 1 }, Reason{"SP 800-63A-4 4.1.6",
 				"The pathway has not shown that a piece of evidence is the person's."}},
 		}, Reason{"SP 800-63A-4 4.1", "The record has the evidence and verification of IAL1."}},
+	},
+	pathways: []pathwayTaken{
+		{NonBiometric, Reason{"SP 800-63A-4 4.2.6", "Verified by the non-biometric pathway: a code came back from an address of the validated record."}},
+		{Biometric, Reason{"SP 800-63A-4 4.2.6", "Verified by the biometric pathway: a sample was compared with the evidence."}},
+		{DigitalEvidence, Reason{"SP 800-63A-4 4.2.6", "Verified by the digital evidence pathway: the person authenticated to an account or credential that is the evidence."}},
 	},
 	caps: []proofingCap{
 		{untrained, 2, Reason{"SP 800-63A-4 4.3.7", "The representative who attended was not trained for it: capped at IAL2."}},
