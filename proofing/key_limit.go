@@ -155,16 +155,19 @@ func (s *Service) covered(ctx context.Context, by author, c *Case, account *Acco
 	if err != nil || l.from == nil {
 		return err
 	}
-	ended := false
-	if _, err := s.updateBy(ctx, by, c.ID, func(c *Case, now time.Time) error {
-		if ended = waits(c); ended { // or somebody has begun it meanwhile: it is theirs to end
+	now, err := s.updateBy(ctx, by, c.ID, func(c *Case, now time.Time) error {
+		if waits(c) { // or somebody has begun it meanwhile: it is theirs to end
 			c.end(CaseWithdrawn, reasonCovered, now, s.retention(c))
 		}
 		return nil
-	}); err != nil && !errors.Is(err, ErrNotFound) {
+	})
+	if errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err != nil {
 		return fmt.Errorf("end case: %w", err)
 	}
-	if ended {
+	if now.Status.Over() { // by us, or by another who was asked at once
 		return ErrNotFound
 	}
 	return nil

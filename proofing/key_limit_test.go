@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,6 +89,61 @@ func TestWhatWaitsIsCoveredByTheKeyThatItsAccountIsBoundBy(t *testing.T) {
 		}
 		if again := w.asks(1, proved); again.Case.ID != got.Case.ID {
 			t.Errorf("asked again it is another: %s", again.Case.ID)
+		}
+	}
+}
+
+// What is covered ends before what is valid takes its place. If the process dies between the two, whoever asks next opens it.
+func TestTheProcessMayDieWhileWhatWaitsIsReplaced(t *testing.T) {
+	w, first := withKeys(t)
+	waits := w.opensBefore(1, proved, false)
+	k := w.caseKey(first)
+	w.pass(time.Second)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	dies := &dying[proofing.Case]{Table: w.Cases}
+	w.Cases = dies
+	if _, err := w.Authorize(t.Context(), w.ca, proofing.AuthorizeRequest{
+		Applicant: proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}, Identifiers: []proofing.Identifier{proved}, Profile: "email",
+	}); !errors.Is(err, proofing.ErrUnavailable) {
+		t.Fatalf("while it dies: %v", err)
+	}
+	w.Cases = dies.Table
+	if old := must[*proofing.Case](t)(w.Get(t.Context(), w.ca, waits.ID)); old.Status != proofing.CaseWithdrawn {
+		t.Fatalf("what waited is %s", old.Status)
+	}
+	if got := w.asks(1, proved); got.Problem != "" || got.Case.EABKid != k.Kid {
+		t.Errorf("asked again it is told %q, by the key %q", got.Problem, got.Case.EABKid)
+	}
+}
+
+// All who ask at once get the one that took its place; whoever begins what waits in that moment has begun it, or is told that it is over.
+func TestWhatWaitsIsReplacedOnce(t *testing.T) {
+	for range 10 {
+		w, first := withKeys(t)
+		waits := w.opensBefore(1, proved, false)
+		k := w.caseKey(first)
+		w.pass(time.Second)
+		must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+		var all sync.WaitGroup
+		told := make([]proofing.Authorization, 8)
+		for i := range told {
+			all.Go(func() { told[i] = w.asks(1, proved) })
+		}
+		var begun error
+		all.Go(func() { _, _, begun = w.Begin(t.Context(), visit(waits, "b"), "email", "") })
+		all.Wait()
+		for _, one := range told {
+			switch {
+			case one.Case.ID != told[0].Case.ID:
+				t.Fatalf("two are told of different ones: %s, %s", told[0].Case.ID, one.Case.ID)
+			case begun == nil && (one.Problem != "pending" || one.Case.ID != waits.ID):
+				t.Fatalf("somebody has begun it, and it is told %q of %s", one.Problem, one.Case.ID)
+			case begun != nil && (one.Problem != "" || one.Case.EABKid != k.Kid):
+				t.Fatalf("told %q, by the key %q", one.Problem, one.Case.EABKid)
+			}
+		}
+		if begun != nil && !errors.Is(begun, proofing.ErrClosed) {
+			t.Fatalf("whoever begins it is told %v", begun)
 		}
 	}
 }
