@@ -2,6 +2,7 @@ package proofing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -120,15 +121,27 @@ func (s *Service) CertificatesInConsole(ctx context.Context, v Visit, id string,
 	if err != nil {
 		return nil, false, err
 	}
-	if _, err := s.docketed(ctx, held, id); err != nil {
+	c, err := s.docketed(ctx, held, id)
+	if err != nil {
 		return nil, false, err
 	}
-	all, err := s.CertificatesOf(ctx, id)
-	slices.Reverse(all)
-	if len(all) > most {
-		return all[:most], true, err
+	ids := slices.Clone(c.Certificates) // of thousands the newest, in the order in which they were reported
+	slices.Reverse(ids)
+	if more = len(ids) > most; more {
+		ids = ids[:most]
 	}
-	return all, false, err
+	newest = make([]*Certificate, len(ids))
+	err = readAtOnce(len(ids), func(i int) error {
+		var err error
+		if newest[i], err = s.Certificates.Get(ctx, ids[i]); errors.Is(err, ErrNotFound) {
+			return nil // its time is over
+		}
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("read certificates: %w", err)
+	}
+	return slices.DeleteFunc(newest, func(c *Certificate) bool { return c == nil }), more, nil
 }
 
 // CertificatesNamed are the certificates that somebody means by a name: the SHA-256 of the DER, in hexadecimal with or without colons or in base64url, or

@@ -67,20 +67,20 @@ func (s *Service) Sequence(ctx context.Context) {
 	}()
 	var known ends
 	var term int64
-	var all, said time.Time
+	var all sweep
+	var said time.Time
 	for ctx.Err() == nil {
 		pause := sequenceAll
 		held, err := s.hold(ctx, t)
 		if held {
 			if t.term != term {
-				term, all = t.term, time.Time{}
+				term, all = t.term, sweep{}
 				known.forget()
 			}
-			buckets := s.local().sequencer.take()
-			if time.Since(all) >= sequenceAll {
-				buckets, all = allBuckets(), time.Now()
-			}
-			err = s.sequence(ctx, &known, buckets)
+			buckets, _ := all.due(time.Now(), sequenceAll)
+			buckets = append(buckets, s.local().sequencer.take()...)
+			slices.Sort(buckets)
+			err = s.sequence(ctx, &known, slices.Compact(buckets))
 			pause = sequencePause
 		}
 		if err != nil && ctx.Err() == nil {
@@ -97,7 +97,7 @@ func (s *Service) Sequence(ctx context.Context) {
 // sayAgain is how often it is said that something still does not work which is tried each second.
 const sayAgain = 15 * time.Second
 
-// restUntilMarked waits for the pause, and then for something to do, a second at most.
+// restUntilMarked waits for the pause, and then for something to do, until it is time to look through some buckets again at most.
 func (s *Service) restUntilMarked(ctx context.Context, pause time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -108,7 +108,7 @@ func (s *Service) restUntilMarked(ctx context.Context, pause time.Duration) {
 		select {
 		case <-ctx.Done():
 		case <-s.local().marked:
-		case <-time.After(sequenceAll - pause):
+		case <-time.After(sequenceAll/sweepParts - pause):
 		}
 	}
 }

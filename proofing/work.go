@@ -140,6 +140,7 @@ func (s *Service) Work(ctx context.Context) {
 	defer hands.Wait()
 	idle := time.NewTimer(0)
 	defer idle.Stop()
+	var all sweep
 	slow := 0 // which bucket's turn it is
 	for ctx.Err() == nil {
 		var err error
@@ -151,10 +152,13 @@ func (s *Service) Work(ctx context.Context) {
 			err = s.dispatch(ctx, &hands, s.local().worker.missed(), func() {})
 		case <-idle.C:
 			began := time.Now()
-			err = errors.Join(s.dispatch(ctx, &hands, allBuckets(), func() {}), s.dispatchSlow(ctx, &hands, bucketName(slow%Buckets), func() {}))
-			slow++
+			buckets, round := all.due(began, idleInterval)
+			if err = s.dispatch(ctx, &hands, buckets, func() {}); round {
+				err = errors.Join(err, s.dispatchSlow(ctx, &hands, bucketName(slow%Buckets), func() {}))
+				slow++
+			}
 			// Of a long queue, looking must not become the work.
-			idle.Reset(max(idleInterval, 4*time.Since(began)))
+			idle.Reset(max(idleInterval/sweepParts, 4*time.Since(began)))
 		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "outbox cannot be read", "error", err)

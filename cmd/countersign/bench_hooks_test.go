@@ -13,11 +13,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // benchHooks name the rows of the table of hooks in docs/performance.md, which is what a CA waits for: a binding that is
 // verified again for the account that has it, one that binds a new account, and whether an account may have what was proved.
-var benchHooks = []string{"echo", "eab/verify-again", "eab/verify-new", "authorize"}
+var benchHooks = []string{"echo", "eab/verify-again", "eab/verify-new", "authorize", "step-ca/enriching", "step-ca/authorizing"}
 
 // hookPool is how many keys there are to bind under each load; it ends when they do.
 const hookPool = 4000
@@ -38,24 +39,46 @@ func BenchmarkHooks(b *testing.B) {
 				b.Fatalf("bind: %d %v %s", r.status, err, r.body)
 			}
 		}
+		x.connectSteps()
+		steps := x.stepKeys(waiters)
 		x.waits(b, name, "hook", []waited{
 			{name: benchHooks[0], listener: "echo", requests: again(x.echoRequest())},
 			{name: benchHooks[1], listener: "cas", requests: again(bound...)},
 			{name: benchHooks[2], listener: "cas", requests: func() [][]byte { return x.bindings(hookPool) }, once: true},
 			{name: benchHooks[3], listener: "cas", requests: again(x.authorizedAccounts(waiters)...)},
+			{name: benchHooks[4], listener: "cas", requests: func() [][]byte { return stepRequests(benchSteps[0], steps, time.Now()) }},
+			{name: benchHooks[5], listener: "cas", requests: func() [][]byte { return stepRequests(benchSteps[1], steps, time.Now()) }},
 		})
 	})
 }
 
-// authorizedAccounts opens cases for accounts, has their people prove their addresses, and returns what the CA asks about each.
+// authorizedAccounts has people prove their addresses for accounts, and returns what the CA asks about each.
 func (x *bench) authorizedAccounts(n int) (requests [][]byte) {
 	x.b.Helper()
-	cas, people := x.to("cas", 1)[0], x.to("people", 1)[0]
-	var mine []*benchCase
+	var bodies []string
 	for i := range n {
 		account := fmt.Sprintf(`{"account": {"url": "https://ca.example/acct/h%d", "thumbprint": "%s"}, "profile": "client", `, i, benchThumbprint())
 		id := fmt.Sprintf(`{"type": "email", "value": "hook-%d@example.org"}`, i)
-		r, err := cas.ask(post("/v1/preauthorizations", x.caHeaders(i), account+`"identifier": `+id+`}`))
+		bodies = append(bodies, account+`"identifier": `+id+`}`)
+		requests = append(requests, post("/v1/authorize", x.caHeaders(i), account+`"identifiers": [`+id+`]}`))
+	}
+	x.provedCases(bodies)
+	cas := x.to("cas", 1)[0]
+	for _, request := range requests {
+		if r, err := cas.ask(request); err != nil || r.status != http.StatusOK {
+			x.b.Fatalf("authorize: %d %v %s", r.status, err, r.body)
+		}
+	}
+	return requests
+}
+
+// provedCases opens cases, and has their people prove their addresses.
+func (x *bench) provedCases(bodies []string) {
+	x.b.Helper()
+	cas, people := x.to("cas", 1)[0], x.to("people", 1)[0]
+	var mine []*benchCase
+	for i, body := range bodies {
+		r, err := cas.ask(post("/v1/preauthorizations", x.caHeaders(i), body))
 		if err != nil || r.status != http.StatusCreated {
 			x.b.Fatalf("open: %d %v %s", r.status, err, r.body)
 		}
@@ -67,7 +90,6 @@ func (x *bench) authorizedAccounts(n int) (requests [][]byte) {
 			x.b.Fatalf("begin: %d %v %s", r.status, err, r.body)
 		}
 		mine = append(mine, c)
-		requests = append(requests, post("/v1/authorize", x.caHeaders(i), account+`"identifiers": [`+id+`]}`))
 	}
 	x.cases = mine
 	x.drain()
@@ -77,12 +99,6 @@ func (x *bench) authorizedAccounts(n int) (requests [][]byte) {
 		}
 	}
 	x.cases = nil
-	for _, request := range requests {
-		if r, err := cas.ask(request); err != nil || r.status != http.StatusOK {
-			x.b.Fatalf("authorize: %d %v %s", r.status, err, r.body)
-		}
-	}
-	return requests
 }
 
 // bindings has the CA make n keys, and returns for each what it asks when an account of its own comes with it.

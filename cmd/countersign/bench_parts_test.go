@@ -115,8 +115,14 @@ func startServer(b testing.TB, text string, profiles []string, name, fsync strin
 // command runs a command of the program beside the server, and returns what it prints.
 func (x *bench) command(args ...string) string {
 	x.b.Helper()
+	return x.commandWith("", args...)
+}
+
+// commandWith gives the command something on standard input.
+func (x *bench) commandWith(stdin string, args ...string) string {
+	x.b.Helper()
 	var out, said bytes.Buffer
-	g := &globals{ctx: x.b.Context(), configFile: x.config, stdin: strings.NewReader(""), stdout: &out, stderr: &said, now: time.Now}
+	g := &globals{ctx: x.b.Context(), configFile: x.config, stdin: strings.NewReader(stdin), stdout: &out, stderr: &said, now: time.Now}
 	if code := run(x.b.Context(), append([]string{"--config", x.config}, args...), g); code != exitOK {
 		x.b.Fatalf("%s: %s", args, said.String())
 	}

@@ -22,6 +22,7 @@ type keyed struct {
 	client string // its network address, as the proxy says
 	http   *http.Client
 	device *webauthntest.Authenticator
+	seal   string // what the forms of the page that was seen last have in them
 }
 
 func newKeyed(t testing.TB, base, origin, client string) *keyed {
@@ -30,7 +31,7 @@ func newKeyed(t testing.TB, base, origin, client string) *keyed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &keyed{t, base, origin, client, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, webauthntest.New()}
+	return &keyed{t, base, origin, client, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, webauthntest.New(), ""}
 }
 
 // again is another browser with the same passkeys.
@@ -72,13 +73,16 @@ func (k *keyed) get(path string) string {
 	if err != nil {
 		k.t.Fatal(err)
 	}
+	if m := keyedSeal.FindSubmatch(text); m != nil {
+		k.seal = string(m[1])
+	}
 	return string(text)
 }
 
 // post sends a form, and returns the path that it leads to.
 func (k *keyed) post(path string, pairs ...string) string {
 	k.t.Helper()
-	form := url.Values{}
+	form := url.Values{"seal": {k.seal}}
 	for i := 0; i < len(pairs); i += 2 {
 		form.Set(pairs[i], pairs[i+1])
 	}
@@ -90,6 +94,7 @@ func (k *keyed) post(path string, pairs ...string) string {
 
 var (
 	keyedAsk     = regexp.MustCompile(`data-ask="([^"]+)" data-kind="(create|get)"`)
+	keyedSeal    = regexp.MustCompile(`name="seal" value="([^"]+)"`)
 	keyedAttempt = regexp.MustCompile(`name="attempt" value="([^"]+)"`)
 )
 

@@ -126,7 +126,8 @@ func TestRoundTripsAreWhatThePageSays(t *testing.T) {
 		r.Header.Set("Content-Type", "application/json")
 		return r
 	}
-	x, err := opened([]byte(ask("open", cas, call("POST", "/v1/preauthorizations", openBody(1)), http.StatusCreated)))
+	opens := openBody(1)
+	x, err := opened([]byte(ask("open", cas, call("POST", "/v1/preauthorizations", opens), http.StatusCreated)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,6 +150,12 @@ func TestRoundTripsAreWhatThePageSays(t *testing.T) {
 		t.Fatalf("codes: %q", w.Body)
 	}
 	ask("answer", people, form("/answer", "attempt="+f[1]+"&code="+f[2]), http.StatusSeeOther)
+
+	// What was proved may be issued for.
+	asks := strings.Replace(strings.Replace(opens, `"identifier": {`, `"identifiers": [{`, 1), `}, "profile"`, `}], "profile"`, 1)
+	if said := ask("authorize", cas, call("POST", "/v1/authorize", asks), http.StatusOK); !strings.Contains(said, `"allow":true`) {
+		t.Errorf("authorize: %s", said)
+	}
 
 	// An external account binding, of an account that is new to its key, and again.
 	d.run(exitOK, "ca", "set", "bench", "--new-account", hookNewAccount)
