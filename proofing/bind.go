@@ -174,7 +174,7 @@ func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effecte
 
 // Release takes an address from whoever has it, and ends its row of failures: the
 // next code to it binds it anew. It is for an operator who has made sure who
-// asks: the way out for somebody who has lost the number that is theirs here. Grants that rest on it go the way that their
+// asks: the way out for somebody who has lost the number that is theirs here, and who hears of it at all that they have. Grants that rest on it go the way that their
 // profiles say. Calling it again finishes what a crash left half done; released is false if it was nobody's.
 func (s *Service) Release(ctx context.Context, contact Contact) (released bool, err error) {
 	known, err := s.address(ctx, contact)
@@ -187,6 +187,9 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 		return nil
 	}); err == nil {
 		s.mark(p.ID[:2])
+		if err := s.tellPerson(ctx, p, noticeReleased, p.addressOf(known), true); err != nil {
+			return false, fmt.Errorf("release address: %w", err)
+		}
 	} else if !errors.Is(err, ErrNotFound) {
 		return false, fmt.Errorf("release address: %w", err)
 	}

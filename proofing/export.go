@@ -140,7 +140,7 @@ func pendingAbout(all []ExportedEntry, j Journal) []ExportedEntry {
 }
 
 // Erase takes everything from who is signed in that they are known by, and what rests on it ends: requests that are
-// open are refused, and grants revoked. The records of requests stay for as long as their profiles say; the log says no more who it was. ErrNotAdmitted unless
+// open are refused, and grants revoked. Every address of theirs hears of it. The records of requests stay for as long as their profiles say; the log says no more who it was. ErrNotAdmitted unless
 // they have just authenticated, as strongly as they can. What a crash left half done, doing it again finishes.
 func (s *Service) Erase(ctx context.Context, v Visit) error {
 	session, err := s.Session(ctx, v)
@@ -149,6 +149,9 @@ func (s *Service) Erase(ctx context.Context, v Visit) error {
 	}
 	if !session.Fresh {
 		return ErrNotAdmitted
+	}
+	if err := s.tellPerson(ctx, session.Person, noticeErased, Binding{}, false); err != nil {
+		return err
 	}
 	return s.erase(ctx, byPerson(session, v), session.Person)
 }

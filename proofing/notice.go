@@ -33,11 +33,15 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 	ctx.Lang = c.Lang
 	told := 0
 	// Of a recovery everybody hears who can be reached (SP 800-63B-4 4.6).
-	everybody := slices.Contains([]string{noticeRecovered, noticeDeskRecovery, noticeDeskRecovered}, kind)
+	everybody := slices.Contains([]string{noticeRecovered, noticeDeskRecovery, noticeDeskRecovered, noticeCodesFreed, noticeCodesVoid, noticeErased}, kind)
+	disown := c.DisownURL(s.Policy.Origin)
+	if c.Disown == "" { // nothing of it is theirs to take back
+		disown = ""
+	}
 	tell := func(kind string, k Contact) {
 		told++
 		c.Outbox.owe(c.ID, Message{
-			Kind: kind, Channel: k.Channel, To: k.Address, Lang: c.Lang, Disown: c.DisownURL(s.Policy.Origin), Context: ctx, Thing: of.Contact.Channel, About: of.label(),
+			Kind: kind, Channel: k.Channel, To: k.Address, Lang: c.Lang, Disown: disown, Context: ctx, Thing: of.Contact.Channel, About: of.label(),
 		}, c.Person, now)
 	}
 	for _, ch := range []Channel{ChannelEmail, ChannelPhone} {

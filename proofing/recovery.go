@@ -182,7 +182,14 @@ func (s *Service) UnblockRecovery(ctx context.Context, person string, forget boo
 	if failures == 0 && !(forget && len(p.Recovery) > 0) {
 		return 0, nil
 	}
-	// First: what is left of a crash is a block, and an entry that tells of more than was done.
+	kind := noticeCodesFreed
+	if forget {
+		kind = noticeCodesVoid
+	}
+	// First: what is left of a crash is a block, and a notice and an entry that tell of more than was done.
+	if err := s.tellPerson(ctx, p, kind, Binding{Contact: Contact{Channel: channelRecovery}}, true); err != nil {
+		return 0, fmt.Errorf("unblock recovery: %w", err)
+	}
 	if _, err := s.People.Update(ctx, person, func(p *Person) error {
 		facts := map[string]any{"failures": failures}
 		if forget {

@@ -86,6 +86,7 @@ const (
 	EntryRecoveryFreed  EntryKind = "recovery_unblocked"
 
 	EntryAddressReleased EntryKind = "address_released" // taken from them, because they have lost it
+	EntryForgotten       EntryKind = "person_forgotten" // by an operator, because they have asked for it
 )
 
 // dismiss takes it from who is one.

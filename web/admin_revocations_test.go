@@ -19,6 +19,12 @@ func (c *court) disowned(k *proofing.Case, id, subject string) *proofing.Certifi
 	if err := c.svc.Certificates.Create(c.t.Context(), cert.ID, cert); err != nil {
 		c.t.Fatal(err)
 	}
+	if _, err := c.svc.Cases.Update(c.t.Context(), k.ID, func(k *proofing.Case) error {
+		k.Certificates = append(k.Certificates, cert.ID)
+		return nil
+	}); err != nil {
+		c.t.Fatal(err)
+	}
 	cert, err := c.svc.DisownCertificate(c.t.Context(), proofing.Secret(cert.ID+".secret"))
 	if err != nil {
 		c.t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -75,6 +76,7 @@ func (s *Server) configure(text string) {
 func (s *Server) Start() {
 	s.t.Helper()
 	s.cmd = exec.Command(tool(s.t, "redis-server"), append([]string{s.file()}, s.kind...)...)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that what it has forked to write its files dies with it
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -94,7 +96,7 @@ func (s *Server) Start() {
 // Kill is kill -9: nothing is written any more.
 func (s *Server) Kill() {
 	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 		_ = s.cmd.Wait()
 		s.cmd = nil
 	}
