@@ -84,6 +84,55 @@ func TestTwoProcessesOnOneRedis(t *testing.T) {
 		}
 	})
 
+	t.Run("of forty accounts that race for one key as many win as it is for", func(t *testing.T) {
+		const accounts, most = 40, 3
+		const newAccount = "https://example.example/new-account"
+		status, key := p.in(t).call("POST", "/v1/eab/keys", map[string]any{"profile": "address", "max_accounts": most})
+		if status != http.StatusCreated {
+			t.Fatalf("make a key: %d %v", status, key)
+		}
+		kid, made := key["kid"].(string), secret("a key", key["hmac_key"].(string))
+		var bodies [accounts]map[string]any
+		for n := range bodies {
+			a := newACMEAccount(t, fmt.Sprint("race", n))
+			bodies[n] = map[string]any{"url": newAccount, "jwk": a.jwk, "externalAccountBinding": a.bindingOf(t, kid, made, newAccount)}
+		}
+		// Each account asks at both at once, and then again at the one that it did not hear from first.
+		race := func() (won [accounts]bool) {
+			var all sync.WaitGroup
+			var said [2 * accounts]int
+			for n := range said {
+				all.Go(func() {
+					var err error
+					if said[n], _, err = each[n%2].try("POST", "/v1/eab/verify", bodies[n/2]); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			for n := range won {
+				here, there := said[2*n], said[2*n+1]
+				if won[n] = here == http.StatusOK; here != there || here != http.StatusOK && here != http.StatusForbidden {
+					t.Errorf("account %d is told %d by one process and %d by the other", n, here, there)
+				}
+			}
+			return won
+		}
+		first := race()
+		winners := 0
+		for _, won := range first {
+			if won {
+				winners++
+			}
+		}
+		if winners != most {
+			t.Errorf("%d accounts were bound by a key for %d", winners, most)
+		}
+		if again := race(); again != first {
+			t.Errorf("asked again others win: %v, and first %v", again, first)
+		}
+	})
+
 	t.Run("two opens of one case make one", func(t *testing.T) {
 		var ids, statuses tally
 		var all sync.WaitGroup

@@ -77,6 +77,14 @@ func (c *Case) Current(method string) *Attempt {
 	return nil
 }
 
+// Asked is when the person was asked last: when it began, or its newest code was made.
+func (a *Attempt) Asked() time.Time {
+	if a.CodeAt.After(a.Began) {
+		return a.CodeAt
+	}
+	return a.Began
+}
+
 // workable says whether a person may go on with the case in that browser.
 func (c *Case) workable(browser string) error {
 	switch {

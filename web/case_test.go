@@ -276,3 +276,17 @@ func TestAProofForNobodyYetIsRecordedAndGoesOnByNoProgram(t *testing.T) {
 		t.Errorf("another key is %v", second)
 	}
 }
+
+// Who has begun one thing and then another is at the other, whichever of them the page would begin with.
+func TestThePageIsAtWhatWasBegunLast(t *testing.T) {
+	h := newHouse(t)
+	c := h.open("server", "dns", "www.example.com")
+	b, page := h.browser(), path(c.CaseURL(origin))
+	b.get(page)
+	for _, begun := range []struct{ method, address string }{{"email", "a@example.org"}, {"sms", "+447400123456"}, {"email", "a@example.org"}} {
+		h.wait(10 * time.Minute) // codes are sent at a measured pace
+		to := b.post(page+"/begin", "method", begun.method, "address", begun.address).Header().Get("Location")
+		a := h.current(c, begun.method)
+		h.want(b.get(to), 200, `name="attempt" value="`+a.ID+`"`)
+	}
+}

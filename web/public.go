@@ -127,6 +127,12 @@ func (s *Site) enrol(w http.ResponseWriter, r *http.Request) error {
 // begins with it at once where it comes right after the person has asked for it.
 func (s *Site) asked(w http.ResponseWriter, r *http.Request, c *proofing.Case, a *proofing.Attempt, m mistake) error {
 	if m.err != nil || a.Ask == nil && a.Away == "" {
+		if m.err == nil && !c.Own() {
+			if next := s.workOf(c, s.profile(c)).pick(c, ""); next != nil && next.Name() != a.Method { // a code that was on its way already
+				s.seeAt(w, r, s.methodLink(r, a.Method), "work")
+				return nil
+			}
+		}
 		return s.afterwards(w, r, c, m)
 	}
 	if s.homeOf(w, r, c) == mePath {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"slices"
+	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/templates"
@@ -80,7 +81,7 @@ func (w work) serves(m proofing.Method, missing proofing.Missing) bool {
 }
 
 // pick is the method to work with now: the one that is wanted, if it is of use;
-// else one whose code is on its way; else the first that serves.
+// else the one that was begun last and waits for its answer; else the first that serves.
 func (w work) pick(c *proofing.Case, wanted string) proofing.Method {
 	var useful []proofing.Method
 	for _, missing := range w.missing {
@@ -96,10 +97,15 @@ func (w work) pick(c *proofing.Case, wanted string) proofing.Method {
 			return m
 		}
 	}
+	var last proofing.Method
+	var at time.Time
 	for _, m := range useful {
-		if c.Current(m.Name()) != nil {
-			return m
+		if a := c.Current(m.Name()); a != nil && (last == nil || a.Asked().After(at)) {
+			last, at = m, a.Asked()
 		}
+	}
+	if last != nil {
+		return last
 	}
 	if len(useful) > 0 {
 		return useful[0]
