@@ -70,8 +70,13 @@ func (s *Service) spendChange(ctx context.Context, p *Person) error {
 var alwaysSent = []string{"sms_" + noticeProofed, "sms_" + noticeRecovered, "sms_" + noticeDeskRecovery, "sms_" + noticeDeskRecovered}
 
 // mayNotify counts a notice by text message before it is first sent, at an authority or, where the name is empty, at the service: for the number, and in the day's budget
-// like every other message. What is too much, or goes where a brake stands against it, is not sent: the mailboxes hear of everything.
-func (s *Service) mayNotify(ctx context.Context, ca string, m *Outgoing) bool {
+// like every other message. What is too much, or goes where a brake stands against it, is not sent, and the program's log says so: the mailboxes hear of everything.
+func (s *Service) mayNotify(ctx context.Context, ca string, m *Outgoing) (may bool) {
+	defer func() {
+		if !may {
+			s.Log.WarnContext(ctx, "notice by text message held back", "message", m.ID, "kind", m.Kind, "reason", "limit")
+		}
+	}()
 	contact := Contact{Channel: m.Channel, Address: m.To}
 	if sms := s.Methods["sms"]; sms != nil { // with the country, by which it is priced
 		if known, err := sms.Check(m.To.Reveal()); err == nil {

@@ -1,8 +1,10 @@
 package proofing_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -439,6 +441,8 @@ func TestNoticesByTextMessageCountInTheDaysBudget(t *testing.T) {
 	c := w.signUp(webauthntest.New())
 	w.prove(c, "b", "sms", "+447400123456") // of which the mailbox hears, and the budget has one
 	w.Policy.Limits.CAMessagesDay = 3
+	var said bytes.Buffer
+	w.Log = slog.New(slog.NewTextHandler(&said, nil))
 	var codes []proofing.Secret
 	for range 3 {
 		codes = must[[]proofing.Secret](t)(w.NewRecoveryCodes(t.Context(), ownVisit(c)))
@@ -446,6 +450,9 @@ func TestNoticesByTextMessageCountInTheDaysBudget(t *testing.T) {
 	}
 	if texts, mails := len(w.post.all("sms_bound")), len(w.post.all("bound")); texts != 2 || mails != 4 {
 		t.Errorf("%d text messages and %d mails were sent", texts, mails)
+	}
+	if held := strings.Count(said.String(), "notice by text message held back"); held != 1 || strings.Contains(said.String(), "+447400123456") {
+		t.Errorf("of what was held back the program says %d times:\n%s", held, &said)
 	}
 	w.Policy.Limits.CAMessagesDay = 4 // for the code that the mailbox is proved by
 	w.recover(codes[0])
