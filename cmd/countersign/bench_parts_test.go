@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/countersign-id/countersign/store/redistest"
 )
 
 // bench is one server with its store, as the generator sees it.
@@ -54,14 +56,10 @@ profiles:
   client: {title: Client certificates, identifiers: [email], methods: [email], require: {confirmed_addresses: [email]}}
 `
 
+// freeAddress is below the ports that connections go out from, and is given once: another server cannot have got it by the time that it is used.
 func freeAddress(b testing.TB) string {
 	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", redistest.FreePorts(b, 1))
 }
 
 // startBench starts a server on a store of its own: "embedded", or Redis with that appendfsync.
@@ -146,7 +144,7 @@ func start(b testing.TB, cmd *exec.Cmd) *exec.Cmd {
 
 func awaitPort(b testing.TB, address string) {
 	b.Helper()
-	for range 1000 {
+	for range 3000 {
 		if c, err := net.Dial("tcp", address); err == nil {
 			_ = c.Close()
 			return
