@@ -187,7 +187,7 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 		return nil
 	}); err == nil {
 		s.mark(p.ID[:2])
-		if err := s.tellPerson(ctx, p, noticeReleased, p.addressOf(known), true); err != nil {
+		if err := s.tellPerson(ctx, p, noticeReleased, p.addressOf(known), time.Time{}); err != nil {
 			return false, fmt.Errorf("release address: %w", err)
 		}
 	} else if !errors.Is(err, ErrNotFound) {

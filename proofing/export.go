@@ -150,7 +150,7 @@ func (s *Service) Erase(ctx context.Context, v Visit) error {
 	if !session.Fresh {
 		return ErrNotAdmitted
 	}
-	if err := s.tellPerson(ctx, session.Person, noticeErased, Binding{}, false); err != nil {
+	if err := s.tellPerson(ctx, session.Person, noticeErased, Binding{}, time.Time{}); err != nil {
 		return err
 	}
 	return s.erase(ctx, byPerson(session, v), session.Person)

@@ -30,10 +30,12 @@ const (
 // SP 800-63B-4 4.1.2.1 and 4.6): all mailboxes that were theirs before, and numbers if there are not two of these. Of has what the notice is about.
 func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, now time.Time) {
 	ctx := s.messageContext(c)
-	ctx.Lang = c.Lang
+	if ctx.Lang = c.Lang; kind == noticeForgetting {
+		ctx.Ends = c.Expires
+	}
 	told := 0
 	// Of a recovery everybody hears who can be reached (SP 800-63B-4 4.6).
-	everybody := slices.Contains([]string{noticeRecovered, noticeDeskRecovery, noticeDeskRecovered, noticeCodesFreed, noticeCodesVoid, noticeErased}, kind)
+	everybody := slices.Contains([]string{noticeRecovered, noticeDeskRecovery, noticeDeskRecovered, noticeCodesFreed, noticeCodesVoid, noticeErased, noticeForgetting}, kind)
 	disown := c.DisownURL(s.Policy.Origin)
 	if c.Disown == "" { // nothing of it is theirs to take back
 		disown = ""

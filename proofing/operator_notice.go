@@ -20,8 +20,9 @@ const reasonTold = "operator_notice"
 
 // tellPerson tells a person what an operator does to what is theirs (SP 800-63B 6.1.2.1; SP 800-63B-4 4.6). What carries the notices is a case of
 // the person's own that is over as it begins, and that nobody has a link to. It is stored before what it tells of is done: a crash between the
-// two tells too much and not too little. With lasting, it is the person's, and goes with them; without, it outlives them, and knows their addresses until these are told.
-func (s *Service) tellPerson(ctx context.Context, p *Person, kind string, of Binding, lasting bool) error {
+// two tells too much and not too little. What tells of an erasure is not the person's: it outlives them, and knows their addresses until these are told.
+// Ends is when what it tells of happens; zero: now.
+func (s *Service) tellPerson(ctx context.Context, p *Person, kind string, of Binding, ends time.Time) error {
 	lang, last := "en", time.Time{}
 	for c, err := range s.casesOfPerson(ctx, p.ID) {
 		if err != nil {
@@ -34,9 +35,9 @@ func (s *Service) tellPerson(ctx context.Context, p *Person, kind string, of Bin
 	now := s.now()
 	c := &Case{
 		ID: NewID(nil), CATitle: s.Policy.Operator, Token: NewToken(), LinkSecret: NewToken(), Applicant: Applicant{Kind: ByNobody}, Lang: lang,
-		Status: CaseWithdrawn, Reason: reasonTold, Created: now, Changed: now, Expires: now, Retain: now.Add(ownRetention),
+		Status: CaseWithdrawn, Reason: reasonTold, Created: now, Changed: now, Expires: latest(now, ends), Retain: now.Add(ownRetention),
 	}
-	if lasting {
+	if kind != noticeErased {
 		c.Person = p.ID
 	}
 	if s.notifyPerson(c, p.Bindings, kind, of, now); len(c.Outbox.Messages) == 0 {
@@ -61,7 +62,7 @@ func (s *Service) Forget(ctx context.Context, person string) error {
 		return err
 	}
 	s.mark(p.ID[:2])
-	if err := s.tellPerson(ctx, p, noticeErased, Binding{}, false); err != nil {
+	if err := s.tellPerson(ctx, p, noticeErased, Binding{}, time.Time{}); err != nil {
 		return err
 	}
 	return s.erase(ctx, s.byOperator(), p)

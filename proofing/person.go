@@ -22,6 +22,8 @@ type Person struct {
 	Representative *Representative `json:"representative,omitempty"`
 	// Recovered is when the account was last recovered: no office that was held before counts from then on.
 	Recovered time.Time `json:"recovered,omitzero"`
+	// Absence is since when they have not been here.
+	Absence Absence `json:"absence,omitzero"`
 	// Journal is what the log tells of what operators have done to them.
 	Journal Journal `json:"journal,omitzero"`
 }
@@ -68,14 +70,14 @@ func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
 
 // Indexes implements Record.
 func (p *Person) Indexes() []Index {
-	ix := p.Journal.index()
+	ix := append(p.Journal.index(), Index{Name: "due", Value: stamp(p.lookAt())})
 	if p.Representative != nil {
 		ix = append(ix, Index{Name: "representative", Value: stamp(p.Representative.Since)})
 	}
 	return ix
 }
 
-// ExpiresAt implements Record: a person stays until erased.
+// ExpiresAt implements Record: a person stays until they are erased, at their own word or because they do not come back (Policy.PersonRetention).
 func (p *Person) ExpiresAt() time.Time { return time.Time{} }
 
 // of lists what of a channel is bound to the person; nobody has nothing.

@@ -187,7 +187,7 @@ func (s *Service) UnblockRecovery(ctx context.Context, person string, forget boo
 		kind = noticeCodesVoid
 	}
 	// First: what is left of a crash is a block, and a notice and an entry that tell of more than was done.
-	if err := s.tellPerson(ctx, p, kind, Binding{Contact: Contact{Channel: channelRecovery}}, true); err != nil {
+	if err := s.tellPerson(ctx, p, kind, Binding{Contact: Contact{Channel: channelRecovery}}, time.Time{}); err != nil {
 		return 0, fmt.Errorf("unblock recovery: %w", err)
 	}
 	if _, err := s.People.Update(ctx, person, func(p *Person) error {

@@ -87,6 +87,7 @@ const (
 
 	EntryAddressReleased EntryKind = "address_released" // taken from them, because they have lost it
 	EntryForgotten       EntryKind = "person_forgotten" // by an operator, because they have asked for it
+	EntryLapsed          EntryKind = "person_lapsed"    // forgotten because they were not here for so long
 )
 
 // dismiss takes it from who is one.

@@ -76,6 +76,8 @@ type Policy struct {
 	Own *Profile
 	// Cooling is how long what was added by somebody who recovered the account counts for nothing.
 	Cooling time.Duration
+	// PersonRetention is how long after a person was here last, and nothing needed them, they are forgotten; 0: never unless they ask.
+	PersonRetention time.Duration
 	// Digest names the policy part of the configuration, and Text is all that is in it, canonically; it is empty where none was read.
 	Digest, Text string
 	Limits       Limits

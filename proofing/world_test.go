@@ -68,6 +68,13 @@ func (p *post) all(kind string) []proofing.Message {
 	return slices.DeleteFunc(slices.Clone(p.sent), func(m proofing.Message) bool { return m.Kind != kind })
 }
 
+// forget forgets what was sent.
+func (p *post) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = nil
+}
+
 // last is the newest message of a kind.
 func (p *post) last(t testing.TB, kind string) proofing.Message {
 	t.Helper()

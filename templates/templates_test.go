@@ -42,6 +42,9 @@ func golden(t *testing.T) map[string]string {
 			if strings.HasSuffix(kind, "bound") || strings.HasSuffix(kind, "removed") {
 				d.Thing, d.About = "passkey", "My <key>"
 			}
+			if strings.HasSuffix(kind, "forgetting") {
+				d.Disown = ""
+			}
 			if strings.HasSuffix(kind, "released") {
 				d.Thing, d.About, d.Disown = "phone", "+44••••456", ""
 			}

@@ -298,6 +298,8 @@ type PeopleConfig struct {
 	// Cooling is how long what was added after a recovery counts for nothing, while its owner hears of it; and how long a passkey that was
 	// added since a role was taken up does not decide for others.
 	Cooling time.Duration `yaml:"cooling"`
+	// Retention is how long after somebody was here last, and nothing needed them, they are forgotten. They are told a month before. 0: unless they ask they stay.
+	Retention time.Duration `yaml:"retention"`
 }
 
 // WebhooksConfig is where the webhooks of CAs may be. `countersign webhook set` gives a CA one.

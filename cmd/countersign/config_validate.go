@@ -373,6 +373,9 @@ func (c *Config) validatePasskeys(r *report) {
 		}
 	}
 	within(r, "people.cooling", c.People.Cooling, time.Hour, 30*day)
+	if c.People.Retention != 0 { // a month of it is the warning
+		within(r, "people.retention", c.People.Retention, 180*day, 20*365*day)
+	}
 }
 
 func (c *Config) validateBrake(r *report) {

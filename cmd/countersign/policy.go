@@ -48,8 +48,8 @@ func (c *Config) policy() (proofing.Policy, error) {
 		Brake:          c.SMS.Brake.policy(),
 		FreezeLifetime: l.FreezeLifetime,
 		Own:            c.own(),
-		Cooling:        c.People.Cooling,
-		LogRetention:   c.Audit.Retention,
+		Cooling:        c.People.Cooling, PersonRetention: c.People.Retention,
+		LogRetention: c.Audit.Retention,
 		Price: func(to proofing.Contact) int64 {
 			if to.Channel != proofing.ChannelPhone {
 				return 0

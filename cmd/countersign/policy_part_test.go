@@ -21,6 +21,7 @@ func TestEverySettingIsPolicyOrOperation(t *testing.T) {
 		"passkeys",              // for which name, and where FIDO's list is read from; FIDO signs that
 		"dns",                   // who is asked for records
 		"people.sign_in",        // without it nobody gets into the console, and nothing is approved
+		"people.retention",      // forgets those alone whom no grant, role or certificate needs
 		"audit.checkpoint_file", // shows what was lost; it takes nothing away
 	}
 	for _, name := range issuerOperation {
