@@ -197,8 +197,8 @@ func (c *chain) collect() {
 	c.t.Helper()
 	n, today := c.specialist, time.Now().UTC().Format(time.DateOnly)
 	run(c.t, n, chromedp.Navigate(c.people+"/admin/organizations"), chromedp.WaitVisible(`input[name="name"]`, chromedp.ByQuery))
-	fills(c.t, n, `main form`, map[string]string{"name": chainName})
-	submits(c.t, n, `main form button`, `[data-page="adminorganization"]`)
+	fills(c.t, n, `main .panel form`, map[string]string{"name": chainName})
+	submits(c.t, n, `main .panel form button`, `[data-page="adminorganization"]`)
 	look(c.t, n, c.pictures+"-dossier-empty")
 	run(c.t, n, chromedp.Evaluate(`location.pathname`, &c.dossier))
 	where := "organization=" + c.dossier[strings.LastIndex(c.dossier, "/")+1:]
