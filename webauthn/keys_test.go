@@ -15,6 +15,13 @@ var (
 		"225830" + "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f")
 )
 
+// coseEd448 is a key on Ed448 (RFC 9053 7.2, curve 7) whose algorithm, in CBOR, is as given, and of whose point the first bytes are there. The
+// point is that of the first test of RFC 8032, 7.4.
+func coseEd448(algorithm string, size int) []byte {
+	point := unhex("5fd7449b59b461fd2ce787ec616ad46a1da1342485a70e1f8a0ea75d80e96778edf124769b46c7061bd6783df1e50f6cd1fa1abeafe8256180")
+	return append(append(unhex("a4010103"+algorithm+"20072158"), byte(size)), point[:size]...)
+}
+
 // coseRSA has a modulus of a number of bytes, with RS256.
 func coseRSA(size int) []byte {
 	modulus := bytes.Repeat([]byte{0xff}, size)

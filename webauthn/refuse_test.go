@@ -79,6 +79,10 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		{"the algorithm of one key and the curve of another", func(c *webauthntest.Ceremony) {
 			c.PublicKey = bytes.Replace(coseES384, []byte{0x38, 0x22}, []byte{0x26}, 1)
 		}, nil, webauthn.ErrKey},
+		// Section 16.12 of Web Authentication Level 3 has such a key.
+		{"a key on Ed448 with the algorithm of Ed448", func(c *webauthntest.Ceremony) { c.PublicKey = coseEd448("3834", 57) }, nil, webauthn.ErrKey},
+		{"a key on Ed448 with EdDSA, which is offered", func(c *webauthntest.Ceremony) { c.PublicKey = coseEd448("27", 57) }, nil, webauthn.ErrKey},
+		{"a key on Ed448 as long as one on Ed25519", func(c *webauthntest.Ceremony) { c.PublicKey = coseEd448("27", 32) }, nil, webauthn.ErrKey},
 		{"an RSA key of 1024 bits", func(c *webauthntest.Ceremony) { c.PublicKey = coseRSA(128) }, nil, webauthn.ErrKey},
 		{"an RSA key of 16384 bits", func(c *webauthntest.Ceremony) { c.PublicKey = coseRSA(2048) }, nil, webauthn.ErrKey},
 		{"a key that is no map", func(c *webauthntest.Ceremony) { c.PublicKey = []byte{0x01} }, nil, webauthn.ErrKey},

@@ -34,7 +34,8 @@ func readVector(t testing.TB, name string) map[string][]byte {
 }
 
 // vectors are those of Web Authentication Level 3, section 16, with what we make of them. That of section 16.12 is not here: its key is on
-// Ed448, which we offer to no authenticator, and which neither Go nor the library verifies.
+// Ed448, which we offer to no authenticator, and which neither Go nor the library verifies:
+// TestRegistrationsThatAreRefused has such keys.
 var vectors = []struct {
 	name    string
 	format  string
