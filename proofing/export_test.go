@@ -52,4 +52,6 @@ func (s *Service) WorkCertificate(ctx context.Context, id string) error {
 }
 
 // WorkPersonForTest looks at one person, as a worker does.
-func (s *Service) WorkPersonForTest(ctx context.Context, id string) error { return s.workPerson(ctx, id) }
+func (s *Service) WorkPersonForTest(ctx context.Context, id string) error {
+	return s.workPerson(ctx, id)
+}
