@@ -202,7 +202,11 @@ func (t *Tree) comparePlaces(ctx context.Context, object string, j proofing.Jour
 			return fmt.Errorf("the record of %s has entry %d at %d of the log, and it is not there", object, i+1, place)
 		}
 	}
-	if n := int64(len(j.Places) + len(j.Pending)); n != j.Written {
+	n := int64(len(j.Places) + len(j.Pending))
+	if entered := int64(len(r.places[object])); n < entered { // it was read after the log: it knows of all that is there, or was set back
+		return fmt.Errorf("the record of %s has written %d entries, and the log has %d of it: it was set back", object, n, entered)
+	}
+	if n != j.Written {
 		return fmt.Errorf("the record of %s has written %d entries, and %d are in the log or on their way", object, j.Written, n)
 	}
 	if len(j.Pending) > 0 && j.Pending[0].Number != int64(len(j.Places))+1 {

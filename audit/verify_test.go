@@ -66,6 +66,9 @@ var tampered = map[string]struct {
 	"a record has written more": {func(w *world) {
 		w.editCase(func(c *proofing.Case) { c.Journal.Written++ })
 	}, "are in the log or on their way"},
+	"a record was set back to before its last entry": {func(w *world) {
+		w.editCase(func(c *proofing.Case) { c.Journal.Places, c.Journal.Written = c.Journal.Places[:0], 0 })
+	}, "it was set back"},
 	"a tile is edited": {func(w *world) {
 		w.editTile(func(tile *audit.Tile) { tile.Hashes[40] ^= 1 })
 	}, "differs from the pages"},
