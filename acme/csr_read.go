@@ -66,7 +66,7 @@ func keyKind(key crypto.PublicKey) (kind proofing.KeyKind, bits int) {
 // describeCSR reads all of a request that the rules are about. What cannot be read is told, so that nothing passes because
 // it is in a form of its own.
 func describeCSR(r *x509.CertificateRequest) *proofing.CSR {
-	c := &proofing.CSR{}
+	c := &proofing.CSR{SPKI: spkiDigest(r.RawSubjectPublicKeyInfo)}
 	c.Key, c.Bits = keyKind(r.PublicKey)
 	var subject pkix.RDNSequence
 	if rest, err := asn1.Unmarshal(r.RawSubject, &subject); err != nil || len(rest) > 0 {

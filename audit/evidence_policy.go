@@ -49,7 +49,16 @@ func (r *reading) policyOf(o *readObject) (*EvidencePolicy, error) {
 	if granted < 0 {
 		return nil, nil
 	}
-	digest, at := textOf(o.leaves[granted].Facts, "policy"), o.leaves[granted].At
+	l := o.leaves[granted]
+	p, err := policyIn(book, textOf(l.Facts, "policy"), l.At, textOf(o.opened(), "profile"))
+	if err != nil {
+		return nil, fmt.Errorf("it was granted by %w", err)
+	}
+	return p, nil
+}
+
+// policyIn is what a policy demands of a profile, by which something was done at a time; nil if the log does not have its text. An error says that it was not in force.
+func policyIn(book *readObject, digest string, at time.Time, profileName string) (*EvidencePolicy, error) {
 	another, inForce, text := false, false, ""
 	p := &EvidencePolicy{Digest: digest}
 	for i, l := range book.leaves {
@@ -70,13 +79,13 @@ func (r *reading) policyOf(o *readObject) (*EvidencePolicy, error) {
 		}
 	}
 	if another && !inForce {
-		return nil, fmt.Errorf("it was granted by the policy %s, which was not in force", digest)
+		return nil, fmt.Errorf("the policy %s, which was not in force", digest)
 	}
 	if text == "" { // the grant came before the book, or the text is not kept any more
 		return nil, nil
 	}
 	if proofing.PolicyDigest(text) != digest {
-		return nil, fmt.Errorf("the policy of entry %d is not %s", p.Entry, digest)
+		return nil, fmt.Errorf("the policy %s, and that of entry %d is another", digest, p.Entry)
 	}
 	var policy struct {
 		Profiles map[string]struct {
@@ -85,16 +94,16 @@ func (r *reading) policyOf(o *readObject) (*EvidencePolicy, error) {
 		} `json:"profiles"`
 	}
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
-		return nil, fmt.Errorf("the policy %s cannot be read: %w", digest, err)
+		return nil, fmt.Errorf("the policy %s, which cannot be read: %w", digest, err)
 	}
-	name := textOf(o.leaves[max(o.first(proofing.EntryOpened), 0)].Facts, "profile")
-	profile, ok := policy.Profiles[name]
+	profile, ok := policy.Profiles[profileName]
 	if !ok {
-		return nil, fmt.Errorf("the policy %s has no profile %q", digest, name)
+		return nil, fmt.Errorf("the policy %s, which has no profile %q", digest, profileName)
 	}
+	var err error
 	if p.Approve = profile.Approve; profile.Approvals != "" {
 		if p.Approvals, err = strconv.Atoi(profile.Approvals); err != nil {
-			return nil, fmt.Errorf("the policy %s: approvals: %w", digest, err)
+			return nil, fmt.Errorf("the policy %s, whose approvals are no number: %w", digest, err)
 		}
 	}
 	return p, nil
@@ -132,14 +141,35 @@ func (r *reading) lasted(k *EvidenceCase, until time.Time) bool {
 	})
 }
 
-// eachApproved says whether a certificate has the approval of its CSR beneath a case whose policy takes one for each, or says itself that it has none.
-func (r *reading) eachApproved(c *EvidenceCertificate, k *EvidenceCase, issued proofing.Leaf) bool {
+// policyAt is the policy by which a certificate was held against a case whose grant it rests on; nil where it is not known.
+func (r *reading) policyAt(k *EvidenceCase, issued proofing.Leaf) (*EvidencePolicy, error) {
+	digest := textOf(issued.Facts, "policy")
+	if digest == "" { // the entry of an older program: what the policy took by then is known if no other one had come into force
+		if !r.lasted(k, issued.At) {
+			return nil, nil
+		}
+		return k.Policy, nil
+	}
+	book, err := r.book()
+	if err != nil || book == nil {
+		return nil, err
+	}
+	p, err := policyIn(book, digest, issued.At, textOf(r.object(proofing.SubjectCase, k.Object).opened(), "profile"))
+	if err != nil {
+		return nil, fmt.Errorf("it was held against the case %s by %w", k.Object, err)
+	}
+	return p, nil
+}
+
+// eachApproved says whether a certificate has the approval of its CSR beneath a case, where the policy took one for each by then, or says itself that it has none.
+func (r *reading) eachApproved(c *EvidenceCertificate, k *EvidenceCase, issued proofing.Leaf) (bool, error) {
 	o := r.object(proofing.SubjectCase, k.Object)
-	switch {
-	case k.Policy == nil || k.Policy.Approvals == 0 || k.Policy.Approve != proofing.ApproveEach || textOf(o.leaves[max(o.first(proofing.EntryOpened), 0)].Facts, "csr_digest") != "":
-		return true
-	case !r.lasted(k, issued.At): // what the policy took by then is not known
-		return true
+	p, err := r.policyAt(k, issued)
+	if err != nil {
+		return false, err
+	}
+	if p == nil || p.Approvals == 0 || p.Approve != proofing.ApproveEach || textOf(o.opened(), "csr_digest") != "" {
+		return true, nil
 	}
 	found := listOf(issued.Facts, "findings")
 	return slices.Contains(found, proofing.FindingCSRUnapproved) || slices.Contains(found, proofing.FindingCSRUnchecked) || slices.ContainsFunc(c.Approvals, func(id string) bool {
@@ -147,5 +177,5 @@ func (r *reading) eachApproved(c *EvidenceCertificate, k *EvidenceCase, issued p
 		return of != nil && slices.ContainsFunc(of.leaves, func(l proofing.Leaf) bool {
 			return l.Kind == proofing.EntryEvidence && textOf(l.Facts, "from") == k.Object
 		})
-	})
+	}), nil
 }

@@ -91,6 +91,11 @@ func (o *readObject) first(kinds ...proofing.EntryKind) int {
 	return slices.IndexFunc(o.leaves, func(l proofing.Leaf) bool { return slices.Contains(kinds, l.Kind) })
 }
 
+// opened is what a case was opened with.
+func (o *readObject) opened() map[string]any {
+	return o.leaves[max(o.first(proofing.EntryOpened), 0)].Facts
+}
+
 func textOf(members map[string]any, name string) string {
 	text, _ := members[name].(string)
 	return text

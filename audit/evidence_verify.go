@@ -156,7 +156,14 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 		fault("it rests on nothing")
 	}
 	for _, id := range c.Cases {
-		if k := r.caseOf(id); k != nil && !r.eachApproved(c, k, issued) {
+		k := r.caseOf(id)
+		if k == nil {
+			continue
+		}
+		switch approved, err := r.eachApproved(c, k, issued); {
+		case err != nil:
+			fault("%w", err)
+		case !approved:
 			fault("the policy of the case %s takes an approval for each CSR, and there is none for its", id)
 		}
 	}
@@ -177,6 +184,13 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 		}
 		if k.Applicant == string(proofing.ByPublicKey) && k.Key != facts.SPKI {
 			fault("it is for another key than the case %s", id)
+		}
+		opened := entries.opened()
+		if key := textOf(opened, "csr_spki_sha256"); key != "" && key != facts.SPKI {
+			fault("it is for another key than the certificate request that the case %s is about", id)
+		}
+		if csr, said := textOf(opened, "csr_digest"), textOf(entry, "csr_digest"); csr != "" && said != "" && csr != said {
+			fault("the log has it for another certificate request than the case %s is about", id)
 		}
 	}
 	return facts, errors.Join(faults...)
@@ -329,7 +343,37 @@ func (r *reading) verifyApproval(k *readObject, a *EvidenceApproval, log Log) (*
 	if c.Decided.By.Appointment != by.Appointment || c.Decided.By.Role != by.Role {
 		return nil, fmt.Errorf("it was signed by the appointment %s as %s, and entered by %s as %s", by.Appointment, by.Role, c.Decided.By.Appointment, c.Decided.By.Role)
 	}
-	return c, r.stood(k, c)
+	return c, errors.Join(r.stood(k, c), about(k, &c.Document))
+}
+
+// about says whether the document of a decision is about what the case was opened for: what was shown and signed is what was granted.
+func about(k *readObject, d *proofing.Document) error {
+	opened := k.opened()
+	csr, applicant := d.CSR, d.Applicant
+	if csr == nil {
+		csr = &proofing.DocumentCSR{}
+	}
+	if applicant == nil {
+		applicant = &proofing.DocumentApplicant{}
+	}
+	kind := ""
+	if d.Identifier != nil {
+		kind = d.Identifier.Type
+	}
+	key := textOf(opened, "applicant_key")
+	if key == "" { // whose it is came later
+		key = applicant.Key
+	}
+	var faults []error
+	for _, f := range []struct{ what, signed, was string }{
+		{"authority", d.CA, textOf(opened, "ca")}, {"profile", d.Profile, textOf(opened, "profile")}, {"kind of identifier", kind, textOf(opened, "identifier_type")},
+		{"applicant's key", applicant.Key, key}, {"certificate request", csr.Digest, textOf(opened, "csr_digest")}, {"certificate request's key", csr.SPKI, textOf(opened, "csr_spki_sha256")},
+	} {
+		if f.signed != f.was {
+			faults = append(faults, fmt.Errorf("another %s was signed than the case is about: %q, not %q", f.what, f.signed, f.was))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // stood says whether the appointment was in force by which somebody decided, within the skew of clocks, and of the organization or the authority whose
@@ -338,7 +382,7 @@ func (r *reading) stood(k *readObject, c *Checked) error {
 	by := c.Document.By
 	scope, of := "organization", textOf(c.Decided.Facts, "organization")
 	if by.Role.Side() == proofing.SideAuthority {
-		scope, of = "ca", textOf(k.leaves[max(k.first(proofing.EntryOpened), 0)].Facts, "ca")
+		scope, of = "ca", textOf(k.opened(), "ca")
 	}
 	o := r.object(proofing.SubjectAppointment, by.Appointment)
 	if o == nil {
@@ -379,7 +423,7 @@ func separated(id string, o *readObject, all []ProvenApproval) error {
 		persons[step][d.By.Person] = true
 	}
 	takes := []proofing.Step{proofing.StepApprove, proofing.StepReview}
-	if textOf(o.leaves[max(o.first(proofing.EntryOpened), 0)].Facts, "csr_digest") == "" { // otherwise what there is to collect may have been for what it is beneath
+	if textOf(o.opened(), "csr_digest") == "" { // otherwise what there is to collect may have been for what it is beneath
 		takes = append(takes, proofing.StepVet)
 	}
 	for _, step := range takes {

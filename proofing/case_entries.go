@@ -64,7 +64,7 @@ func (c *Case) write(by author, now time.Time, kind EntryKind, facts, private ma
 func (c *Case) writeOpened(by author, now time.Time) {
 	facts := map[string]any{"ca": c.CA, "profile": c.Profile, "applicant": string(c.Applicant.Kind), "identifier_type": c.Identifier.Type}
 	private := map[string]any{"identifier": c.Identifier.Value}
-	for name, value := range map[string]string{"applicant_key": c.Applicant.Key(), "csr_digest": c.CSRDigest, "eab_kid": c.EABKid} {
+	for name, value := range map[string]string{"applicant_key": c.Applicant.Key(), "csr_digest": c.CSRDigest, "csr_spki_sha256": c.csrKey(), "eab_kid": c.EABKid} {
 		if value != "" {
 			facts[name] = value
 		}
@@ -81,6 +81,14 @@ func (c *Case) writeOpened(by author, now time.Time) {
 		facts["self_service"] = true
 	}
 	c.write(by, now, EntryOpened, facts, private)
+}
+
+// csrKey is the SHA-256 of the public key of the CSR that the case is about, as far as that is known.
+func (c *Case) csrKey() string {
+	if c.CSR == nil {
+		return ""
+	}
+	return c.CSR.SPKI
 }
 
 // begin tells that the case is opened: its authority, and the log.

@@ -16,6 +16,8 @@ type Certificate struct {
 	// DER is the certificate, and Digest its SHA-256, base64url.
 	DER    Octets `json:"der"`
 	Digest string `json:"digest"`
+	// CSRDigest is of the CSR that the authority named with it; empty: none.
+	CSRDigest string `json:"csr_digest,omitempty"`
 	CertificateFacts
 	// Cases are the authorizations that it rests on, in the order in which the authority named them, of one Applicant under one Profile.
 	Cases []string `json:"cases"`

@@ -39,7 +39,7 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 		CA: ca.Name, DER: r.DER, Digest: Digest(r.DER), CertificateFacts: *facts,
 		Applicant: cases[0].Applicant, Profile: cases[0].Profile, Order: r.Order, Replaces: r.Replaces, Reported: s.now(),
 	}
-	c.ID = s.certificateID(c.CA, c.Digest)
+	c.ID, c.CSRDigest = s.certificateID(c.CA, c.Digest), r.CSRDigest
 	if a := cases[0].Approval; a != nil {
 		c.Organization = a.Organization
 	}
@@ -77,7 +77,7 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 // approvalOf is the approval of the certificate's CSR beneath an authorization; nil if it takes none, or there is none.
 func (s *Service) approvalOf(ctx context.Context, c *Certificate, k *Case, csrDigest string) (*Case, error) {
 	p := s.profileOf(k)
-	if p == nil || !p.eachCSR() || k.Parent != "" || k.CSRDigest != "" || k.Approval == nil {
+	if p == nil || !p.eachCSR() || k.Parent != "" || k.CSRDigest != "" {
 		return nil, nil
 	}
 	if csrDigest == "" {
@@ -91,6 +91,9 @@ func (s *Service) approvalOf(ctx context.Context, c *Certificate, k *Case, csrDi
 	if err != nil || approval.Grant == nil {
 		c.find(FindingCSRUnapproved, "nobody has approved this CSR under the authorization %s", k.ID)
 		return nil, nil
+	}
+	if key := approval.csrKey(); key != "" && key != c.SPKI { // a digest is said; the key is in the certificate
+		return nil, &InputError{"certificate", "certificate_key", "the certificate is for another key than the CSR that was approved as " + approval.ID}
 	}
 	if approval.Status != CaseGranted || approval.Frozen != nil || !approval.Held.IsZero() {
 		c.find(FindingNotValid, "the approval %s of this CSR does not hold any more", approval.ID)
@@ -141,6 +144,9 @@ func (c *Certificate) holdAgainst(k *Case, r CertificateReport, ev bool, now tim
 	if r.CSRKey != "" && r.CSRKey != c.SPKI {
 		return &InputError{"certificate", "certificate_key", "the certificate is for another key than the CSR"}
 	}
+	if key := k.csrKey(); key != "" && key != c.SPKI {
+		return &InputError{"certificate", "certificate_key", "the certificate is for another key than the CSR of the authorization " + k.ID}
+	}
 	if k.Applicant.Kind == ByPublicKey && k.Applicant.SPKI != c.SPKI {
 		return &InputError{"certificate", "certificate_key", "the certificate is for another key than the authorization " + k.ID}
 	}
@@ -180,6 +186,12 @@ func (s *Service) file(ctx context.Context, ca *Authority, c *Certificate, cases
 	facts := map[string]any{
 		"ca": c.CA, "profile": c.Profile, "certificate_sha256": c.Digest, "serial": c.Serial, "spki_sha256": c.SPKI,
 		"not_before": c.NotBefore, "not_after": c.NotAfter, "cases": anyOf(c.Cases),
+	}
+	if c.CSRDigest != "" {
+		facts["csr_digest"] = c.CSRDigest
+	}
+	if digest := s.Policy.Digest; digest != "" {
+		facts["policy"] = digest // by which it was held against the authorizations
 	}
 	if c.Approvals != nil {
 		facts["approvals"] = anyOf(c.Approvals)

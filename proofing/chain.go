@@ -143,8 +143,8 @@ func (l *linking) addCase(ctx context.Context, id string) error {
 	return nil
 }
 
-// addPolicies adds what the log has of policies, if the cases of the chain were granted by any. Of the policies themselves it has the text of those alone
-// by which they were: the others are nobody's business who reads about this.
+// addPolicies adds what the log has of policies, if the cases of the chain were granted by any, or certificates held against them. Of the policies themselves it has
+// the text of those alone by which they were: the others are nobody's business who reads about this.
 func (l *linking) addPolicies(ctx context.Context) error {
 	var by []string
 	for _, o := range l.chain.Objects {
@@ -153,7 +153,7 @@ func (l *linking) addPolicies(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if digest, _ := leaf.Facts["policy"].(string); leaf.Kind == EntryStatus && digest != "" {
+			if digest, _ := leaf.Facts["policy"].(string); slices.Contains([]EntryKind{EntryStatus, EntryIssued, EntryRenewed}, leaf.Kind) && digest != "" {
 				by = append(by, digest)
 			}
 		}

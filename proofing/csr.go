@@ -13,6 +13,8 @@ type CSR struct {
 	Digest string
 	Key    KeyKind
 	Bits   int // of the key
+	// SPKI is the SHA-256 of the DER SubjectPublicKeyInfo, base64url.
+	SPKI string
 	// Subject has every member of the subject, in order.
 	Subject []SubjectMember
 	// Names are the subjectAltName's. Those of a kind that no identifier has are of the type "uri" or "other".

@@ -116,7 +116,7 @@ func decisionDocument(c *Case, o *Organization, by decider, r DecisionRequest) D
 	if c.CSRDigest != "" {
 		d.CSR = &DocumentCSR{Digest: c.CSRDigest}
 		if c.CSR != nil {
-			d.CSR.Key, d.CSR.Subject = c.CSR.Key, c.CSR.Subject
+			d.CSR.Key, d.CSR.SPKI, d.CSR.Subject = c.CSR.Key, c.CSR.SPKI, c.CSR.Subject
 		}
 	}
 	return d

@@ -83,6 +83,7 @@ type DocumentApplicant struct {
 type DocumentCSR struct {
 	Digest  string `json:"digest"`            // SHA-256 of the DER CertificationRequestInfo, base64url
 	Key     string `json:"key,omitempty"`     // kind and size of the key
+	SPKI    string `json:"spki,omitempty"`    // SHA-256 of its DER SubjectPublicKeyInfo, base64url: that of the certificate
 	Subject string `json:"subject,omitempty"` // as in RFC 4514
 }
 

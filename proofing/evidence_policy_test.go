@@ -275,12 +275,14 @@ func TestACertificateHasTheApprovalThatThePolicyOfItsCaseTakes(t *testing.T) {
 	eachPolicy := strings.Replace(evPolicy, "pre-authorized", "each-certificate", 1)
 	for name, c := range map[string]struct {
 		approve proofing.ApproveMode // by which the program goes
-		later   bool
+		later   bool                 // another policy is in force by then
+		takenUp bool                 // and the program says that it goes by that
 		want    string
 	}{
-		"it says that it has none":  {proofing.ApproveEach, false, ""},
-		"it says nothing":           {proofing.ApprovePre, false, "takes an approval for each CSR"},
-		"another policy takes none": {proofing.ApprovePre, true, ""},
+		"it says that it has none":                  {proofing.ApproveEach, false, false, ""},
+		"it says nothing":                           {proofing.ApprovePre, false, false, "takes an approval for each CSR"},
+		"another policy takes none":                 {proofing.ApprovePre, true, true, ""},
+		"another policy is not what it was told by": {proofing.ApprovePre, true, false, "takes an approval for each CSR"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, tree := governed(t, eachPolicy)
@@ -290,6 +292,9 @@ func TestACertificateHasTheApprovalThatThePolicyOfItsCaseTakes(t *testing.T) {
 				w.offers(evPolicy)
 				must[*proofing.PolicyBook](t)(w.one.decidesPolicy(false))
 				must[*proofing.PolicyBook](t)(w.two.decidesPolicy(false))
+			}
+			if c.takenUp {
+				w.Policy.Text, w.Policy.Digest = evPolicy, proofing.PolicyDigest(evPolicy)
 			}
 			w.demands(1, c.approve)
 			w.certificate(k, 1)

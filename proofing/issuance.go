@@ -16,8 +16,9 @@ import (
 
 // CSRShown is what of a CSR people are shown who decide about it.
 type CSRShown struct {
-	Key     string `json:"key"`     // kind and size: "rsa 3072"
-	Subject string `json:"subject"` // its members in their order: "O=Example, C=DE"
+	Key     string `json:"key"`            // kind and size: "rsa 3072"
+	SPKI    string `json:"spki,omitempty"` // of the CSR
+	Subject string `json:"subject"`        // its members in their order: "O=Example, C=DE"
 }
 
 // shown is the CSR as people see it.
@@ -33,7 +34,7 @@ func (r *CSR) shown() *CSRShown {
 	for _, m := range r.Subject {
 		subject = append(subject, m.Name+"="+m.Value)
 	}
-	return &CSRShown{Key: key, Subject: strings.Join(subject, ", ")}
+	return &CSRShown{Key: key, SPKI: r.SPKI, Subject: strings.Join(subject, ", ")}
 }
 
 // mostIssuances is how many CSRs wait for a decision beneath one authorization: each calls people, and whoever has the account's key

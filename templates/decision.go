@@ -14,6 +14,7 @@ type Matter struct {
 	KeyKind, Key               string // as in Request, and the whole thumbprint or digest
 	CSR                        string // the digest of the certificate request; empty: the decision is about no certain one
 	CSRKey, CSRSubject         string // what is known of it; may be empty
+	CSRPrint                   string // SHA-256 of its public key; may be empty
 }
 
 // MatterFact is one thing that a matter is told by. Family and Code find its label; a value that is empty is not known.
@@ -25,7 +26,7 @@ func (m Matter) Facts() []MatterFact {
 		{"matter", "name", m.Name}, {"matter", "number", m.Number}, {"matter", "jurisdiction", m.Jurisdiction},
 		{"matter", "ca", m.CA}, {"matter", "profile", m.Profile}, {"identifier", m.IdentifierType, m.Identifier}, {"key", m.KeyKind, m.Key},
 	}
-	for _, f := range []MatterFact{{"matter", "csr", m.CSR}, {"matter", "csr_key", m.CSRKey}, {"matter", "csr_subject", m.CSRSubject}} {
+	for _, f := range []MatterFact{{"matter", "csr", m.CSR}, {"matter", "csr_key", m.CSRKey}, {"matter", "csr_print", m.CSRPrint}, {"matter", "csr_subject", m.CSRSubject}} {
 		if f.Value != "" {
 			facts = append(facts, f)
 		}

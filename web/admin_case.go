@@ -230,7 +230,7 @@ func (s *Site) matter(d *proofing.Dossiered) templates.Matter {
 		KeyKind: string(c.Applicant.Kind), Key: c.Applicant.Key(), CSR: c.CSRDigest,
 	}
 	if c.CSR != nil {
-		m.CSRKey, m.CSRSubject = c.CSR.Key, c.CSR.Subject
+		m.CSRKey, m.CSRPrint, m.CSRSubject = c.CSR.Key, c.CSR.SPKI, c.CSR.Subject
 	}
 	if o := d.Organization; o != nil {
 		m.Name, m.Number, m.Jurisdiction = legalName(o), said(o, proofing.ItemRegistration), said(o, proofing.ItemJurisdiction)
