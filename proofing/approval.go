@@ -93,8 +93,9 @@ type Decision struct {
 	// Expires is from when on an approval counts no more for a grant that has not been made.
 	Expires   time.Time `json:"expires"`
 	Signature Signature `json:"signature"`
-	// Entry is the number of the journal's entry that tells of it.
-	Entry int64 `json:"entry"`
+	// Entry is the number of the journal's entry that tells of it, and Dossier that of the newest entry of the dossier that was shown.
+	Entry   int64 `json:"entry"`
+	Dossier int64 `json:"dossier,omitempty"`
 	// Void is why it counts no more, and since when: VoidDiscrepancy or VoidApprovals.
 	Void      string    `json:"void,omitempty"`
 	VoidSince time.Time `json:"void_since,omitzero"`

@@ -16,10 +16,11 @@ const (
 	mostCalled = 20
 )
 
-// AdminPath is where the console is, and AdminCasePath a request in it.
+// AdminPath is where the console is, AdminCasePath a request in it, and AdminOrganizationPath a dossier.
 const (
-	AdminPath     = "/admin"
-	AdminCasePath = AdminPath + "/cases/"
+	AdminPath             = "/admin"
+	AdminCasePath         = AdminPath + "/cases/"
+	AdminOrganizationPath = AdminPath + "/organizations/"
 )
 
 // callUp tells everybody whose turn it is that the request waits for them. Who has been told of this stage hears nothing again.

@@ -158,6 +158,11 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	if err != nil {
 		return nil, fmt.Errorf("decide: %w", err)
 	}
+	if made := c.Approval.decided(d.Nonce); made.Step == StepReview && !made.Refused {
+		if err := s.reviewedBy(ctx, c, made, Act{By: by.actor(), Name: made.Name, At: made.At}); err != nil {
+			return nil, err
+		}
+	}
 	return c, s.Signed(ctx, v, d.Nonce)
 }
 
@@ -198,7 +203,7 @@ func (s *Service) decide(c *Case, g *grounds, by decider, d Document, signed *Si
 	c.record(CaseDecided, by.actor(), now, map[string]any{
 		"step": d.Step, "decision": d.Decision, FactDocument: Digest([]byte(signed.Document)), "credential": d.Credential, "organization": a.Organization, "policy": d.Policy,
 	}, map[string]any{"name": by.appointment.Name, "reason": d.Reason}, by.person)
-	made.Entry = c.Journal.Written
+	made.Entry, made.Dossier = c.Journal.Written, g.organization.Version()
 	a.Decisions = append(a.Decisions, made)
 	if made.Refused {
 		c.end(CaseRefused, "refused_"+d.Step, now, p.Retention)

@@ -335,6 +335,7 @@ func TestWhatAgedIsCollectedAnewAndTheGrantHoldsAgain(t *testing.T) {
 		t.Fatalf("%v, %s", allow, problem)
 	}
 	c.collectAll()
+	c.reviewsAgain()
 	if allow, problem := c.authorized(k); !allow {
 		t.Errorf("afterwards: %s", problem)
 	}

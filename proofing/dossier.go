@@ -185,6 +185,11 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 	if err != nil {
 		return nil, err
 	}
+	told, err := s.toReview(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	title := s.titleOfCA(ctx, o.CA)
 	id := NewToken().Reveal()
 	if d.Once != "" {
 		id = s.Hasher.Hex("item once", o.ID, me.Person.ID, d.Once.Reveal())[:26]
@@ -208,6 +213,10 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		it.ID, it.RecordedAt, it.Appointment = id, now, mine.ID
 		if it.CollectedBy == "" {
 			it.CollectedBy, it.CollectedByName = me.Person.ID, mine.Name
+		}
+		it.Entry = o.Version() + 1
+		if len(o.Unreviewed()) == 0 {
+			s.tellOfDossier(o, noticeReview, title, time.Time{}, told, now)
 		}
 		o.Items = append(o.Items, it)
 		if !o.trim() {

@@ -54,10 +54,7 @@ func (s *Service) workDossier(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		title := o.CA
-		if ca, err := s.Authority(ctx, o.CA); err == nil {
-			title = ca.Title
-		}
+		title := s.titleOfCA(ctx, o.CA)
 		if o, err = s.Dossiers.Update(ctx, id, func(o *Organization) error {
 			now := s.now()
 			aging := o.aging(now)
@@ -68,7 +65,7 @@ func (s *Service) workDossier(ctx context.Context, id string) error {
 				return !slices.ContainsFunc(o.Items, func(it Item) bool { return it.ID == id })
 			})
 			if len(aging) > 0 {
-				s.tellOfAges(o, title, aging[0].Until, told, now)
+				s.tellOfDossier(o, noticeAges, title, aging[0].Until, told, now)
 			}
 			return nil
 		}); err != nil {
@@ -79,7 +76,12 @@ func (s *Service) workDossier(ctx context.Context, id string) error {
 }
 
 // collecting are the mailboxes of those who may collect for a dossier.
-func (s *Service) collecting(ctx context.Context, o *Organization) (told []recipient, err error) {
+func (s *Service) collecting(ctx context.Context, o *Organization) ([]recipient, error) {
+	return s.boxesOf(ctx, o, func(a *Appointment) bool { return a.collects(o.CA) })
+}
+
+// boxesOf are the mailboxes of those who work for the authority of a dossier by an appointment of a kind.
+func (s *Service) boxesOf(ctx context.Context, o *Organization, by func(*Appointment) bool) (told []recipient, err error) {
 	people, err := s.appointments(ctx, "scope", "authority."+o.CA+"."+string(AppointmentActive))
 	if err != nil {
 		return nil, err
@@ -89,7 +91,7 @@ func (s *Service) collecting(ctx context.Context, o *Organization) (told []recip
 		if err != nil {
 			return nil, err
 		}
-		if !a.collects(o.CA) || !a.Stands(p, s.now()) {
+		if !by(a) || !a.Stands(p, s.now()) {
 			continue
 		}
 		told = join(told, p.boxes())
@@ -97,10 +99,18 @@ func (s *Service) collecting(ctx context.Context, o *Organization) (told []recip
 	return told, nil
 }
 
-// tellOfAges puts the notices into the dossier's outbox.
-func (s *Service) tellOfAges(o *Organization, ca string, first time.Time, told []recipient, now time.Time) {
-	ctx := MessageContext{CA: ca, Identifier: o.Name, Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin, Ends: first}
+// titleOfCA is the title of an authority; its name if it is not known any more.
+func (s *Service) titleOfCA(ctx context.Context, name string) string {
+	if ca, err := s.Authority(ctx, name); err == nil {
+		return ca.Title
+	}
+	return name
+}
+
+// tellOfDossier puts notices of a kind into the dossier's outbox.
+func (s *Service) tellOfDossier(o *Organization, kind, ca string, ends time.Time, told []recipient, now time.Time) {
+	ctx := MessageContext{CA: ca, Identifier: o.Name, Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin, Ends: ends}
 	for _, r := range told {
-		o.Outbox.owe(o.ID, Message{Kind: noticeAges, Channel: r.Channel, To: r.Address, Context: ctx, Link: Secret(s.Policy.Origin + AdminPath)}, r.person, now)
+		o.Outbox.owe(o.ID, Message{Kind: kind, Channel: r.Channel, To: r.Address, Context: ctx, Link: Secret(s.Policy.Origin + AdminOrganizationPath + o.ID)}, r.person, now)
 	}
 }

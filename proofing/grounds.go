@@ -125,7 +125,12 @@ func (g *grounds) lacks(c *Case, ev bool, by *Appointment, now time.Time) []Lack
 	if g.organization == nil {
 		return []Lack{{Code: LackMissing, Kind: ItemLegalName, Clause: "3.2.2.2.1"}}
 	}
-	return g.organization.Lacks(ev, g.partakers(c, now, by), now)
+	partakers := g.partakers(c, now, by)
+	all := g.organization.Lacks(ev, partakers, now)
+	if c.Grant != nil && c.Approval != nil {
+		all = append(all, g.organization.unreviewed(c.Approval, partakers)...)
+	}
+	return all
 }
 
 // Why a grant that people have decided on does not hold any more.

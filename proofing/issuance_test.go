@@ -88,6 +88,7 @@ func TestEachCSRTakesAWordWhereTheProfileSaysSo(t *testing.T) {
 	third := ask("csr-3", false)
 	c.pass(61 * 24 * time.Hour)
 	c.collectAll()
+	c.reviewsAgain()
 	if a := ask("csr-3", false); a.Problem != "issuance" || a.Case.ID == third.Case.ID {
 		t.Errorf("after the first one has run out: %s, %s", a.Problem, a.Case.ID)
 	}

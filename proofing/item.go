@@ -22,6 +22,7 @@ type Item struct {
 	CollectedByName string    `json:"collected_by_name,omitempty"`
 	Appointment     string    `json:"appointment"` // by which they acted
 	RecordedAt      time.Time `json:"recorded_at"`
+	Entry           int64     `json:"entry,omitempty"` // the number of the dossier's entry that tells of it
 	Outcome         Outcomes  `json:"outcome"`
 	// Confirmed: a means of communication was used and an affirmative response came (CSBR 3.2.2.2.4(2)).
 	ConfirmedAt  time.Time `json:"confirmed_at,omitzero"`

@@ -28,6 +28,7 @@ const (
 	LackRole        = "role"        // nobody holds a role that the request needs; Subject is the role
 	LackNotListed   = "not_listed"  // asked by somebody who is not on the organization's list (3.2.5)
 	LackAgreement   = "agreement"   // the approver's own agreement has run out (3.2.2.2.7(4))
+	LackUnreviewed  = "unreviewed"  // recorded since, and nobody who has collected nothing has looked at it (3.2.9)
 	LackReconfirm   = "reconfirm"   // the approver was not confirmed again in time (3.2.2.2.7(4))
 )
 

@@ -18,6 +18,8 @@ type Organization struct {
 	// Rule is who of the organization must approve, and Proposed one that a second person has yet to agree to.
 	Rule     ApprovalRule  `json:"rule"`
 	Proposed *ProposedRule `json:"proposed,omitempty"`
+	// Review is the last time that somebody who has collected nothing has looked at all of it.
+	Review *DossierReview `json:"review,omitempty"`
 	// Reminded are the items of whose end people have been told, by their ids.
 	Reminded []string `json:"reminded,omitempty"`
 	Outbox   Outbox   `json:"outbox,omitempty"`
@@ -142,6 +144,7 @@ func (o *Organization) Requesters() (appointments []string, listed bool) {
 const (
 	OrganizationIsOpened     EntryKind = "organization_opened"
 	OrganizationItem         EntryKind = "organization_item"
+	OrganizationReviewed     EntryKind = "organization_reviewed"
 	OrganizationRuleProposed EntryKind = "organization_rule_proposed"
 	OrganizationRuleSet      EntryKind = "organization_rule_set"
 )

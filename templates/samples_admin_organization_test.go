@@ -84,6 +84,10 @@ func adminOrganizationSamples() map[string]Screen {
 			Form: &AdminForm{Name: "rule", Action: "/admin/organizations/1/rule", Fields: adminFields("rule", AdminField{Name: "needed", Type: "number", Must: true, Value: "1"})},
 			Of:   []AdminTurn{{"a1", "A. <Example>", true, "2"}, {"a2", "B. Example", false, ""}}, InOrder: true,
 		},
+		Review: AdminReview{
+			By: "R. <Reviewer>", At: at, Since: []AdminLack{{Item: "denied_list", About: "A. <Example>"}, {Item: "key_protection"}}, Save: "/admin/organizations/1/review", Number: 17,
+			Bad: &Problem{Family: "input", Code: "review_stale"},
+		},
 		People:    []AdminPersonRow{{"/admin/people/1", "A. <Example>", "certificate_approver", "Example <Corporation>", "active", "", at, ""}},
 		AllPeople: "/admin/people?organization=1", Log: "/admin/log?object=1",
 		Requests: []AdminRequest{
@@ -94,11 +98,13 @@ func adminOrganizationSamples() map[string]Screen {
 	}
 	page.Notice = &Problem{Family: "input", Code: "item_method"}
 	read := page
+	read.Review = AdminReview{Since: []AdminLack{{Item: "legal_name"}}}
 	read.Requests, read.First, read.Next = nil, "", ""
 	read.AdminAct, read.Lacks, read.Ages, read.Items, read.People = AdminAct{}, nil, nil, []AdminItem{{"legal_name", "3.2.2.2.1", "always", nil, nil, nil}}, nil
 	read.Rule = AdminRules{Now: AdminRule{2, []Choice{{"a1", "A. <Example>"}, {"a2", "B. Example"}}, false}, Proposed: &AdminRule{Needed: 1}, By: "O. Example", At: at, Mine: true}
 	stale := read
 	stale.Stale, stale.Confirm = true, "/me?method=fido"
+	stale.Review.By, stale.Review.At, stale.Review.Save, stale.Review.Collected = "R. <Reviewer>", at, "/admin/organizations/1/review", true
 	stale.Rule.Form, stale.Rule.OfBad, stale.Rule.Of = page.Rule.Form, &Problem{Family: "input", Code: "rule_order"}, page.Rule.Of
 	return map[string]Screen{
 		"admin-organizations": list, "admin-organizations-wrong": wrong, "admin-organizations-own": own,

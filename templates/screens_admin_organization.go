@@ -57,12 +57,27 @@ type AdminOrganization struct {
 	Ages  []AdminAge
 	Items []AdminItem
 	Rule  AdminRules
+	// Review is the last one of the dossier as a whole.
+	Review AdminReview
 	// People are those with a role here that has not ended; AllPeople is where the others are, too, and Log what the log tells of it.
 	People         []AdminPersonRow
 	AllPeople, Log string
 	// Requests are those that people decide about or have, the newest first. First and Next are where the newest and the following ones are; empty: here, and nowhere.
 	Requests    []AdminRequest
 	First, Next string
+}
+
+// AdminReview is what is to be said of the reviews of a dossier.
+type AdminReview struct {
+	By string    // who made the last one; empty: nobody
+	At time.Time // when
+	// Since are the items that were recorded after it.
+	Since []AdminLack
+	// Save is where the reader says that it fits together, as of the entry Number; empty: they do not review. Collected: they have collected some of it.
+	Save      string
+	Number    int64
+	Collected bool
+	Bad       *Problem
 }
 
 // AdminRequest is a request in a list, whatever has become of it.

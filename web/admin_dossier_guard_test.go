@@ -120,6 +120,7 @@ func TestNothingOfDossiersAndPeopleIsSeenOrDoneByOthers(t *testing.T) {
 		{"the dossier", get(dossier), everybody(200, readers...)},
 		{"a dossier that there is not", get(dossier[:len(dossier)-1] + "x"), nil},
 		{"an item", post(dossier+"/items", "kind", "legal_name"), and(everybody(422, "operator", "specialist"), everybody(403, "away"))},
+		{"a review", post(dossier+"/review", "number", "999999"), everybody(422, "reviewer")},
 		{"a rule", post(dossier+"/rule", "needed", "0"), and(everybody(422, "operator", "administrator"), everybody(403, "away"))},
 		{"the people", get("/admin/people"), everybody(200, anybody...)},
 		{"the people of the organization", get("/admin/people?organization=" + c.org.ID), everybody(200, readers...)},
@@ -156,7 +157,7 @@ func TestNothingOfDossiersAndPeopleIsSeenOrDoneByOthers(t *testing.T) {
 
 	// And what no form of ours sends does nothing.
 	c.one.renew()
-	for _, path := range []string{"/admin/organizations", dossier + "/items", dossier + "/rule", person + "/suspend", "/admin/propose/administrator"} {
+	for _, path := range []string{"/admin/organizations", dossier + "/items", dossier + "/review", dossier + "/rule", person + "/suspend", "/admin/propose/administrator"} {
 		c.one.site = "cross-site"
 		c.want(c.one.post(path, "reason", "x", "name", "x", "needed", "1"), 403, "another site")
 		c.one.site = "same-origin"
@@ -165,7 +166,7 @@ func TestNothingOfDossiersAndPeopleIsSeenOrDoneByOthers(t *testing.T) {
 		c.want(c.one.post(path, "reason", "x", "name", "x", "needed", "1"), 403)
 		c.one.cookie = cookie
 	}
-	for _, path := range []string{"/admin/organizations", dossier, dossier + "/items", dossier + "/rule", "/admin/people", person, person + "/suspend", "/admin/propose/administrator"} {
+	for _, path := range []string{"/admin/organizations", dossier, dossier + "/items", dossier + "/review", dossier + "/rule", "/admin/people", person, person + "/suspend", "/admin/propose/administrator"} {
 		c.one.send("HEAD", path+"?reason=x&name=x&needed=1", nil)
 		c.one.get(path + "?reason=x&name=x&needed=1")
 	}

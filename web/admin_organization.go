@@ -15,7 +15,7 @@ import (
 // The dossiers of organizations: what is known of each, what it lacks, and who of it must approve.
 const organizationsPath = proofing.AdminPath + "/organizations"
 
-func organizationPath(id string) string { return organizationsPath + "/" + url.PathEscape(id) }
+func organizationPath(id string) string { return proofing.AdminOrganizationPath + url.PathEscape(id) }
 
 func (s *Site) dossierRoutes() {
 	s.mux.Handle("GET /admin/organizations", s.look(s.console(s.showOrganizations)))
@@ -23,7 +23,8 @@ func (s *Site) dossierRoutes() {
 	s.mux.Handle("GET /admin/organizations/{organization}", s.look(s.console(s.showOrganization)))
 	s.mux.Handle("POST /admin/organizations/{organization}/items", s.act(s.console(s.recordItem)))
 	s.mux.Handle("POST /admin/organizations/{organization}/rule", s.act(s.console(s.setRule)))
-	for _, path := range []string{"items", "rule"} { // where a page with a mistake stands
+	s.mux.Handle("POST /admin/organizations/{organization}/review", s.act(s.console(s.reviewDossier)))
+	for _, path := range []string{"items", "rule", "review"} { // where a page with a mistake stands
 		s.mux.Handle("GET /admin/organizations/{organization}/"+path, s.Serve(func(w http.ResponseWriter, r *http.Request) error {
 			s.see(w, r, organizationPath(r.PathValue("organization")))
 			return nil
@@ -217,6 +218,34 @@ func (s *Site) setRule(w http.ResponseWriter, r *http.Request, o *officer) error
 	return s.dossierWrong(w, r, o, ruleForm, err)
 }
 
+// reviewForm is the name of the form by which somebody says that a dossier fits together.
+const reviewForm = "review"
+
+func (s *Site) reviewDossier(w http.ResponseWriter, r *http.Request, o *officer) error {
+	number, _ := strconv.ParseInt(r.PostForm.Get("number"), 10, 64) // what is no number is none that a page had: it is stale
+	_, err := s.service.ReviewDossier(r.Context(), s.signedInAs(r), r.PathValue("organization"), number)
+	if err == nil {
+		s.seeAt(w, r, s.Keep(r, organizationPath(r.PathValue("organization"))), "review")
+		return nil
+	}
+	return s.dossierWrong(w, r, o, reviewForm, err)
+}
+
+// viewReview is what a page says of the reviews of a dossier.
+func (s *Site) viewReview(r *http.Request, o *officer, d *proofing.Organization, people []*proofing.Appointment) (v templates.AdminReview) {
+	if d.Review != nil {
+		v.By, v.At = d.Review.Name, d.Review.At
+	}
+	for _, it := range d.Unreviewed() {
+		v.Since = append(v.Since, viewLack(proofing.Lack{Kind: it.Kind, Subject: it.Subject}, people))
+	}
+	if proofing.Reviews(o.offices, d.CA) {
+		v.Save, v.Number = s.Keep(r, organizationPath(d.ID)+"/review"), d.Version()
+		v.Collected = !d.MayReview(o.Person.ID, s.service.Now())
+	}
+	return v
+}
+
 func (s *Site) dossierWrong(w http.ResponseWriter, r *http.Request, o *officer, form string, err error) error {
 	if err = s.asConsole(err); s.answerTo(err).problem == nil {
 		return err
@@ -247,11 +276,14 @@ func (s *Site) renderOrganization(w http.ResponseWriter, r *http.Request, o *off
 	if page.CA, err = s.titleOf(r, d.CA); err != nil {
 		return err
 	}
-	if v.collects || v.governs {
-		page.Stale, page.Confirm = !o.Fresh, s.confirmLink(r, path)
-	}
-	if a.problem != nil && !v.placed() {
+	page.Review = s.viewReview(r, o, d, people)
+	if placed := form == reviewForm && a.problem != nil && a.problem.Family == "input"; placed {
+		page.Review.Bad = a.problem
+	} else if a.problem != nil && !v.placed() {
 		page.Notice = a.problem
+	}
+	if v.collects || v.governs || page.Review.Save != "" {
+		page.Stale, page.Confirm = !o.Fresh, s.confirmLink(r, path)
 	}
 	for _, l := range d.Lacks(true, standing, now) {
 		page.Lacks = append(page.Lacks, viewLack(l, people))

@@ -173,7 +173,7 @@ func TestAMistakeInAnItemKeepsWhatWasTyped(t *testing.T) {
 	if n := len(c.dossierNow().Items); n != 2 {
 		t.Errorf("%d items by two forms", n)
 	}
-	for _, path := range []string{"/items", "/rule"} {
+	for _, path := range []string{"/items", "/review", "/rule"} {
 		if to := c.specialist.follow(c.specialist.get(c.dossier() + path)); to != c.dossier() {
 			t.Errorf("GET %s leads to %s", path, to)
 		}
@@ -196,6 +196,35 @@ func TestAMeansOfCommunicationIsConfirmedByItsUse(t *testing.T) {
 	}
 	// By a page that was drawn before, nothing is confirmed again.
 	c.want(c.specialist.sends(f.with("once", "", "confirmed_how", "called")), 422, "Something newer has taken its place")
+}
+
+func TestADossierIsReviewedByWhoHasCollectedNothing(t *testing.T) {
+	c := newCourt(t)
+	c.item(proofing.ItemDraft{Kind: proofing.ItemCommunication, Value: "+49 30 1234567", SourceKind: proofing.SourceQIIS})
+	for _, m := range []*colleague{c.specialist, c.one, c.approver} {
+		page := m.get(c.dossier())
+		c.want(page, 200, "Nobody has reviewed this dossier yet")
+		if page := page.Body.String(); strings.Contains(page, "It fits together") {
+			t.Error("somebody may review who is no reviewer")
+		}
+	}
+	f := formAt(t, c.reviewer.get(c.dossier()).Body.String(), "It fits together")
+	c.item(proofing.ItemDraft{Kind: proofing.ItemPlace, Value: "Example Street 1", SourceKind: proofing.SourceLetter})
+	c.reviewer.renew()
+	c.want(c.reviewer.sends(f), 422, "Something was recorded in this dossier since this page was made")
+	f = formAt(t, c.reviewer.get(c.dossier()).Body.String(), "It fits together")
+	if to := c.reviewer.follow(c.reviewer.sends(f)); !strings.HasPrefix(to, c.dossier()) {
+		t.Errorf("it leads to %s", to)
+	}
+	c.want(c.one.get(c.dossier()), 200, "Last reviewed as a whole by <bdi>reviewer</bdi>")
+	c.item(proofing.ItemDraft{Kind: proofing.ItemPlace, Value: "Example Street 2", SourceKind: proofing.SourceLetter})
+	page := c.one.get(c.dossier())
+	c.want(page, 200, "Recorded since, and reviewed by nobody else", `<li><a href="#place_of_business">`, "held back")
+	_, section, _ := strings.Cut(page.Body.String(), `<section id="review"`)
+	section, _, _ = strings.Cut(section, "</section>")
+	if strings.Contains(section, `"#communication"`) || !strings.Contains(section, `"#place_of_business"`) {
+		t.Errorf("recorded since: %s", section)
+	}
 }
 
 func TestAnApprovalRuleTakesTwo(t *testing.T) {

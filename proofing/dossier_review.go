@@ -1,0 +1,134 @@
+package proofing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A grant is made by somebody who has collected nothing and has looked at everything that was (CSBR 3.2.9). What is collected afterwards, so that the grant
+// goes on, takes the same: it counts for what was granted once such a person has looked at the dossier again.
+
+// DossierReview is that somebody who has collected nothing has found that a dossier fits together.
+type DossierReview struct {
+	// Entry is the number of the newest entry of the dossier that they were shown.
+	Entry int64 `json:"entry"`
+	Act
+}
+
+// noticeReview tells the authority's reviewers that something was recorded anew on which grants may rest.
+const noticeReview = "dossier_review"
+
+// reviews says whether the appointment's holder may review what was collected for an authority.
+func (a *Appointment) reviews(ca string) bool {
+	return a.Role == RoleReviewer && a.CA == ca && ca != ""
+}
+
+// Reviews says whether any of the appointments reviews for an authority.
+func Reviews(mine []*Appointment, ca string) bool {
+	return slices.ContainsFunc(mine, func(a *Appointment) bool { return a.reviews(ca) })
+}
+
+// Unreviewed are the items that count now, and were recorded since the dossier was last reviewed. Domains are not among them: no certificate rests on one.
+func (o *Organization) Unreviewed() []*Item { return o.recordedAfter(o.reviewedTo()) }
+
+func (o *Organization) reviewedTo() int64 {
+	if o.Review == nil {
+		return 0
+	}
+	return o.Review.Entry
+}
+
+func (o *Organization) recordedAfter(entry int64) []*Item {
+	return slices.DeleteFunc(o.Currents(), func(it *Item) bool { return it.Entry <= entry || it.Kind == ItemDomain })
+}
+
+// unreviewed are the items that a grant would rest on and whose collection nobody else has looked at: neither its own review, nor one of the dossier since.
+func (o *Organization) unreviewed(a *Approval, partakers []*Appointment) (all []Lack) {
+	seen := o.reviewedTo()
+	for _, d := range a.Decisions {
+		if d.Step == StepReview && !d.Refused && d.Void == "" {
+			seen = max(seen, d.Dossier)
+		}
+	}
+	for _, it := range o.recordedAfter(seen) {
+		if it.Subject == "" || slices.ContainsFunc(partakers, func(p *Appointment) bool { return p.ID == it.Subject }) {
+			all = append(all, Lack{Code: LackUnreviewed, Kind: it.Kind, Clause: "3.2.9", Subject: it.Subject})
+		}
+	}
+	return all
+}
+
+// reviewed notes a review. An older one says nothing new.
+func (o *Organization) reviewed(entry int64, act Act, facts map[string]any) {
+	if entry <= o.reviewedTo() {
+		return
+	}
+	facts["entry"] = entry
+	o.Review = &DossierReview{entry, act}
+	o.write(OrganizationReviewed, act, facts, nil)
+}
+
+// ReviewDossier says that everything in a dossier fits together, as of the entry that the page showed. It may come twice. ErrNotFound for a dossier at whose
+// authority the person of the session reviews nothing, besides the errors of Console and ErrNotAdmitted; and the *InputError codes "review_stale" (something was
+// recorded since), "review_collector" (they have collected some of it, CSBR 3.2.9) and "item_side" (they act for the organization).
+func (s *Service) ReviewDossier(ctx context.Context, v Visit, organization string, entry int64) (*Organization, error) {
+	me, err := s.officer(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.organization(ctx, organization)
+	if err != nil {
+		return nil, err
+	}
+	mine, err := actingBy(me.appointments, func(a *Appointment) bool { return a.reviews(o.CA) })
+	if err != nil {
+		return nil, err
+	}
+	people, err := s.appointments(ctx, "organization", o.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.Dossiers.Update(ctx, o.ID, func(o *Organization) error {
+		now := s.now()
+		switch {
+		case o.Review != nil && o.Review.Entry == entry && o.Review.By.ID == me.Person.ID:
+			return nil // once more
+		case len(o.recordedAfter(entry)) > 0 || entry > o.Version():
+			return &InputError{Field: "number", Code: "review_stale"}
+		case sidesWith(people, o, me.Person.ID, now):
+			return &InputError{Field: "number", Code: "item_side"}
+		case !o.MayReview(me.Person.ID, now):
+			return &InputError{Field: "number", Code: "review_collector"}
+		}
+		o.reviewed(entry, me.act(mine, now), map[string]any{})
+		return nil
+	})
+}
+
+// MayReview says whether somebody has collected nothing of what counts in the dossier, or need not have: where an Enterprise RA works for its own organization
+// one person may do both (CSBR 1.3.2.1.2).
+func (o *Organization) MayReview(person string, now time.Time) bool {
+	return o.EnterpriseRA(now) || !slices.Contains(o.Collectors(), person)
+}
+
+// reviewedBy notes in the dossier that the reviewer of a request has looked at all of it: the decision says so itself, and this is for whoever looks at the
+// dossier.
+func (s *Service) reviewedBy(ctx context.Context, c *Case, d *Decision, act Act) error {
+	if _, err := s.Dossiers.Update(ctx, c.Approval.Organization, func(o *Organization) error {
+		o.reviewed(d.Dossier, act, map[string]any{"case": c.ID})
+		return nil
+	}); err != nil {
+		return fmt.Errorf("note review in the dossier: %w", err)
+	}
+	return nil
+}
+
+// toReview are the mailboxes of those who may review what is recorded in a dossier, if nobody was told already that there is something.
+func (s *Service) toReview(ctx context.Context, o *Organization) (told []recipient, err error) {
+	if o.Review == nil || len(o.Unreviewed()) > 0 {
+		return nil, nil
+	}
+	return s.boxesOf(ctx, o, func(a *Appointment) bool { return a.reviews(o.CA) && o.MayReview(a.Person, s.now()) })
+}
