@@ -3,6 +3,7 @@ package proofing
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -12,7 +13,7 @@ type DisownedCertificate struct {
 	At time.Time `json:"at"`
 	// RevokeBy is until when the authority must have revoked it (CSBR 4.9.1.1).
 	RevokeBy time.Time `json:"revoke_by"`
-	// Channel and Person are those of the link that it was said by.
+	// Channel and Person are those of the link that it was said by; empty if that was one of a request, and not of the certificate.
 	Channel Channel `json:"channel,omitempty"`
 	Person  string  `json:"person,omitempty"`
 	// Spread is when everything was frozen and the authority told; zero: not yet.
@@ -57,16 +58,49 @@ func (s *Service) DisownCertificate(ctx context.Context, ref Secret) (*Certifica
 	if err != nil {
 		return nil, err
 	}
-	c, err = s.Certificates.Update(ctx, c.ID, func(c *Certificate) error {
+	facts := map[string]any{"channel": string(by.Channel)}
+	if by.Person != "" { // whose link it was, which is not to say who had it in their hands
+		facts["link_of"] = by.Person
+	}
+	return s.disownCertificate(ctx, c.ID, by, facts)
+}
+
+// disownCertificates takes somebody's word that a request was not theirs as one about its certificates, and about those of the requests that what was proved in
+// it served (CSBR 4.9.1.1(2)). It may be done again.
+func (s *Service) disownCertificates(ctx context.Context, c *Case) error {
+	requests := []string{c.ID}
+	for o, err := range s.siblings(ctx, c) {
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return o.has(e.ID) }) {
+			requests = append(requests, o.ID)
+		}
+	}
+	for _, request := range requests {
+		all, err := s.CertificatesOf(ctx, request)
+		if err != nil {
+			return err
+		}
+		for _, cert := range all {
+			if _, err := s.disownCertificate(ctx, cert.ID, CertificateLink{}, map[string]any{"case": c.ID}); ignoreNotFound(err) != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// disownCertificate begins the clock of a certificate's revocation, once. Facts say by whose word.
+func (s *Service) disownCertificate(ctx context.Context, id string, by CertificateLink, facts map[string]any) (*Certificate, error) {
+	c, err := s.Certificates.Update(ctx, id, func(c *Certificate) error {
 		now := s.now()
 		if c.Disowned != nil || c.Over(now) {
 			return nil
 		}
 		c.Disowned = &DisownedCertificate{At: now, RevokeBy: now.Add(revokeWithin), Channel: by.Channel, Person: by.Person}
-		facts := map[string]any{"revoke_by": c.Disowned.RevokeBy, "channel": string(by.Channel)}
-		if by.Person != "" { // whose link it was, which is not to say who had it in their hands
-			facts["link_of"] = by.Person
-		}
+		facts := maps.Clone(facts)
+		facts["revoke_by"] = c.Disowned.RevokeBy
 		c.Journal.Write(Note{Of: SubjectCertificate, Object: c.ID, Kind: EntryCertificateDisowned, By: byBearer().Actor, At: now, Facts: facts})
 		return nil
 	})

@@ -96,6 +96,8 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effecte
 		return effected{failed: errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c), s.applyRecovery(ctx, c), s.undoReactivations(ctx, c))}
 	case EffectRecover:
 		return effected{failed: s.applyRecovery(ctx, c)}
+	case EffectRevoke:
+		return effected{failed: s.disownCertificates(ctx, c)}
 	}
 	if c.Status.Over() && (c.Reason == reasonDisowned || c.Reason == reasonErased) {
 		return r // nothing is to follow from it

@@ -174,7 +174,6 @@ func (s *Service) newIssuance(c *Case, g *grounds, r AuthorizeRequest) *Case {
 	n.begin(author{Actor: Actor{Kind: "ca", ID: c.CA}})
 	before := s.writeTaken(n, c, now)
 	s.submit(n, p, g, now)
-	n.Approval.Rule = c.Approval.Rule
 	s.writeSince(n, before, byService, now)
 	return n
 }

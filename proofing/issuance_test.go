@@ -169,3 +169,30 @@ func TestOneCSROpensOneApprovalHoweverOftenItIsAskedAbout(t *testing.T) {
 		t.Errorf("two approvers are told by %d mails", told)
 	}
 }
+
+// Whom the organization names to approve is who approves the next CSR, whoever approved the authorization.
+func TestACSRIsApprovedByThoseWhomTheOrganizationNamesNow(t *testing.T) {
+	c := newCourt(t)
+	c.demands(1, proofing.ApproveEach)
+	k := c.granted()
+	rule := proofing.ApprovalRule{Needed: 1, Of: []string{c.office[c.second].ID}}
+	for _, r := range []*representative{c.one, c.two} {
+		r.renew()
+		must[*proofing.Organization](t)(c.SetApprovalRule(t.Context(), r.visit(), c.org.ID, rule))
+	}
+	c.logged()
+	v, err := c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
+		Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: "csr-1", CSR: &proofing.CSR{Digest: "csr-1", Key: proofing.KeyP256},
+	})
+	if err != nil || v.Authorizations[0].Problem != "issuance" {
+		t.Fatalf("%v, %+v", err, v)
+	}
+	approval := v.Authorizations[0].Case
+	if _, err := c.decides(c.approver, approval, proofing.StepApprove, false); err == nil {
+		t.Error("it is approved by whom the organization does not name any more")
+	}
+	must[*proofing.Case](t)(c.decides(c.second, approval, proofing.StepApprove, false))
+	if k := must[*proofing.Case](t)(c.decides(c.reviewer, approval, proofing.StepReview, false)); k.Status != proofing.CaseGranted {
+		t.Errorf("the approval is %s", k.Status)
+	}
+}

@@ -104,6 +104,8 @@ const (
 	EffectShare EffectKind = "share" // evidence serves the applicant's other open cases
 	// EffectDisown freezes the cases that evidence of this one served.
 	EffectDisown EffectKind = "disown"
+	// EffectRevoke begins the clock of revocation of the certificates that rest on the case, and on those that its evidence served.
+	EffectRevoke EffectKind = "revoke"
 	// EffectRecover suspends what authenticated the person before they recovered their account, and EffectReactivate gives
 	// one of it back, the Address record that Event names.
 	EffectRecover    EffectKind = "recover"
@@ -137,9 +139,12 @@ func (o *Outbox) Drop() {
 }
 
 // disown sees to it that a freeze follows the evidence of the case.
-func (o *Outbox) disown(now time.Time) {
-	if !slices.ContainsFunc(o.Effects, func(e Effect) bool { return e.Kind == EffectDisown }) {
-		o.Effects = append(o.Effects, Effect{ID: string(EffectDisown), Kind: EffectDisown, Due: now})
+func (o *Outbox) disown(now time.Time) { o.also(EffectDisown, now) }
+
+// also adds an effect of which a case has one at most.
+func (o *Outbox) also(kind EffectKind, now time.Time) {
+	if !slices.ContainsFunc(o.Effects, func(e Effect) bool { return e.Kind == kind }) {
+		o.Effects = append(o.Effects, Effect{ID: string(kind), Kind: kind, Due: now})
 	}
 }
 

@@ -359,9 +359,20 @@ func (s *Service) Restore(ctx context.Context, id string) (*Case, error) {
 // Disown freezes a case on the word of somebody who got one of its messages:
 // "this was not me". The cases that its evidence served follow. It may be called
 // again. A case that is over stays so, but what it has bound is taken back: a thief who has left is one still.
+// For certificates that rest on it the clock of revocation begins: their request was not authorized (CSBR 4.9.1.1(2)).
 func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 	c, err := s.DisownedCase(ctx, ref)
 	if err != nil {
+		return nil, err
+	}
+	if len(c.Certificates) == 0 {
+		return s.disown(ctx, byBearer(), c.ID)
+	}
+	// First, and whatever has become of the case: it may be frozen already for another reason.
+	if _, err = s.updateBy(ctx, byBearer(), c.ID, func(c *Case, now time.Time) error {
+		c.Outbox.also(EffectRevoke, now)
+		return nil
+	}); err != nil {
 		return nil, err
 	}
 	return s.disown(ctx, byBearer(), c.ID)
@@ -375,7 +386,7 @@ func (s *Service) disown(ctx context.Context, by author, id string) (*Case, erro
 		case c.Status.Over():
 			c.Denied = now
 			// Nothing more is to follow from it, and what has is taken back: a recovery that is being applied finds it so.
-			c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind != EffectRecover })
+			c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind != EffectRecover && e.Kind != EffectRevoke })
 			c.Outbox.disown(now)
 			return nil
 		}

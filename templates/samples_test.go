@@ -118,7 +118,7 @@ func samples() map[string]Screen {
 		"braked":          braked,
 		"claimed":         Claimed{frame, request},
 		"confirm":         mode("confirm"), "retype": retry, "passed": passed, "link-over": mode("over"),
-		"disown":      Disown{Frame: frame, Request: request, Action: "/n/ref", Bad: &Problem{Family: "input", Code: "sure"}},
+		"disown":      Disown{Frame: frame, Request: request, Action: "/n/ref", Bad: &Problem{Family: "input", Code: "sure"}, Certificates: true},
 		"disown-over": over,
 		"disowned":    Disowned{Frame: frame, Request: request, Until: at.Add(24 * time.Hour)},
 		"disown-own":  Disown{Frame: frame, Request: request, Action: "/n/ref", Own: true}, "disown-own-over": Disown{Frame: frame, Request: request, Over: true, Own: true},

@@ -289,8 +289,10 @@ type Disown struct {
 	Request
 	Action string
 	Over   bool // the case is over: there is nothing to freeze
-	Own    bool // it is a session or a recovery of the person's own, and no authority's request
-	Bad    *Problem
+	// Certificates: some rest on it, whose revocation follows.
+	Certificates bool
+	Own          bool // it is a session or a recovery of the person's own, and no authority's request
+	Bad          *Problem
 }
 
 // DisownCertificate asks whoever answers for a certificate whether it is theirs, and says what came of their word.

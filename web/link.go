@@ -128,7 +128,7 @@ func (s *Site) renderDisown(w http.ResponseWriter, r *http.Request, c *proofing.
 	if !c.Denied.IsZero() {
 		return s.Render(w, r, http.StatusOK, templates.Disowned{Frame: frame, Request: request, Own: c.Own()})
 	}
-	page := templates.Disown{Frame: frame, Request: request, Action: s.Keep(r, disownPath(ref)), Over: !c.Disownable(), Own: c.Own()}
+	page := templates.Disown{Frame: frame, Request: request, Action: s.Keep(r, disownPath(ref)), Over: !c.Disownable(), Own: c.Own(), Certificates: len(c.Certificates) > 0}
 	status := http.StatusOK
 	if wrong != nil {
 		a := s.answerTo(wrong)
