@@ -127,10 +127,12 @@ func TestWhoeverApprovedTheCSRHearsOfTheCertificateToo(t *testing.T) {
 	must[*proofing.Case](t)(c.decides(c.second, i, proofing.StepApprove, false))
 	must[*proofing.Case](t)(c.decides(c.reviewer, i, proofing.StepReview, false))
 	certs := map[string]*proofing.Certificate{}
+	replaces := ""
 	for serial, kind := range []string{"issued", "renewed"} {
 		certs[kind] = must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{
-			DER: issued(t, orgName, int64(serial+1), c.clock(), time.Duration(90+serial)*someDay), Cases: []string{k.ID}, CSRDigest: "csr-1",
+			DER: issued(t, orgName, int64(serial+1), c.clock(), time.Duration(90+serial)*someDay), Cases: []string{k.ID}, CSRDigest: "csr-1", Replaces: replaces,
 		}))
+		replaces = certs[kind].Serial
 	}
 	c.work()
 	persons := map[string]string{"approver": c.approver.person(), "second": c.second.person(), "requester": c.requester.person(), "signer": c.signer.person()}
@@ -382,7 +384,7 @@ func TestWhoCollectsIsRemindedOnceOfWhatAges(t *testing.T) {
 			t.Errorf("%s: %d notices, want %d", what, len(told), want)
 		}
 		for _, m := range told {
-			if m.To != "specialist@example.org" || m.Context.Identifier != orgName || m.Link != "https://proof.example.org/admin" {
+			if m.To != "specialist@example.org" || m.Context.Identifier != orgName || m.Link.Reveal() != "https://proof.example.org/admin/organizations/"+c.org.ID {
 				t.Errorf("%s: %+v", what, m)
 			}
 		}

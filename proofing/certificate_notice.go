@@ -187,7 +187,7 @@ func (s *Service) remind(ctx context.Context, c *Certificate) (*Certificate, err
 	if err != nil {
 		return nil, err
 	}
-	replaced := slices.ContainsFunc(others, func(o *Certificate) bool { return o.NotAfter.After(c.NotAfter) && o.Revoked.IsZero() })
+	replaced := c.replaced(others)
 	var cases []*Case
 	for _, id := range slices.Concat(c.Cases, c.Approvals) {
 		k, err := s.get(ctx, id)

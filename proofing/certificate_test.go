@@ -26,7 +26,7 @@ func issued(t testing.TB, org string, serial int64, from time.Time, lasts time.D
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{Organization: []string{org}, CommonName: org}, NotBefore: from, NotAfter: from.Add(lasts - time.Second),
-	}, &x509.Certificate{Subject: pkix.Name{CommonName: "CA"}}, &key.PublicKey, key)
+	}, &x509.Certificate{Subject: pkix.Name{CommonName: "CA"}, SubjectKeyId: []byte{0xca, 1, 2, 3}}, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
 	}
