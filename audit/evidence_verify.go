@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -229,7 +230,7 @@ func (r *reading) verifyCase(c *EvidenceCase, log Log) (proven []ProvenApproval,
 		proven = append(proven, ProvenApproval{c.Object, a, checked})
 	}
 	if len(faults) == 0 {
-		faults = append(faults, r.decidedEnough(c, o), separated(c.Object, o, proven))
+		faults = append(faults, r.decidedEnough(c, o), separated(c.Object, o, proven), r.crossCorrelated(c.Object, o))
 	}
 	return proven, errors.Join(faults...)
 }
@@ -442,4 +443,54 @@ func separated(id string, o *readObject, all []ProvenApproval) error {
 		}
 	}
 	return nil
+}
+
+// crossCorrelated says whether nobody has reviewed what they had collected or explained (CSBR 3.2.9), unless an Enterprise RA works for its own organization
+// (CSBR 1.3.2.1.2).
+func (r *reading) crossCorrelated(id string, o *readObject) error {
+	explained := map[string]bool{}
+	for _, l := range o.leaves {
+		if l.Kind == proofing.CaseResolved {
+			explained[l.By.ID] = true
+		}
+		if l.Kind != proofing.CaseDecided || textOf(l.Facts, "step") != string(proofing.StepReview) || textOf(l.Facts, "decision") != proofing.DecideApprove {
+			continue
+		}
+		if explained[l.By.ID] {
+			return fmt.Errorf("case %s: %s has explained a discrepancy, and reviewed it", id, l.By.ID)
+		}
+		dossier := r.object(proofing.SubjectOrganization, textOf(l.Facts, "organization"))
+		if dossier == nil {
+			continue // which is a fault of its own
+		}
+		if entry := dossier.collectedBy(l); entry > 0 {
+			return fmt.Errorf("case %s: %s has reviewed what they had collected, as entry %d of the dossier says", id, l.By.ID, entry)
+		}
+	}
+	return nil
+}
+
+// collectedBy is the number of an entry by which who has reviewed a request had collected something that counted in the dossier then; 0 if there is none.
+func (o *readObject) collectedBy(review proofing.Leaf) int64 {
+	seen, known := review.Facts["dossier"].(float64)
+	current := map[string]int{}
+	for i, l := range o.leaves {
+		before := float64(l.Number) <= seen
+		if !known { // the entry of an older program
+			before = l.At.Before(review.At)
+		}
+		// Which of several domains an item is about is private, and no certificate rests on one.
+		if kind := textOf(l.Facts, "kind"); l.Kind == proofing.OrganizationItem && before && kind != string(proofing.ItemDomain) {
+			current[kind+" "+textOf(l.Facts, "subject")] = i
+		}
+	}
+	if i, ok := current[string(proofing.ItemEnterpriseRA)+" "]; ok && textOf(o.leaves[i].Facts, "outcome") == string(proofing.OutcomeGood) {
+		return 0
+	}
+	for _, i := range slices.Sorted(maps.Values(current)) {
+		if l := o.leaves[i]; l.By.ID == review.By.ID || textOf(o.private[i], "collected_by") == review.By.ID {
+			return l.Number
+		}
+	}
+	return 0
 }

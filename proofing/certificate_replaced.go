@@ -13,11 +13,15 @@ import (
 func (c *Certificate) replaced(others []*Certificate) bool {
 	names := certificateNames(c)
 	later := slices.DeleteFunc(slices.Clone(others), func(o *Certificate) bool { return !o.Revoked.IsZero() || !o.NotAfter.After(c.NotAfter) })
-	if slices.ContainsFunc(later, func(o *Certificate) bool { return o.SPKI == c.SPKI || o.Replaces != "" && slices.Contains(names, o.Replaces) }) {
+	if slices.ContainsFunc(later, func(o *Certificate) bool {
+		return o.SPKI == c.SPKI || o.Replaces != "" && slices.Contains(names, o.Replaces)
+	}) {
 		return true
 	}
 	half := c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) / 2)
-	came := slices.DeleteFunc(later, func(o *Certificate) bool { return o.Subject != c.Subject || o.Replaces != "" || o.Reported.Before(half) })
+	came := slices.DeleteFunc(later, func(o *Certificate) bool {
+		return o.Subject != c.Subject || o.Replaces != "" || o.Reported.Before(half)
+	})
 	were := slices.DeleteFunc(slices.Clone(others), func(o *Certificate) bool {
 		return o.Subject != c.Subject || !o.Revoked.IsZero() || !o.Reported.Before(half) || !o.NotAfter.After(half)
 	})

@@ -201,7 +201,7 @@ func (s *Service) decide(c *Case, g *grounds, by decider, d Document, signed *Si
 		Person: by.person, Name: by.appointment.Name, Appointment: by.appointment.ID, At: now, Expires: now.Add(p.ApprovalLifetime), Signature: *signed,
 	}
 	c.record(CaseDecided, by.actor(), now, map[string]any{
-		"step": d.Step, "decision": d.Decision, FactDocument: Digest([]byte(signed.Document)), "credential": d.Credential, "organization": a.Organization, "policy": d.Policy,
+		"step": d.Step, "decision": d.Decision, FactDocument: Digest([]byte(signed.Document)), "credential": d.Credential, "organization": a.Organization, "dossier": g.organization.Version(), "policy": d.Policy,
 	}, map[string]any{"name": by.appointment.Name, "reason": d.Reason}, by.person)
 	made.Entry, made.Dossier = c.Journal.Written, g.organization.Version()
 	a.Decisions = append(a.Decisions, made)

@@ -252,6 +252,33 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 			c.office[c.approver] = approves
 			return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
 		}, "has decided for both sides"},
+		"a reviewer who has collected": {func(c *court) *proofing.Case {
+			// The reviewer records an item, too, and the store is made to forget who has.
+			office := c.adds(c.reviewer, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+			c.reviewer.renew()
+			d := screening(proofing.OutcomeGood)
+			d.Source, d.CollectedAt = "lists", c.clock()
+			o := must[*proofing.Organization](t)(c.RecordItem(t.Context(), c.reviewer.visit(), c.org.ID, d))
+			if it := o.Current(proofing.ItemDenied, ""); it.Appointment != office.ID {
+				t.Fatalf("recorded by %s", it.Appointment)
+			}
+			if err := edit(c.Dossiers, c.org.ID, func(o *proofing.Organization) { o.Current(proofing.ItemDenied, "").CollectedBy = c.specialist.person() }); err != nil {
+				t.Fatal(err)
+			}
+			return c.granted()
+		}, "has reviewed what they had collected"},
+		"a reviewer who has explained a discrepancy": {func(c *court) *proofing.Case {
+			k := c.submitted("signing")
+			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+			edits(c, k, func(k *proofing.Case) {
+				k.Journal.Write(proofing.Note{
+					Of: proofing.SubjectCase, Object: k.ID, Kind: proofing.CaseResolved, At: c.clock(), Facts: map[string]any{"discrepancy": int64(1)},
+					By: proofing.Actor{Kind: "person", ID: c.reviewer.person(), Role: proofing.RoleReviewer, Appointment: c.office[c.reviewer].ID},
+				})
+			})
+			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+			return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+		}, "has explained a discrepancy"},
 		"a refusal that is passed over": {func(c *court) *proofing.Case {
 			k := c.submitted("signing")
 			was := c.reload(k)
