@@ -484,7 +484,7 @@ func (o *readObject) collectedBy(review proofing.Leaf) int64 {
 			current[kind+" "+textOf(l.Facts, "subject")] = i
 		}
 	}
-	if i, ok := current[string(proofing.ItemEnterpriseRA)+" "]; ok && textOf(o.leaves[i].Facts, "outcome") == string(proofing.OutcomeGood) {
+	if i, ok := current[string(proofing.ItemEnterpriseRA)+" "]; ok && textOf(o.leaves[i].Facts, "outcome") == string(proofing.OutcomeGood) && o.leaves[i].By.ID != review.By.ID {
 		return 0
 	}
 	for _, i := range slices.Sorted(maps.Values(current)) {

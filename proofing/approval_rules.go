@@ -150,7 +150,7 @@ func sidesWith(people []*Appointment, o *Organization, person string, now time.T
 // collected says whether somebody has collected any of what the request rests on: they review none of it (CSBR 3.2.9). Where an
 // Enterprise RA works for its own organization one person may do both for the dossier (CSBR 1.3.2.1.2), and still not for the request.
 func collected(c *Case, o *Organization, person string, now time.Time) bool {
-	if !o.EnterpriseRA(now) && slices.Contains(o.Collectors(), person) {
+	if !o.exempts(person, now) && slices.Contains(o.Collectors(), person) {
 		return true
 	}
 	return slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Step == StepVet && d.Person == person }) ||

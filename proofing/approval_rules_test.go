@@ -110,8 +110,12 @@ func TestWhoMayDecide(t *testing.T) {
 		{"who has collected for the CA does not approve", approver, func(r *ruled) { r.by = office("collector", RoleApprover) }, denySide},
 		{"an Enterprise RA may have collected", reviewer, func(r *ruled) {
 			r.by = office("collector", RoleReviewer)
-			r.o.Items = append(r.o.Items, Item{ID: "2", Kind: ItemEnterpriseRA, CollectedBy: "collector", CollectedAt: r.now, Outcome: OutcomeGood})
+			r.o.Items = append(r.o.Items, Item{ID: "2", Kind: ItemEnterpriseRA, CollectedBy: "other", CollectedAt: r.now, Outcome: OutcomeGood})
 		}, ""},
+		{"but not by their own word that there is one", reviewer, func(r *ruled) {
+			r.by = office("collector", RoleReviewer)
+			r.o.Items = append(r.o.Items, Item{ID: "2", Kind: ItemEnterpriseRA, CollectedBy: "collector", CollectedAt: r.now, Outcome: OutcomeGood})
+		}, denyCollector},
 		{"a collector does not review", reviewer, func(r *ruled) { r.by = office("collector", RoleReviewer) }, denyCollector},
 		{"nor who has confirmed something", reviewer, func(r *ruled) { r.o.Items[0].ConfirmedBy = "reviewer" }, denyCollector},
 		{"nor who has explained something", reviewer, func(r *ruled) {

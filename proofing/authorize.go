@@ -197,7 +197,7 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 		}
 	}
 	if c.Approval != nil {
-		if lacks := g.lacks(c, p.EV, nil, s.now()); len(lacks) > 0 { // somebody may collect it, and then it holds again
+		if lacks := g.lacks(c, p, nil, s.now()); len(lacks) > 0 { // somebody may collect it, and then it holds again
 			out.Problem, out.Detail = "dossier", lackText(lacks)
 			return out, nil
 		}

@@ -36,7 +36,11 @@ func newCourt(t testing.TB) *court {
 		if role.Side() == proofing.SideApplicant {
 			organization = c.org.ID
 		}
-		r, a := w.holds(name, one, two, draft(role, "alpha", organization))
+		d := draft(role, "alpha", organization)
+		if role == proofing.RoleApprover {
+			d.Agreement = &proofing.Agreement{Reference: "contract 1", Version: "1", Signer: c.office[c.signer].ID, Until: w.clock().AddDate(3, 0, 0)}
+		}
+		r, a := w.holds(name, one, two, d)
 		c.office[r] = a
 		return r
 	}
@@ -44,9 +48,9 @@ func newCourt(t testing.TB) *court {
 	c.org = w.dossier(c.specialist, "alpha", orgName)
 	c.reviewer = take("reviewer", proofing.RoleReviewer)
 	c.requester = take("requester", proofing.RoleRequester)
+	c.signer = take("signer", proofing.RoleSigner)
 	c.approver = take("approver", proofing.RoleApprover)
 	c.second = take("second", proofing.RoleApprover)
-	c.signer = take("signer", proofing.RoleSigner)
 	c.collectAll()
 	return c
 }

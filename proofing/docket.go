@@ -113,7 +113,7 @@ func (s *Service) DocketWithGrounds(ctx context.Context, v Visit, q DocketQuery)
 	now := s.now()
 	for _, c := range d.Cases {
 		g := known[c.Approval.Organization]
-		row := Docketed{Case: c, Organization: g.organization, Lacks: g.lacks(c, s.evOf(c), nil, now)}
+		row := Docketed{Case: c, Organization: g.organization, Lacks: g.lacks(c, s.profileOf(c), nil, now)}
 		row.Waits = g.organization != nil && slices.ContainsFunc(held, func(a *Appointment) bool {
 			return s.waitsFor(c, g, decider{person: session.Person.ID, appointment: a}, now)
 		})
@@ -308,7 +308,7 @@ func (s *Service) waitsFor(c *Case, g *grounds, by decider, now time.Time) bool 
 	if c.Frozen != nil || !by.appointment.Covers(c.CA, c.Approval.Organization) {
 		return false
 	}
-	switch mayDecide(c, g.organization, by, c.Approval.Stage.Step(), false, g.lacks(c, s.evOf(c), by.appointment, now), now) {
+	switch mayDecide(c, g.organization, by, c.Approval.Stage.Step(), false, g.lacks(c, s.profileOf(c), by.appointment, now), now) {
 	case "", denyDiscrepancy, denyLacks:
 		return true
 	}
@@ -350,7 +350,7 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 		return nil, err
 	}
 	now := s.now()
-	d := &Dossiered{Case: c, Organization: g.organization, Appointments: g.appointments, Lacks: g.lacks(c, s.evOf(c), nil, now), May: map[string]Step{}, Why: map[string]string{}}
+	d := &Dossiered{Case: c, Organization: g.organization, Appointments: g.appointments, Lacks: g.lacks(c, s.profileOf(c), nil, now), May: map[string]Step{}, Why: map[string]string{}}
 	step := c.Approval.Stage.Step()
 	if g.organization == nil || c.Status != CaseReview {
 		return d, nil
@@ -364,7 +364,7 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 		if mayDecide(c, g.organization, by, step, true, nil, now) == "" {
 			d.May[a.ID] = step
 		}
-		if why := mayDecide(c, g.organization, by, step, false, g.lacks(c, s.evOf(c), a, now), now); why != "" {
+		if why := mayDecide(c, g.organization, by, step, false, g.lacks(c, s.profileOf(c), a, now), now); why != "" {
 			d.Why[a.ID] = why
 		}
 	}

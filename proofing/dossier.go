@@ -294,7 +294,7 @@ func (d *ItemDraft) item(s *Service, o *Organization, people []*Appointment, me 
 }
 
 // check says what is wrong with an item by itself, by the *InputError codes "item_kind", "item_source", "item_collected", "item_outcome", "item_value",
-// "item_name" (not the name that certificates are asked for), "item_confirmed", "item_list", "item_method", "item_agreement", "item_until" and "item_names".
+// "item_name" (not the name that certificates are asked for), "item_confirmed", "item_list", "item_method", "item_agreement", "item_signer", "item_until" and "item_names".
 func (it *Item) check(o *Organization, now time.Time) error {
 	fault := func(field string) error { return &InputError{Field: field, Code: "item_" + field} }
 	r := it.Kind.rule()
@@ -334,6 +334,10 @@ func (it *Item) check(o *Organization, now time.Time) error {
 	case ItemAgreement:
 		if it.Version == "" || it.Signer == "" {
 			return fault("agreement")
+		}
+	case ItemEnterpriseRA: // a contract of the organization (CSBR 1.3.2.1.2)
+		if it.Signer == "" {
+			return fault("signer")
 		}
 	}
 	return nil

@@ -120,17 +120,39 @@ func (g *grounds) partakers(c *Case, now time.Time, by *Appointment) []*Appointm
 	})
 }
 
-// lacks is everything that stands between the request and a grant.
-func (g *grounds) lacks(c *Case, ev bool, by *Appointment, now time.Time) []Lack {
+// lacks is everything that stands between the request and a grant under its profile, nil for one that is not there any more.
+func (g *grounds) lacks(c *Case, p *Profile, by *Appointment, now time.Time) []Lack {
 	if g.organization == nil {
 		return []Lack{{Code: LackMissing, Kind: ItemLegalName, Clause: "3.2.2.2.1"}}
 	}
 	partakers := g.partakers(c, now, by)
-	all := g.organization.Lacks(ev, partakers, now)
+	ev, pre := p != nil && p.EV, p != nil && p.Approve == ApprovePre
+	all := append(g.organization.Lacks(ev, partakers, now), g.unlisted(c)...)
+	for _, a := range partakers {
+		speaks := a.Role == RoleApprover && (a.Person != c.Person || slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Appointment == a.ID }))
+		if pre && speaks && a.Agreement == nil {
+			all = append(all, Lack{Code: LackNoAgreement, Clause: "3.2.2.2.7(4)", Subject: a.ID})
+		}
+	}
 	if c.Grant != nil && c.Approval != nil {
 		all = append(all, g.organization.unreviewed(c.Approval, partakers)...)
 	}
 	return all
+}
+
+// unlisted is that somebody asks who is not on the list of those who alone may, by whatever role they do (CSBR 3.2.5).
+func (g *grounds) unlisted(c *Case) []Lack {
+	listed, restricted := g.organization.Requesters()
+	a := g.asks(c.Person)
+	if !restricted || a == nil { // whoever has no role there at all is not entitled
+		return nil
+	}
+	for _, mine := range g.appointments {
+		if mine.Person == c.Person && (mine.Role == RoleRequester || mine.Role == RoleApprover) && slices.Contains(listed, mine.ID) {
+			return nil
+		}
+	}
+	return []Lack{{Code: LackNotListed, Kind: ItemRequesterList, Clause: "3.2.5", Subject: a.ID}}
 }
 
 // Why a grant that people have decided on does not hold any more.

@@ -21,15 +21,16 @@ type Lack struct {
 const (
 	LackMissing     = "missing"
 	LackAged        = "aged"
-	LackBad         = "bad"         // refuted, on a list, or taken back
-	LackUnconfirmed = "unconfirmed" // the means of communication was not used to get an answer (3.2.2.2.4)
-	LackOwnSource   = "own_source"  // an approver's authority rests on the approver (3.2.2.2.7(1))
-	LackSigner      = "signer"      // who has signed is no Contract Signer among those who take part
-	LackRole        = "role"        // nobody holds a role that the request needs; Subject is the role
-	LackNotListed   = "not_listed"  // asked by somebody who is not on the organization's list (3.2.5)
-	LackAgreement   = "agreement"   // the approver's own agreement has run out (3.2.2.2.7(4))
-	LackUnreviewed  = "unreviewed"  // recorded since, and nobody who has collected nothing has looked at it (3.2.9)
-	LackReconfirm   = "reconfirm"   // the approver was not confirmed again in time (3.2.2.2.7(4))
+	LackBad         = "bad"          // refuted, on a list, or taken back
+	LackUnconfirmed = "unconfirmed"  // the means of communication was not used to get an answer (3.2.2.2.4)
+	LackOwnSource   = "own_source"   // an approver's authority rests on the approver (3.2.2.2.7(1))
+	LackSigner      = "signer"       // who has signed is no Contract Signer among those who take part
+	LackRole        = "role"         // nobody holds a role that the request needs; Subject is the role
+	LackNotListed   = "not_listed"   // asked by somebody who is not on the organization's list (3.2.5)
+	LackAgreement   = "agreement"    // the approver's own agreement has run out (3.2.2.2.7(4))
+	LackNoAgreement = "no_agreement" // the approver has none, and later certificates are to pass by their word (3.2.2.2.7(4))
+	LackUnreviewed  = "unreviewed"   // recorded since, and nobody who has collected nothing has looked at it (3.2.9)
+	LackReconfirm   = "reconfirm"    // the approver was not confirmed again in time (3.2.2.2.7(4))
 )
 
 // Lacks are all the reasons for which no certificate may be granted to the organization now: every item that is missing, has aged
@@ -114,11 +115,8 @@ func (o *Organization) lacksPeople(people []*Appointment, now time.Time) (all []
 			all = append(all, Lack{Code: LackRole, Clause: "3.2.2.2", Subject: string(role)})
 		}
 	}
-	listed, restricted := o.Requesters()
 	for _, a := range people {
 		switch {
-		case a.Role == RoleRequester && restricted && !slices.Contains(listed, a.ID):
-			all = append(all, Lack{Code: LackNotListed, Kind: ItemRequesterList, Clause: "3.2.5", Subject: a.ID})
 		case a.Role == RoleApprover && a.Agreement != nil && !now.Before(a.Agreement.Until):
 			all = append(all, Lack{Code: LackAgreement, Clause: "3.2.2.2.7(4)", Subject: a.ID, Since: a.Agreement.Until})
 		case a.Role == RoleApprover && !a.ReconfirmBy.IsZero() && !now.Before(a.ReconfirmBy):

@@ -64,6 +64,11 @@ func (c *court) preauthorized(agreement, term time.Duration) (*representative, *
 
 func TestEverybodyConcernedIsRemindedOnceOfEachDateOnWhichARoleEnds(t *testing.T) {
 	c := newCourt(t)
+	for _, r := range []*representative{c.approver, c.second} { // nothing of theirs ends
+		if err := edit(c.Appointments, c.office[r].ID, func(a *proofing.Appointment) { a.Agreement, a.ReconfirmBy = nil, time.Time{} }); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.holds("operator", c.one, c.two, draft(proofing.RoleOperator, "alpha", ""))
 	start := c.clock()
 	_, a := c.preauthorized(500*someDay, 600*someDay)

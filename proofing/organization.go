@@ -113,6 +113,13 @@ func (o *Organization) Combined(now time.Time) bool { return o.declares(ItemRole
 // EnterpriseRA says whether one person of the organization's own may make the final cross-correlation (CSBR 1.3.2.1.2).
 func (o *Organization) EnterpriseRA(now time.Time) bool { return o.declares(ItemEnterpriseRA, now) }
 
+// exempts says whether somebody may review what they have collected, because an Enterprise RA works for its own organization; but not by their own word that
+// one does.
+func (o *Organization) exempts(person string, now time.Time) bool {
+	it := o.Current(ItemEnterpriseRA, "")
+	return o.EnterpriseRA(now) && it.CollectedBy != person && it.ConfirmedBy != person
+}
+
 func (o *Organization) declares(kind ItemKind, now time.Time) bool {
 	it := o.Current(kind, "")
 	return it != nil && it.Outcome == OutcomeGood && it.good(true, now)

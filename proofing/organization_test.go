@@ -176,15 +176,6 @@ func TestWhatADossierLacksIsSaidByName(t *testing.T) {
 		"an agreement that has run out": {func(o *proofing.Organization, _ []*proofing.Appointment) {
 			item(o, proofing.ItemAgreement).Until = today
 		}, "aged:subscriber_agreement"},
-		"a requester who is not listed": {func(o *proofing.Organization, _ []*proofing.Appointment) {
-			o.Items = append(o.Items, proofing.Item{ID: "l", Kind: proofing.ItemRequesterList, Outcome: proofing.OutcomeGood, CollectedAt: today, Names: []string{"00somebody"}})
-		}, "not_listed:requester_list"},
-		"a requester who is listed": {func(o *proofing.Organization, _ []*proofing.Appointment) {
-			o.Items = append(o.Items, proofing.Item{ID: "l", Kind: proofing.ItemRequesterList, Outcome: proofing.OutcomeGood, CollectedAt: today, Names: []string{"00certificate_requester"}})
-		}, ""},
-		"a list that was taken back": {func(o *proofing.Organization, _ []*proofing.Appointment) {
-			o.Items = append(o.Items, proofing.Item{ID: "l", Kind: proofing.ItemRequesterList, Outcome: proofing.OutcomeBad, CollectedAt: today})
-		}, ""},
 		"an approver's agreement that has run out": {func(_ *proofing.Organization, p []*proofing.Appointment) {
 			p[1].Agreement = &proofing.Agreement{Until: today}
 		}, "agreement:00certificate_approver"},
@@ -304,7 +295,7 @@ func TestASpecialistFillsADossierUntilNothingIsLacking(t *testing.T) {
 				record(d)
 			}
 			continue
-		case proofing.ItemAgreement:
+		case proofing.ItemAgreement, proofing.ItemEnterpriseRA:
 			d.Signer = s.held["alpha-con"].ID
 		case proofing.ItemRequesterList:
 			d.Names = []string{s.held["alpha-req"].ID}
@@ -389,6 +380,7 @@ func TestWhatIsWrongWithAnItemIsSaid(t *testing.T) {
 		"a list without its version":           {proofing.ItemSuspect, func(d *proofing.ItemDraft) { d.ListVersion = "" }, "item_list"},
 		"method 8":                             {proofing.ItemKeyProtection, func(d *proofing.ItemDraft) { d.Method = 8 }, "item_method"},
 		"a method without its evidence":        {proofing.ItemKeyProtection, func(d *proofing.ItemDraft) { d.Reference = "" }, "item_method"},
+		"an Enterprise RA without a contract":  {proofing.ItemEnterpriseRA, func(*proofing.ItemDraft) {}, "item_signer"},
 		"an agreement that nobody has signed":  {proofing.ItemAgreement, func(*proofing.ItemDraft) {}, "item_agreement"},
 		"one signed by a requester":            {proofing.ItemAgreement, func(d *proofing.ItemDraft) { d.Signer = s.held["alpha-req"].ID }, "item_subject"},
 		"one signed by another's signer":       {proofing.ItemAgreement, func(d *proofing.ItemDraft) { d.Signer = s.held["other-con"].ID }, "item_subject"},

@@ -170,6 +170,14 @@ func (c *court) item(d proofing.ItemDraft) {
 func (c *court) collectAll() {
 	c.t.Helper()
 	signer := c.office[c.seat("signer", proofing.RoleSigner, "", c.org.ID)]
+	for _, m := range []*colleague{c.approver, c.second} { // whose word is for later certificates, too
+		if _, err := c.svc.Appointments.Update(c.t.Context(), c.office[m].ID, func(a *proofing.Appointment) error {
+			a.Agreement = &proofing.Agreement{Reference: "contract 1", Version: "1", Signer: signer.ID, Until: c.now().AddDate(3, 0, 0)}
+			return nil
+		}); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 	for kind, value := range map[proofing.ItemKind]string{
 		proofing.ItemLegalName: orgName, proofing.ItemRegistration: "HRB 1234", proofing.ItemJurisdiction: "DE",
 		proofing.ItemPlace: "Example Street 1", proofing.ItemOperational: "since 2019",

@@ -22,8 +22,8 @@ const (
 
 // itemFields are the fields that a kind of item takes besides those that all have.
 type itemFields struct {
-	value, reference, until                              need
-	list, method, agreement, names, confirmed, perPerson bool
+	value, reference, until                                      need
+	list, method, agreement, signer, names, confirmed, perPerson bool
 }
 
 // itemForms are the fields of each kind. What each takes the service checks; this is what its page asks for.
@@ -39,11 +39,11 @@ var itemForms = map[proofing.ItemKind]itemFields{
 	proofing.ItemDomain:         {value: must, reference: may},
 	proofing.ItemApprover:       {value: may, reference: may, until: may, perPerson: true},
 	proofing.ItemSigner:         {value: may, reference: may, until: may, perPerson: true},
-	proofing.ItemAgreement:      {reference: may, until: may, agreement: true},
+	proofing.ItemAgreement:      {reference: may, until: may, agreement: true, signer: true},
 	proofing.ItemDenied:         {value: may, reference: may, list: true, perPerson: true},
 	proofing.ItemSuspect:        {value: may, reference: may, list: true},
 	proofing.ItemRequesterList:  {reference: may, until: may, names: true},
-	proofing.ItemEnterpriseRA:   {value: may, reference: may, until: may},
+	proofing.ItemEnterpriseRA:   {value: may, reference: may, until: may, signer: true},
 	proofing.ItemRolesCombined:  {reference: may, until: may},
 	proofing.ItemKeyProtection:  {value: may, reference: must, method: true},
 }
@@ -223,7 +223,7 @@ func (v *dossierView) form(rule proofing.ItemRule) *templates.AdminForm {
 	add(onlyIf(has.list), text("list", 120))
 	add(onlyIf(has.list), text("list_version", 120))
 	add(onlyIf(has.agreement), text("version", 60))
-	add(onlyIf(has.agreement), templates.AdminField{Name: "signer", Type: "choice", Choices: v.choices(proofing.RoleSigner)})
+	add(onlyIf(has.signer), templates.AdminField{Name: "signer", Type: "choice", Choices: v.choices(proofing.RoleSigner)})
 	add(must, templates.AdminField{Name: "outcome", Type: "radio", Choices: []templates.AdminChoice{{Value: string(proofing.OutcomeGood)}, {Value: string(proofing.OutcomeBad)}}})
 	if has.names {
 		add(may, templates.AdminField{Name: "names", Type: "checks", Choices: v.choices(proofing.RoleRequester, proofing.RoleApprover)})

@@ -123,6 +123,9 @@ func (d *demo) stage(ctx context.Context) error {
 		if p.role.Side() == proofing.SideAuthority {
 			draft.CA, draft.Organization, draft.Source = demoCA, "", proofing.RoleSource{Kind: proofing.SourceTraining, Reference: "training 2026-8"}
 		}
+		if p.role == proofing.RoleApprover { // whose one word is for later certificates, too
+			draft.Agreement = &proofing.Agreement{Reference: "contract 3", Version: "1", Signer: e.signer.office, Until: s.Now().AddDate(1, 0, 0)}
+		}
 		if parts[p.role], err = s.ProposeAppointment(ctx, administrator, draft); err != nil {
 			return fmt.Errorf("propose the %s: %w", p.role, err)
 		}

@@ -1,0 +1,103 @@
+package proofing_test
+
+import (
+	"testing"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// problem is what the authority hears of a request, with its detail.
+func (c *court) problem(k *proofing.Case) (code, detail string) {
+	c.t.Helper()
+	c.logged()
+	v, err := c.Authorize(c.t.Context(), c.ca, proofing.AuthorizeRequest{Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return v.Authorizations[0].Problem, v.Authorizations[0].Detail
+}
+
+// If the organization has listed who may request, the authority accepts requests of nobody else (CSBR 3.2.5): of approvers as of requesters, for EV or not.
+func TestNobodyRequestsWhoIsNotListed(t *testing.T) {
+	for name, x := range map[string]struct {
+		ev       bool
+		approver bool // an approver asks
+		listed   bool
+		want     string
+	}{
+		"a requester, listed":     {true, false, true, ""},
+		"a requester":             {true, false, false, "requester_list not_listed (CSBR 3.2.5)"},
+		"a requester, not for EV": {false, false, false, "requester_list not_listed (CSBR 3.2.5)"},
+		"an approver, listed":     {true, true, true, ""},
+		"an approver":             {true, true, false, "requester_list not_listed (CSBR 3.2.5)"},
+		"an approver, not for EV": {false, true, false, "requester_list not_listed (CSBR 3.2.5)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCourt(t)
+			c.Policy.Profiles["signing"].EV = x.ev
+			who := c.requester
+			if x.approver {
+				who = c.second
+			}
+			k, _, err := c.Open(t.Context(), c.ca, c.asks("signing"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			k = c.decided(must[*proofing.Case](t)(c.use(visit(k, "requester"), who.key)))
+			if code, _ := c.problem(k); code != "" {
+				t.Fatalf("without a list: %s", code)
+			}
+			list := proofing.ItemDraft{Kind: proofing.ItemRequesterList, SourceKind: proofing.SourceApplicant, Names: []string{c.office[c.approver].ID}}
+			if x.listed {
+				list.Names = append(list.Names, c.office[who].ID)
+			}
+			c.item(list)
+			c.reviewsAgain()
+			if code, detail := c.problem(k); (code == "dossier") != (x.want != "") || detail != x.want {
+				t.Errorf("%s: %q, want %q", code, detail, x.want)
+			}
+		})
+	}
+}
+
+// Later certificates pass by one approval if a contract of the organization says that they may (CSBR 3.2.2.2.7(4)).
+func TestApprovingInAdvanceTakesAnAgreement(t *testing.T) {
+	for name, x := range map[string]struct {
+		approve proofing.ApproveMode
+		agreed  bool
+		want    string
+	}{
+		"in advance, by an agreement":   {proofing.ApprovePre, true, ""},
+		"in advance, without one":       {proofing.ApprovePre, false, "no_agreement (CSBR 3.2.2.2.7(4))"},
+		"each certificate, without one": {proofing.ApproveEach, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCourt(t)
+			c.demands(1, x.approve)
+			k := c.granted()
+			if !x.agreed {
+				if err := edit(c.Appointments, c.office[c.approver].ID, func(a *proofing.Appointment) { a.Agreement = nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if code, detail := c.problem(k); (code == "dossier") != (x.want != "") || detail != x.want {
+				t.Errorf("%s: %q, want %q", code, detail, x.want)
+			}
+			// And no request is granted on it.
+			r := c.asks("signing")
+			r.Applicant.URL, r.Applicant.Thumbprint = r.Applicant.URL+"9", accountKey(9)
+			next, _, err := c.Open(t.Context(), c.ca, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next = must[*proofing.Case](t)(c.use(visit(next, "requester"), c.requester.key))
+			must[*proofing.Case](t)(c.decides(c.approver, next, proofing.StepApprove, false))
+			_, err = c.decides(c.specialist, next, proofing.StepVet, false)
+			if x.want == "" && err != nil {
+				t.Error(err)
+			} else if x.want != "" {
+				wantInput(t, "vetting it", err, "decide_lacks")
+			}
+		})
+	}
+}
