@@ -31,7 +31,7 @@ func (a *api) routes() []route {
 		{"GET", "/v1/eab/keys/{kid}/mac", a.serve(a.readMAC)},
 		{"POST", "/v1/certificates", a.serve(a.once(a.certificateIssued))},
 		{"POST", "/v1/certificates/{id}", a.serve(a.changeCertificate)},
-		{"POST", "/v1/authority-tokens", a.serve(a.makeToken)},
+		{"POST", "/v1/authority-tokens", a.serve(a.once(a.makeToken))},
 		{"GET", "/v1/events", a.serve(a.readEvents)},
 
 		{"POST", "/step-ca/{ca}/{hook}", a.stepHook()},

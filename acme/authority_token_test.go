@@ -186,6 +186,23 @@ func TestAnAuthorityTokenAnswersTheChallengeOfACA(t *testing.T) {
 	}
 }
 
+func TestTheSameIdempotencyKeyGetsTheSameAuthorityToken(t *testing.T) {
+	w := newTokenWorld(t)
+	w.allow(t, "email")
+	w.prove(t, w.open(t, "client", "email", applicant, nil).text("case_url"), applicant)
+	body := w.asks(t, "client", "email", applicant)
+	first := w.want(t, 200, "POST", tokenPath, body, "Idempotency-Key", "order-7").text("token")
+	if again := w.want(t, 200, "POST", tokenPath, body, "Idempotency-Key", "order-7").text("token"); again != first {
+		t.Error("a call that was repeated made another token")
+	}
+	if other := w.want(t, 200, "POST", tokenPath, body, "Idempotency-Key", "order-8").text("token"); other == first {
+		t.Error("another key got the same token")
+	}
+	if o := w.want(t, 422, "POST", tokenPath, body+" ", "Idempotency-Key", "order-7"); o.text("type") != "urn:countersign:error:idempotencyKeyReused" {
+		t.Errorf("another body: %v", o)
+	}
+}
+
 func TestAnAuthorityTokenIsMadeOfAGrantThatHoldsAlone(t *testing.T) {
 	w := newTokenWorld(t)
 	w.allow(t, "email")

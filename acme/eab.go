@@ -17,7 +17,7 @@ const maxJWSPart = 16 << 10
 type verified struct {
 	Kid          string                `json:"kid"`
 	Thumbprint   string                `json:"account_thumbprint"`
-	Subject      string                `json:"subject,omitempty"`
+	Subject      string                `json:"subject"`
 	Profiles     []string              `json:"profiles"`
 	Identifiers  []proofing.Identifier `json:"identifiers"`
 	Assessment   rawOrNull             `json:"assessment"`
@@ -87,9 +87,12 @@ func readBinding(body []byte, newAccounts []string) (proofing.ExternalBinding, e
 		readInner(jws, outer, &b)
 	}
 	o.closed()
-	// What the CA passes on is its account's doing: the answer must be one that it can pass back.
+	// What the CA passes on is its account's doing: the answer must be one that it can pass back. And no JWS is signed by the key in the
+	// payload, so that what is wrong with it is no badPublicKey (RFC 8555 6.7).
 	for i := range m.list {
-		if x := &m.list[i]; x.typ == typeDuplicateMember && (strings.HasPrefix(x.pointer, "/jwk/") || strings.HasPrefix(x.pointer, "/externalAccountBinding/")) {
+		x := &m.list[i]
+		inner := strings.HasPrefix(x.pointer, "/externalAccountBinding/")
+		if x.typ == typeDuplicateMember && (inner || strings.HasPrefix(x.pointer, "/jwk/")) || x.typ == typeBadPublicKey && inner {
 			x.typ = typeMalformed
 		}
 	}

@@ -210,6 +210,41 @@ func TestWhatIsTwiceInABindingIsMalformed(t *testing.T) {
 	}
 }
 
+// The outer JWS is signed by a key that is not served (RFC 8555 6.7). The payload of the inner one signs nothing: a fault in it is one of the binding's shape.
+func TestAnAccountKeyThatIsNotServedIsToldFromABindingThatIsNoBinding(t *testing.T) {
+	w := withDirectory(t)
+	k := w.makeKey(t, `{"profile": "client"}`)
+	small := `{"kty":"RSA","n":"` + strings.Repeat("_", 170) + `8","e":"AQAB"}`
+	for what, c := range map[string]struct{ outer, payload, want, at string }{
+		"both":             {small, small, "badPublicKey", "#/jwk"},
+		"the outer alone":  {small, "", "badPublicKey", "#/jwk"},
+		"the payload":      {"", small, "malformed", "#/externalAccountBinding/payload"},
+		"a private member": {"", `{"kty":"EC","d":"AAAA"}`, "malformed", "#/externalAccountBinding/payload/d"},
+	} {
+		b := newBinding(t, k.text("kid"), k.text("hmac_key"))
+		if c.outer != "" {
+			b.outer = json.RawMessage(c.outer)
+		}
+		if c.payload != "" {
+			b.payload = []byte(c.payload)
+		}
+		o := w.want(t, http.StatusBadRequest, "POST", "/v1/eab/verify", b.body(t))
+		told := o.list("subproblems")
+		if want := "urn:ietf:params:acme:error:" + c.want; o.text("type") != want || len(told) != 1 || told[0].text("type") != want || told[0].text("pointer") != c.at {
+			t.Errorf("%s: %v", what, o)
+		}
+	}
+}
+
+func TestABindingAlwaysSaysWhoseItIs(t *testing.T) {
+	w := withDirectory(t)
+	k := w.makeKey(t, `{"profile": "client"}`)
+	o := w.want(t, http.StatusOK, "POST", "/v1/eab/verify", newBinding(t, k.text("kid"), k.text("hmac_key")).body(t))
+	if subject, ok := o["subject"]; !ok || subject != "" {
+		t.Errorf("of a key for nobody in particular the subject is %v", subject)
+	}
+}
+
 // What depends on the key is refused in one way, byte for byte.
 func TestRefusedBindingsLookAlike(t *testing.T) {
 	w := withDirectory(t)

@@ -187,10 +187,18 @@ func TestALongMapIsReadInAMoment(t *testing.T) {
 	}
 }
 
+// Which identifiers a login counts for is no matter of a label, and a document names none: what would be read and judged by nobody is refused.
+func TestTheDomainsOfAProviderAreNoMemberOfADocument(t *testing.T) {
+	limited := strings.Replace(oidcEvent, `"cap"`, `"domains": ["example.org"], "cap"`, 1)
+	_, mistakes := DecodeAssessInput(strings.NewReader(assessDoc(limited)))
+	if len(mistakes) != 1 || mistakes[0].String() != "evidence[0].trust.domains: unknown member" {
+		t.Errorf("mistakes %v", mistakes)
+	}
+}
+
 // What is read is what was written.
 func TestEveryMemberReachesTheRules(t *testing.T) {
-	limited := strings.Replace(oidcEvent, `"cap"`, `"domains": ["example.org"], "cap"`, 1)
-	in, mistakes := DecodeAssessInput(strings.NewReader(assessDoc(strings.Join([]string{limited, webAuthnEvent, proofingEvent}, ", "))))
+	in, mistakes := DecodeAssessInput(strings.NewReader(assessDoc(strings.Join([]string{oidcEvent, webAuthnEvent, proofingEvent}, ", "))))
 	if len(mistakes) > 0 {
 		t.Fatal(mistakes)
 	}
@@ -198,7 +206,7 @@ func TestEveryMemberReachesTheRules(t *testing.T) {
 	want := []Evidence{
 		{Kind: OIDCLogin, At: at, OIDC: &OIDCFacts{Issuer: "https://idp.example", Subject: "248289761001", Channel: ChannelBack, Encrypted: true, ACR: "urn:example:two",
 			AMR: []string{"hwk", "pin"}, AuthTime: at.Add(-time.Minute), MaxAge: new(int64(300)),
-			Trust: &OIDCTrust{true, true, true, map[string]StatedLevels{"urn:example:two": {2, 2}}, StatedLevels{2, 2}, []string{"example.org"}}}},
+			Trust: &OIDCTrust{true, true, true, map[string]StatedLevels{"urn:example:two": {2, 2}}, StatedLevels{2, 2}, nil}}},
 		{Kind: WebAuthnUse, At: at, BoundAt: at.Add(-day), WebAuthn: &WebAuthnFacts{true, true, false, false, false,
 			Attestation{AttestationBasic, true, []KeyProtection{KeyHardware}, FIPS140{2, 3}, []MDSStatus{"FIDO_CERTIFIED_L2"}, true}}},
 		{Kind: ProofingRecord, At: at, Proofing: &ProofingFacts{OnsiteAttended, []IdentityPiece{{Superior, Superior, true, true, true, true}}, IdentityVerification{Superior, Biometric, true}, true,

@@ -126,9 +126,6 @@ func readTrust(in *object) *OIDCTrust {
 	if levels, _, ok := take[*object](o, "cap"); ok {
 		t.Cap = readLevels(levels)
 	}
-	if o.has("domains") {
-		t.Domains = o.words("domains")
-	}
 	o.unknown()
 	return t
 }
