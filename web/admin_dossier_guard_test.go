@@ -120,7 +120,7 @@ func TestNothingOfDossiersAndPeopleIsSeenOrDoneByOthers(t *testing.T) {
 		{"the dossier", get(dossier), everybody(200, readers...)},
 		{"a dossier that there is not", get(dossier[:len(dossier)-1] + "x"), nil},
 		{"an item", post(dossier+"/items", "kind", "legal_name"), and(everybody(422, "operator", "specialist"), everybody(403, "away"))},
-		{"a review", post(dossier+"/review", "number", "999999"), everybody(422, "reviewer")},
+		{"a review", post(dossier+"/review", "number", "999999"), and(everybody(422, "reviewer"), everybody(403, "away"))},
 		{"a rule", post(dossier+"/rule", "needed", "0"), and(everybody(422, "operator", "administrator"), everybody(403, "away"))},
 		{"the people", get("/admin/people"), everybody(200, anybody...)},
 		{"the people of the organization", get("/admin/people?organization=" + c.org.ID), everybody(200, readers...)},
