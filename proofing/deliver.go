@@ -305,8 +305,8 @@ func (s *Service) SetHook(ctx context.Context, ca, id string, on bool) error {
 }
 
 // Replay has a webhook told again. With a time it goes back to the first event that was listed at or
-// after it and tells everything from there; without one it tries the dead events again. It
-// also resumes a webhook that was stopped. It returns how many dead events are tried again.
+// after it and tells everything from there, the dead of that time too; what is late from before stays late.
+// Without one it tries the dead events again. It also resumes a webhook that was stopped. It returns how many dead events are tried again.
 func (s *Service) Replay(ctx context.Context, ca string, since time.Time) (revived int, err error) {
 	return s.replay(ctx, s.operator(), ca, since)
 }
@@ -344,7 +344,7 @@ func (s *Service) replay(ctx context.Context, by Actor, ca string, since time.Ti
 		if since.IsZero() {
 			revived = f.Hook.revive(now)
 		} else if back.before(f.Hook.At) {
-			f.Hook.At, f.Hook.Late = back, nil // they are told again from the feed
+			f.Hook.goBack(back)
 		}
 		return nil
 	})
