@@ -99,6 +99,11 @@ func (s *Service) deliverRound(ctx context.Context, id string) (again bool, err 
 	// came of it the claim is given back, or it would stand in the way until its lease is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
+	if b != nil {
+		if failed = s.noteCalled(ctx, f.CA, b); failed != nil {
+			b = nil
+		}
+	}
 	var died int64
 	err = insist(ctx, func() error {
 		f, err = s.Feeds.Update(ctx, id, func(f *Feed) error {
@@ -294,7 +299,7 @@ func (s *Service) SetHook(ctx context.Context, ca, id string, on bool) error {
 		case on && f.Hook.On && f.Hook.Of == id:
 			f.Hook.wakeNow(s.now())
 		case on:
-			f.Hook = Hook{On: true, Of: id, At: Place{Page: f.Next}}
+			f.Hook = Hook{On: true, Of: id, Since: s.now(), At: Place{Page: f.Next}}
 		case f.Hook.Of == id:
 			f.Hook = Hook{}
 		}

@@ -11,6 +11,8 @@ type Hook struct {
 	On bool `json:"on,omitempty"`
 	// Of is the Webhook.ID that it was turned on for: of another webhook it tells nothing.
 	Of string `json:"of,omitempty"`
+	// Since is when: what was before is not told.
+	Since time.Time `json:"since,omitzero"`
 	// At is the place before the next event; what lies before it has been taken by
 	// the endpoint, or is late or dead.
 	At Place `json:"at"`
