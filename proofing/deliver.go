@@ -183,10 +183,11 @@ func ignoreNotFound(err error) error {
 }
 
 // readBatch reads what the next round is about. Events that have expired before
-// they could be told are passed over: the authority's cursor would say the same.
+// they could be told are passed over: the authority's cursor would say the same. So are those that the store
+// has lost, once the round begins where they were.
 func (s *Service) readBatch(ctx context.Context, f *Feed) (*batch, error) {
 	h := &f.Hook
-	at := h.At
+	at, from := h.At, h.At
 	var events []Event
 	var places []Place
 	more, want := false, min(hookBatch, mostLate-len(h.Late))
@@ -196,10 +197,17 @@ func (s *Service) readBatch(ctx context.Context, f *Feed) (*batch, error) {
 			if at.Page >= f.Next {
 				break
 			}
-			if at, err = s.oldest(ctx, f.CA); err != nil {
+			if len(events) > 0 {
+				more = true
+				break
+			}
+			lost := false
+			if at, lost, err = s.passGap(ctx, f, at.Page); err != nil {
 				return nil, err
 			}
-			s.Log.WarnContext(ctx, "events expired before the webhook took them", "ca", f.CA, "page", at.Page)
+			if from = at; !lost {
+				s.Log.WarnContext(ctx, "events expired before the webhook took them", "ca", f.CA, "page", at.Page)
+			}
 			continue
 		}
 		if err != nil {
@@ -217,7 +225,9 @@ func (s *Service) readBatch(ctx context.Context, f *Feed) (*batch, error) {
 			}
 		}
 	}
-	return h.newBatch(events, places, more, s.now()), nil
+	b := h.newBatch(events, places, more, s.now())
+	b.from = from
+	return b, nil
 }
 
 // call makes a round of calls: for each object one after the other, until one fails. If the
@@ -355,31 +365,4 @@ func (s *Service) replay(ctx context.Context, by Actor, ca string, since time.Ti
 	})
 	s.rouseHooks()
 	return revived, err
-}
-
-// placeAt is the place of the first page that was made at or after a time. Times of
-// pages never go back, so it is found by halving.
-func (s *Service) placeAt(ctx context.Context, ca string, since time.Time) (Place, error) {
-	first, err := s.oldest(ctx, ca)
-	if err != nil {
-		return Place{}, err
-	}
-	f, err := s.feed(ctx, ca)
-	if err != nil {
-		return Place{}, err
-	}
-	low, high := first.Page, f.Next
-	for low < high {
-		middle := low + (high-low)/2
-		p, err := s.Pages.Get(ctx, s.pageID(ca, middle))
-		switch {
-		case errors.Is(err, ErrNotFound), err == nil && p.At.Before(since):
-			low = middle + 1
-		case err == nil:
-			high = middle
-		default:
-			return Place{}, fmt.Errorf("read feed: %w", err)
-		}
-	}
-	return Place{Page: low}, nil
 }

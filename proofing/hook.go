@@ -123,7 +123,8 @@ const (
 type batch struct {
 	tasks   []*task // those from Late first, then those from the feed
 	objects [][]*task
-	more    bool // the feed has more
+	more    bool  // the feed has more
+	from    Place // in the feed, behind what is gone from it
 }
 
 // newBatch orders late events that are due, and those that were read from the feed. What
@@ -207,7 +208,7 @@ func (b *batch) reached() int {
 
 // settle stores what came of a batch.
 func (h *Hook) settle(b *batch, next int64, now time.Time) {
-	h.Claim = ""
+	h.Claim, h.At = "", b.from
 	delivered, failed, err := b.counts()
 	for _, t := range b.tasks {
 		if t.state == taskFailed && t.err.Reason == "gone" {
