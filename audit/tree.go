@@ -16,7 +16,7 @@ import (
 type Tree struct {
 	Tiles  proofing.Table[Tile]
 	Heads  proofing.Table[Head]
-	Page   func(ctx context.Context, number int64) (*proofing.LogPage, error) // of the log; proofing.ErrNotFound for the one after the last
+	Page   func(ctx context.Context, number int64) (*proofing.LogPage, error) // of the log; proofing.ErrNotFound for the one after the last, and for that alone
 	Hasher proofing.Hasher
 	// Key is the log's key, nil if this process's key ring has none, and MakeKey makes it.
 	Key     func() ed25519.PrivateKey
@@ -140,7 +140,7 @@ func (t *Tree) takeIn(ctx context.Context, h *Head, key ed25519.PrivateKey) (*He
 	next := *h
 	for range batch {
 		p, err := t.Page(ctx, next.Page)
-		if errors.Is(err, proofing.ErrNotFound) {
+		if errors.Is(err, proofing.ErrNotFound) || errors.Is(err, proofing.ErrLogPageLost) && e != nil { // then the next call says so
 			break
 		}
 		if err != nil {

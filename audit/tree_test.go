@@ -447,3 +447,35 @@ func TestTheCheckpointFileShowsAnOlderStore(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAPageThatTheStoreHasLostIsSaid takes away a page that the tree has not taken in yet.
+func TestAPageThatTheStoreHasLostIsSaid(t *testing.T) {
+	w := newWorld(t)
+	w.open(2)
+	w.sequence()
+	stated := w.head().Checkpoint
+	w.Recorder = nil
+	for range 3 {
+		w.open(2)
+		w.sequence()
+	}
+	w.drop(3)
+	w.Recorder = w.Tree
+	w.open(1)
+	for range 2 {
+		err := w.SequenceOnce(t.Context())
+		if !errors.Is(err, proofing.ErrLogPageLost) || !strings.Contains(err.Error(), "page 3 is missing") {
+			t.Fatalf("it says %v", err)
+		}
+	}
+	if h := w.head(); h.Page != 3 || h.Checkpoint == stated {
+		t.Errorf("the tree has not taken in what was before it: %+v", h)
+	}
+	if h, err := w.LogHead(t.Context()); err != nil || h.Size != 9 || h.Journal.Written != 0 {
+		t.Errorf("the log does not go on beside it: %+v, %v", h, err)
+	}
+	_, err := w.Tree.Verify(t.Context(), w.Service)
+	if !errors.Is(err, proofing.ErrLogPageLost) {
+		t.Errorf("who checks the log hears %v", err)
+	}
+}

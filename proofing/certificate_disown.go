@@ -18,6 +18,8 @@ type DisownedCertificate struct {
 	Person  string  `json:"person,omitempty"`
 	// Spread is when everything was frozen and the authority told; zero: not yet.
 	Spread time.Time `json:"spread,omitzero"`
+	// Called is when the authority's webhook took the word of it; zero: it has not.
+	Called time.Time `json:"called,omitzero"`
 }
 
 // revokeWithin is how long the authority has after the word of whoever answers for a certificate (CSBR 4.9.1.1(2)).

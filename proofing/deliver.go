@@ -99,6 +99,11 @@ func (s *Service) deliverRound(ctx context.Context, id string) (again bool, err 
 	// came of it the claim is given back, or it would stand in the way until its lease is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
+	if b != nil {
+		if failed = s.noteCalled(ctx, f.CA, b); failed != nil {
+			b = nil
+		}
+	}
 	var died int64
 	err = insist(ctx, func() error {
 		f, err = s.Feeds.Update(ctx, id, func(f *Feed) error {
@@ -178,10 +183,11 @@ func ignoreNotFound(err error) error {
 }
 
 // readBatch reads what the next round is about. Events that have expired before
-// they could be told are passed over: the authority's cursor would say the same.
+// they could be told are passed over: the authority's cursor would say the same. So are those that the store
+// has lost, once the round begins where they were.
 func (s *Service) readBatch(ctx context.Context, f *Feed) (*batch, error) {
 	h := &f.Hook
-	at := h.At
+	at, from := h.At, h.At
 	var events []Event
 	var places []Place
 	more, want := false, min(hookBatch, mostLate-len(h.Late))
@@ -191,10 +197,17 @@ func (s *Service) readBatch(ctx context.Context, f *Feed) (*batch, error) {
 			if at.Page >= f.Next {
 				break
 			}
-			if at, err = s.oldest(ctx, f.CA); err != nil {
+			if len(events) > 0 {
+				more = true
+				break
+			}
+			lost := false
+			if at, lost, err = s.passGap(ctx, f, at.Page); err != nil {
 				return nil, err
 			}
-			s.Log.WarnContext(ctx, "events expired before the webhook took them", "ca", f.CA, "page", at.Page)
+			if from = at; !lost {
+				s.Log.WarnContext(ctx, "events expired before the webhook took them", "ca", f.CA, "page", at.Page)
+			}
 			continue
 		}
 		if err != nil {
@@ -212,7 +225,9 @@ func (s *Service) readBatch(ctx context.Context, f *Feed) (*batch, error) {
 			}
 		}
 	}
-	return h.newBatch(events, places, more, s.now()), nil
+	b := h.newBatch(events, places, more, s.now())
+	b.from = from
+	return b, nil
 }
 
 // call makes a round of calls: for each object one after the other, until one fails. If the
@@ -294,7 +309,7 @@ func (s *Service) SetHook(ctx context.Context, ca, id string, on bool) error {
 		case on && f.Hook.On && f.Hook.Of == id:
 			f.Hook.wakeNow(s.now())
 		case on:
-			f.Hook = Hook{On: true, Of: id, At: Place{Page: f.Next}}
+			f.Hook = Hook{On: true, Of: id, Since: s.now(), At: Place{Page: f.Next}}
 		case f.Hook.Of == id:
 			f.Hook = Hook{}
 		}
@@ -305,8 +320,8 @@ func (s *Service) SetHook(ctx context.Context, ca, id string, on bool) error {
 }
 
 // Replay has a webhook told again. With a time it goes back to the first event that was listed at or
-// after it and tells everything from there; without one it tries the dead events again. It
-// also resumes a webhook that was stopped. It returns how many dead events are tried again.
+// after it and tells everything from there, the dead of that time too; what is late from before stays late.
+// Without one it tries the dead events again. It also resumes a webhook that was stopped. It returns how many dead events are tried again.
 func (s *Service) Replay(ctx context.Context, ca string, since time.Time) (revived int, err error) {
 	return s.replay(ctx, s.operator(), ca, since)
 }
@@ -344,37 +359,10 @@ func (s *Service) replay(ctx context.Context, by Actor, ca string, since time.Ti
 		if since.IsZero() {
 			revived = f.Hook.revive(now)
 		} else if back.before(f.Hook.At) {
-			f.Hook.At, f.Hook.Late = back, nil // they are told again from the feed
+			f.Hook.goBack(back)
 		}
 		return nil
 	})
 	s.rouseHooks()
 	return revived, err
-}
-
-// placeAt is the place of the first page that was made at or after a time. Times of
-// pages never go back, so it is found by halving.
-func (s *Service) placeAt(ctx context.Context, ca string, since time.Time) (Place, error) {
-	first, err := s.oldest(ctx, ca)
-	if err != nil {
-		return Place{}, err
-	}
-	f, err := s.feed(ctx, ca)
-	if err != nil {
-		return Place{}, err
-	}
-	low, high := first.Page, f.Next
-	for low < high {
-		middle := low + (high-low)/2
-		p, err := s.Pages.Get(ctx, s.pageID(ca, middle))
-		switch {
-		case errors.Is(err, ErrNotFound), err == nil && p.At.Before(since):
-			low = middle + 1
-		case err == nil:
-			high = middle
-		default:
-			return Place{}, fmt.Errorf("read feed: %w", err)
-		}
-	}
-	return Place{Page: low}, nil
 }

@@ -151,10 +151,15 @@ func (s *Service) read(ctx context.Context, ca string, at Place, limit int) ([]E
 	for len(events) < limit {
 		page, err := s.Pages.Get(ctx, s.pageID(ca, at.Page))
 		if errors.Is(err, ErrNotFound) {
-			if len(events) == 0 {
-				return nil, at, s.beyond(ctx, ca, at)
+			if len(events) > 0 {
+				break
 			}
-			break
+			next, err := s.beyond(ctx, ca, at)
+			if err != nil || next == at {
+				return nil, at, err
+			}
+			at = next
+			continue
 		}
 		if err != nil {
 			return nil, at, fmt.Errorf("read feed: %w", err)
@@ -169,48 +174,26 @@ func (s *Service) read(ctx context.Context, ca string, at Place, limit int) ([]E
 	return events, at, nil
 }
 
-// beyond says why there is no page at a place: nil if it has not been made yet.
-func (s *Service) beyond(ctx context.Context, ca string, at Place) error {
+// beyond says where to go on at a place where there is no page: there, if it has not been made yet, and behind what the store has lost.
+func (s *Service) beyond(ctx context.Context, ca string, at Place) (Place, error) {
 	f, err := s.Feeds.Get(ctx, s.FeedID(ca))
 	switch {
 	case errors.Is(err, ErrNotFound) && at.Page == 1:
-		return nil
+		return at, nil
 	case err == nil && (at.Page == f.Next || at.Page == f.Next+1): // Next may be one behind
-		return nil
+		return at, nil
 	case err == nil && at.Page < f.Next:
 		// It may have been made between the two looks.
 		if _, err := s.Pages.Get(ctx, s.pageID(ca, at.Page)); !errors.Is(err, ErrNotFound) {
-			return err
+			return at, err
 		}
-		return ErrEventsExpired
+		to, lost, err := s.passGap(ctx, f, at.Page)
+		if err == nil && !lost {
+			err = ErrEventsExpired
+		}
+		return to, err
 	case err == nil, errors.Is(err, ErrNotFound): // ahead of what is there: no cursor of ours is
-		return errCursor()
+		return at, errCursor()
 	}
-	return fmt.Errorf("read feed: %w", err)
-}
-
-// oldest is the place of the oldest page that is kept. Pages expire in the order in
-// which they were made, so it is found by halving.
-func (s *Service) oldest(ctx context.Context, ca string) (Place, error) {
-	f, err := s.Feeds.Get(ctx, s.FeedID(ca))
-	if errors.Is(err, ErrNotFound) {
-		return Place{Page: 1}, nil
-	}
-	if err != nil {
-		return Place{}, fmt.Errorf("read feed: %w", err)
-	}
-	low, high := int64(1), f.Next // the oldest is in [low, high]; high itself may not be made yet
-	for low < high {
-		middle := low + (high-low)/2
-		_, err := s.Pages.Get(ctx, s.pageID(ca, middle))
-		switch {
-		case err == nil:
-			high = middle
-		case errors.Is(err, ErrNotFound):
-			low = middle + 1
-		default:
-			return Place{}, fmt.Errorf("read feed: %w", err)
-		}
-	}
-	return Place{Page: low}, nil
+	return at, fmt.Errorf("read feed: %w", err)
 }

@@ -11,6 +11,8 @@ type Hook struct {
 	On bool `json:"on,omitempty"`
 	// Of is the Webhook.ID that it was turned on for: of another webhook it tells nothing.
 	Of string `json:"of,omitempty"`
+	// Since is when: what was before is not told.
+	Since time.Time `json:"since,omitzero"`
 	// At is the place before the next event; what lies before it has been taken by
 	// the endpoint, or is late or dead.
 	At Place `json:"at"`
@@ -32,6 +34,7 @@ type Hook struct {
 // follows for the same object is late too, so that the order stays.
 type Late struct {
 	Event Event     `json:"event"`
+	Place Place     `json:"place"` // behind it in the feed
 	Since time.Time `json:"since"`
 	Due   time.Time `json:"due"`
 	Tries int       `json:"tries"`
@@ -40,6 +43,7 @@ type Late struct {
 // Dead is an event that is not tried any more, until an operator replays it.
 type Dead struct {
 	Event  Event     `json:"event"`
+	Place  Place     `json:"place"` // behind it in the feed
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
 }
@@ -99,7 +103,7 @@ func (h *Hook) rouse(now time.Time) {
 type task struct {
 	event Event
 	late  int   // its index in Hook.Late, or -1 for one from the feed
-	place Place // behind it, if it is from the feed
+	place Place // behind it in the feed
 	state taskState
 	err   *SendError // of one that failed
 }
@@ -119,7 +123,8 @@ const (
 type batch struct {
 	tasks   []*task // those from Late first, then those from the feed
 	objects [][]*task
-	more    bool // the feed has more
+	more    bool  // the feed has more
+	from    Place // in the feed, behind what is gone from it
 }
 
 // newBatch orders late events that are due, and those that were read from the feed. What
@@ -142,7 +147,7 @@ func (h *Hook) newBatch(fresh []Event, places []Place, more bool, now time.Time)
 		if l.Due.After(now) && queues[l.Event.Object] == nil {
 			held[l.Event.Object] = true
 		}
-		add(&task{event: l.Event, late: i})
+		add(&task{event: l.Event, late: i, place: l.Place})
 	}
 	for i, e := range fresh {
 		add(&task{event: e, late: -1, place: places[i]})
@@ -203,7 +208,7 @@ func (b *batch) reached() int {
 
 // settle stores what came of a batch.
 func (h *Hook) settle(b *batch, next int64, now time.Time) {
-	h.Claim = ""
+	h.Claim, h.At = "", b.from
 	delivered, failed, err := b.counts()
 	for _, t := range b.tasks {
 		if t.state == taskFailed && t.err.Reason == "gone" {
@@ -230,7 +235,7 @@ func (h *Hook) settle(b *batch, next int64, now time.Time) {
 			if len(h.Late) >= mostLate {
 				break // it stays in the feed, and so does what follows
 			}
-			l := Late{Event: t.event, Since: now, Due: now}
+			l := Late{Event: t.event, Place: t.place, Since: now, Due: now}
 			if t.state == taskFailed {
 				l.Tries, l.Due = 1, now.Add(max(t.err.RetryAfter, backoff(1))).Truncate(time.Millisecond)
 			}
@@ -268,7 +273,7 @@ func (h *Hook) stillLate(b *batch, now time.Time) []Late {
 		l := h.Late[t.late]
 		if t.state == taskFailed {
 			if now.Sub(l.Since) >= hookPatience {
-				h.bury(l.Event, t.err.Reason, now)
+				h.bury(l.Event, l.Place, t.err.Reason, now)
 				continue
 			}
 			l.Tries++
@@ -294,7 +299,7 @@ func (h *Hook) down(b *batch, err *SendError, now time.Time) {
 	h.Late = slices.DeleteFunc(h.Late, func(l Late) bool {
 		old := now.Sub(l.Since) >= hookPatience
 		if old {
-			h.bury(l.Event, err.Reason, now)
+			h.bury(l.Event, l.Place, err.Reason, now)
 		}
 		return old
 	})
@@ -305,15 +310,15 @@ func (h *Hook) down(b *batch, err *SendError, now time.Time) {
 		if now.Sub(t.event.At) < hookPatience {
 			break
 		}
-		h.bury(t.event, err.Reason, now)
+		h.bury(t.event, t.place, err.Reason, now)
 		h.At = t.place
 	}
 }
 
 // bury puts an event on the list of the dead, from which the oldest go when there
 // are too many. The feed still has them.
-func (h *Hook) bury(e Event, reason string, now time.Time) {
-	h.Dead = append(h.Dead, Dead{Event: e, At: now, Reason: reason})
+func (h *Hook) bury(e Event, p Place, reason string, now time.Time) {
+	h.Dead = append(h.Dead, Dead{Event: e, Place: p, At: now, Reason: reason})
 	if over := len(h.Dead) - mostDead; over > 0 {
 		h.Dead = slices.Delete(h.Dead, 0, over)
 		h.Lost += int64(over)
@@ -328,13 +333,21 @@ func (h *Hook) revive(now time.Time) (revived int) {
 	}
 	var again []Late
 	for _, d := range h.Dead[:n] {
-		again = append(again, Late{Event: d.Event, Since: now, Due: now})
+		again = append(again, Late{Event: d.Event, Place: d.Place, Since: now, Due: now})
 	}
 	// Those of an object that is late already come before what is late: they are older.
 	h.Late = append(again, h.Late...)
 	h.Dead = slices.Delete(h.Dead, 0, n)
 	h.wakeNow(now)
 	return n
+}
+
+// goBack has everything told again from a place on that was passed. What is late or dead and stands
+// behind that place is told from the feed then; what stands before it stays as it is.
+func (h *Hook) goBack(to Place) {
+	h.Late = slices.DeleteFunc(h.Late, func(l Late) bool { return to.before(l.Place) })
+	h.Dead = slices.DeleteFunc(h.Dead, func(d Dead) bool { return to.before(d.Place) })
+	h.At = to
 }
 
 // wakeNow has the endpoint called at once, whatever pause it was in, and takes the

@@ -161,7 +161,7 @@ func (s *Service) retire(ctx context.Context, l *logEnd) error {
 		if err == nil {
 			err = s.erasePage(ctx, n+1, func(*Entry) bool { return true })
 		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		if err != nil && !errors.Is(err, ErrLogPageLost) { // of one that is lost there is nothing to erase
 			return fmt.Errorf("erase what is too old in the log: %w", err)
 		}
 		n++

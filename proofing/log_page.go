@@ -99,9 +99,23 @@ func (s *Service) LogHead(ctx context.Context) (*LogHead, error) {
 	return h, nil
 }
 
-// LogPage is the page of that number; ErrNotFound if it has not been made.
+// ErrLogPageLost: the log has counted a page that the store does not have any more.
+var ErrLogPageLost = errors.New("the store has lost a page of the log")
+
+// LogPage is the page of that number; ErrNotFound if it has not been made, and ErrLogPageLost if it has and is not there.
 func (s *Service) LogPage(ctx context.Context, number int64) (*LogPage, error) {
 	p, err := s.LogPages.Get(ctx, s.logPageID(number))
+	if errors.Is(err, ErrNotFound) {
+		h, headErr := s.LogHeads.Get(ctx, s.logHeadID())
+		switch {
+		case headErr != nil:
+			err = headErr // of a store that has neither it is ErrNotFound as well
+		case number > 0 && number < h.Next: // it may have been made between the two looks
+			if p, err = s.LogPages.Get(ctx, s.logPageID(number)); errors.Is(err, ErrNotFound) {
+				return nil, fmt.Errorf("page %d is missing: %w, which had %d", number, ErrLogPageLost, h.Next-1)
+			}
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("page %d of the log: %w", number, err)
 	}

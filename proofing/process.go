@@ -13,6 +13,7 @@ type process struct {
 	worker    worker
 	rates     rates
 	sequencer sequencer
+	remarks   remarks
 	wake      chan struct{} // the worker's
 	owing     chan debt     // what is handed to the worker
 	marked    chan struct{} // the sequencer's

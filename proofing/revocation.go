@@ -23,7 +23,7 @@ type RevocationTold string
 // How far it has come.
 const (
 	ToldNot     RevocationTold = "not"     // it waits for the store, and goes by itself
-	ToldListed  RevocationTold = "listed"  // it is in the authority's events, which nobody has called it with
+	ToldListed  RevocationTold = "listed"  // it is in the authority's events, and no webhook has taken it
 	ToldCalled  RevocationTold = "called"  // the authority's webhook has taken it
 	ToldFailing RevocationTold = "failing" // the webhook does not take it; it is called again
 	ToldDead    RevocationTold = "dead"    // the webhook has not taken it, and is not called with it any more
@@ -144,7 +144,10 @@ func (s *Service) hookOf(ctx context.Context, ca string) (*Hook, error) {
 
 // toldOfRevocation is how far the word about one certificate has come.
 func (s *Service) toldOfRevocation(ctx context.Context, c *Certificate, h *Hook) (RevocationTold, error) {
-	if c.Disowned.Spread.IsZero() {
+	switch {
+	case !c.Disowned.Called.IsZero():
+		return ToldCalled, nil
+	case c.Disowned.Spread.IsZero():
 		return ToldNot, nil
 	}
 	about := func(e Event) bool { return e.Change == ChangeCertificate && e.Certificate == c.Digest }
@@ -166,12 +169,39 @@ func (s *Service) toldOfRevocation(ctx context.Context, c *Certificate, h *Hook)
 	switch {
 	case slices.ContainsFunc(h.Dead, func(d Dead) bool { return about(d.Event) }):
 		return ToldDead, nil
-	case slices.ContainsFunc(h.Late, func(l Late) bool { return about(l.Event) }), !h.Stopped.IsZero(), !h.Failing.IsZero():
+	case slices.ContainsFunc(h.Late, func(l Late) bool { return about(l.Event) }):
 		return ToldFailing, nil
-	case !h.Due.IsZero() || h.Claim != "" || h.Lost > 0: // it is being called, or nobody knows which events those were
-		return ToldListed, nil
+	case (!h.Stopped.IsZero() || !h.Failing.IsZero()) && !c.Disowned.At.Before(h.Since): // a webhook is not called with what was before it
+		return ToldFailing, nil
 	}
-	return ToldCalled, nil
+	return ToldListed, nil
+}
+
+// noteCalled notes on each certificate that is to be revoked that the webhook has taken the word of it. The error is for a store that does not answer: then the events
+// are told again. A record that is gone or cannot be changed holds up nothing.
+func (s *Service) noteCalled(ctx context.Context, ca string, b *batch) error {
+	for _, t := range b.tasks {
+		if t.state != taskDelivered || t.event.Change != ChangeCertificate {
+			continue
+		}
+		id := s.certificateID(ca, t.event.Certificate)
+		err := insist(ctx, func() error {
+			_, err := s.Certificates.Update(ctx, id, func(c *Certificate) error {
+				if c.Disowned != nil && c.Disowned.Called.IsZero() {
+					c.Disowned.Called = s.now()
+				}
+				return nil
+			})
+			return err
+		})
+		if errors.Is(err, ErrUnavailable) {
+			return fmt.Errorf("note that the webhook has taken the word of a certificate: %w", err)
+		}
+		if ignoreNotFound(err) != nil {
+			s.Log.WarnContext(ctx, "it cannot be noted that the webhook has taken the word of a certificate", "ca", ca, "certificate", id, "error", err)
+		}
+	}
+	return nil
 }
 
 // RevocationCount is how many certificates must be revoked in all scopes of a person, each scope counted up to a limit, and by when the most urgent of them; zero: there

@@ -112,6 +112,18 @@ func TestThePageOfRevocationsSaysWhatTheAuthorityKnows(t *testing.T) {
 	told("before it is listed", proofing.ToldNot)
 	w.sequenceAll()
 	told("without a webhook", proofing.ToldListed)
+	w.setHook()
+	told("after a webhook was set that is not called with it", proofing.ToldListed)
+	w.deliverAll()
+	told("when that webhook has nothing to do", proofing.ToldListed)
+	e.failWith(away)
+	w.openMany("away-", 1)
+	w.pass(time.Second)
+	w.deliverAll()
+	told("while that webhook takes nothing", proofing.ToldListed)
+	e.failWith(nil)
+	w.pass(time.Minute)
+	w.deliverAll()
 	must[*proofing.Certificate](t)(w.CertificateRevoked(t.Context(), w.ca, cert.ID))
 
 	again := func(serial int64) {
@@ -122,12 +134,16 @@ func TestThePageOfRevocationsSaysWhatTheAuthorityKnows(t *testing.T) {
 		cert = c
 	}
 	w.sequenceAll()
-	w.setHook()
 	again(2)
 	w.sequenceAll()
 	told("before the webhook is called", proofing.ToldListed)
 	w.deliverAll()
 	told("after the webhook has taken it", proofing.ToldCalled)
+	if err := w.RemoveWebhook(t.Context(), w.ca.Name); err != nil {
+		t.Fatal(err)
+	}
+	told("after that webhook was removed", proofing.ToldCalled)
+	w.setHook()
 	must[*proofing.Certificate](t)(w.CertificateRevoked(t.Context(), w.ca, cert.ID))
 	e.failWith(away)
 	again(3)
@@ -146,4 +162,30 @@ func TestThePageOfRevocationsSaysWhatTheAuthorityKnows(t *testing.T) {
 		w.deliverAll()
 	}
 	told("after it was given up", proofing.ToldDead)
+}
+
+// TestThatAWebhookHasTakenTheWordOfACertificateIsNoted fails every call of the store in turn while it takes it, and has the process die at each.
+func TestThatAWebhookHasTakenTheWordOfACertificateIsNoted(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		for n := int64(1); ; n++ {
+			w := newWorld(t)
+			k := w.prove(w.open("email"), "b", "email", "")
+			cert := must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, proofing.CertificateReport{DER: issued(t, "X", 1, w.clock(), 90*someDay), Cases: []string{k.ID}}))
+			w.sequenceAll()
+			w.setHook()
+			must[*proofing.Certificate](t)(w.DisownCertificate(t.Context(), disowns(cert)))
+			w.work()
+			w.sequenceAll()
+			f := &faulty{KV: w.kv, n: n, dies: dies}
+			_, _ = w.process(f).DeliverOnce(t.Context())
+			w.pass(5 * time.Minute)
+			w.deliverAll()
+			if c := must[*proofing.Certificate](t)(w.Certificates.Get(t.Context(), cert.ID)); c.Disowned.Called.IsZero() || w.hook.count() == 0 {
+				t.Fatalf("call %d fails, and the process dies: %v: %d events taken, and noted %v", n, dies, w.hook.count(), c.Disowned.Called)
+			}
+			if f.calls.Load() < n {
+				break
+			}
+		}
+	}
 }

@@ -102,7 +102,7 @@ func checkLog(ctx context.Context, c *Config, s *storage, now func() time.Time) 
 	if err != nil {
 		return nil // useStore has said it
 	}
-	t, u := s.tree(c, service, now), checkup{part: "log"}
+	t, u, next := s.tree(c, service, now), checkup{part: "log"}, int64(1)
 	h, err := t.Head(ctx)
 	switch {
 	case errors.Is(err, proofing.ErrNotFound):
@@ -115,6 +115,11 @@ func checkLog(ctx context.Context, c *Config, s *storage, now func() time.Time) 
 		if u.err = t.Own(h); u.err != nil {
 			return []checkup{u}
 		}
+		next = h.Page
+	}
+	if _, err := service.LogPage(ctx, next); err != nil && !errors.Is(err, proofing.ErrNotFound) {
+		u.err = fmt.Errorf("the tree does not grow any more: %w", err)
+		return []checkup{u}
 	}
 	if u.err = t.Admit(ctx); u.err == nil && c.Audit.CheckpointFile != "" {
 		u.detail += ", and " + c.Audit.CheckpointFile + " shows no more"

@@ -5,10 +5,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -221,4 +224,27 @@ func TestTheDoctorOnACAThatTakesNoKeys(t *testing.T) {
 	if said := d.doctor(exitOK); said["eab"] != "" {
 		t.Error(said["eab"])
 	}
+}
+
+func TestTheDoctorOnALogThatLacksAPage(t *testing.T) {
+	d := newPatient(t)
+	d.addCA("example")
+	d.enter("one@example.org")
+	d.expect(d.doctor(exitOK), "log", "ok", "entries as of")
+	a := d.app(io.Discard)
+	a.service.Recorder = nil // it stops before the tree has taken this in
+	d.open("example", "client", proofing.Identifier{Type: "email", Value: "two@example.org"})
+	err := a.service.SequenceOnce(t.Context())
+	h, headErr := a.service.LogHead(t.Context())
+	if err := errors.Join(err, headErr); err != nil {
+		t.Fatal(err)
+	}
+	last := h.Next - 1
+	if err := a.service.LogPages.Delete(t.Context(), proofing.FixedID(a.service.Hasher.Sum("log page", strconv.FormatInt(last, 10)))); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.close(); err != nil {
+		t.Fatal(err)
+	}
+	d.expect(d.doctor(exitFailure), "log", "FAIL", fmt.Sprintf("page %d is missing: the store has lost", last))
 }

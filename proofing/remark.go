@@ -1,0 +1,38 @@
+package proofing
+
+import (
+	"maps"
+	"sync"
+	"time"
+)
+
+const (
+	remarkEvery = time.Hour // how often the same is said again
+	mostRemarks = 1000      // different ones in that time
+)
+
+// remarks is what one process has said of what it meets again and again. Its zero value is ready.
+type remarks struct {
+	mu   sync.Mutex
+	said map[string]time.Time
+}
+
+// due says whether something is to be said now, and takes it for said.
+func (r *remarks) due(what string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at, said := r.said[what]; said && now.Sub(at) < remarkEvery {
+		return false
+	}
+	if len(r.said) >= mostRemarks {
+		maps.DeleteFunc(r.said, func(_ string, at time.Time) bool { return now.Sub(at) >= remarkEvery })
+	}
+	if len(r.said) >= mostRemarks {
+		return false
+	}
+	if r.said == nil {
+		r.said = map[string]time.Time{}
+	}
+	r.said[what] = now
+	return true
+}
