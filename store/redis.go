@@ -128,6 +128,11 @@ func OpenRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	pipelines := redis.DefaultBlockingAutoPipelineOptions()
 	pipelines.MaxQueuedCommands = o.Queue
 	pipelines.Unordered, pipelines.MaxConcurrentBatches = true, 4 // whoever needs an order waits for the answer
+	if o.Cluster {
+		// Whoever shares a batch waits for all of it, so the buckets of one master share none with those of another
+		// that hangs. A shard has a run of slots, and so short a one that it has two masters only where they meet.
+		pipelines.NumShards = 2 * proofing.Buckets
+	}
 	hot, err := r.client.AutoPipelineWithOptions(pipelines)
 	if err == nil {
 		r.hot = hot
@@ -447,83 +452,6 @@ func scriptCmd(ctx context.Context, how, which string, keys []string, args []any
 		all = append(all, key)
 	}
 	return once{redis.NewCmd(ctx, append(all, args...)...)}
-}
-
-// change runs a script that changes something and, where replicas are demanded, waits
-// until they have it. WAIT speaks of the changes of its own connection, so it goes
-// out behind the script on the same one.
-func (r *Redis) change(ctx context.Context, small bool, s script, keys []string, args ...any) *redis.Cmd {
-	if r.o.Replicas == 0 {
-		if small {
-			return r.script(ctx, r.hot, s, keys, args...)
-		}
-		return r.script(ctx, r.client, s, keys, args...)
-	}
-	cmd, wait := r.confirmed(ctx, s, keys, args)
-	for range movedTries {
-		if !isMoved(cmd.Err()) {
-			break
-		}
-		r.lost(cmd.Err())
-		if err := pause(ctx, movedPause); err != nil {
-			return failed(ctx, err)
-		}
-		cmd, wait = r.confirmed(ctx, s, keys, args)
-	}
-	switch {
-	case cmd.Err() != nil:
-		return cmd
-	case wait.Err() != nil:
-		return failed(ctx, fmt.Errorf("wait for replicas: %w", wait.Err()))
-	}
-	if n, err := wait.Int(); err != nil || n < r.o.Replicas {
-		return failed(ctx, replicaError{n, r.o.Replicas})
-	}
-	return cmd
-}
-
-// A node that hands a bucket on is asked for the new layout this often, with time
-// for it to be read in between.
-const (
-	movedTries = 5
-	movedPause = 100 * time.Millisecond
-)
-
-// confirmed runs a script and WAIT on the master of its keys.
-func (r *Redis) confirmed(ctx context.Context, s script, keys []string, args []any) (cmd, wait *redis.Cmd) {
-	to, err := r.masterFor(ctx, keys[0])
-	if err != nil {
-		return failed(ctx, err), failed(ctx, err)
-	}
-	cmd, wait = withWait(ctx, to, r.o, scriptCmd(ctx, "evalsha", s.hash, keys, args))
-	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-		cmd, wait = withWait(ctx, to, r.o, scriptCmd(ctx, "eval", s.text, keys, args))
-	}
-	return cmd, wait
-}
-
-func withWait(ctx context.Context, to processorWithPipeline, o RedisOptions, cmd once) (*redis.Cmd, *redis.Cmd) {
-	// A third, so that a server that lacks the script can be waited for twice.
-	wait := once{redis.NewCmd(ctx, "wait", o.Replicas, o.Timeout.Milliseconds()/3)}
-	pipe := to.Pipeline()
-	_, _ = pipe.Process(ctx, cmd), pipe.Process(ctx, wait)
-	_, _ = pipe.Exec(ctx) // the errors are the commands'
-	return cmd.Cmd, wait.Cmd
-}
-
-type processorWithPipeline interface{ Pipeline() redis.Pipeliner }
-
-func failed(ctx context.Context, err error) *redis.Cmd {
-	cmd := redis.NewCmd(ctx)
-	cmd.SetErr(err)
-	return cmd
-}
-
-func (r *Redis) masterFor(ctx context.Context, key string) (processorWithPipeline, error) {
-	if cluster, ok := r.client.(*redis.ClusterClient); ok {
-		return cluster.MasterForKey(ctx, key)
-	}
-	return r.client, nil
 }
 
 // sweepBatch is the most names that one script forgets: it holds up everybody else.

@@ -13,10 +13,12 @@ import (
 )
 
 // durable is what a server must be set to, to keep what it has acknowledged: a log of
-// every change, synced before the answer, and no key thrown away for want of memory.
+// every change, synced before the answer, also while a child process writes the log
+// anew or a snapshot, and no key thrown away for want of memory.
 var durable = []struct{ setting, want string }{
 	{"appendonly", "yes"},
 	{"appendfsync", "always"},
+	{"no-appendfsync-on-rewrite", "no"}, // for that time "yes" puts "always" out of force
 	{"maxmemory-policy", "noeviction"},
 }
 
@@ -51,11 +53,7 @@ func (s RedisServer) String() string {
 func (r *Redis) Servers(ctx context.Context) ([]RedisServer, error) {
 	cluster, ok := r.client.(*redis.ClusterClient)
 	if !ok {
-		addr := r.o.Addresses[0]
-		if r.o.Master != "" {
-			addr = "the master of " + r.o.Master
-		}
-		s, err := r.server(ctx, addr, r.client)
+		s, err := r.server(ctx, r.addr(), r.client)
 		return []RedisServer{s}, err
 	}
 	var mu sync.Mutex
