@@ -18,6 +18,8 @@ type Person struct {
 	Recovery []string `json:"recovery,omitempty"`
 	// RecoveryMade is when the person last had them made.
 	RecoveryMade time.Time `json:"recovery_made,omitzero"`
+	// RecoveryCase is the session in which they had them made.
+	RecoveryCase string `json:"recovery_case,omitempty"`
 	// Representative is set by the operator for who may record the proofing of others.
 	Representative *Representative `json:"representative,omitempty"`
 	// Recovered is when the account was last recovered: no office that was held before counts from then on.

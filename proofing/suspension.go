@@ -148,6 +148,21 @@ func (s *Service) voidCodes(ctx context.Context, person string, used time.Time) 
 	return ignoreNotFound(err)
 }
 
+// voidMadeIn takes away the saved codes that were made in a session of which somebody says that it was not them: they are in the hands of
+// whoever made them, as whatever else was added in it (SP 800-63B-4 4.3).
+func (s *Service) voidMadeIn(ctx context.Context, c *Case) error {
+	if !c.Own() || c.Person == "" {
+		return nil
+	}
+	_, err := s.People.Update(ctx, c.Person, func(p *Person) error {
+		if p.RecoveryCase == c.ID {
+			p.Recovery = nil
+		}
+		return nil
+	})
+	return ignoreNotFound(err)
+}
+
 // repudiated says whether somebody has said that the case was not them.
 func (c *Case) repudiated() bool {
 	return c.Frozen != nil || !c.Denied.IsZero() || c.Status.Over() && c.Reason == reasonDisowned
