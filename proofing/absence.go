@@ -22,7 +22,6 @@ type Absence struct {
 	Looked time.Time `json:"looked,omitzero"` // when that was looked at
 	Due    time.Time `json:"due,omitzero"`    // when it is again
 	Warned time.Time `json:"warned,omitzero"` // when they were told
-	Going  time.Time `json:"going,omitzero"`  // when forgetting them began
 }
 
 // lookAt is when it is looked whether the person has been here.
@@ -79,12 +78,12 @@ func (s *Service) workPerson(ctx context.Context, id string) error {
 	if err != nil {
 		return ignoreNotFound(err)
 	}
+	if !p.Going.IsZero() { // whoever began it: it is finished here
+		return s.erase(ctx, byService, p)
+	}
 	now, a := s.now(), p.Absence
 	if s.Policy.PersonRetention <= 0 || now.Before(p.lookAt()) {
 		return nil
-	}
-	if !a.Going.IsZero() {
-		return s.erase(ctx, byService, p)
 	}
 	here, needed, err := s.needed(ctx, p)
 	if err != nil {
@@ -123,15 +122,10 @@ func (s *Service) lapsePerson(ctx context.Context, p *Person) error {
 	if err := s.tellPerson(ctx, p, noticeErased, Binding{}, time.Time{}); err != nil {
 		return err
 	}
-	p, err := s.People.Update(ctx, p.ID, func(p *Person) error {
-		p.Absence.Going = s.now()
-		p.write(ByService, s.now(), EntryLapsed, nil, nil)
-		return nil
-	})
+	p, err := s.beginErasing(ctx, p.ID, func(p *Person, now time.Time) { p.write(ByService, now, EntryLapsed, nil, nil) })
 	if err != nil {
 		return ignoreNotFound(err)
 	}
-	s.mark(p.ID[:2])
 	if err := s.erase(ctx, byService, p); err != nil {
 		return fmt.Errorf("forget somebody who was not here: %w", err)
 	}

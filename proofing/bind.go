@@ -152,8 +152,10 @@ func (s *Service) unlist(ctx context.Context, person, address string) error {
 // bindPerson puts an address on the list of the case's person, who may be new, if
 // they admit it; fresh says that it was this event that did so, also if it is applied again.
 func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effected, fresh bool) {
-	p := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{b}}
-	err := s.People.Create(ctx, p.ID, p)
+	p, err := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{b}}, ErrExists
+	if !c.knew() {
+		err = s.People.Create(ctx, p.ID, p)
+	}
 	if errors.Is(err, ErrExists) {
 		p, err = s.People.Update(ctx, p.ID, func(p *Person) error {
 			if r.unbound = !s.admits(c, p, b.Contact); !r.unbound {
@@ -161,6 +163,9 @@ func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effecte
 			}
 			return nil
 		})
+	}
+	if errors.Is(err, ErrNotFound) { // they were forgotten
+		return effected{unbound: true}, false
 	}
 	if err != nil {
 		return effected{failed: fmt.Errorf("bind to person: %w", err)}, false

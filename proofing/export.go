@@ -141,7 +141,7 @@ func pendingAbout(all []ExportedEntry, j Journal) []ExportedEntry {
 
 // Erase takes everything from who is signed in that they are known by, and what rests on it ends: requests that are
 // open are refused, and grants revoked. Every address of theirs hears of it. The records of requests stay for as long as their profiles say; the log says no more who it was. ErrNotAdmitted unless
-// they have just authenticated, as strongly as they can. What a crash left half done, doing it again finishes.
+// they have just authenticated, as strongly as they can. Once it has begun the worker finishes what a crash left half done.
 func (s *Service) Erase(ctx context.Context, v Visit) error {
 	session, err := s.Session(ctx, v)
 	if err != nil {
@@ -153,21 +153,47 @@ func (s *Service) Erase(ctx context.Context, v Visit) error {
 	if err := s.tellPerson(ctx, session.Person, noticeErased, Binding{}, time.Time{}); err != nil {
 		return err
 	}
-	return s.erase(ctx, byPerson(session, v), session.Person)
+	p, err := s.beginErasing(ctx, session.Person.ID, func(*Person, time.Time) {})
+	if err != nil {
+		return ignoreNotFound(err) // somebody else was faster
+	}
+	return s.erase(ctx, byPerson(session, v), p)
 }
 
+// beginErasing marks a person as being forgotten: from then on nobody is signed in as them or adds to what they have, and the worker sees to it that it ends,
+// whatever becomes of who began it. What the log is told of it is said once.
+func (s *Service) beginErasing(ctx context.Context, person string, say func(*Person, time.Time)) (*Person, error) {
+	p, err := s.People.Update(ctx, person, func(p *Person) error {
+		if p.Going.IsZero() {
+			p.Going, p.Recovery = s.now(), nil
+			say(p, p.Going)
+		}
+		return nil
+	})
+	if err == nil {
+		s.mark(person[:2])
+	}
+	return p, err
+}
+
+// erase takes away all of somebody of whom beginErasing has said so. Their record goes last: as long as it is there the worker does this again.
 func (s *Service) erase(ctx context.Context, by author, p *Person) error {
-	by.client = "" // nothing more of theirs is to be written down
+	by.client = ""                 // nothing more of theirs is to be written down
+	for _, b := range p.Bindings { // first: from then on nothing new begins in their name
+		if err := s.silence(ctx, by, p.ID, b.ID); err != nil {
+			return err
+		}
+	}
 	if err := s.endRequests(ctx, by, p.ID, reasonErased, func(*Case) bool { return true }); err != nil {
+		return err
+	}
+	if err := s.endSessions(ctx, p.ID, reasonErased, func(*Case) bool { return true }); err != nil {
 		return err
 	}
 	if err := s.endAppointments(ctx, p.ID); err != nil {
 		return err
 	}
 	for _, b := range p.Bindings {
-		if err := s.silence(ctx, by, p.ID, b.ID); err != nil {
-			return err
-		}
 		if err := s.unlist(ctx, p.ID, b.ID); err != nil {
 			return err
 		}
@@ -188,7 +214,7 @@ func (s *Service) erase(ctx context.Context, by author, p *Person) error {
 	if err := s.People.Delete(ctx, p.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("forget person: %w", err)
 	}
-	return s.endSessions(ctx, p.ID, reasonErased, func(*Case) bool { return true }) // which nobody can use any more
+	return nil
 }
 
 // told waits a moment until all that a person's record has to say is in the log: the record goes, and what it has not said goes with it.
@@ -196,9 +222,9 @@ func (s *Service) told(ctx context.Context, person string) error {
 	over := time.NewTimer(sequenceMost)
 	defer over.Stop()
 	for {
-		p, err := s.person(ctx, person)
-		if err != nil || p == nil || p.Journal.Logged() {
-			return err
+		p, err := s.People.Get(ctx, person)
+		if err != nil || p.Journal.Logged() {
+			return ignoreNotFound(err)
 		}
 		select {
 		case <-time.After(sequenceLook):

@@ -104,6 +104,9 @@ func (s *Service) weigh(ctx context.Context, c *Case) error {
 	if err != nil {
 		return fmt.Errorf("look up person of case: %w", err)
 	}
+	if p == nil { // being forgotten: until the case ends it is as it was
+		return nil
+	}
 	s.holdBack(c, p, s.now())
 	return nil
 }
