@@ -95,11 +95,30 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 // it stays so: a use that is stored late does not bring back what was removed meanwhile.
 func (s *Service) keepUsed(ctx context.Context, person, id string, kept json.RawMessage, at time.Time) error {
 	if kept == nil {
-		return nil
+		return s.noteUsed(ctx, person, id, at)
 	}
 	_, err := s.Addresses.Update(ctx, id, func(a *Address) error {
 		if a.Person == person && a.KeptAt.Before(at) {
 			a.Kept, a.KeptAt = kept, at
+		}
+		return nil
+	})
+	return ignoreNotFound(err)
+}
+
+// noteUsed is keepUsed for an address, of which nothing is kept but when it was used last: where people are forgotten who do not come back (Policy.PersonRetention), and
+// no more often than that asks for.
+func (s *Service) noteUsed(ctx context.Context, person, id string, at time.Time) error {
+	if s.Policy.PersonRetention <= 0 {
+		return nil
+	}
+	a, err := s.Addresses.Get(ctx, id)
+	if err != nil || a.Person != person || at.Sub(a.KeptAt) < usedEvery {
+		return ignoreNotFound(err)
+	}
+	_, err = s.Addresses.Update(ctx, id, func(a *Address) error {
+		if a.Person == person && a.KeptAt.Before(at) {
+			a.KeptAt = at
 		}
 		return nil
 	})

@@ -164,8 +164,8 @@ func (s *Service) Erase(ctx context.Context, v Visit) error {
 // whatever becomes of who began it. What the log is told of it is said once.
 func (s *Service) beginErasing(ctx context.Context, person string, say func(*Person, time.Time)) (*Person, error) {
 	p, err := s.People.Update(ctx, person, func(p *Person) error {
-		if p.Going.IsZero() {
-			p.Going, p.Recovery = s.now(), nil
+		if p.Going.IsZero() || p.Absence.Lapsing {
+			p.Going, p.Absence.Lapsing, p.Recovery = s.now(), false, nil
 			say(p, p.Going)
 		}
 		return nil

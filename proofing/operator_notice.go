@@ -58,7 +58,7 @@ func (s *Service) Forget(ctx context.Context, person string) error {
 	if err != nil {
 		return err
 	}
-	if p.Going.IsZero() {
+	if p.Going.IsZero() || p.Absence.Lapsing {
 		if err := s.tellPerson(ctx, p, noticeErased, Binding{}, time.Time{}); err != nil {
 			return err
 		}

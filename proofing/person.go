@@ -202,7 +202,8 @@ type Address struct {
 	BoundAt time.Time `json:"bound_at"`
 	// Former are the persons whose lists may still have the address.
 	Former []string `json:"former,omitempty"`
-	// Kept is what the method must know of an authenticator (Proof.Kept), as of KeptAt.
+	// Kept is what the method must know of an authenticator (Proof.Kept), as of KeptAt, when it was used last; of an address that is known to a day, and only where
+	// people are forgotten who do not come back.
 	Kept   json.RawMessage `json:"kept,omitempty"`
 	KeptAt time.Time       `json:"kept_at,omitzero"`
 	// Counts and Suspended are as in Binding.
