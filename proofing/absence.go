@@ -7,22 +7,25 @@ import (
 )
 
 const (
-	// absenceLook is how often it is looked whether a person has been here: less than the record of a session stays, so that no visit is missed.
+	// absenceLook is how often it is looked whether a person has been here: less than the record of a session stays, so that no visit is missed. A request may be kept
+	// for less: of its visits the records of addresses and authenticators tell, and usedEvery is how exactly.
 	absenceLook = 20 * 24 * time.Hour
+	usedEvery   = 24 * time.Hour
 	// absenceWarning is how long before they are forgotten a person is told.
 	absenceWarning = 30 * 24 * time.Hour
 	// noticeForgetting warns a person that they will be forgotten.
 	noticeForgetting = "forgetting"
 )
 
-// Absence is what is known of when a person was here last. It is written by the looks alone, so that nothing that people do
-// costs another write.
+// Absence is what is known of when a person was here last. It is written by the looks alone, so that what people do
+// costs no write of it.
 type Absence struct {
 	Seen   time.Time `json:"seen,omitzero"`   // when they were here last, or something needed them
 	Looked time.Time `json:"looked,omitzero"` // when that was looked at
 	Due    time.Time `json:"due,omitzero"`    // when it is again
 	Warned time.Time `json:"warned,omitzero"` // when they were told
-	Going  time.Time `json:"going,omitzero"`  // when forgetting them began
+	// Lapsing says of somebody who is being forgotten that it is looked once more whether they were here.
+	Lapsing bool `json:"lapsing,omitempty"`
 }
 
 // lookAt is when it is looked whether the person has been here.
@@ -47,6 +50,13 @@ func (s *Service) needed(ctx context.Context, p *Person) (here time.Time, needed
 	needed = needed || len(held) > 0
 	for _, b := range p.Bindings {
 		here = latest(here, b.BoundAt)
+		a, err := s.Addresses.Get(ctx, b.ID)
+		if ignoreNotFound(err) != nil {
+			return here, false, err
+		}
+		if err == nil && a.Person == p.ID {
+			here = latest(here, a.KeptAt)
+		}
 	}
 	for c, err := range s.casesOfPerson(ctx, p.ID) {
 		if err != nil {
@@ -79,12 +89,15 @@ func (s *Service) workPerson(ctx context.Context, id string) error {
 	if err != nil {
 		return ignoreNotFound(err)
 	}
+	if p.Absence.Lapsing {
+		return s.lapsePerson(ctx, p)
+	}
+	if !p.Going.IsZero() { // whoever began it: it is finished here
+		return s.erase(ctx, byService, p)
+	}
 	now, a := s.now(), p.Absence
 	if s.Policy.PersonRetention <= 0 || now.Before(p.lookAt()) {
 		return nil
-	}
-	if !a.Going.IsZero() {
-		return s.erase(ctx, byService, p)
 	}
 	here, needed, err := s.needed(ctx, p)
 	if err != nil {
@@ -100,6 +113,15 @@ func (s *Service) workPerson(ctx context.Context, id string) error {
 	until := latest(a.Seen.Add(s.Policy.PersonRetention), a.Warned.Add(absenceWarning))
 	switch {
 	case !a.Warned.IsZero() && !now.Before(until):
+		p, err := s.People.Update(ctx, id, func(p *Person) error {
+			if p.Going.IsZero() {
+				p.Going, p.Absence.Seen, p.Absence.Lapsing = now, a.Seen, true
+			}
+			return nil
+		})
+		if err != nil || !p.Absence.Lapsing {
+			return ignoreNotFound(err)
+		}
 		return s.lapsePerson(ctx, p)
 	case a.Warned.IsZero() && !now.Before(until.Add(-absenceWarning)):
 		until = latest(until, now.Add(absenceWarning))
@@ -118,20 +140,29 @@ func (s *Service) workPerson(ctx context.Context, id string) error {
 	return ignoreNotFound(err)
 }
 
-// lapsePerson forgets somebody who has not come back.
+// lapsePerson forgets somebody who has not come back. They are Going already, so that nobody signs in as them any more, and whoever has done so since it was looked
+// last is seen now: then they stay.
 func (s *Service) lapsePerson(ctx context.Context, p *Person) error {
+	here, needed, err := s.needed(ctx, p)
+	if err != nil {
+		return err
+	}
+	if needed || here.After(p.Absence.Seen) {
+		_, err := s.People.Update(ctx, p.ID, func(p *Person) error {
+			if p.Absence.Lapsing { // or the operator was asked to forget them meanwhile
+				p.Going, p.Absence.Lapsing = time.Time{}, false
+			}
+			return nil
+		})
+		return ignoreNotFound(err)
+	}
 	if err := s.tellPerson(ctx, p, noticeErased, Binding{}, time.Time{}); err != nil {
 		return err
 	}
-	p, err := s.People.Update(ctx, p.ID, func(p *Person) error {
-		p.Absence.Going = s.now()
-		p.write(ByService, s.now(), EntryLapsed, nil, nil)
-		return nil
-	})
+	p, err = s.beginErasing(ctx, p.ID, func(p *Person, now time.Time) { p.write(ByService, now, EntryLapsed, nil, nil) })
 	if err != nil {
 		return ignoreNotFound(err)
 	}
-	s.mark(p.ID[:2])
 	if err := s.erase(ctx, byService, p); err != nil {
 		return fmt.Errorf("forget somebody who was not here: %w", err)
 	}

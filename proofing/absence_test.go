@@ -95,6 +95,70 @@ func TestWhoIsHereOrNeededIsNotForgotten(t *testing.T) {
 	}
 }
 
+// Whoever comes back for requests alone is here, however short these are kept: by a passkey, and by a mailbox.
+func TestWhoComesBackForShortRequestsIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for _, by := range []string{"fido", "email"} {
+		w := withPasskeys(t)
+		w.Policy.PersonRetention = 200 * aDay
+		p := w.Policy.Profiles["strong"]
+		p.CaseLifetime, p.GrantLifetime, p.Retention = time.Hour, time.Hour, aDay
+		if by == "email" {
+			p.Require = proofing.Requirement{ConfirmedAddresses: []proofing.Channel{proofing.ChannelEmail}}
+		}
+		key := webauthntest.New()
+		person := w.signUp(key).Person
+		for visits := range 24 {
+			for range 3 { // a request is gone long before the next look
+				if after, gone := w.lives(person, 5*aDay); gone {
+					t.Fatalf("%s: forgotten %d days after visit %d", by, after/aDay, visits)
+				}
+			}
+			c := w.openFor("strong", "applicant@example.org", "")
+			if by == "fido" {
+				c = must[*proofing.Case](t)(w.use(visit(c, "b"), key))
+			}
+			w.prove(c, "b", "email", "")
+		}
+		if told := w.post.all("forgetting"); len(told) > 0 {
+			t.Errorf("%s: they are warned: %+v", by, told)
+		}
+	}
+}
+
+// Whoever signs in between the look that finds them absent and the moment in which forgetting them begins stays, and is told of nothing.
+func TestWhoSignsInWhileTheyAreFoundAbsentStays(t *testing.T) {
+	w := withPasskeys(t)
+	w.Policy.PersonRetention = 200 * aDay
+	key := webauthntest.New()
+	person := w.signUp(key).Person
+	w.pass(400 * aDay)
+	must[*proofing.Person](t)(w.People.Update(t.Context(), person, func(p *proofing.Person) error {
+		now := w.clock()
+		p.Absence = proofing.Absence{Seen: now.Add(-400 * aDay), Looked: now.Add(-10 * aDay), Due: now, Warned: now.Add(-30 * aDay)}
+		return nil
+	}))
+	var c *proofing.Case
+	looking := w.process(&meanwhile{KV: w.kv, kind: "person", do: func() { c = w.signIn(key) }})
+	looking.Methods, looking.Policy = w.Methods, w.Policy
+	if err := looking.WorkPersonForTest(t.Context(), person); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if c == nil {
+		t.Fatal("nobody signed in meanwhile")
+	}
+	if s := w.session(c); s.Person.ID != person || len(s.Person.Bindings) != 2 {
+		t.Errorf("they are %+v", s.Person)
+	}
+	if told := w.post.all("erased"); len(told) > 0 {
+		t.Errorf("they are told that they are forgotten: %+v", told)
+	}
+	if !w.speaks(key) {
+		t.Error("their passkey signs nobody in")
+	}
+}
+
 // Where nobody has looked for longer than a session's record stays, a visit may have left no trace: their time begins anew.
 func TestNobodyIsForgottenForThatNobodyLooked(t *testing.T) {
 	w := withPasskeys(t)

@@ -92,9 +92,6 @@ func (s *Service) answer(ctx context.Context, c *Case, v Visit, answer Answer) (
 	if c.tooShort(a, known) {
 		return s.outdated(ctx, c.ID, a.ID)
 	}
-	if c.Own() && known != nil && inPerson(known.Suspended) {
-		return c, a, &InputError{Field: "code", Code: "authenticator_suspended"}
-	}
 	counter := s.failureKey(c.CA, a.Contact, known, a.Bound && c.authenticates(known))
 	failures, _, err := s.Limiter.Add(ctx, counter, 1, 0)
 	if err != nil {
@@ -221,7 +218,15 @@ func (s *Service) settle(ctx context.Context, c *Case, w settlement) (*Case, *At
 		}
 		a.Tries--
 		var proof Proof
-		if proof, verdict = w.method.Judge(a.State, a.Contact, w.answer); verdict != nil {
+		if proof, verdict = w.method.Judge(a.State, a.Contact, w.answer); verdict == nil && c.Own() && a.Contact.Channel.Reached() && w.known != nil && inPerson(w.known.Suspended) {
+			// Only who has the right code hears what became of an address: whoever asks would else know who was recovered.
+			verdict = &InputError{Field: "code", Code: "authenticator_suspended"}
+			c.Outbox.settle(a.messageID())
+			a.Tries = 0
+			a.erase()
+			return nil
+		}
+		if verdict != nil {
 			if _, input := errors.AsType[*InputError](verdict); input {
 				return verdict
 			}

@@ -95,11 +95,30 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 // it stays so: a use that is stored late does not bring back what was removed meanwhile.
 func (s *Service) keepUsed(ctx context.Context, person, id string, kept json.RawMessage, at time.Time) error {
 	if kept == nil {
-		return nil
+		return s.noteUsed(ctx, person, id, at)
 	}
 	_, err := s.Addresses.Update(ctx, id, func(a *Address) error {
 		if a.Person == person && a.KeptAt.Before(at) {
 			a.Kept, a.KeptAt = kept, at
+		}
+		return nil
+	})
+	return ignoreNotFound(err)
+}
+
+// noteUsed is keepUsed for an address, of which nothing is kept but when it was used last: where people are forgotten who do not come back (Policy.PersonRetention), and
+// no more often than that asks for.
+func (s *Service) noteUsed(ctx context.Context, person, id string, at time.Time) error {
+	if s.Policy.PersonRetention <= 0 {
+		return nil
+	}
+	a, err := s.Addresses.Get(ctx, id)
+	if err != nil || a.Person != person || at.Sub(a.KeptAt) < usedEvery {
+		return ignoreNotFound(err)
+	}
+	_, err = s.Addresses.Update(ctx, id, func(a *Address) error {
+		if a.Person == person && a.KeptAt.Before(at) {
+			a.KeptAt = at
 		}
 		return nil
 	})
@@ -152,8 +171,10 @@ func (s *Service) unlist(ctx context.Context, person, address string) error {
 // bindPerson puts an address on the list of the case's person, who may be new, if
 // they admit it; fresh says that it was this event that did so, also if it is applied again.
 func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effected, fresh bool) {
-	p := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{b}}
-	err := s.People.Create(ctx, p.ID, p)
+	p, err := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{b}}, ErrExists
+	if !c.knew() {
+		err = s.People.Create(ctx, p.ID, p)
+	}
 	if errors.Is(err, ErrExists) {
 		p, err = s.People.Update(ctx, p.ID, func(p *Person) error {
 			if r.unbound = !s.admits(c, p, b.Contact); !r.unbound {
@@ -161,6 +182,9 @@ func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effecte
 			}
 			return nil
 		})
+	}
+	if errors.Is(err, ErrNotFound) { // they were forgotten
+		return effected{unbound: true}, false
 	}
 	if err != nil {
 		return effected{failed: fmt.Errorf("bind to person: %w", err)}, false

@@ -108,6 +108,38 @@ func TestWhoHasLostEverythingComesBackByTwoRepresentatives(t *testing.T) {
 	}
 }
 
+// Whoever asks about a number learns nothing by a wrong code of whether its owner was recovered in person, and spends a try; who has the right one hears that it
+// signs nobody in, once.
+func TestOnlyTheRightCodeSaysThatANumberIsSuspended(t *testing.T) {
+	w, one, two := atADesk(t)
+	owner := w.signUp(webauthntest.New())
+	w.prove(owner, "b", "sms", "+447400123456")
+	_, code := w.given(one, two)
+	must[*proofing.Case](t)(w.regain(code))
+	w.work()
+	w.pass(time.Hour)
+	c := w.openOwn()
+	_, a, err := w.Begin(t.Context(), ownVisit(c), "sms", "+447400123456")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	right := w.codeFor(c, a)
+	wrong := proofing.Secret(strings.Map(func(r rune) rune { return '0' + (r-'0'+1)%10 }, right.Reveal()))
+	tries := a.Tries
+	_, a, err = w.Answer(t.Context(), ownVisit(c), a.ID, wrong)
+	if wantErr(t, "a wrong code", err, proofing.ErrWrongAnswer); a == nil || a.Tries != tries-1 {
+		t.Fatalf("a wrong code leaves %+v, of %d tries", a, tries)
+	}
+	_, _, err = w.Answer(t.Context(), ownVisit(c), a.ID, right)
+	wantInput(t, "the right code", err, "authenticator_suspended")
+	_, _, err = w.Answer(t.Context(), ownVisit(c), a.ID, right)
+	wantErr(t, "the right code again", err, proofing.ErrNoTries)
+	if _, err := w.Session(t.Context(), ownVisit(c)); !errors.Is(err, proofing.ErrNotFound) {
+		t.Errorf("a suspended number signs in: %v", err)
+	}
+}
+
 // A recovery leads nobody into an office, and saved codes end with one at the desk.
 func TestARecoveryEndsTheOfficeOfARepresentative(t *testing.T) {
 	w, one, two := atADesk(t)

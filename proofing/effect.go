@@ -93,7 +93,7 @@ type loss struct {
 func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effected) {
 	switch e.Kind {
 	case EffectDisown:
-		return effected{failed: errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c), s.applyRecovery(ctx, c), s.undoReactivations(ctx, c))}
+		return effected{failed: errors.Join(s.spreadFreeze(ctx, c), s.unbindDisowned(ctx, c), s.applyRecovery(ctx, c), s.voidMadeIn(ctx, c), s.undoReactivations(ctx, c))}
 	case EffectRecover:
 		return effected{failed: s.applyRecovery(ctx, c)}
 	case EffectRevoke:

@@ -11,12 +11,17 @@ import (
 
 // Exported is everything that is kept about a person.
 type Exported struct {
-	Person   string          `json:"person"`
-	Created  time.Time       `json:"created"`
-	KnownBy  []ExportedItem  `json:"known_by"`
-	Recovery int             `json:"recovery_codes_left"`
-	Requests []ExportedCase  `json:"requests"`
-	Log      []ExportedEntry `json:"log"`
+	Person   string         `json:"person"`
+	Created  time.Time      `json:"created"`
+	KnownBy  []ExportedItem `json:"known_by"`
+	Recovery int            `json:"recovery_codes_left"`
+	Codes    time.Time      `json:"recovery_codes_made,omitzero"`
+	// Recovered is when the account was recovered last, and Absence since when they have not been here.
+	Recovered time.Time       `json:"recovered,omitzero"`
+	Absence   Absence         `json:"absence,omitzero"`
+	Requests  []ExportedCase  `json:"requests"`
+	Keys      []ExportedKey   `json:"eab_keys,omitempty"`
+	Log       []ExportedEntry `json:"log"`
 	// Representative is set for who may record the proofing of others.
 	Representative *Representative `json:"representative,omitempty"`
 	// Roles are what the person is appointed to.
@@ -41,6 +46,33 @@ type ExportedItem struct {
 	Name    string    `json:"name,omitempty"`
 	Added   time.Time `json:"added"`
 	Facts   Evidence  `json:"facts,omitzero"`
+	// Counts, Suspended and Gone are as in Binding; Used and Record are what is kept of an authenticator, its public key among it (Address.Kept).
+	Counts    time.Time       `json:"counts,omitzero"`
+	Suspended []Suspension    `json:"suspended,omitempty"`
+	Gone      time.Time       `json:"gone,omitzero"`
+	Used      time.Time       `json:"used,omitzero"`
+	Record    json.RawMessage `json:"record,omitempty"`
+}
+
+// ExportedKey is a key for external account binding that is the result of what the person has proved: all of it but the MAC key, which was shown once and is
+// worth an account to whoever finds the file.
+type ExportedKey struct {
+	Kid          string       `json:"kid"`
+	CA           string       `json:"ca"`
+	Directory    string       `json:"directory,omitempty"`
+	Profile      string       `json:"profile"`
+	Identifiers  []Identifier `json:"identifiers,omitempty"`
+	Subject      string       `json:"subject,omitempty"`
+	Organization string       `json:"organization,omitempty"`
+	Request      string       `json:"request,omitempty"`
+	Accounts     []KeyAccount `json:"accounts,omitempty"`
+	Created      time.Time    `json:"created"`
+	Expires      time.Time    `json:"expires"`
+	Released     time.Time    `json:"released,omitzero"`
+	Reported     time.Time    `json:"reported,omitzero"`
+	Revoked      time.Time    `json:"revoked,omitzero"`
+	Reason       string       `json:"reason,omitempty"`
+	Kept         time.Time    `json:"kept_until"`
 }
 
 // ExportedCase is a request of a certificate authority, or a session of the person's own, which has no authority.
@@ -56,7 +88,10 @@ type ExportedCase struct {
 	Assessment *Assessment      `json:"assessment,omitempty"`
 	Records    []ExportedRecord `json:"proofing_records,omitempty"`
 	Recovery   *DeskRecovery    `json:"recovery_in_person,omitempty"`
-	Kept       time.Time        `json:"kept_until"`
+	// Recovered is when somebody came in to the session by a recovery, and Reactivated what they said in it to be theirs still.
+	Recovered   time.Time      `json:"recovered,omitzero"`
+	Reactivated []Reactivation `json:"reactivated,omitempty"`
+	Kept        time.Time      `json:"kept_until"`
 }
 
 // ExportedRecord is what a representative recorded of the person; those who recorded and reviewed it are named by their ids.
@@ -86,9 +121,22 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 		return nil, ErrNotAdmitted
 	}
 	p := session.Person
-	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), KnownBy: []ExportedItem{}, Requests: []ExportedCase{}, Log: []ExportedEntry{}, Representative: p.Representative}
+	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), Codes: p.RecoveryMade, Recovered: p.Recovered, Absence: p.Absence, KnownBy: []ExportedItem{}, Requests: []ExportedCase{}, Log: []ExportedEntry{}, Representative: p.Representative}
 	for _, b := range p.Bindings {
-		out.KnownBy = append(out.KnownBy, ExportedItem{b.Contact.Channel, b.Contact.Address, b.Name, b.BoundAt, b.Facts})
+		item := ExportedItem{
+			Kind: b.Contact.Channel, Address: b.Contact.Address, Name: b.Name, Added: b.BoundAt, Facts: b.Facts, Counts: b.Counts, Suspended: b.Suspended, Gone: b.Gone,
+		}
+		a, err := s.Addresses.Get(ctx, b.ID)
+		if ignoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil && a.Person == p.ID {
+			item.Used, item.Record = a.KeptAt, a.Kept
+		}
+		out.KnownBy = append(out.KnownBy, item)
+	}
+	if out.Keys, err = s.exportedKeys(ctx, p.ID); err != nil {
+		return nil, err
 	}
 	out.Log = pendingAbout(out.Log, p.Journal)
 	roles, err := s.appointments(ctx, "person", p.ID)
@@ -102,7 +150,7 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := ExportedCase{ID: c.ID, CA: c.CA, Profile: c.Profile, Status: c.Status, Created: c.Created, Changed: c.Changed, Evidence: c.Evidence, Kept: c.Retain}
+		e := ExportedCase{ID: c.ID, CA: c.CA, Profile: c.Profile, Status: c.Status, Created: c.Created, Changed: c.Changed, Evidence: c.Evidence, Kept: c.Retain, Recovered: c.Recovered, Reactivated: c.Reactivated}
 		if !c.Own() {
 			e.Identifier = &c.Identifier
 		}
@@ -129,6 +177,24 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 	return out, err
 }
 
+// exportedKeys are all keys of a person, also those that PersonKeys has no place for.
+func (s *Service) exportedKeys(ctx context.Context, person string) (all []ExportedKey, err error) {
+	q := Query{Index: "person", Value: person, Limit: 200}
+	for more := true; more; more = q.After != "" {
+		page, next, err := s.Keys.List(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("list keys of a person: %w", err)
+		}
+		for _, k := range page {
+			all = append(all, ExportedKey{
+				k.Kid, k.CA, k.Directory, k.Profile, k.Identifiers, k.Subject, k.Organization, k.Case, k.Accounts, k.Created, k.Expires, k.Released, k.Reported, k.Revoked, k.Reason, k.Retain,
+			})
+		}
+		q.After = next
+	}
+	return all, nil
+}
+
 // pendingAbout adds what is on its way to the log.
 func pendingAbout(all []ExportedEntry, j Journal) []ExportedEntry {
 	for _, entry := range j.Pending {
@@ -141,7 +207,7 @@ func pendingAbout(all []ExportedEntry, j Journal) []ExportedEntry {
 
 // Erase takes everything from who is signed in that they are known by, and what rests on it ends: requests that are
 // open are refused, and grants revoked. Every address of theirs hears of it. The records of requests stay for as long as their profiles say; the log says no more who it was. ErrNotAdmitted unless
-// they have just authenticated, as strongly as they can. What a crash left half done, doing it again finishes.
+// they have just authenticated, as strongly as they can. Once it has begun the worker finishes what a crash left half done.
 func (s *Service) Erase(ctx context.Context, v Visit) error {
 	session, err := s.Session(ctx, v)
 	if err != nil {
@@ -153,21 +219,47 @@ func (s *Service) Erase(ctx context.Context, v Visit) error {
 	if err := s.tellPerson(ctx, session.Person, noticeErased, Binding{}, time.Time{}); err != nil {
 		return err
 	}
-	return s.erase(ctx, byPerson(session, v), session.Person)
+	p, err := s.beginErasing(ctx, session.Person.ID, func(*Person, time.Time) {})
+	if err != nil {
+		return ignoreNotFound(err) // somebody else was faster
+	}
+	return s.erase(ctx, byPerson(session, v), p)
 }
 
+// beginErasing marks a person as being forgotten: from then on nobody is signed in as them or adds to what they have, and the worker sees to it that it ends,
+// whatever becomes of who began it. What the log is told of it is said once.
+func (s *Service) beginErasing(ctx context.Context, person string, say func(*Person, time.Time)) (*Person, error) {
+	p, err := s.People.Update(ctx, person, func(p *Person) error {
+		if p.Going.IsZero() || p.Absence.Lapsing {
+			p.Going, p.Absence.Lapsing, p.Recovery = s.now(), false, nil
+			say(p, p.Going)
+		}
+		return nil
+	})
+	if err == nil {
+		s.mark(person[:2])
+	}
+	return p, err
+}
+
+// erase takes away all of somebody of whom beginErasing has said so. Their record goes last: as long as it is there the worker does this again.
 func (s *Service) erase(ctx context.Context, by author, p *Person) error {
-	by.client = "" // nothing more of theirs is to be written down
+	by.client = ""                 // nothing more of theirs is to be written down
+	for _, b := range p.Bindings { // first: from then on nothing new begins in their name
+		if err := s.silence(ctx, by, p.ID, b.ID); err != nil {
+			return err
+		}
+	}
 	if err := s.endRequests(ctx, by, p.ID, reasonErased, func(*Case) bool { return true }); err != nil {
+		return err
+	}
+	if err := s.endSessions(ctx, p.ID, reasonErased, func(*Case) bool { return true }); err != nil {
 		return err
 	}
 	if err := s.endAppointments(ctx, p.ID); err != nil {
 		return err
 	}
 	for _, b := range p.Bindings {
-		if err := s.silence(ctx, by, p.ID, b.ID); err != nil {
-			return err
-		}
 		if err := s.unlist(ctx, p.ID, b.ID); err != nil {
 			return err
 		}
@@ -188,7 +280,7 @@ func (s *Service) erase(ctx context.Context, by author, p *Person) error {
 	if err := s.People.Delete(ctx, p.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("forget person: %w", err)
 	}
-	return s.endSessions(ctx, p.ID, reasonErased, func(*Case) bool { return true }) // which nobody can use any more
+	return nil
 }
 
 // told waits a moment until all that a person's record has to say is in the log: the record goes, and what it has not said goes with it.
@@ -196,9 +288,9 @@ func (s *Service) told(ctx context.Context, person string) error {
 	over := time.NewTimer(sequenceMost)
 	defer over.Stop()
 	for {
-		p, err := s.person(ctx, person)
-		if err != nil || p == nil || p.Journal.Logged() {
-			return err
+		p, err := s.People.Get(ctx, person)
+		if err != nil || p.Journal.Logged() {
+			return ignoreNotFound(err)
 		}
 		select {
 		case <-time.After(sequenceLook):

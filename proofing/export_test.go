@@ -43,6 +43,10 @@ func (s *Service) AnsweredText(ctx context.Context, c *Case, to Contact, counted
 
 // EraseForTest is Erase for somebody of whom it is known who they are.
 func (s *Service) EraseForTest(ctx context.Context, p *Person) error {
+	p, err := s.beginErasing(ctx, p.ID, func(*Person, time.Time) {})
+	if err != nil {
+		return err
+	}
 	return s.erase(ctx, s.byOperator(), p)
 }
 

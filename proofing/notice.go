@@ -33,7 +33,7 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 	if ctx.Lang = c.Lang; kind == noticeForgetting {
 		ctx.Ends = c.Expires
 	}
-	told := 0
+	told, mailed := 0, false
 	// Of a recovery everybody hears who can be reached (SP 800-63B-4 4.6).
 	everybody := slices.Contains([]string{noticeRecovered, noticeDeskRecovery, noticeDeskRecovered, noticeCodesFreed, noticeCodesVoid, noticeErased, noticeForgetting}, kind)
 	disown := c.DisownURL(s.Policy.Origin)
@@ -44,6 +44,7 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 		told++
 		c.Outbox.owe(c.ID, Message{
 			Kind: kind, Channel: k.Channel, To: k.Address, Lang: c.Lang, Disown: disown, Context: ctx, Thing: of.Contact.Channel, About: of.label(),
+			Waits: k.Channel == ChannelPhone && (everybody || !mailed), // else a mailbox hears of it
 		}, c.Person, now)
 	}
 	for _, ch := range []Channel{ChannelEmail, ChannelPhone} {
@@ -58,6 +59,7 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 				continue
 			}
 			tell(kind, b.Contact)
+			mailed = true
 		}
 	}
 }
@@ -72,7 +74,8 @@ func (s *Service) spendChange(ctx context.Context, p *Person) error {
 var alwaysSent = []string{"sms_" + noticeProofed, "sms_" + noticeRecovered, "sms_" + noticeDeskRecovery, "sms_" + noticeDeskRecovered}
 
 // mayNotify counts a notice by text message before it is first sent, at an authority or, where the name is empty, at the service: for the number, and in the day's budget
-// like every other message. What is too much, or goes where a brake stands against it, is not sent, and the program's log says so: the mailboxes hear of everything.
+// like every other message. What is too much, or goes where a brake stands against it, is not sent, and the program's log says so: it is tried again later if it Waits, and dropped
+// where a mailbox hears of the same.
 func (s *Service) mayNotify(ctx context.Context, ca string, m *Outgoing) (may bool) {
 	defer func() {
 		if !may {

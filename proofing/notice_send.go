@@ -23,7 +23,7 @@ func workNotices[T any, R owing[T]](ctx context.Context, s *Service, table Table
 }
 
 // sendOwed sends one notice of a record's outbox: at least once, under its one Message-ID. It is claimed first, so that two processes do not both
-// send it while each can see the other. What mayNotify does not let through is not sent. What is refused for good, or was not sent in its time, is dead.
+// send it while each can see the other. What mayNotify does not let through is not sent, and waits where nothing else says the same. What is refused for good, or was not sent in its time, is dead.
 func sendOwed[T any, R owing[T]](ctx context.Context, s *Service, table Table[T], id, message string) error {
 	mark := NewToken().Reveal()[:12]
 	var claimed, dead *Outgoing
@@ -56,7 +56,8 @@ func sendOwed[T any, R owing[T]](ctx context.Context, s *Service, table Table[T]
 	// What was claimed is sent, and its outcome stored, even if the program is told to stop.
 	ctx = context.WithoutCancel(ctx)
 	var failed *SendError
-	if !claimed.counted() || s.mayNotify(ctx, ca, claimed) {
+	held := claimed.counted() && !s.mayNotify(ctx, ca, claimed)
+	if !held {
 		_, failed = s.send(ctx, claimed.Message)
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -67,6 +68,8 @@ func sendOwed[T any, R owing[T]](ctx context.Context, s *Service, table Table[T]
 			now, m := s.now(), l.outbox.message(message)
 			switch {
 			case m == nil || m.Claim != mark:
+			case held:
+				l.outbox.holdBack(m, now)
 			case failed == nil:
 				l.outbox.settle(message)
 			case failed.Outcome == Refused:
@@ -124,7 +127,12 @@ const dueSlots = 4
 
 // dispatchDue sets hands to work on the records of one kind in a bucket that are due.
 func dispatchDue[T any](ctx context.Context, s *Service, table Table[T], kind, bucket string, id func(*T) string, work func(context.Context, string) error, hands *sync.WaitGroup, worked func()) error {
-	q := Query{Index: "due", Bucket: bucket, Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
+	return dispatchBy(ctx, s, table, "due", kind, bucket, id, work, hands, worked)
+}
+
+// dispatchBy is dispatchDue for records that another index names as due.
+func dispatchBy[T any](ctx context.Context, s *Service, table Table[T], index, kind, bucket string, id func(*T) string, work func(context.Context, string) error, hands *sync.WaitGroup, worked func()) error {
+	q := Query{Index: index, Bucket: bucket, Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
 	for more := true; more; more = q.After != "" {
 		page, next, err := table.List(ctx, q)
 		if err != nil {

@@ -51,18 +51,20 @@ func (s *Service) tellPerson(ctx context.Context, p *Person, kind string, of Bin
 }
 
 // Forget is Erase for an operator who has made sure who asks: somebody who cannot sign in has the same right (GDPR Article 17). The person is told at
-// every address of theirs. ErrNotFound if there is no such person; calling it again finishes what a crash left half done.
+// every address of theirs. ErrNotFound if there is no such person (any more). Once it has begun the worker finishes what a crash left half done, and so does
+// calling it again.
 func (s *Service) Forget(ctx context.Context, person string) error {
-	// First, as everything that operators do: what is left of a crash has told of more than was done.
-	p, err := s.People.Update(ctx, person, func(p *Person) error {
-		p.write(s.operator(), s.now(), EntryForgotten, nil, nil)
-		return nil
-	})
+	p, err := s.People.Get(ctx, person)
 	if err != nil {
 		return err
 	}
-	s.mark(p.ID[:2])
-	if err := s.tellPerson(ctx, p, noticeErased, Binding{}, time.Time{}); err != nil {
+	if p.Going.IsZero() || p.Absence.Lapsing {
+		if err := s.tellPerson(ctx, p, noticeErased, Binding{}, time.Time{}); err != nil {
+			return err
+		}
+	}
+	p, err = s.beginErasing(ctx, person, func(p *Person, now time.Time) { p.write(s.operator(), now, EntryForgotten, nil, nil) })
+	if err != nil {
 		return err
 	}
 	return s.erase(ctx, s.byOperator(), p)

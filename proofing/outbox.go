@@ -30,7 +30,7 @@ type Outgoing struct {
 	Expires time.Time     `json:"expires,omitzero"` // sending it later makes no sense
 	Sends   int           `json:"sends"`            // tries to send so far
 	Claim   string        `json:"claim,omitempty"`  // the mark of whoever sends it, or did last
-	// Reason is why the last try failed: a SendError's, or ReasonCrowded. Died is when a notice was given up.
+	// Reason is why the last try failed: a SendError's, ReasonCrowded or ReasonLimit. Died is when a notice was given up.
 	Reason string    `json:"reason,omitempty"`
 	Died   time.Time `json:"died,omitzero"`
 }
@@ -62,6 +62,12 @@ const (
 
 // ReasonCrowded is why a notice died that others have crowded out which came later.
 const ReasonCrowded = "crowded"
+
+// ReasonLimit is why a text message waits, or died, that a limit or a brake held back; limitLook is how often it is looked whether it may go.
+const (
+	ReasonLimit = "limit"
+	limitLook   = time.Hour
+)
 
 // Code says whether the message carries a code.
 func (m *Outgoing) Code() bool { return m.Attempt != "" }
@@ -204,6 +210,16 @@ func (o *Outbox) dead() (all []Outgoing) {
 // waiting are the messages that have yet to go out.
 func (o *Outbox) waiting() []Outgoing {
 	return slices.DeleteFunc(slices.Clone(o.Messages), func(m Outgoing) bool { return m.State == MessageDead })
+}
+
+// holdBack has a notice that a limit does not let through wait, as one that has not been tried; or go, if something else says the same.
+func (o *Outbox) holdBack(m *Outgoing, now time.Time) {
+	if !m.Waits {
+		o.settle(m.ID)
+		return
+	}
+	m.State, m.Reason, m.Due, m.Claim = MessagePending, ReasonLimit, now.Add(limitLook), ""
+	m.Sends--
 }
 
 // settle removes a message, and with it the sealed code that it carried.

@@ -2,6 +2,7 @@ package proofing_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func TestTheProcessMayDieWhileAPersonTakesSomethingAway(t *testing.T) {
 	})
 }
 
-// A person who is erased is nobody: nothing of theirs signs in, also if it took two tries.
+// A person who is erased is nobody: once it has begun, the worker alone ends it. Nothing of theirs signs in, no session is open, and no record is left.
 func TestTheProcessMayDieWhileAPersonIsErased(t *testing.T) {
 	breaksOff(t, func(t *testing.T, n int64, after bool) (broke bool) {
 		w := withPasskeys(t)
@@ -91,14 +92,17 @@ func TestTheProcessMayDieWhileAPersonIsErased(t *testing.T) {
 		c := w.signUp(key)
 		granted := w.openFor("strong", "applicant@example.org", "")
 		broke = w.dying(n, after).Erase(t.Context(), ownVisit(c)) != nil
-		for range 3 { // as they would: try again, and sign in for it where that is what it takes
-			err := w.Erase(t.Context(), ownVisit(c))
-			if err == nil || !w.speaks(key) {
-				break
+		if _, err := w.Session(t.Context(), ownVisit(c)); err == nil { // it has not begun: they try again
+			if err := w.Erase(t.Context(), ownVisit(c)); err != nil {
+				t.Fatal(err)
 			}
-			c = w.signIn(key)
 		}
 		w.work()
+		_, err := w.People.Get(t.Context(), granted.Person)
+		wantErr(t, fmt.Sprintf("call %d, after %v: the person", n, after), err, proofing.ErrNotFound)
+		if got := must[*proofing.Case](t)(w.Cases.Get(t.Context(), c.ID)); !got.Status.Over() {
+			t.Errorf("call %d, after %v: their session is %s", n, after, got.Status)
+		}
 		if w.speaks(key) {
 			t.Errorf("call %d, after %v: a passkey of somebody erased signs in", n, after)
 		}

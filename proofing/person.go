@@ -18,12 +18,16 @@ type Person struct {
 	Recovery []string `json:"recovery,omitempty"`
 	// RecoveryMade is when the person last had them made.
 	RecoveryMade time.Time `json:"recovery_made,omitzero"`
+	// RecoveryCase is the session in which they had them made.
+	RecoveryCase string `json:"recovery_case,omitempty"`
 	// Representative is set by the operator for who may record the proofing of others.
 	Representative *Representative `json:"representative,omitempty"`
 	// Recovered is when the account was last recovered: no office that was held before counts from then on.
 	Recovered time.Time `json:"recovered,omitzero"`
 	// Absence is since when they have not been here.
 	Absence Absence `json:"absence,omitzero"`
+	// Going is when forgetting them began: from then on they are nobody, and the worker goes on until nothing is left.
+	Going time.Time `json:"going,omitzero"`
 	// Journal is what the log tells of what operators have done to them.
 	Journal Journal `json:"journal,omitzero"`
 }
@@ -70,11 +74,20 @@ func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
 
 // Indexes implements Record.
 func (p *Person) Indexes() []Index {
-	ix := append(p.Journal.index(), Index{Name: "due", Value: stamp(p.lookAt())})
+	ix := append(p.Journal.index(), p.dueIndex())
 	if p.Representative != nil {
 		ix = append(ix, Index{Name: "representative", Value: stamp(p.Representative.Since)})
 	}
 	return ix
+}
+
+// dueIndex is what the worker finds the person by: who is to be looked at is looked for only where people are forgotten who do not come back, and who
+// is being forgotten everywhere.
+func (p *Person) dueIndex() Index {
+	if !p.Going.IsZero() {
+		return Index{Name: "going", Value: stamp(p.Going)}
+	}
+	return Index{Name: "due", Value: stamp(p.lookAt())}
 }
 
 // ExpiresAt implements Record: a person stays until they are erased, at their own word or because they do not come back (Policy.PersonRetention).
@@ -94,8 +107,11 @@ func (p *Person) of(ch Channel) []Binding {
 // their own and be the person from then on. A person who is of this case alone
 // has nothing yet to authenticate with, and neither has one who has nothing but mailboxes elsewhere.
 func (s *Service) admits(c *Case, p *Person, k Contact) bool {
-	if p == nil {
-		return true
+	if p == nil { // nobody yet, or nobody any more
+		return !c.knew()
+	}
+	if !p.Going.IsZero() {
+		return false
 	}
 	elsewhere, within := p.Bindings, freshFor
 	if c.Grant == nil || !c.Own() { // in a session what was proved in it is not asked for again
@@ -119,6 +135,12 @@ func (s *Service) admits(c *Case, p *Person, k Contact) bool {
 	return !able && k.Channel.Authenticates()
 }
 
+// knew says whether the case has heard something that was its person's before: then there was a record of them, and if there is none now
+// they were forgotten, and nothing makes them anew.
+func (c *Case) knew() bool {
+	return !c.Recovered.IsZero() || slices.ContainsFunc(c.Evidence, Evidence.bound)
+}
+
 // full says whether the person has as much as one may have.
 func (p *Person) full() bool { return p != nil && len(p.Bindings) >= maxBindings }
 
@@ -128,13 +150,13 @@ func (p *Person) elsewhere(c *Case) []Binding {
 	return slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return c.has(have.Event) && !have.Facts.handedIn() })
 }
 
-// person is the person of that id; nil if there is none yet.
+// person is the person of that id; nil if there is none yet, or none any more: who is being forgotten is nobody.
 func (s *Service) person(ctx context.Context, id string) (*Person, error) {
 	if id == "" {
 		return nil, nil
 	}
 	p, err := s.People.Get(ctx, id)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) || err == nil && !p.Going.IsZero() {
 		return nil, nil
 	}
 	return p, err
@@ -180,7 +202,8 @@ type Address struct {
 	BoundAt time.Time `json:"bound_at"`
 	// Former are the persons whose lists may still have the address.
 	Former []string `json:"former,omitempty"`
-	// Kept is what the method must know of an authenticator (Proof.Kept), as of KeptAt.
+	// Kept is what the method must know of an authenticator (Proof.Kept), as of KeptAt, when it was used last; of an address that is known to a day, and only where
+	// people are forgotten who do not come back.
 	Kept   json.RawMessage `json:"kept,omitempty"`
 	KeptAt time.Time       `json:"kept_at,omitzero"`
 	// Counts and Suspended are as in Binding.

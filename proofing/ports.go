@@ -290,6 +290,8 @@ type Message struct {
 	// Role is the role that a notice of an appointment is about, and By the name of who has done it; empty: nobody in the console.
 	Role Role   `json:"role,omitempty"`
 	By   string `json:"by,omitempty"`
+	// Waits says of a notice by text message that it waits for a limit, and is not dropped.
+	Waits bool `json:"waits,omitempty"`
 }
 
 // MessageContext is what every message and page says of the request.

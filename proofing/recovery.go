@@ -24,7 +24,7 @@ const (
 )
 
 // NewRecoveryCodes makes new codes in the place of those that a person has. They are returned once; only keyed hashes
-// are kept. ErrNotAdmitted unless the person has just authenticated, as strongly as they can.
+// are kept. ErrNotAdmitted unless the person has just authenticated, as strongly as they can, and if somebody says meanwhile that it was not them.
 func (s *Service) NewRecoveryCodes(ctx context.Context, v Visit) ([]Secret, error) {
 	session, err := s.Session(ctx, v)
 	if err != nil {
@@ -50,10 +50,18 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, v Visit) ([]Secret, erro
 		return nil, err
 	}
 	if _, err := s.People.Update(ctx, session.Person.ID, func(p *Person) error {
-		p.Recovery, p.RecoveryMade = hashes, s.now()
+		p.Recovery, p.RecoveryMade, p.RecoveryCase = hashes, s.now(), session.Case.ID
 		return nil
 	}); err != nil {
 		return nil, fmt.Errorf("keep recovery codes: %w", err)
+	}
+	// Whoever said meanwhile that it was not them may have found none to take away.
+	again, err := s.get(ctx, session.Case.ID)
+	if err != nil {
+		return nil, err
+	}
+	if again.repudiated() {
+		return nil, errors.Join(ErrNotAdmitted, s.voidMadeIn(ctx, again))
 	}
 	return codes, nil
 }

@@ -39,8 +39,10 @@ func (s *Service) workMessage(ctx context.Context, id, message string) error {
 	if claimed.counted() {
 		c, err := s.get(ctx, id)
 		if err == nil && !s.mayNotify(ctx, c.CA, claimed) {
-			_, err := s.update(ctx, id, func(c *Case, _ time.Time) error {
-				c.Outbox.settle(message)
+			_, err := s.update(ctx, id, func(c *Case, now time.Time) error {
+				if m := c.Outbox.message(message); m != nil && m.Claim == claimed.Claim {
+					c.Outbox.holdBack(m, now)
+				}
 				return nil
 			})
 			return err

@@ -104,6 +104,9 @@ func (s *Service) weigh(ctx context.Context, c *Case) error {
 	if err != nil {
 		return fmt.Errorf("look up person of case: %w", err)
 	}
+	if p == nil { // being forgotten: until the case ends it is as it was
+		return nil
+	}
 	s.holdBack(c, p, s.now())
 	return nil
 }
@@ -141,6 +144,21 @@ func (s *Service) applyRecovery(ctx context.Context, c *Case) error {
 func (s *Service) voidCodes(ctx context.Context, person string, used time.Time) error {
 	_, err := s.People.Update(ctx, person, func(p *Person) error {
 		if !p.RecoveryMade.After(used) {
+			p.Recovery = nil
+		}
+		return nil
+	})
+	return ignoreNotFound(err)
+}
+
+// voidMadeIn takes away the saved codes that were made in a session of which somebody says that it was not them: they are in the hands of
+// whoever made them, as whatever else was added in it (SP 800-63B-4 4.3).
+func (s *Service) voidMadeIn(ctx context.Context, c *Case) error {
+	if !c.Own() || c.Person == "" {
+		return nil
+	}
+	_, err := s.People.Update(ctx, c.Person, func(p *Person) error {
+		if p.RecoveryCase == c.ID {
 			p.Recovery = nil
 		}
 		return nil

@@ -320,6 +320,60 @@ func TestAUsedCodeIsReplacedAndADisownedRecoveryEndsTheCodes(t *testing.T) {
 	}
 }
 
+// Codes that somebody made in a session which was not their person's are void, as all else that was added in it; those that its person has made elsewhere stay.
+func TestCodesThatWereMadeInADisownedSessionAreVoid(t *testing.T) {
+	for _, over := range []bool{false, true} {
+		w := withPasskeys(t)
+		key := webauthntest.New()
+		w.signUp(key)
+		stolen := w.signIn(key)
+		taken := w.codes(stolen)
+		w.work()
+		if over {
+			if err := w.SignOut(t.Context(), ownVisit(stolen)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, ref, _ := strings.Cut(w.post.last(t, "bound").Disown.Reveal(), proofing.DisownPath)
+		must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(ref)))
+		w.work()
+		own := w.signIn(key)
+		if got := w.session(own).Person.Recovery; len(got) != 0 {
+			t.Errorf("over %v: %d codes of the disowned session are left", over, len(got))
+		}
+		in := w.openOwn()
+		w.prove(in, "b", "email", "applicant@example.org")
+		_, err := w.recovers(ownVisit(in), taken[0])
+		wantErr(t, "a code of a session that was not theirs", err, proofing.ErrWrongAnswer)
+
+		made := w.codes(own)
+		must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(ref))) // once more
+		w.work()
+		if got := w.session(own).Person.Recovery; len(got) != len(made) {
+			t.Errorf("over %v: of the codes that were made elsewhere %d are left", over, len(got))
+		}
+	}
+}
+
+// Whoever says that it was not them while codes are being made is not overtaken by them.
+func TestCodesAreVoidThatAreMadeWhileTheirSessionIsDisowned(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	w.signUp(key)
+	stolen := w.signIn(key)
+	ref := proofing.Secret(stolen.ID + "." + stolen.Disown.Reveal())
+	other := w.process(&meanwhile{KV: w.kv, kind: "person", do: func() {
+		must[*proofing.Case](t)(w.Disown(t.Context(), ref))
+		w.work()
+	}})
+	other.Methods, other.Policy = w.Methods, w.Policy
+	_, err := other.NewRecoveryCodes(t.Context(), ownVisit(stolen))
+	wantErr(t, "codes of a session that was disowned meanwhile", err, proofing.ErrNotAdmitted)
+	if got := w.session(w.signIn(key)).Person.Recovery; len(got) != 0 {
+		t.Errorf("%d codes are left", len(got))
+	}
+}
+
 // However often an account is recovered by codes, what is written of it stays small.
 func TestAnAccountIsRecoveredSoOftenAndNoMore(t *testing.T) {
 	w := withPasskeys(t)

@@ -84,10 +84,9 @@ func (rp *RelyingParty) judge(c *Credential, now time.Time) (Attestation, string
 		}
 	}
 	if a.Trusted {
-		if v.entry != nil {
-			a.KeyProtection = append(a.KeyProtection, v.entry.keyProtection...)
+		if v.vouched {
+			a.KeyProtection, a.FIPS140 = append(a.KeyProtection, v.entry.keyProtection...), fips
 		}
-		a.FIPS140 = fips
 		if own, ok := rp.config.FIPS140[c.AAGUID]; ok {
 			a.FIPS140 = own
 		}
@@ -100,6 +99,8 @@ func (rp *RelyingParty) judge(c *Credential, now time.Time) (Attestation, string
 type verdict struct {
 	kind    string
 	trusted bool
+	// vouched says that it is trusted by the entry's own roots: what another root vouches for may be another maker's, whatever model it claims to be.
+	vouched bool
 	entry   *entry
 	reports []report
 }
@@ -130,6 +131,7 @@ func (rp *RelyingParty) examine(known *edition, c *Credential) verdict {
 		} else {
 			v.trusted = true
 		}
+		v.vouched = v.trusted
 	}
 	if !v.trusted {
 		v.trusted = leadsTo(rp.roots, chain, c.Format, c.CreatedAt)

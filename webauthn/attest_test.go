@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,6 +179,31 @@ func TestOnesOwnRootsAndListsCount(t *testing.T) {
 	plain.AAGUID, plain.Attestation = model, webauthntest.Self
 	if f := w.facts(plain, w.register(plain)); f.Attestation.Trusted || f.Attestation.FIPS140 != (webauthn.FIPS140{}) {
 		t.Errorf("self-attested: %+v", f.Attestation)
+	}
+}
+
+// A root of one's own vouches for its own maker's authenticators: what the metadata says of the model of another, which they claim to be, is not theirs.
+// Bad statuses of that model count all the same.
+func TestOnesOwnRootLendsNoModelWhatTheMetadataSaysOfAnother(t *testing.T) {
+	w := newWorld(t)
+	certified := webauthntest.Report{Status: "FIPS140_CERTIFIED_L3", FIPSPhysical: 3}
+	w.publish(1, webauthntest.Model{AAGUID: model, Roots: [][]byte{otherRoot(t)}, Reports: []webauthntest.Report{certified, {Status: "REVOKED"}}})
+	a := w.attested()
+	c := w.register(a)
+	own := w.config
+	own.Roots = []*x509.Certificate{w.authority.AttestationRoot}
+	var err error
+	if w.rp, err = webauthn.New(own); err != nil {
+		t.Fatal(err)
+	}
+	f := w.facts(a, c).Attestation
+	if !f.Trusted || len(f.KeyProtection) != 0 || f.FIPS140 != (webauthn.FIPS140{}) || !slices.Contains(f.Status, "REVOKED") {
+		t.Errorf("by a root of one's own: %+v", f)
+	}
+	// By the roots of the entry it is the model's.
+	w.publish(2, webauthntest.Model{AAGUID: model, Reports: []webauthntest.Report{certified}})
+	if f := w.facts(a, c).Attestation; !f.Trusted || len(f.KeyProtection) == 0 || f.FIPS140.Overall != 3 {
+		t.Errorf("by the entry's: %+v", f)
 	}
 }
 

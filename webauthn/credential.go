@@ -93,10 +93,11 @@ type Attestation struct {
 	// Trusted says that the certificates lead to a root of the metadata or of the
 	// configuration.
 	Trusted bool `json:"trusted"`
-	// KeyProtection is the metadata's; it is empty unless Trusted, and where the
-	// metadata says that the model copies all of its keys.
+	// KeyProtection is the metadata's; it is empty unless Trusted by the metadata's own
+	// roots, and where the metadata says that the model copies all of its keys.
 	KeyProtection []string `json:"key_protection"`
-	// FIPS140 is zero unless Trusted.
+	// FIPS140 is zero unless Trusted, and by the metadata's own roots or the
+	// configuration's list.
 	FIPS140 FIPS140 `json:"fips140,omitzero"`
 	// Status lists the metadata's statuses in force for the AAGUID, trusted or not.
 	Status []string `json:"status"`

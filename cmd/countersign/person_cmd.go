@@ -33,9 +33,10 @@ func (c *personEraseCommand) Run(g *globals) error {
 			return err
 		}
 		if !c.Sure {
-			a.say("%s has %d addresses and authenticators, %d requests that wait, %d grants that stand, and %d roles that stand or wait%s", c.Who, known.Bindings, known.Open, known.Granted, len(known.Offices), rolesOf(known.Offices))
+			a.say("%s (%s) has %d addresses and authenticators, %d requests that wait, %d grants that stand, and %d roles that stand or wait%s", c.Who, id, known.Bindings, known.Open, known.Granted, len(known.Offices), rolesOf(known.Offices))
 			return usagef("all of it ends, and nothing brings it back: say --sure once you have made sure who asks")
 		}
+		a.say("%s is the person %s; if this breaks off, the service goes on with it, and so does the same command with that id", c.Who, id)
 		// Their record goes once the log has its last entry, which nobody else may be there to write.
 		if err := a.sequencing(func() error { return a.service.Forget(a.ctx, id) }); err != nil {
 			return err
