@@ -195,6 +195,9 @@ func (a *Appointment) doAsked(by Act) {
 		return
 	}
 	a.Status, a.Resumed, a.Asked, a.Reason = AppointmentActive, by, nil, ""
+	if a.lapsed(by.At) { // two stand for it
+		a.ReconfirmBy = by.At.Add(reconfirmEvery)
+	}
 	a.write(AppointmentIsResumed, by, nil)
 }
 
@@ -208,7 +211,8 @@ func (a *Appointment) asks(what string) *Asked {
 
 // ReconfirmAppointment says that somebody who governs an appointment has made sure that it is still so (CSBR 3.2.2.2.7(4)): reference is
 // where the record of that is. Errors: those of Console, ErrNotAdmitted, ErrNotFound for what is not theirs, ErrClosed for what gives no
-// role, and the *InputError codes "appointment_own" and "appointment_reference".
+// role, and the *InputError codes "appointment_own", "appointment_reference" and "appointment_lapsed" (it was due, and whatever gives a role back takes two: a
+// suspension and its end).
 func (s *Service) ReconfirmAppointment(ctx context.Context, v Visit, id, reference string) (*Appointment, error) {
 	o, _, by, err := s.governing(ctx, v, id)
 	if err != nil {
@@ -223,6 +227,8 @@ func (s *Service) ReconfirmAppointment(ctx context.Context, v Visit, id, referen
 			return &InputError{Field: "appointment", Code: "appointment_own"}
 		case reference == "":
 			return &InputError{Field: "reference", Code: "appointment_reference"}
+		case a.lapsed(now):
+			return &InputError{Field: "reference", Code: "appointment_lapsed"}
 		}
 		a.Reconfirmed = o.act(by, now)
 		if !a.ReconfirmBy.IsZero() {

@@ -194,10 +194,15 @@ func (a *Appointment) falls(p *Person, now time.Time) string {
 		return "person_gone"
 	case !p.Recovered.IsZero() && !p.Recovered.Before(since):
 		return "account_recovered"
-	case !a.ReconfirmBy.IsZero() && !now.Before(a.ReconfirmBy):
+	case a.lapsed(now):
 		return "reconfirmation_due"
 	}
 	return ""
+}
+
+// lapsed says whether nobody has confirmed the appointment again in time.
+func (a *Appointment) lapsed(now time.Time) bool {
+	return !a.ReconfirmBy.IsZero() && !now.Before(a.ReconfirmBy)
 }
 
 // Awaits is what has to happen before an appointment that was taken up gives its role.

@@ -119,7 +119,7 @@ func (o *Organization) lacksPeople(people []*Appointment, now time.Time) (all []
 		switch {
 		case a.Role == RoleApprover && a.Agreement != nil && !now.Before(a.Agreement.Until):
 			all = append(all, Lack{Code: LackAgreement, Clause: "3.2.2.2.7(4)", Subject: a.ID, Since: a.Agreement.Until})
-		case a.Role == RoleApprover && !a.ReconfirmBy.IsZero() && !now.Before(a.ReconfirmBy):
+		case a.Role == RoleApprover && a.lapsed(now):
 			all = append(all, Lack{Code: LackReconfirm, Clause: "3.2.2.2.7(4)", Subject: a.ID, Since: a.ReconfirmBy})
 		}
 	}

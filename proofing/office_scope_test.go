@@ -305,9 +305,24 @@ func TestAnApproverRestsOnAnotherSourceThanThemselves(t *testing.T) {
 	s.one.renew()
 	_, err = s.ReconfirmAppointment(ctx, s.one.visit(), a.ID, "")
 	wantInput(t, "without a record", err, "appointment_reference")
-	must[*proofing.Appointment](t)(s.ReconfirmAppointment(ctx, s.one.visit(), a.ID, "call 12"))
-	if len(r.roles()) != 1 {
-		t.Error("reconfirmed it does not stand")
+	_, err = s.ReconfirmAppointment(ctx, s.one.visit(), a.ID, "call 12")
+	wantInput(t, "by one, when it is over", err, "appointment_lapsed")
+	if len(r.roles()) != 0 {
+		t.Error("one person has given a role back")
+	}
+	must[*proofing.Appointment](t)(s.SuspendAppointment(ctx, s.one.visit(), a.ID, "was not confirmed in time"))
+	must[*proofing.Appointment](t)(s.ResumeAppointment(ctx, s.one.visit(), a.ID, "call 12"))
+	s.two.renew()
+	must[*proofing.Appointment](t)(s.ResumeAppointment(ctx, s.two.visit(), a.ID, ""))
+	if r.renew(); len(r.roles()) != 1 {
+		t.Error("given back by two it does not stand")
+	}
+	s.pass(397 * 24 * time.Hour)
+	s.one.renew()
+	must[*proofing.Appointment](t)(s.ReconfirmAppointment(ctx, s.one.visit(), a.ID, "call 13"))
+	s.pass(2 * 24 * time.Hour)
+	if r.renew(); len(r.roles()) != 1 {
+		t.Error("confirmed again in time it does not stand")
 	}
 }
 
