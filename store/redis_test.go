@@ -69,6 +69,7 @@ func TestRedisRefusesAServerThatMayForget(t *testing.T) {
 		{"appendonly", []string{"--maxmemory-policy", "noeviction"}},
 		{"appendfsync", []string{"--appendonly", "yes"}},
 		{"maxmemory-policy", []string{"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "allkeys-lru"}},
+		{"no-appendfsync-on-rewrite", []string{"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction", "--no-appendfsync-on-rewrite", "yes"}},
 	} {
 		t.Run(x.setting, func(t *testing.T) {
 			t.Parallel()

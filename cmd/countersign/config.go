@@ -135,8 +135,8 @@ type StoreConfig struct {
 }
 
 // RedisConfig is the Redis (7.0 or later) or Valkey that keeps records. It must log and sync
-// every change before it answers (appendonly yes, appendfsync always), and throw nothing away
-// (maxmemory-policy noeviction); a server that is set otherwise is refused.
+// every change before it answers (appendonly yes, appendfsync always, no-appendfsync-on-rewrite no), and
+// throw nothing away (maxmemory-policy noeviction); a server that is set otherwise is refused.
 type RedisConfig struct {
 	// Addresses are host:port: of the server; of all sentinels, with master_name; or
 	// of some nodes of the cluster.

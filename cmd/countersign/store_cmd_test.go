@@ -290,12 +290,16 @@ func TestARedisThatBeginsToForgetIsNoticed(t *testing.T) {
 			await(c.code, c.word, "0")
 			set("appendfsync", "always")
 			await(http.StatusOK, "ready", "1")
+			set("no-appendfsync-on-rewrite", "yes")
+			await(c.code, c.word, "0")
+			set("no-appendfsync-on-rewrite", "no")
+			await(http.StatusOK, "ready", "1")
 			set("maxmemory-policy", "allkeys-lru")
 			await(c.code, c.word, "0")
 			stop()
 			<-ended
-			contains(t, log.String(), "the store may forget what it acknowledges", `its appendfsync is`, "the store keeps what it acknowledges again", "maxmemory-policy")
-			if n := strings.Count(log.String(), "may forget what it acknowledges"); n != 2 {
+			contains(t, log.String(), "the store may forget what it acknowledges", `its appendfsync is`, "the store keeps what it acknowledges again", "no-appendfsync-on-rewrite", "maxmemory-policy")
+			if n := strings.Count(log.String(), "may forget what it acknowledges"); n != 3 {
 				t.Errorf("it says so %d times, want once for each change", n)
 			}
 		})
@@ -327,4 +331,8 @@ func TestTheDoctorTellsWhatEachMasterPromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.expect(on("    replicas: 1\n    accept_less_durable: true\n").doctor(exitOK), "redis", "warn", `its appendfsync is "everysec"`)
+	if _, err := server.Do("CONFIG", "SET", "appendfsync", "always", "no-appendfsync-on-rewrite", "yes"); err != nil {
+		t.Fatal(err)
+	}
+	d.expect(on("    replicas: 1\n    accept_less_durable: true\n").doctor(exitOK), "redis", "warn", `its no-appendfsync-on-rewrite is "yes"`)
 }
