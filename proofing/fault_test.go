@@ -68,6 +68,13 @@ func (f *faulty) Apply(ctx context.Context, bucket string, ops []store.Op) error
 	return f.KV.Apply(ctx, bucket, ops)
 }
 
+func (f *faulty) Confirm(ctx context.Context, bucket, name string, version uint64) error {
+	if f.fails(false) {
+		return f.fault()
+	}
+	return f.KV.Confirm(ctx, bucket, name, version)
+}
+
 func (f *faulty) Add(ctx context.Context, bucket, name string, delta int64, ttl time.Duration) (int64, time.Time, error) {
 	if f.fails(false) {
 		if f.after && f.calls.Load() == f.n {

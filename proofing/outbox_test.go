@@ -339,6 +339,48 @@ func TestAClaimWhoseAnswerWasLostIsKnownAgain(t *testing.T) {
 	}
 }
 
+// lagging makes changes, shows them, and says that its replicas lack them, while those are away.
+type lagging struct {
+	store.KV
+	away atomic.Bool
+}
+
+func (l *lagging) Apply(ctx context.Context, bucket string, ops []store.Op) error {
+	if err := l.KV.Apply(ctx, bucket, ops); err != nil || !l.away.Load() {
+		return err
+	}
+	return errFault
+}
+
+func (l *lagging) Confirm(ctx context.Context, bucket, name string, version uint64) error {
+	if l.away.Load() {
+		return errFault
+	}
+	return l.KV.Confirm(ctx, bucket, name, version)
+}
+
+// TestNoCodeGoesOutByAClaimThatReplicasLack: an heir of the store would not know the claim, and send the code again.
+func TestNoCodeGoesOutByAClaimThatReplicasLack(t *testing.T) {
+	w := newWorld(t)
+	l := &lagging{KV: w.kv}
+	w.over(l)
+	w.begin("email", 0, "email", "")
+	sent := 0
+	w.Sender = sendFunc(func(context.Context, proofing.Message) (proofing.Receipt, error) {
+		if sent++; l.away.Load() {
+			t.Error("the code goes out while the claim may be lost")
+		}
+		return proofing.Receipt{}, nil
+	})
+	l.away.Store(true)
+	back := time.AfterFunc(300*time.Millisecond, func() { l.away.Store(false) })
+	defer back.Stop()
+	workOnce(t, w.Service)
+	if sent != 1 {
+		t.Errorf("the code went out %d times", sent)
+	}
+}
+
 func TestAReceiptWhoseAnswerWasLostSettlesOnce(t *testing.T) {
 	w := newWorld(t)
 	l := &losing{KV: w.kv}

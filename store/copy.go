@@ -410,6 +410,7 @@ func (emptyStore) Apply(context.Context, string, []Op) error                    
 func (emptyStore) Add(context.Context, string, string, int64, time.Duration) (int64, time.Time, error) {
 	return 0, time.Time{}, ErrInvalid
 }
+func (emptyStore) Confirm(context.Context, string, string, uint64) error            { return ErrConflict }
 func (emptyStore) Close() error                                                     { return nil }
 func (emptyStore) EachCounter(context.Context, func(string, []Counter) error) error { return nil }
 func (emptyStore) Counters(context.Context, string, []string) ([]Counter, error)    { return nil, nil }

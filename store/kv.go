@@ -70,6 +70,11 @@ type KV interface {
 	// each with a name of its own. The caller may use ops again once Apply returns.
 	Apply(ctx context.Context, bucket string, ops []Op) error
 
+	// Confirm returns nil once the item of that version, which the caller has read, is kept as surely as
+	// a change that was acknowledged; ErrConflict if another is there, or none. A back end in
+	// which nothing can be read that is not kept so does nothing.
+	Confirm(ctx context.Context, bucket, name string, version uint64) error
+
 	// Add adds delta to the counter of that name and returns its total and its
 	// expiry (zero: none). An absent counter starts at zero; an addition to it
 	// makes it and fixes its expiry at ttl from then (zero: none; otherwise at

@@ -43,6 +43,19 @@ func (r *recent[T]) put(name string, l *loaded[T]) {
 	r.add(name, l)
 }
 
+// confirm notes that the store is sure to keep a record of that version.
+func (r *recent[T]) confirm(name string, version uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, generation := range []map[string]*loaded[T]{r.young, r.old} {
+		if was := generation[name]; was != nil && was.version == version {
+			sure := *was // which others may be reading
+			sure.sure = true
+			generation[name] = &sure
+		}
+	}
+}
+
 func (r *recent[T]) add(name string, l *loaded[T]) {
 	if r.young == nil {
 		r.young = map[string]*loaded[T]{}

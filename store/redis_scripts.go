@@ -59,6 +59,15 @@ end
 return 1
 `)
 
+// KEYS: a value. ARGV: the version that it must have. It puts the value where it is, so that replicas
+// who have this have it too, and returns 1; or 0 if it is not there.
+var confirmScript = newScript(`
+local value = redis.call('GET', KEYS[1])
+if not value or string.sub(value, 1, 8) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], value, 'KEEPTTL')
+return 1
+`)
+
 // KEYS: n. ARGV: what precedes a name in a value's key, the bounds in the form of
 // ZRANGEBYLEX, and the most items. It returns names and values in turn.
 var scanScript = newScript(`

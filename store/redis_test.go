@@ -245,8 +245,12 @@ func everything(t *testing.T, r *store.Redis) {
 	if err := r.Apply(ctx, "07", []store.Op{{Name: "a", If: store.Absent, Expires: time.Now().Add(time.Hour)}, {Name: "b", If: store.Any, Delete: true}}); err != nil {
 		t.Error(err)
 	}
-	if items, err := r.Scan(ctx, "07", "", "", 10); err != nil || len(items) != 1 {
-		t.Errorf("%v, %v", items, err)
+	items, err := r.Scan(ctx, "07", "", "", 10)
+	if err != nil || len(items) != 1 {
+		t.Fatalf("%v, %v", items, err)
+	}
+	if err := r.Confirm(ctx, "07", "a", items[0].Version); err != nil {
+		t.Error(err)
 	}
 	if _, _, err := r.Add(ctx, "07", "n", 1, time.Minute); err != nil {
 		t.Error(err)

@@ -188,6 +188,9 @@ func scanBounds(prefix, after string) (from, to string) {
 	return from, string(end)
 }
 
+// Confirm implements KV: what can be read has been synced.
+func (*SQLite) Confirm(context.Context, string, string, uint64) error { return nil }
+
 // Apply implements KV.
 func (s *SQLite) Apply(ctx context.Context, bucket string, ops []Op) error {
 	if err := checkOps(bucket, ops); err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,6 +70,7 @@ type loaded[T any] struct {
 	plain   []byte // and opened
 	version uint64
 	expires time.Time
+	sure    bool // the store keeps it as it keeps what it has acknowledged, and not only shows it
 }
 
 // Create implements proofing.Table.
@@ -106,7 +108,9 @@ func (t *Table[T, P]) Get(ctx context.Context, id string) (*T, error) {
 	return l.value, nil
 }
 
-// Update implements proofing.Table. An edit that changes nothing writes nothing.
+// Update implements proofing.Table. An edit that changes nothing writes nothing. It is done once the store is
+// sure to keep what it found: that may be its own change, made by a try before this one, whose
+// caller was told that it may be lost.
 //
 // It is first tried on the record as this process last saw it: the comparison of versions shows whether it is
 // still that one, and mostly it is, which saves reading it again. Whatever comes of that but a change
@@ -152,7 +156,10 @@ func (t *Table[T, P]) Update(ctx context.Context, id string, edit func(*T) error
 		if err != nil {
 			return err
 		}
-		_, err = try(before, again)
+		made, err := try(before, again)
+		if err == nil && !made {
+			err = t.confirm(ctx, bucket, name, before)
+		}
 		return err
 	})
 	if err != nil {
@@ -161,7 +168,18 @@ func (t *Table[T, P]) Update(ctx context.Context, id string, edit func(*T) error
 	return after, nil
 }
 
-// Delete implements proofing.Table.
+func (t *Table[T, P]) confirm(ctx context.Context, bucket, name string, l *loaded[T]) error {
+	if l.sure {
+		return nil
+	}
+	err := t.kv.Confirm(ctx, bucket, name, l.version)
+	if err == nil {
+		t.recent.confirm(name, l.version)
+	}
+	return err
+}
+
+// Delete implements proofing.Table. That there is nothing is an answer as in Update: once it is sure to stay so.
 func (t *Table[T, P]) Delete(ctx context.Context, id string) error {
 	bucket, name, err := t.place(id)
 	if err != nil {
@@ -169,6 +187,9 @@ func (t *Table[T, P]) Delete(ctx context.Context, id string) error {
 	}
 	return t.retry(ctx, func(bool) error {
 		l, err := t.load(ctx, bucket, name)
+		if errors.Is(err, proofing.ErrNotFound) {
+			return cmp.Or(t.kv.Apply(ctx, bucket, []Op{{Name: name, If: Absent, Delete: true}}), err)
+		}
 		if err != nil {
 			return err
 		}
@@ -305,7 +326,7 @@ func (t *Table[T, P]) change(bucket, name, id string, before *loaded[T], v *T) (
 			ops = append(ops, Op{Name: entry, If: Any, Delete: true})
 		}
 	}
-	return ops, &loaded[T]{value: v, entries: entries, sealed: put.Value, plain: plain, version: put.New, expires: put.Expires}, nil
+	return ops, &loaded[T]{value: v, entries: entries, sealed: put.Value, plain: plain, version: put.New, expires: put.Expires, sure: true}, nil
 }
 
 // claimable returns proofing.ErrExists if another record holds a unique value that the

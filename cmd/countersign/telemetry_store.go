@@ -76,6 +76,14 @@ func (k tracedKV) Apply(ctx context.Context, bucket string, ops []store.Op) erro
 	return err
 }
 
+// Confirm implements store.KV.
+func (k tracedKV) Confirm(ctx context.Context, bucket, name string, version uint64) error {
+	in, span := k.start(ctx, "confirm")
+	err := k.KV.Confirm(in, bucket, name, version)
+	k.end(ctx, span, err)
+	return err
+}
+
 // Add implements store.KV.
 func (k tracedKV) Add(ctx context.Context, bucket, name string, delta int64, ttl time.Duration) (int64, time.Time, error) {
 	in, span := k.start(ctx, "add")
