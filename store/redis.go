@@ -128,6 +128,11 @@ func OpenRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	pipelines := redis.DefaultBlockingAutoPipelineOptions()
 	pipelines.MaxQueuedCommands = o.Queue
 	pipelines.Unordered, pipelines.MaxConcurrentBatches = true, 4 // whoever needs an order waits for the answer
+	if o.Cluster {
+		// Whoever shares a batch waits for all of it, so the buckets of one master share none with those of another
+		// that hangs. A shard has a run of slots, and so short a one that it has two masters only where they meet.
+		pipelines.NumShards = 2 * proofing.Buckets
+	}
 	hot, err := r.client.AutoPipelineWithOptions(pipelines)
 	if err == nil {
 		r.hot = hot

@@ -53,11 +53,7 @@ func (s RedisServer) String() string {
 func (r *Redis) Servers(ctx context.Context) ([]RedisServer, error) {
 	cluster, ok := r.client.(*redis.ClusterClient)
 	if !ok {
-		addr := r.o.Addresses[0]
-		if r.o.Master != "" {
-			addr = "the master of " + r.o.Master
-		}
-		s, err := r.server(ctx, addr, r.client)
+		s, err := r.server(ctx, r.addr(), r.client)
 		return []RedisServer{s}, err
 	}
 	var mu sync.Mutex
