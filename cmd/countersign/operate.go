@@ -27,12 +27,14 @@ type meters struct {
 	webhooks *prometheus.HistogramVec
 	lag      prometheus.Histogram
 	durable  prometheus.Gauge
-	reload   *prometheus.CounterVec
-	loaded   prometheus.Gauge
-	texts    *prometheus.CounterVec
-	outcomes outcomes
-	refused  *prometheus.CounterVec
-	lookups  *prometheus.HistogramVec
+	// storeDown is of the last look, by whoever looked.
+	storeDown prometheus.Gauge
+	reload    *prometheus.CounterVec
+	loaded    prometheus.Gauge
+	texts     *prometheus.CounterVec
+	outcomes  outcomes
+	refused   *prometheus.CounterVec
+	lookups   *prometheus.HistogramVec
 }
 
 func newMeters() *meters {
@@ -62,6 +64,9 @@ func newMeters() *meters {
 		Name: "countersign_store_durable", Help: "1 while every master of the store is set to keep what it acknowledges, as far as it was asked; else 0. A file always is.",
 	})
 	m.durable.Set(1)
+	m.storeDown = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "countersign_store_down_share", Help: "How much of the store took no durable write when it was last asked, from 0 to 1: by /readyz, and of Redis every ten seconds. The masters of a cluster fail by themselves.",
+	})
 	m.reload = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "countersign_config_reloads_total", Help: "How often the configuration was read again, by result: taken or refused.",
 	}, []string{"result"})
@@ -75,7 +80,7 @@ func newMeters() *meters {
 		Name: "countersign_caa_lookup_seconds", Help: "Time to find the CAA records of a domain, by outcome: found, none or failed.",
 		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	}, []string{"outcome"})
-	m.registry.MustRegister(m.lookups, m.requests, m.refused, m.messages, m.webhooks, m.lag, m.durable, m.reload, m.loaded, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.lookups, m.requests, m.refused, m.messages, m.webhooks, m.lag, m.durable, m.storeDown, m.reload, m.loaded, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -227,9 +232,6 @@ const (
 	stopping
 )
 
-// readyTimeout bounds the look into the store; a probe that waits longer learns nothing more.
-const readyTimeout = 3 * time.Second
-
 // operators is the handler of the listener for operators: whether the process
 // lives, whether it can serve, figures, and pages.
 func (a *app) operators() http.Handler {
@@ -244,13 +246,18 @@ func (a *app) operators() http.Handler {
 		case stopping:
 			sayStatus(w, http.StatusServiceUnavailable, "stopping")
 		default:
-			if err := a.storeAnswers(r.Context()); err != nil {
+			down, err := a.storeAnswers(r.Context())
+			if err != nil {
 				a.log.WarnContext(r.Context(), "not ready", "error", err)
 				sayStatus(w, http.StatusServiceUnavailable, "store_down")
 				return
 			}
 			if a.mayForget() { // the log has said why
 				sayStatus(w, http.StatusServiceUnavailable, "store_may_forget")
+				return
+			}
+			if down != "" {
+				sayJSON(w, http.StatusOK, map[string]string{"status": "ready", "parts_down": down})
 				return
 			}
 			sayStatus(w, http.StatusOK, "ready")
@@ -265,14 +272,6 @@ func (a *app) operators() http.Handler {
 		a.reloads.operatorsPages(a).ServeHTTP(w, r)
 	})
 	return mux
-}
-
-// storeAnswers makes one durable write: a store that can only be read cannot serve.
-func (a *app) storeAnswers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	_, _, err := a.service.Limiter.Add(ctx, "ready", 1, time.Second)
-	return err
 }
 
 // sayWaiting says that the process is starting, and what it waits for.

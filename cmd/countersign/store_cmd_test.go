@@ -264,7 +264,7 @@ func TestARedisThatBeginsToForgetIsNoticed(t *testing.T) {
 			defer stop()
 			a.phase.Store(serving)
 			ended := make(chan struct{})
-			go func() { a.watchDurability(ctx, 20*time.Millisecond); close(ended) }()
+			go func() { a.watchStore(ctx, 20*time.Millisecond); close(ended) }()
 			h := a.operators()
 			await := func(code int, word, figure string) {
 				t.Helper()

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// durabilityInterval is the time between two looks at the settings of Redis.
-const durabilityInterval = 10 * time.Second
+// storeInterval is the time between two looks at the masters of Redis.
+const storeInterval = 10 * time.Second
 
-// watchDurability looks now and then whether every master still keeps what it acknowledges: somebody
+// watchStore looks now and then whether every master answers, and still keeps what it acknowledges: somebody
 // may have changed its settings, or another has taken over that is set otherwise. It says so once each
 // time, and until it is mended the process is not ready, as it would not have started. What
 // cannot be asked is as it was.
-func (a *app) watchDurability(ctx context.Context, interval time.Duration) {
+func (a *app) watchStore(ctx context.Context, interval time.Duration) {
 	if a.storage.shared == nil {
 		return
 	}
 	for tick := time.NewTicker(interval); ; {
+		_, _ = a.storeAnswers(ctx) // the figure and the log have it
 		a.checkDurability(ctx)
 		select {
 		case <-ctx.Done():

@@ -50,9 +50,10 @@ type app struct {
 	mds        *webauthn.MDS // nil unless it is configured
 	// forgets says why the store may forget what it acknowledges; "": it keeps it.
 	forgets    atomic.Pointer[string]
-	stopBegins func()           // unless nil, is called when serve begins to stop
-	reloads    *reloads         // nil where the configuration is not read again
-	gates      map[string]*gate // by listener
+	partsDown  atomic.Pointer[string] // the masters of a cluster that took no write when they were last asked
+	stopBegins func()                 // unless nil, is called when serve begins to stop
+	reloads    *reloads               // nil where the configuration is not read again
+	gates      map[string]*gate       // by listener
 	shares     *acme.Shares
 	// certificates are those that the listeners show, and tokens.
 	certificates []*shownCertificate
