@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -145,6 +146,40 @@ func TestSettingsThatFitTogetherMayNotFitInPart(t *testing.T) {
 }
 
 // TestAMessageInHandIsFinishedByTheProviderThatHasIt reloads while a message is being sent.
+// TestTheManualNamesWhatWaitsForARestart holds docs/operating.md to keepWhatStays.
+func TestTheManualNamesWhatWaitsForARestart(t *testing.T) {
+	var set func(v reflect.Value)
+	set = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Struct:
+			for _, f := range settings(v.Type()) {
+				set(v.Field(f.index))
+			}
+		case reflect.String:
+			v.SetString("x")
+		case reflect.Bool:
+			v.SetBool(true)
+		case reflect.Int, reflect.Int64:
+			v.SetInt(1)
+		}
+	}
+	var before, after Config
+	set(reflect.ValueOf(&before).Elem())
+	after.keepWhatStays(&before)
+	kept := changedSettings(&Config{}, &after)
+	if len(kept) < 20 {
+		t.Fatalf("only %q are kept", kept)
+	}
+	_, section, _ := strings.Cut(readDoc(t, "operating.md"), "`wait_for_restart`")
+	section, _, _ = strings.Cut(section, "Requests and messages")
+	for _, path := range kept {
+		part, _, _ := strings.Cut(path, ".")
+		if !strings.Contains(section, "`"+part+"`") && !strings.Contains(section, "`"+path+"`") {
+			t.Errorf("%s waits for a restart, and the manual does not say so", path)
+		}
+	}
+}
+
 func TestAMessageInHandIsFinishedByTheProviderThatHasIt(t *testing.T) {
 	d := newDesk(t)
 	d.at = time.Now()
