@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/countersign-id/countersign/store"
@@ -87,13 +88,30 @@ func (c RedisConfig) options() (store.RedisOptions, error) {
 		}
 	}
 	if c.TLS.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
+		shows, err := c.TLS.shows()
 		if err != nil {
 			return o, usagef("store.redis.tls.cert_file and key_file: %v", err)
 		}
-		o.TLS.Certificates = []tls.Certificate{pair}
+		o.TLS.GetClientCertificate = shows
 	}
 	return o, nil
+}
+
+// shows is what a connection shows the server. The files are read for each, since they are renewed while we run;
+// a pair that is no good, or half replaced, leaves the one before.
+func (c RedisTLSConfig) shows() (func(*tls.CertificateRequestInfo) (*tls.Certificate, error), error) {
+	first, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	var last atomic.Pointer[tls.Certificate]
+	last.Store(&first)
+	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err == nil {
+			last.Store(&pair)
+		}
+		return last.Load(), nil
+	}, nil
 }
 
 func (c *Config) validateStore(r *report) {

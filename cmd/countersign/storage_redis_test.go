@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -181,4 +183,26 @@ func TestTheDoctorOnARedisThatMayForget(t *testing.T) {
 	stranger := newPatient(t)
 	stranger.onRedis(address, certificates(t), "    accept_less_durable: true\n")
 	d.expect(stranger.doctor(exitFailure), "store", "FAIL", "certificate")
+}
+
+func TestEachConnectionToRedisShowsTheCertificateOfNow(t *testing.T) {
+	p := newPKI(t)
+	one, two := p.fresh(), p.fresh()
+	files := p.write("redis", one)
+	o, err := RedisConfig{TLS: RedisTLSConfig{Enabled: true, CertFile: files.CertFile, KeyFile: files.KeyFile}}.options()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows := func(when string, want tls.Certificate) {
+		t.Helper()
+		got, err := o.TLS.GetClientCertificate(&tls.CertificateRequestInfo{})
+		if err != nil || !bytes.Equal(got.Certificate[0], want.Certificate[0]) {
+			t.Errorf("%s it shows another: %v", when, err)
+		}
+	}
+	shows("at first", one)
+	p.write("redis", two)
+	shows("after its renewal", two)
+	p.put(files.CertFile, "CERTIFICATE", one.Certificate[0])
+	shows("when half of the pair was replaced", two)
 }
