@@ -25,6 +25,7 @@ type meters struct {
 	requests *prometheus.HistogramVec
 	messages *prometheus.HistogramVec
 	webhooks *prometheus.HistogramVec
+	hooks    *prometheus.GaugeVec
 	lag      prometheus.Histogram
 	durable  prometheus.Gauge
 	// storeDown is of the last look, by whoever looked.
@@ -56,6 +57,9 @@ func newMeters() *meters {
 		Name: "countersign_webhook_seconds", Help: "Time a CA's webhook took for a call, by outcome: taken, not_sent, refused or unknown.",
 		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
 	}, []string{"outcome"})
+	m.hooks = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "countersign_webhooks", Help: "How many CAs' webhooks are well, failing (they take nothing), stopped (they asked for no more calls) or off (set, and never turned on), counted each minute.",
+	}, []string{"state"})
 	m.lag = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "countersign_event_lag_seconds", Help: "Time from a change to its place in the CA's feed of events.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 120},
@@ -80,7 +84,7 @@ func newMeters() *meters {
 		Name: "countersign_caa_lookup_seconds", Help: "Time to find the CAA records of a domain, by outcome: found, none or failed.",
 		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	}, []string{"outcome"})
-	m.registry.MustRegister(m.lookups, m.requests, m.refused, m.messages, m.webhooks, m.lag, m.durable, m.storeDown, m.reload, m.loaded, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.lookups, m.requests, m.refused, m.messages, m.webhooks, m.hooks, m.lag, m.durable, m.storeDown, m.reload, m.loaded, m.texts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
