@@ -124,7 +124,7 @@ const dueSlots = 4
 
 // dispatchDue sets hands to work on the records of one kind in a bucket that are due.
 func dispatchDue[T any](ctx context.Context, s *Service, table Table[T], kind, bucket string, id func(*T) string, work func(context.Context, string) error, hands *sync.WaitGroup, worked func()) error {
-	q := Query{Index: "due", Bucket: bucket, Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
+	q := Query{Index: "due", Bucket: bucket, Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage, Unreadable: s.passOver(kind)}
 	for more := true; more; more = q.After != "" {
 		page, next, err := table.List(ctx, q)
 		if err != nil {
