@@ -61,7 +61,7 @@ func (s *Service) DeliverOnce(ctx context.Context) (feeds int, err error) {
 }
 
 func (s *Service) eachDueFeed(ctx context.Context, do func(*Feed)) error {
-	q := Query{Index: "due", Below: stamp(s.now().Add(time.Millisecond))}
+	q := Query{Index: "due", Below: stamp(s.now().Add(time.Millisecond)), Unreadable: s.passOver("feed")}
 	for more := true; more; more = q.After != "" {
 		page, next, err := s.Feeds.List(ctx, q)
 		if err != nil {

@@ -14,6 +14,8 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrUnavailable: a store or provider cannot answer now; nothing was lost.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrUnreadable: a record is there and is damaged.
+	ErrUnreadable = errors.New("unreadable")
 	// ErrWrongAnswer: the answer is wrong and cost a try.
 	ErrWrongAnswer = errors.New("wrong answer")
 	// ErrNoTries: every try of this code is spent; a new code may be asked for.

@@ -12,8 +12,8 @@ import (
 // journals are the records of one table, as the log sees them.
 type journals struct {
 	of []Subject
-	// waiting are entries of a bucket that are not in the log yet, those of records behind a cursor, and the cursor of the next ones.
-	waiting func(ctx context.Context, bucket, after string) (entries []Entry, next string, err error)
+	// waiting are entries of a bucket that are not in the log yet, those of records behind a cursor, and the cursor of the next ones. A damaged record is as in Query.
+	waiting func(ctx context.Context, bucket, after string, unreadable func(string, error)) (entries []Entry, next string, err error)
 	// take takes off a record what is listed; errErased if something is to be erased in the log first.
 	take func(ctx context.Context, id string, l listed) error
 	// read is a record's journal.
@@ -59,8 +59,8 @@ func (s *Service) journaled() []journals {
 func journalsOf[T any](table Table[T], journal func(*T) *Journal, of ...Subject) journals {
 	return journals{
 		of: of,
-		waiting: func(ctx context.Context, bucket, after string) (entries []Entry, next string, err error) {
-			records, next, err := table.List(ctx, Query{Index: "entry", Bucket: bucket, Below: "~", After: after, Limit: sequenceRecords})
+		waiting: func(ctx context.Context, bucket, after string, unreadable func(string, error)) (entries []Entry, next string, err error) {
+			records, next, err := table.List(ctx, Query{Index: "entry", Bucket: bucket, Below: "~", After: after, Limit: sequenceRecords, Unreadable: unreadable})
 			for _, v := range records {
 				entries = append(entries, journal(v).Pending...)
 			}
@@ -96,11 +96,11 @@ func journalsOf[T any](table Table[T], journal func(*T) *Journal, of ...Subject)
 // only looks for entries in one bucket: that of a table whose records are all there.
 func (j journals) only(bucket string) journals {
 	all := j.waiting
-	j.waiting = func(ctx context.Context, of, after string) ([]Entry, string, error) {
+	j.waiting = func(ctx context.Context, of, after string, unreadable func(string, error)) ([]Entry, string, error) {
 		if of != bucket {
 			return nil, "", nil
 		}
-		return all(ctx, of, after)
+		return all(ctx, of, after, unreadable)
 	}
 	return j
 }

@@ -64,7 +64,7 @@ func (s *Service) erasePending(ctx context.Context, person string) error {
 	for _, t := range s.journaled() {
 		for _, bucket := range allBuckets() {
 			for after, more := "", true; more; more = after != "" {
-				entries, next, err := t.waiting(ctx, bucket, after)
+				entries, next, err := t.waiting(ctx, bucket, after, nil)
 				if err != nil {
 					return err
 				}

@@ -132,7 +132,7 @@ func dispatchDue[T any](ctx context.Context, s *Service, table Table[T], kind, b
 
 // dispatchBy is dispatchDue for records that another index names as due.
 func dispatchBy[T any](ctx context.Context, s *Service, table Table[T], index, kind, bucket string, id func(*T) string, work func(context.Context, string) error, hands *sync.WaitGroup, worked func()) error {
-	q := Query{Index: index, Bucket: bucket, Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
+	q := Query{Index: index, Bucket: bucket, Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage, Unreadable: s.passOver(kind)}
 	for more := true; more; more = q.After != "" {
 		page, next, err := table.List(ctx, q)
 		if err != nil {

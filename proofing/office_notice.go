@@ -55,7 +55,7 @@ const officeSlots = 4
 
 // dispatchOffices sets hands to work on the appointments that are due.
 func (s *Service) dispatchOffices(ctx context.Context, hands *sync.WaitGroup, worked func()) error {
-	q := Query{Index: "due", Bucket: s.officeBucket(), Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage}
+	q := Query{Index: "due", Bucket: s.officeBucket(), Below: stamp(s.now().Add(time.Millisecond)), Limit: workPage, Unreadable: s.passOver(noticeAppointment)}
 	for more := true; more; more = q.After != "" {
 		page, next, err := s.Appointments.List(ctx, q)
 		if err != nil {

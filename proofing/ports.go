@@ -69,6 +69,9 @@ type Query struct {
 	Bucket string
 	After  string // the cursor of the page before, or empty
 	Limit  int    // the most records to return; 0 means 100
+	// Unreadable is told of each damaged record (ErrUnreadable), which is left out; nil: it ends the listing with its error. Of a merged
+	// listing several may be told at once.
+	Unreadable func(id string, err error)
 }
 
 // Limiter counts what must not happen too often. Counts are kept through a

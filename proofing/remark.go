@@ -8,8 +8,17 @@ import (
 
 const (
 	remarkEvery = time.Hour // how often the same is said again
-	mostRemarks = 1000      // different ones in that time
+	mostRemarks = 100       // different ones in that time
 )
+
+// passOver is for listings of what is due: a damaged record is said, and holds up nothing that lies beside it.
+func (s *Service) passOver(kind string) func(id string, err error) {
+	return func(id string, err error) {
+		if s.local().remarks.due("record "+id, s.now()) {
+			s.Log.Error("a record cannot be read, and what it owes is not done", "kind", kind, "record", id, "error", err)
+		}
+	}
+}
 
 // remarks is what one process has said of what it meets again and again. Its zero value is ready.
 type remarks struct {

@@ -180,7 +180,7 @@ func (s *Service) gather(ctx context.Context, known *ends, buckets []string) (wa
 	tables := s.journaled()
 	for _, bucket := range buckets {
 		again := false
-		cases, next, err := s.Cases.List(ctx, Query{Index: "event", Bucket: bucket, Below: "~", Limit: sequenceRecords})
+		cases, next, err := s.Cases.List(ctx, Query{Index: "event", Bucket: bucket, Below: "~", Limit: sequenceRecords, Unreadable: s.passOver("case")})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("list events of bucket %s: %w", bucket, err))
 		}
@@ -196,7 +196,7 @@ func (s *Service) gather(ctx context.Context, known *ends, buckets []string) (wa
 			err     error
 		}, len(tables))
 		_ = readAtOnce(len(tables), func(i int) error {
-			found[i].entries, found[i].next, found[i].err = tables[i].waiting(ctx, bucket, "")
+			found[i].entries, found[i].next, found[i].err = tables[i].waiting(ctx, bucket, "", s.passOver(string(tables[i].of[0])))
 			return nil // one that does not answer keeps no other
 		})
 		for _, f := range found {

@@ -194,7 +194,7 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets [
 	var errs []error
 	for _, bucket := range buckets {
 		now := s.now()
-		q := Query{Index: "due", Bucket: bucket, Below: stamp(now.Add(time.Millisecond)), Limit: workPage}
+		q := Query{Index: "due", Bucket: bucket, Below: stamp(now.Add(time.Millisecond)), Limit: workPage, Unreadable: s.passOver("case")}
 		for more := true; more; more = q.After != "" {
 			due, next, err := s.Cases.List(ctx, q)
 			if err != nil {

@@ -1,9 +1,11 @@
 package proofing_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -77,37 +79,109 @@ func TestAnEffectThatFailsHoldsUpNothingElse(t *testing.T) {
 	}
 }
 
-// unreadable is a back end one record of which is damaged.
+// unreadable is a back end one record of which is damaged, or every record of a kind.
 type unreadable struct {
 	store.KV
-	id string
+	id, every string
 }
 
 func (u *unreadable) Get(ctx context.Context, bucket, name string) (store.Item, error) {
 	item, err := u.KV.Get(ctx, bucket, name)
-	if u.id != "" && strings.HasSuffix(name, u.id) {
+	if u.id != "" && strings.HasSuffix(name, u.id) || u.every != "" && strings.HasPrefix(name, "r/"+u.every+"/") {
 		item.Value = []byte("damaged")
 	}
 	return item, err
 }
 
-func TestADamagedRecordStopsOnlyWhatLiesBesideIt(t *testing.T) {
+// TestADamagedRecordHoldsUpNothingBesideIt has two cases in one bucket, of which the one that is due first is damaged.
+func TestADamagedRecordHoldsUpNothingBesideIt(t *testing.T) {
 	w := newWorld(t)
 	u := &unreadable{KV: w.kv}
 	w.over(u)
-	damaged := w.begin("email", 0, "email", "")
-	u.id = damaged.ID
-	sent := 0
-	for n := 1; n <= 5; n++ {
-		if c := w.begin("email", n, "email", ""); c.ID[:2] != damaged.ID[:2] {
-			sent++
+	log := &bytes.Buffer{}
+	w.Log = slog.New(slog.NewJSONHandler(log, nil))
+	all := map[string]*proofing.Case{}
+	var damaged, beside *proofing.Case
+	begun := 0
+	for ; beside == nil; begun++ {
+		w.pass(time.Second)
+		c := w.begin("email", begun, "email", "")
+		if damaged = all[c.ID[:2]]; damaged != nil {
+			beside = c
 		}
+		all[c.ID[:2]] = c
 	}
-	if _, err := w.WorkOnce(t.Context()); err == nil {
-		t.Error("nobody is told of the damaged record")
+	u.id = damaged.ID
+	for range 3 { // said once, however often it is met
+		if _, err := w.WorkOnce(t.Context()); err != nil {
+			t.Error(err)
+		}
+		w.sequenceAll()
+		w.pass(time.Minute)
 	}
-	if n := len(w.post.all("email_code")); n < sent {
-		t.Errorf("%d codes went out beside a damaged record, want %d", n, sent)
+	if n := len(w.post.all("email_code")); n != begun-1 {
+		t.Errorf("%d codes went out beside a damaged record, want %d", n, begun-1)
+	}
+	if c := w.reload(beside); !c.Journal.Logged() || len(c.Outbox.Events) > 0 {
+		t.Errorf("what lies beside it is not listed: %+v, %d events", c.Journal, len(c.Outbox.Events))
+	}
+	if n := strings.Count(log.String(), `"ERROR"`); n != 1 || !strings.Contains(log.String(), damaged.ID) {
+		t.Errorf("the damaged record is said %d times, want once:\n%s", n, log)
+	}
+	w.pass(2 * time.Hour)
+	if _, err := w.WorkOnce(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(log.String(), `"ERROR"`); n != 2 {
+		t.Errorf("two hours later it was said %d times, want twice", n)
+	}
+}
+
+// TestWhatCannotBeReadIsSaidWithinBounds damages hundreds of records.
+func TestWhatCannotBeReadIsSaidWithinBounds(t *testing.T) {
+	w := newWorld(t)
+	u := &unreadable{KV: w.kv}
+	w.over(u)
+	log := &bytes.Buffer{}
+	w.Log = slog.New(slog.NewJSONHandler(log, nil))
+	w.openMany("key-", 250)
+	u.every = "case"
+	for range 3 {
+		w.sequenceAll()
+		w.pass(time.Minute)
+	}
+	if n := strings.Count(log.String(), `"ERROR"`); n < 50 || n > 100 {
+		t.Errorf("250 damaged records are said in %d lines", n)
+	}
+	if events := w.told(w.ca); len(events) != 0 {
+		t.Errorf("%d events of records that cannot be read", len(events))
+	}
+	u.every = ""
+	w.sequenceAll()
+	if events := w.told(w.ca); len(events) != 375 {
+		t.Errorf("%d events once they can be read again, want 375", len(events))
+	}
+}
+
+// TestAFeedThatCannotBeReadHoldsUpNoOtherWebhook damages the feed of an authority.
+func TestAFeedThatCannotBeReadHoldsUpNoOtherWebhook(t *testing.T) {
+	w := newWorld(t)
+	u := &unreadable{KV: w.kv}
+	w.over(u)
+	w.setHook()
+	set(t, w.Service, w.other.Name, "https://other.example/hook")
+	want := w.openMany("key-", 3)
+	r := request("email")
+	if _, _, err := w.Open(t.Context(), w.other, r); err != nil {
+		t.Fatal(err)
+	}
+	w.sequenceAll()
+	u.id = w.FeedID(w.other.Name)
+	if _, err := w.DeliverOnce(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := w.hook.count(); n != want {
+		t.Errorf("%d events told beside a damaged feed, want %d", n, want)
 	}
 }
 

@@ -43,11 +43,11 @@ var errPageFull = errors.New("page full")
 // listing is one List under way.
 type listing[T any] struct {
 	kv      KV
-	read    func(ctx context.Context, bucket, entry, id string) (*T, error)
-	prefix  string   // of the entries in question
-	below   string   // where they end, if not empty
-	buckets []string // still to be walked
-	after   string   // the entry to go on behind, in the first of them
+	read    func(ctx context.Context, bucket, entry, id string) (*T, error) // nil for what is left out
+	prefix  string                                                          // of the entries in question
+	below   string                                                          // where they end, if not empty
+	buckets []string                                                        // still to be walked
+	after   string                                                          // the entry to go on behind, in the first of them
 	limit   int
 	page    []*T
 	next    string // the cursor behind the last of page
@@ -58,7 +58,7 @@ func (t *Table[T, P]) newListing(q proofing.Query) (*listing[T], error) {
 		return nil, fmt.Errorf("%w: index %q", ErrInvalid, q.Index)
 	}
 	l := &listing[T]{
-		kv: t.kv, read: t.listed,
+		kv: t.kv, read: t.forListing(q),
 		prefix: indexPrefix(t.kind, q.Index), buckets: allBuckets(), limit: min(q.Limit, MaxScan),
 	}
 	switch {
@@ -85,6 +85,21 @@ func (t *Table[T, P]) newListing(q proofing.Query) (*listing[T], error) {
 		return l, l.resumeMerged(q.After)
 	}
 	return l, l.resume(q.After)
+}
+
+// forListing reads the record of an entry; nil for one that has gone or changed since the entry was read, and for a damaged one that the query asks to be told of.
+func (t *Table[T, P]) forListing(q proofing.Query) func(ctx context.Context, bucket, entry, id string) (*T, error) {
+	return func(ctx context.Context, bucket, entry, id string) (*T, error) {
+		value, err := t.listed(ctx, bucket, entry, id)
+		switch {
+		case errors.Is(err, proofing.ErrNotFound):
+			return nil, nil
+		case q.Unreadable != nil && errors.Is(err, proofing.ErrUnreadable):
+			q.Unreadable(id, err)
+			return nil, nil
+		}
+		return value, err
+	}
 }
 
 // resume moves the listing behind a cursor: the bucket and the entry that ended
@@ -137,10 +152,7 @@ func (l *listing[T]) walk(ctx context.Context, bucket string) error {
 
 func (l *listing[T]) add(ctx context.Context, bucket, entry string) error {
 	value, err := l.read(ctx, bucket, entry, idOf(entry))
-	if errors.Is(err, proofing.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	if err != nil || value == nil {
 		return err
 	}
 	if len(l.page) == l.limit {

@@ -55,7 +55,7 @@ func (l *listing[T]) merge(ctx context.Context) (page []*T, next string, err err
 			}
 			for i, value := range values {
 				switch {
-				case value == nil: // it has gone, or changed
+				case value == nil: // it is left out
 				case len(l.page) == l.limit:
 					return l.page, l.next, nil
 				default:
@@ -101,7 +101,7 @@ func (l *listing[T]) ahead(ctx context.Context, want int) (names []string, horiz
 	return names, horizon, nil
 }
 
-// readAll reads the records of entries; nil for one that has gone.
+// readAll reads the records of entries; nil for one that is left out.
 func (l *listing[T]) readAll(ctx context.Context, names []string) ([]*T, error) {
 	values, errs := make([]*T, len(names)), make([]error, len(names))
 	atOnce(len(names), mergeReads, func(i int) {
@@ -111,9 +111,6 @@ func (l *listing[T]) readAll(ctx context.Context, names []string) ([]*T, error) 
 			return
 		}
 		values[i], errs[i] = l.read(ctx, bucket, names[i], id)
-		if errors.Is(errs[i], proofing.ErrNotFound) {
-			values[i], errs[i] = nil, nil
-		}
 	})
 	return values, errors.Join(errs...)
 }

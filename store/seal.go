@@ -6,7 +6,6 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"time"
 
@@ -93,7 +92,7 @@ func (r *Ring) open(bucket, name string, sealed []byte) ([]byte, error) {
 	header, rest := sealed[:sealHeader], sealed[sealHeader:]
 	plain, err := key.buckets[bucket].Open(nil, nil, rest, sealedFor(header, bucket, name))
 	if err != nil {
-		return nil, fmt.Errorf("store: a value that does not open: it was changed, or stored under another name: %w", err)
+		return nil, fmt.Errorf("store: a value that does not open: it was changed, or stored under another name: %w: %w", proofing.ErrUnreadable, err)
 	}
 	return plain, nil
 }
@@ -126,7 +125,7 @@ func (keys ringKeys) find(id [keyIDSize]byte) *sealingKey {
 
 func sealedUnder(sealed []byte) (id [keyIDSize]byte, err error) {
 	if len(sealed) < sealHeader || sealed[0] != sealVersion {
-		return id, errors.New("store: a value that is not sealed, or by a newer version of countersign")
+		return id, fmt.Errorf("store: a value that is not sealed, or by a newer version of countersign: %w", proofing.ErrUnreadable)
 	}
 	return [keyIDSize]byte(sealed[1:sealHeader]), nil
 }

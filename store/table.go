@@ -264,7 +264,7 @@ func (t *Table[T, P]) load(ctx context.Context, bucket, name string) (*loaded[T]
 		err = errors.New("there is no record in it")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store: read %s: %w", t.kind, err)
+		return nil, fmt.Errorf("store: read %s: %w: %w", t.kind, proofing.ErrUnreadable, err)
 	}
 	l := &loaded[T]{value: s.Record, entries: s.Entries, sealed: item.Value, plain: plain, version: item.Version, expires: item.Expires}
 	t.remember(name, l)

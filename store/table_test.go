@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +158,37 @@ func TestListLeavesOutWhatChangedMeanwhile(t *testing.T) {
 		}
 		if what == "changed" {
 			wantNil(t, direct.Delete(ctx, "07a"))
+		}
+	}
+}
+
+// TestListLeavesOutADamagedRecordForWhoAsksToBeTold has others around it. A key ring that lacks a key is no damage.
+func TestListLeavesOutADamagedRecordForWhoAsksToBeTold(t *testing.T) {
+	ctx := t.Context()
+	s, r := openTest(t, testPath(t), Options{}), newTestRing(t)
+	direct := NewTable[note](s, r, "note")
+	for _, id := range []string{"07a", "07b", "07c"} {
+		wantNil(t, direct.Create(ctx, id, &note{Indexed: []string{"x"}}))
+	}
+	wantNil(t, s.Apply(ctx, "07", []Op{{Name: recordName("note", "07b"), If: Any, New: 9, Value: []byte("damaged")}}))
+	for _, merged := range []bool{false, true} {
+		q := proofing.Query{Index: "word", Value: "x", Merged: merged}
+		if _, _, err := direct.List(ctx, q); !errors.Is(err, proofing.ErrUnreadable) {
+			t.Errorf("merged %v: who does not ask hears %v", merged, err)
+		}
+		var told []string
+		q.Unreadable = func(id string, err error) {
+			if !errors.Is(err, proofing.ErrUnreadable) {
+				t.Errorf("merged %v: %s: %v", merged, id, err)
+			}
+			told = append(told, id)
+		}
+		page, next, err := direct.List(ctx, q)
+		if err != nil || len(page) != 2 || next != "" || !slices.Equal(told, []string{"07b"}) {
+			t.Errorf("merged %v: %d records, cursor %q, told of %q, %v", merged, len(page), next, told, err)
+		}
+		if page, _, err := NewTable[note](s, newTestRing(t), "note").List(ctx, q); err == nil || errors.Is(err, proofing.ErrUnreadable) {
+			t.Errorf("merged %v: without the key %d records, %v", merged, len(page), err)
 		}
 	}
 }
