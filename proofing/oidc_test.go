@@ -609,9 +609,9 @@ func TestALoginThatIsOldIsNotFresh(t *testing.T) {
 	ago := func(d time.Duration) {
 		f.idp.Edit = func(_, claims map[string]any) { claims["auth_time"] = f.clock().Add(-d).Unix() }
 	}
-	ago(11 * time.Minute)
+	ago(6 * time.Minute)
 	_, err := f.login(ownVisit(f.openOwn()))
-	wantInput(t, "a session by a login of eleven minutes ago", err, "oidc_stale")
+	wantInput(t, "a session by a login of six minutes ago", err, "oidc_stale")
 	r := request("login")
 	r.Identifier.Value = "second@example.org"
 	c, _, err := f.Open(t.Context(), f.ca, r)
@@ -619,8 +619,8 @@ func TestALoginThatIsOldIsNotFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	must[*proofing.Case](t)(f.login(visit(c, "b"))) // for which the agreement's hour holds
-	ago(9 * time.Minute)
+	ago(4 * time.Minute)
 	if s := f.session(must[*proofing.Case](t)(f.login(ownVisit(f.openOwn())))); !s.Fresh {
-		t.Error("a login of nine minutes ago is not fresh")
+		t.Error("a login of four minutes ago is not fresh")
 	}
 }

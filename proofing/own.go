@@ -18,6 +18,8 @@ const (
 	ownRetention = 30 * 24 * time.Hour
 	// freshFor is how recently a person must have authenticated to change what is theirs.
 	freshFor = 10 * time.Minute
+	// loginAge is how old a login at a provider may be when its word comes, where freshFor counts: the rest is for the change.
+	loginAge = freshFor / 2
 	// seenEvery is how exactly idle time is known: looking at a page need not be a write each time.
 	seenEvery = time.Minute
 	// maxBindings is the most that one person has.
@@ -190,7 +192,7 @@ func (s *Service) authenticatedFor(c *Case, who *Person, have []Binding, within 
 	since := &Case{Evidence: c.Evidence}
 	since.Lost = since.lostOf(who, s.addressID)
 	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool {
-		return !e.bound() || since.suspends(e.ID) || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.At) > within
+		return !e.bound() || since.suspends(e.ID) || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.authenticated()) > within
 	})
 	if len(proved) == 0 {
 		return false

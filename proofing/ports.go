@@ -213,7 +213,7 @@ type Beginning struct {
 	// AAL is what the case demands, 0 for nothing, and Attestation which authenticators it accepts.
 	AAL         int
 	Attestation AttestationPolicy
-	// MaxAge is how long ago the person may have authenticated where they are sent; 0: as it is configured.
+	// MaxAge is how long ago the person may have authenticated where they are sent, if less than is configured; 0: as it is configured.
 	MaxAge time.Duration
 	// Ref is the secret reference of the attempt, to be brought back by whoever returns
 	// from another site: see Service.Returned.
