@@ -176,7 +176,7 @@ func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, conta
 		b.MaxAge = loginAge
 	}
 	if c.Own() { // what counts there is that they have just authenticated, as strongly as they can
-		b.AAL = max(b.AAL, 2, s.strongest(s.Policy.Own.Framework, person.of(m.Channel()), s.now()))
+		b.AAL = max(b.AAL, 2, s.strongest(s.Policy.Own.Framework, person.of(m.Channel()), nil, s.now()))
 	}
 	if b.Own, err = s.kept(ctx, person, m.Channel()); err != nil {
 		return b, spent, err

@@ -28,7 +28,7 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	}
 	id := s.addressID(contact)
 	if e.bound() {
-		return effected{failed: s.keepUsed(ctx, c.Person, id, kept, e.At)}
+		return effected{failed: errors.Join(s.keepUsed(ctx, c.Person, id, kept, e.At), s.learn(ctx, c.Person, id, e))}
 	}
 	// The person's list comes first: it is the one place at which two cases that
 	// bind at once meet, and nothing counts before the address itself says whose it is.

@@ -1,12 +1,16 @@
 package proofing_test
 
 import (
+	"context"
+	"crypto/x509"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/countersign-id/countersign/challenges"
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/webauthn"
+	"github.com/countersign-id/countersign/webauthn/webauthntest"
 )
 
 // withBoth is a world in which people have passkeys and accounts at a provider, with a profile that takes either.
@@ -14,10 +18,10 @@ func withBoth(t testing.TB) *federation {
 	t.Helper()
 	f := withProvider(t)
 	f.passkeys(webauthn.Config{})
-	either := *f.Policy.Profiles["login"]
-	either.Name, either.Methods = "either", []string{"fido", "oidc", "email"}
-	f.Policy.Profiles["either"] = &either
-	f.ca.Profiles = append(f.ca.Profiles, "either")
+	strong := *f.Policy.Profiles["login"]
+	strong.Name, strong.Methods = "strong", []string{"fido", "oidc", "email"}
+	f.Policy.Profiles["strong"] = &strong
+	f.ca.Profiles = append(f.ca.Profiles, "strong")
 	f.Policy.Own = &proofing.Profile{Title: "Account", Framework: proofing.R4, Methods: []string{"fido", "oidc", "email", "sms"}}
 	f.Policy.Cooling = 24 * time.Hour
 	return f
@@ -43,7 +47,7 @@ func TestAnOldLoginAtAProviderAddsNoPasskey(t *testing.T) {
 	f := withBoth(t)
 	must[*proofing.Case](t)(f.login(visit(f.openFor("login", "me@example.org", "first-key-first-key-first-key-first-key-fir"), "b")))
 	f.pass(time.Hour)
-	c := f.openFor("either", "me@example.org", "other-key-other-key-other-key-other-key-oth")
+	c := f.openFor("strong", "me@example.org", "other-key-other-key-other-key-other-key-oth")
 	f.says(55*time.Minute, "urn:high")
 	_, err := f.login(visit(c, "b"))
 	wantInput(t, "a login of 55 minutes ago where a passkey may be added", err, "oidc_stale")
@@ -65,5 +69,185 @@ func TestAnOldLoginAtAProviderAddsNoPasskey(t *testing.T) {
 	f.pass(2 * time.Minute)
 	if f.session(own).Fresh {
 		t.Error("eleven minutes after the login, and ten after its word came, everything may be changed")
+	}
+}
+
+// What a login showed first is not all that an account can: whoever has its password alone changes nothing once its owner has shown more.
+func TestWhatALaterLoginShowsIsAskedForFromThenOn(t *testing.T) {
+	f := withBoth(t)
+	f.says(0, "urn:low")
+	must[*proofing.Case](t)(f.login(visit(f.openFor("strong", "me@example.org", ""), "b")))
+	f.pass(time.Minute)
+	own := must[*proofing.Case](t)(f.login(ownVisit(f.openOwn())))
+	if !f.session(own).Fresh {
+		t.Fatal("a password is all that they have shown, and does not do")
+	}
+	f.says(0, "urn:high")
+	own = must[*proofing.Case](t)(f.login(ownVisit(f.openOwn())))
+	if !f.session(own).Fresh {
+		t.Error("the stronger login does not do")
+	}
+	f.says(0, "urn:low")
+	for range 2 { // and does not make less of it
+		own = must[*proofing.Case](t)(f.login(ownVisit(f.openOwn())))
+		if f.session(own).Fresh {
+			t.Error("the password alone changes everything, of an account that can do more")
+		}
+	}
+	wantErr(t, "erasing", f.Erase(t.Context(), ownVisit(own)), proofing.ErrNotAdmitted)
+}
+
+// A token that a machine has handed in says nothing of what its person can do in a browser.
+func TestATokenThatIsHandedInRaisesNothing(t *testing.T) {
+	f := withBoth(t)
+	f.says(0, "urn:low")
+	mine := must[*proofing.Case](t)(f.login(visit(f.openFor("strong", "me@example.org", ""), "b")))
+	f.pass(time.Minute)
+	c, _, err := f.Open(t.Context(), f.ca, unattended("machine@example.org"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.says(0, "urn:high")
+	c = must[*proofing.Case](t)(f.HandIn(t.Context(), f.ca, c.ID, f.tokenFor(c, func(claims map[string]any) {
+		claims["sub"], claims["acr"], claims["auth_time"] = "alice", "urn:high", f.clock().Unix()
+	}), ""))
+	f.work()
+	f.says(0, "urn:low")
+	if c.Person != mine.Person {
+		t.Fatal("the token is of somebody else")
+	}
+	own := must[*proofing.Case](t)(f.login(ownVisit(f.openOwn())))
+	if !f.session(own).Fresh {
+		t.Error("the login that they have does not do any more")
+	}
+}
+
+// An agreement that takes less of an issuer, or is no more, asks nobody for what nothing reaches any more.
+func TestWhatAnAgreementNoLongerGivesIsNotAskedFor(t *testing.T) {
+	f := withBoth(t)
+	f.says(0, "urn:high")
+	must[*proofing.Case](t)(f.login(visit(f.openFor("strong", "me@example.org", ""), "b")))
+	f.pass(time.Minute)
+	own := must[*proofing.Case](t)(f.login(ownVisit(f.openOwn())))
+	f.prove(own, "b", "sms", "+447400123456")
+	f.pass(time.Minute)
+	number := func() bool {
+		t.Helper()
+		return f.session(f.prove(f.openOwn(), "b", "sms", "+447400123456")).Fresh
+	}
+	if number() {
+		t.Fatal("a text message counts as much as the account at its provider")
+	}
+	passkeys := f.Methods["fido"]
+	f.cap = proofing.StatedLevels{AAL: 1}
+	f.trust("work", "home")
+	f.Methods["fido"] = passkeys
+	f.pass(time.Minute)
+	if own = must[*proofing.Case](t)(f.login(ownVisit(f.openOwn()))); !f.session(own).Fresh {
+		t.Error("the agreement takes no more than AAL1, and its login does not do")
+	}
+	f.pass(time.Minute)
+	if !number() {
+		t.Error("the agreement takes no more than AAL1, and a text message does not do")
+	}
+	f.Methods = challenges.Table(challenges.Config{Hasher: f.Hasher, Countries: []string{"GB"}})
+	f.pass(time.Minute)
+	if !number() {
+		t.Error("nobody is asked for logins any more, and a text message does not do")
+	}
+}
+
+// withModels is a world in which passkeys are attested, the metadata of their models among it, with which they reach AAL3.
+func withModels(t testing.TB) (f *federation, publish func(reports ...webauthntest.Report)) {
+	t.Helper()
+	f = withBoth(t)
+	f.Policy.OperatorFacts.VerifierFIPS140Validated = true
+	maker := must[*webauthntest.Authority](t)(webauthntest.NewAuthority())
+	source, edition := &models{}, 0
+	mds := must[*webauthn.MDS](t)(webauthn.OpenMDS(t.Context(), webauthn.MDSConfig{Source: source, Roots: []*x509.Certificate{maker.MetadataRoot}, Now: f.clock}))
+	f.passkeys(webauthn.Config{MDS: mds, FIPS140: map[webauthn.AAGUID]webauthn.FIPS140{model: {Overall: 2, Physical: 3}}})
+	f.maker = maker
+	return f, func(reports ...webauthntest.Report) {
+		t.Helper()
+		edition++
+		source.data = must[[]byte](t)(maker.Edition(edition, f.clock().AddDate(0, 1, 0), webauthntest.Model{AAGUID: model, Reports: reports}))
+		if err := mds.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var model = webauthn.AAGUID{0xa1, 0xa2, 0xa3, 0xa4, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+
+// models hands over the metadata that it was given last.
+type models struct{ data []byte }
+
+func (m *models) Fetch(context.Context) ([]byte, error) { return m.data, nil }
+
+// attested is a passkey of the model that the metadata has.
+func (f *federation) attested() *webauthntest.Authenticator {
+	a := webauthntest.New()
+	a.AAGUID, a.Attestation, a.Authority = model, webauthntest.Packed, f.maker
+	return a
+}
+
+// Of two keys in hardware one lies in a safe. While the list of models is overdue the other one does, which is as strong as either can be.
+func TestWhileTheListOfModelsIsOverdueNobodyIsAskedForMore(t *testing.T) {
+	f, publish := withModels(t)
+	publish()
+	first, second, plain := f.attested(), f.attested(), webauthntest.New()
+	c := f.signUp(first)
+	must[*proofing.Case](t)(f.enrol(ownVisit(c), second))
+	must[*proofing.Case](t)(f.enrol(ownVisit(c), plain))
+	f.pass(time.Minute)
+	if s := f.session(f.signIn(plain)); s.Fresh {
+		t.Fatalf("a passkey that nobody vouches for is as good as a key in hardware: AAL%d", *s.Case.Grant.Assessment.AAL)
+	}
+	f.pass(40 * 24 * time.Hour)
+	c = f.signIn(first)
+	if s := f.session(c); *s.Case.Grant.Assessment.AAL != 2 || !s.Fresh {
+		t.Errorf("with the list overdue the key is AAL%d, fresh: %v", *s.Case.Grant.Assessment.AAL, s.Fresh)
+	}
+	publish()
+	f.pass(time.Minute)
+	if s := f.session(f.signIn(plain)); s.Fresh {
+		t.Error("with a new list the passkey is as good as a key in hardware")
+	}
+	if s := f.session(f.signIn(second)); *s.Case.Grant.Assessment.AAL != 3 || !s.Fresh {
+		t.Errorf("with a new list the key is AAL%d, fresh: %v", *s.Case.Grant.Assessment.AAL, s.Fresh)
+	}
+}
+
+// A key whose model was withdrawn is worth nothing. Once it has shown that, its person goes on with what else they have, and takes it away.
+func TestAModelThatWasWithdrawnHoldsNobodyUp(t *testing.T) {
+	f, publish := withModels(t)
+	publish()
+	key, plain := f.attested(), webauthntest.New()
+	c := f.signUp(key)
+	must[*proofing.Case](t)(f.enrol(ownVisit(c), plain))
+	f.pass(time.Minute)
+	publish(webauthntest.Report{Status: "REVOKED", EffectiveDate: "2026-11-23"})
+	c = must[*proofing.Case](t)(f.use(ownVisit(f.openOwn()), key))
+	c = must[*proofing.Case](t)(f.use(ownVisit(c), plain))
+	s := f.session(c)
+	if !s.Fresh {
+		t.Fatal("what the key could do once is asked for still")
+	}
+	gone := s.Person.Bindings[slices.IndexFunc(s.Person.Bindings, func(b proofing.Binding) bool { return b.Facts.WebAuthn != nil && b.Facts.WebAuthn.Attestation.Trusted })]
+	if err := f.Remove(t.Context(), ownVisit(c), gone.ID); err != nil {
+		t.Errorf("taking the key away: %v", err)
+	}
+}
+
+// Whoever has nothing but a key whose model was withdrawn still sees, takes along and ends what is theirs.
+func TestAModelThatWasWithdrawnShutsNobodyOut(t *testing.T) {
+	f, publish := withModels(t)
+	publish()
+	key := f.attested()
+	f.signUp(key)
+	publish(webauthntest.Report{Status: "REVOKED", EffectiveDate: "2026-11-23"})
+	c := must[*proofing.Case](t)(f.use(ownVisit(f.openOwn()), key))
+	if err := f.Erase(t.Context(), ownVisit(c)); err != nil {
+		t.Errorf("erasing: %v", err)
 	}
 }

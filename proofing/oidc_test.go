@@ -16,6 +16,7 @@ import (
 	"github.com/countersign-id/countersign/challenges"
 	"github.com/countersign-id/countersign/challenges/oidctest"
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn/webauthntest"
 )
 
 // federation is a world with an identity provider, at which alice and bob have accounts.
@@ -25,13 +26,15 @@ type federation struct {
 	client  *http.Client
 	down    bool
 	domains []string // that the provider may speak for
+	cap     proofing.StatedLevels
+	maker   *webauthntest.Authority // of passkeys: withModels
 }
 
 const idpOrigin = "https://proof.example.org"
 
 func withProvider(t testing.TB) *federation {
 	t.Helper()
-	f := &federation{world: newWorld(t)}
+	f := &federation{world: newWorld(t), cap: proofing.StatedLevels{AAL: 2}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f.down {
 			w.WriteHeader(http.StatusBadGateway)
@@ -68,7 +71,7 @@ func (f *federation) trust(names ...string) {
 		issuers = append(issuers, challenges.Issuer{
 			Name: name, Title: "The " + name + " account", URL: f.idp.Issuer, ClientID: "countersign", Auth: challenges.AuthBasic, Secret: "client-secret", Client: f.client,
 			Algorithms: []string{"ES256"}, MaxAge: time.Hour, HandedIn: i == 0, PreEstablished: true,
-			ACR: map[string]proofing.StatedLevels{"urn:low": {AAL: 1}, "urn:high": {AAL: 2}}, Cap: proofing.StatedLevels{AAL: 2}, Domains: f.domains,
+			ACR: map[string]proofing.StatedLevels{"urn:low": {AAL: 1}, "urn:high": {AAL: 2}}, Cap: f.cap, Domains: f.domains,
 		})
 	}
 	m, err := challenges.NewOIDC(challenges.OIDCConfig{Issuers: issuers, Now: f.clock})

@@ -199,33 +199,12 @@ func (s *Service) authenticatedFor(c *Case, who *Person, have []Binding, within 
 	}
 	// What is little under one framework may be all that another asks for: a passkey that can be copied is AAL1 in revision 3, and AAL2 in revision 4.
 	for _, f := range s.frameworks(p.Framework) {
-		strongest, aal := s.strongest(f, have, now), Assess(f, s.Policy.OperatorFacts, now, proved).AAL
+		strongest, aal := s.strongest(f, have, newestList(proved), now), Assess(f, s.Policy.OperatorFacts, now, proved).AAL
 		if aal == nil && strongest > 0 || aal != nil && *aal < strongest { // no level: a provider that vouches for none, where that is all they have
 			return false
 		}
 	}
 	return true
-}
-
-// strongest is the highest AAL that any of the bindings would earn now under a framework; 0 for none.
-func (s *Service) strongest(f Framework, have []Binding, now time.Time) (aal int) {
-	for _, b := range have {
-		aal = max(aal, b.reach(f, s.Policy.OperatorFacts, now))
-	}
-	return aal
-}
-
-// frameworks are those that anything here is judged by: one, the service's own, and those of the profiles. People and what is theirs are the same under all of them.
-func (s *Service) frameworks(one Framework) []Framework {
-	all := []Framework{one}
-	if s.Policy.Own != nil {
-		all = append(all, s.Policy.Own.Framework)
-	}
-	for _, p := range s.Policy.Profiles {
-		all = append(all, p.Framework)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // SignOut ends a session. It may be called again, and for one that is over.

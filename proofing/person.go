@@ -36,8 +36,13 @@ type Binding struct {
 	Event   string    `json:"event"` // the evidence that bound it
 	Contact Contact   `json:"contact"`
 	BoundAt time.Time `json:"bound_at"`
-	// Facts is the event that bound it, from which follows what it can reach.
+	// Facts is the event that bound it, and Shown a later use that would earn more: from the two follows what it can reach.
 	Facts Evidence `json:"facts,omitzero"`
+	Shown Evidence `json:"shown,omitzero"`
+	// Model is what was known of a passkey's model when it was used last, if that was not as at its binding, and ModelAt when. Its MDSFresh says whether
+	// the list of models was ever seen not to be overdue.
+	Model   *Attestation `json:"model,omitempty"`
+	ModelAt time.Time    `json:"model_at,omitzero"`
 	// Name is what the person calls it, so that they can tell two apart.
 	Name string `json:"name,omitempty"`
 	// Gone is when its person began to take it away: nothing rests on it from then on.
@@ -46,26 +51,6 @@ type Binding struct {
 	Counts time.Time `json:"counts,omitzero"`
 	// Suspended is by which recoveries it has been suspended since.
 	Suspended []Suspension `json:"suspended,omitempty"`
-}
-
-// reach is the AAL that the authenticator would earn now; 0 for none.
-func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
-	e := b.Facts
-	if e.Kind == "" || !b.Gone.IsZero() || len(b.Suspended) > 0 || now.Before(b.Counts) { // bound before facts were kept, or of no use now
-		return 0
-	}
-	e.BoundAt, e.At = b.BoundAt, now
-	if !b.BoundAt.Before(now) {
-		e.BoundAt = now.Add(-time.Millisecond)
-	}
-	if e.OIDC != nil {
-		facts := *e.OIDC
-		facts.AuthTime, e.OIDC = now, &facts
-	}
-	if aal := Assess(f, o, now, []Evidence{e}).AAL; aal != nil {
-		return *aal
-	}
-	return 0
 }
 
 // Indexes implements Record.

@@ -121,6 +121,13 @@ type Chooser interface {
 	Choices(id Identifier) []Contact
 }
 
+// Agreed is a Method whose answers are somebody's word, which counts by an agreement with them.
+type Agreed interface {
+	Method
+	// Agreements are those that are in force now with an issuer; none: its word counts for nothing any more. They say nothing of a transaction.
+	Agreements(issuer string) []OIDCTrust
+}
+
 // Fetcher is a Method that needs the network: to know whom it sends people to, and to complete
 // their answers, as when a code is exchanged for a token. Everything else of it works
 // without. Both errors wrap ErrUnavailable when the network does not answer.
