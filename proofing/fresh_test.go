@@ -251,3 +251,18 @@ func TestAModelThatWasWithdrawnShutsNobodyOut(t *testing.T) {
 		t.Errorf("erasing: %v", err)
 	}
 }
+
+// Whoever has nothing left that earns a level adds something that does, and it counts when everybody has had time to hear of it.
+func TestWhatAKeyOfAWithdrawnModelAddsHasToCool(t *testing.T) {
+	f, publish := withModels(t)
+	publish()
+	key, next := f.attested(), webauthntest.New()
+	f.signUp(key)
+	publish(webauthntest.Report{Status: "REVOKED", EffectiveDate: "2026-11-23"})
+	c := must[*proofing.Case](t)(f.use(ownVisit(f.openOwn()), key))
+	must[*proofing.Case](t)(f.enrol(ownVisit(c), next))
+	_, err := f.use(ownVisit(f.openOwn()), next)
+	wantInput(t, "the passkey that a withdrawn one has added", err, "authenticator_cooling")
+	f.pass(25 * time.Hour)
+	f.signIn(next)
+}

@@ -22,6 +22,8 @@ type Person struct {
 	Representative *Representative `json:"representative,omitempty"`
 	// Recovered is when the account was last recovered: no office that was held before counts from then on.
 	Recovered time.Time `json:"recovered,omitzero"`
+	// Parted: something that authenticated them is theirs no more.
+	Parted bool `json:"parted,omitempty"`
 	// Absence is since when they have not been here.
 	Absence Absence `json:"absence,omitzero"`
 	// Journal is what the log tells of what operators have done to them.
@@ -47,7 +49,7 @@ type Binding struct {
 	Name string `json:"name,omitempty"`
 	// Gone is when its person began to take it away: nothing rests on it from then on.
 	Gone time.Time `json:"gone,omitzero"`
-	// Counts is from when on it may be used, if it was added by somebody who recovered the account.
+	// Counts is from when on it may be used, if it was added by somebody who recovered the account, or by a mailbox alone where there had been more.
 	Counts time.Time `json:"counts,omitzero"`
 	// Suspended is by which recoveries it has been suspended since.
 	Suspended []Suspension `json:"suspended,omitempty"`
@@ -102,6 +104,23 @@ func (s *Service) admits(c *Case, p *Person, k Contact) bool {
 	}
 	able := slices.ContainsFunc(elsewhere, func(have Binding) bool { return have.Contact.Channel.Authenticates() })
 	return !able && k.Channel.Authenticates()
+}
+
+// cools is until when something new counts for nothing; zero for at once. What somebody adds who has recovered the account has to cool, so that its
+// owner hears of it in time. So has what is added without anything that earns a level, where there had been more: whoever reads a mailbox does
+// not come into all that its owner was.
+func (s *Service) cools(c *Case, p *Person, b Binding) time.Time {
+	had, can := p.Parted, false
+	now := b.BoundAt
+	others := &Person{Bindings: slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return have.ID == b.ID })}
+	for _, f := range s.frameworks() {
+		can = can || s.strongest(f, others.Bindings, nil, now) > 0
+	}
+	had = had || s.everReached(others, now) > 0
+	if c.recovered(now) || b.Contact.Channel.Authenticates() && had && !can {
+		return now.Add(s.Policy.Cooling)
+	}
+	return time.Time{}
 }
 
 // full says whether the person has as much as one may have.
