@@ -266,3 +266,23 @@ func TestWhatAKeyOfAWithdrawnModelAddsHasToCool(t *testing.T) {
 	f.pass(25 * time.Hour)
 	f.signIn(next)
 }
+
+// Whoever sits in somebody's session does not keep its owner from taking away what they have added.
+func TestNoLimitKeepsAThingFromBeingTakenAway(t *testing.T) {
+	f := withBoth(t)
+	key := webauthntest.New()
+	thief := f.signUp(key)
+	must[*proofing.Case](t)(f.enrol(ownVisit(thief), webauthntest.New()))
+	var err error
+	for range 30 {
+		if _, err = f.NewRecoveryCodes(t.Context(), ownVisit(thief)); err != nil {
+			break
+		}
+	}
+	wantLimit(t, "codes without end", err, "changes")
+	own := f.signIn(key)
+	all := f.session(own).Person.Bindings
+	if err := f.Remove(t.Context(), ownVisit(own), all[len(all)-1].ID); err != nil {
+		t.Errorf("taking away what the thief has added: %v", err)
+	}
+}
