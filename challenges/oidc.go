@@ -282,12 +282,28 @@ func (m *OIDC) Judge(state json.RawMessage, _ proofing.Contact, a proofing.Answe
 	if !equal(f.Nonce, s.nonce(a.KeyAuth)) || f.Facts.Issuer != p.URL {
 		return proofing.Proof{}, proofing.ErrWrongAnswer
 	}
-	return p.proof(f.Facts, &proofing.OIDCTrust{RPInitiated: true, InjectionProtected: true}), nil
+	return p.proof(f.Facts, true), nil
 }
 
-// proof adds what the trust agreement says; of the transaction itself trust knows already.
-func (p *provider) proof(f proofing.OIDCFacts, trust *proofing.OIDCTrust) proofing.Proof {
-	trust.PreEstablished, trust.ACRMap, trust.Cap, trust.Domains = p.PreEstablished, maps.Clone(p.ACR), p.Cap, slices.Clone(p.Domains)
-	f.Trust = trust
+// Agreements implements proofing.Agreed. Two of the configuration may be with one issuer.
+func (m *OIDC) Agreements(issuer string) (all []proofing.OIDCTrust) {
+	for _, name := range m.names {
+		if p := m.providers[name]; p.URL == issuer {
+			all = append(all, p.agreement())
+		}
+	}
+	return all
+}
+
+// agreement is what the trust agreement says, and nothing of a transaction.
+func (p *provider) agreement() proofing.OIDCTrust {
+	return proofing.OIDCTrust{PreEstablished: p.PreEstablished, ACRMap: maps.Clone(p.ACR), Cap: p.Cap, Domains: slices.Clone(p.Domains)}
+}
+
+// proof adds what the trust agreement says, and whether it was we who began the transaction, with a nonce of ours.
+func (p *provider) proof(f proofing.OIDCFacts, begun bool) proofing.Proof {
+	trust := p.agreement()
+	trust.RPInitiated, trust.InjectionProtected = begun, begun
+	f.Trust = &trust
 	return proofing.Proof{Evidence: proofing.Evidence{Kind: proofing.OIDCLogin, OIDC: &f}, Contact: p.identity(f)}
 }

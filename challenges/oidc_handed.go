@@ -63,7 +63,7 @@ func (m *OIDC) Receive(ctx context.Context, token proofing.Secret, to proofing.H
 	}
 	facts := p.facts(t, proofing.ChannelFront, maxAge)
 	return proofing.Handed{
-		Proof: p.proof(facts, &proofing.OIDCTrust{}), Issuer: p.Name, Once: t.once(p.URL), Expires: t.Expires.Add(tokenSkew),
+		Proof: p.proof(facts, false), Issuer: p.Name, Once: t.once(p.URL), Expires: t.Expires.Add(tokenSkew),
 	}, nil
 }
 

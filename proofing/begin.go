@@ -172,8 +172,11 @@ func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, conta
 	if enrol && !s.admits(c, person, contact) {
 		return b, spent, ErrNotAdmitted
 	}
+	if p := s.profileOf(c); p != nil && s.adds(p) {
+		b.MaxAge = loginAge
+	}
 	if c.Own() { // what counts there is that they have just authenticated, as strongly as they can
-		b.MaxAge, b.AAL = freshFor, max(b.AAL, 2, s.strongest(s.Policy.Own.Framework, person.of(m.Channel()), s.now()))
+		b.AAL = max(b.AAL, 2, s.strongest(s.Policy.Own.Framework, person.of(m.Channel()), nil, s.now()))
 	}
 	if b.Own, err = s.kept(ctx, person, m.Channel()); err != nil {
 		return b, spent, err
@@ -184,6 +187,15 @@ func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, conta
 		}
 	}
 	return b, spent, nil
+}
+
+// adds says whether in a case of the profile something may become a person's that authenticates them, besides an account at a
+// provider: whoever adds it must have authenticated recently, and the provider is asked for that. In a person's own case everything counts on it.
+func (s *Service) adds(p *Profile) bool {
+	return p == s.Policy.Own || slices.ContainsFunc(p.Methods, func(name string) bool {
+		m := s.Methods[name]
+		return m != nil && m.Channel() != ChannelIdentity && m.Channel().Authenticates()
+	})
 }
 
 // spentMessage is what a message has been counted for; its zero value is nothing.

@@ -28,15 +28,12 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	}
 	id := s.addressID(contact)
 	if e.bound() {
-		return effected{failed: s.keepUsed(ctx, c.Person, id, kept, e.At)}
+		return effected{failed: errors.Join(s.keepUsed(ctx, c.Person, id, kept, e.At), s.learn(ctx, c.Person, id, e))}
 	}
 	// The person's list comes first: it is the one place at which two cases that
 	// bind at once meet, and nothing counts before the address itself says whose it is.
 	binding := Binding{ID: id, Event: e.ID, Contact: contact, BoundAt: e.At, Facts: e}
-	if c.recovered(e.At) {
-		binding.Counts = e.At.Add(s.Policy.Cooling)
-	}
-	r, fresh := s.bindPerson(ctx, c, binding)
+	r, fresh := s.bindPerson(ctx, c, &binding)
 	if r.failed != nil || r.unbound {
 		return r
 	}
@@ -159,7 +156,11 @@ func (s *Service) unbindFormer(ctx context.Context, a *Address) (losses []loss, 
 // unlist takes an address from a person's list.
 func (s *Service) unlist(ctx context.Context, person, address string) error {
 	_, err := s.People.Update(ctx, person, func(p *Person) error {
-		p.Bindings = slices.DeleteFunc(p.Bindings, func(b Binding) bool { return b.ID == address })
+		p.Bindings = slices.DeleteFunc(p.Bindings, func(b Binding) bool {
+			gone := b.ID == address
+			p.Parted = p.Parted || gone && b.Contact.Channel.Authenticates()
+			return gone
+		})
 		return nil
 	})
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -169,16 +170,17 @@ func (s *Service) unlist(ctx context.Context, person, address string) error {
 }
 
 // bindPerson puts an address on the list of the case's person, who may be new, if
-// they admit it; fresh says that it was this event that did so, also if it is applied again.
-func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effected, fresh bool) {
-	p, err := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{b}}, ErrExists
+// they admit it, and says there from when on it counts; fresh says that it was this event that did so, also if it is applied again.
+func (s *Service) bindPerson(ctx context.Context, c *Case, b *Binding) (r effected, fresh bool) {
+	p, err := &Person{ID: c.Person, Created: s.now(), Bindings: []Binding{*b}}, ErrExists
 	if !c.knew() {
 		err = s.People.Create(ctx, p.ID, p)
 	}
 	if errors.Is(err, ErrExists) {
 		p, err = s.People.Update(ctx, p.ID, func(p *Person) error {
 			if r.unbound = !s.admits(c, p, b.Contact); !r.unbound {
-				p.bind(b)
+				b.Counts = s.cools(c, p, *b)
+				p.bind(*b)
 			}
 			return nil
 		})
@@ -193,7 +195,11 @@ func (s *Service) bindPerson(ctx context.Context, c *Case, b Binding) (r effecte
 	if c.Own() { // what was added in the same session is told of the next
 		r.had = slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return have.ID == b.ID })
 	}
-	return r, slices.ContainsFunc(p.Bindings, func(have Binding) bool { return have.ID == b.ID && have.Event == b.Event })
+	i := slices.IndexFunc(p.Bindings, func(have Binding) bool { return have.ID == b.ID && have.Event == b.Event })
+	if i >= 0 {
+		b.Counts = p.Bindings[i].Counts
+	}
+	return r, i >= 0
 }
 
 // Release takes an address from whoever has it, and ends its row of failures: the

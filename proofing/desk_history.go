@@ -43,17 +43,6 @@ func (s *Service) historyOf(ctx context.Context, p *Person) (*history, error) {
 	return known, nil
 }
 
-// everReached is the highest AAL that anything of the person's would earn if it were neither suspended nor removed, and had cooled.
-func (s *Service) everReached(p *Person, now time.Time) (aal int) {
-	for _, b := range p.Bindings {
-		b.Suspended, b.Gone, b.Counts = nil, time.Time{}, time.Time{}
-		for _, f := range s.frameworks(s.Policy.Own.Framework) {
-			aal = max(aal, b.reach(f, s.Policy.OperatorFacts, now))
-		}
-	}
-	return aal
-}
-
 // recoveryTakesTwo says whether the account could authenticate at AAL2, or its person was proofed at IAL2, by anything that was ever
 // shown here: such an account is given to nobody on one person's word.
 func (s *Service) recoveryTakesTwo(p *Person, known *history, now time.Time) bool {

@@ -146,6 +146,14 @@ func (e Evidence) AMR() []string {
 // handedIn says whether the event is a token that somebody else than a browser has brought: Service.HandIn.
 func (e Evidence) handedIn() bool { return e.OIDC != nil && e.OIDC.Channel == ChannelFront }
 
+// authenticated is when whoever the event is of has shown who they are: at a provider that may have been long before its word came.
+func (e Evidence) authenticated() time.Time {
+	if e.OIDC != nil && !e.OIDC.AuthTime.IsZero() {
+		return e.OIDC.AuthTime
+	}
+	return e.At
+}
+
 // bound says whether the authenticator was bound to the person before this
 // event, without which nothing authenticates (SP 800-63B 6.1; SP 800-63B-4 4.1).
 func (e Evidence) bound() bool { return !e.BoundAt.IsZero() && e.BoundAt.Before(e.At) }

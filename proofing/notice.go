@@ -20,7 +20,7 @@ const (
 	// noticeDeskRecovery and noticeDeskRecovered are of a recovery before a representative: it was started, and somebody came in.
 	noticeDeskRecovery  = "desk_recovery"
 	noticeDeskRecovered = "desk_recovered"
-	// changesDay is how often in a day a person changes what is told to all of their addresses, and textsDay how many
+	// changesDay is how often in a day a person changes what is told to all of their addresses, other than by adding and taking away, and textsDay how many
 	// notices one number gets in a day: nobody has asked for them, and they cost money.
 	changesDay = 20
 	textsDay   = 3
@@ -64,7 +64,7 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 	}
 }
 
-// spendChange counts a change that everybody hears of. Errors: *LimitError, ErrUnavailable.
+// spendChange counts a change that everybody hears of and that can be made again and again: new codes, or what is said to be theirs still. Errors: *LimitError, ErrUnavailable.
 func (s *Service) spendChange(ctx context.Context, p *Person) error {
 	return s.spendAll(ctx, []spend{{"changes", "own.changes." + p.ID, 1, changesDay, 24 * time.Hour}})
 }

@@ -18,6 +18,8 @@ const (
 	ownRetention = 30 * 24 * time.Hour
 	// freshFor is how recently a person must have authenticated to change what is theirs.
 	freshFor = 10 * time.Minute
+	// loginAge is how old a login at a provider may be when its word comes, where freshFor counts: the rest is for the change.
+	loginAge = freshFor / 2
 	// seenEvery is how exactly idle time is known: looking at a page need not be a write each time.
 	seenEvery = time.Minute
 	// maxBindings is the most that one person has.
@@ -190,40 +192,19 @@ func (s *Service) authenticatedFor(c *Case, who *Person, have []Binding, within 
 	since := &Case{Evidence: c.Evidence}
 	since.Lost = since.lostOf(who, s.addressID)
 	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool {
-		return !e.bound() || since.suspends(e.ID) || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.At) > within
+		return !e.bound() || since.suspends(e.ID) || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.authenticated()) > within
 	})
 	if len(proved) == 0 {
 		return false
 	}
 	// What is little under one framework may be all that another asks for: a passkey that can be copied is AAL1 in revision 3, and AAL2 in revision 4.
 	for _, f := range s.frameworks(p.Framework) {
-		strongest, aal := s.strongest(f, have, now), Assess(f, s.Policy.OperatorFacts, now, proved).AAL
+		strongest, aal := s.strongest(f, have, newestList(proved), now), Assess(f, s.Policy.OperatorFacts, now, proved).AAL
 		if aal == nil && strongest > 0 || aal != nil && *aal < strongest { // no level: a provider that vouches for none, where that is all they have
 			return false
 		}
 	}
 	return true
-}
-
-// strongest is the highest AAL that any of the bindings would earn now under a framework; 0 for none.
-func (s *Service) strongest(f Framework, have []Binding, now time.Time) (aal int) {
-	for _, b := range have {
-		aal = max(aal, b.reach(f, s.Policy.OperatorFacts, now))
-	}
-	return aal
-}
-
-// frameworks are those that anything here is judged by: one, the service's own, and those of the profiles. People and what is theirs are the same under all of them.
-func (s *Service) frameworks(one Framework) []Framework {
-	all := []Framework{one}
-	if s.Policy.Own != nil {
-		all = append(all, s.Policy.Own.Framework)
-	}
-	for _, p := range s.Policy.Profiles {
-		all = append(all, p.Framework)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // SignOut ends a session. It may be called again, and for one that is over.
@@ -289,9 +270,7 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 		return ErrNotFound
 	}
 	gone := session.Person.Bindings[i]
-	if err := s.spendChange(ctx, session.Person); err != nil {
-		return err
-	}
+	// No limit: there is no more to take away than was added, and a thief must not use it up.
 	// Of two at once that would take the last two, one learns of the other here.
 	if _, err := s.People.Update(ctx, session.Person.ID, func(p *Person) error { return p.takeAway(binding, s.now()) }); err != nil {
 		return err

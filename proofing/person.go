@@ -24,6 +24,8 @@ type Person struct {
 	Representative *Representative `json:"representative,omitempty"`
 	// Recovered is when the account was last recovered: no office that was held before counts from then on.
 	Recovered time.Time `json:"recovered,omitzero"`
+	// Parted: something that authenticated them is theirs no more.
+	Parted bool `json:"parted,omitempty"`
 	// Absence is since when they have not been here.
 	Absence Absence `json:"absence,omitzero"`
 	// Going is when forgetting them began: from then on they are nobody, and the worker goes on until nothing is left.
@@ -40,36 +42,21 @@ type Binding struct {
 	Event   string    `json:"event"` // the evidence that bound it
 	Contact Contact   `json:"contact"`
 	BoundAt time.Time `json:"bound_at"`
-	// Facts is the event that bound it, from which follows what it can reach.
+	// Facts is the event that bound it, and Shown a later use that would earn more: from the two follows what it can reach.
 	Facts Evidence `json:"facts,omitzero"`
+	Shown Evidence `json:"shown,omitzero"`
+	// Model is what was known of a passkey's model when it was used last, if that was not as at its binding, and ModelAt when. Its MDSFresh says whether
+	// the list of models was ever seen not to be overdue.
+	Model   *Attestation `json:"model,omitempty"`
+	ModelAt time.Time    `json:"model_at,omitzero"`
 	// Name is what the person calls it, so that they can tell two apart.
 	Name string `json:"name,omitempty"`
 	// Gone is when its person began to take it away: nothing rests on it from then on.
 	Gone time.Time `json:"gone,omitzero"`
-	// Counts is from when on it may be used, if it was added by somebody who recovered the account.
+	// Counts is from when on it may be used, if it was added by somebody who recovered the account, or by a mailbox alone where there had been more.
 	Counts time.Time `json:"counts,omitzero"`
 	// Suspended is by which recoveries it has been suspended since.
 	Suspended []Suspension `json:"suspended,omitempty"`
-}
-
-// reach is the AAL that the authenticator would earn now; 0 for none.
-func (b Binding) reach(f Framework, o OperatorFacts, now time.Time) int {
-	e := b.Facts
-	if e.Kind == "" || !b.Gone.IsZero() || len(b.Suspended) > 0 || now.Before(b.Counts) { // bound before facts were kept, or of no use now
-		return 0
-	}
-	e.BoundAt, e.At = b.BoundAt, now
-	if !b.BoundAt.Before(now) {
-		e.BoundAt = now.Add(-time.Millisecond)
-	}
-	if e.OIDC != nil {
-		facts := *e.OIDC
-		facts.AuthTime, e.OIDC = now, &facts
-	}
-	if aal := Assess(f, o, now, []Evidence{e}).AAL; aal != nil {
-		return *aal
-	}
-	return 0
 }
 
 // Indexes implements Record.
@@ -139,6 +126,23 @@ func (s *Service) admits(c *Case, p *Person, k Contact) bool {
 // they were forgotten, and nothing makes them anew.
 func (c *Case) knew() bool {
 	return !c.Recovered.IsZero() || slices.ContainsFunc(c.Evidence, Evidence.bound)
+}
+
+// cools is until when something new counts for nothing; zero for at once. What somebody adds who has recovered the account has to cool, so that its
+// owner hears of it in time. So has what is added without anything that earns a level, where there had been more: whoever reads a mailbox does
+// not come into all that its owner was.
+func (s *Service) cools(c *Case, p *Person, b Binding) time.Time {
+	had, can := p.Parted, false
+	now := b.BoundAt
+	others := &Person{Bindings: slices.DeleteFunc(slices.Clone(p.Bindings), func(have Binding) bool { return have.ID == b.ID })}
+	for _, f := range s.frameworks() {
+		can = can || s.strongest(f, others.Bindings, nil, now) > 0
+	}
+	had = had || s.everReached(others, now) > 0
+	if c.recovered(now) || b.Contact.Channel.Authenticates() && had && !can {
+		return now.Add(s.Policy.Cooling)
+	}
+	return time.Time{}
 }
 
 // full says whether the person has as much as one may have.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/webauthn/webauthntest"
 )
 
 func aal(c *proofing.Case) int {
@@ -232,5 +233,53 @@ func TestAnUnblockedNumberIsBoundAnew(t *testing.T) {
 	c = w.openAs("client", "third", "me@example.org")
 	if c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456"); aal(c) != 0 {
 		t.Errorf("the unblocked number authenticates at AAL %d before it is bound anew", aal(c))
+	}
+}
+
+// Somebody whose number has changed hands has nothing left but a mailbox. Who reads it then is not at once all that they were.
+func TestAMailboxAloneComesIntoNothingAtOnce(t *testing.T) {
+	w := withPasskeys(t)
+	number := proofing.Contact{Channel: proofing.ChannelPhone, Address: "+447400123456"}
+	for name, lose := range map[string]func(){
+		"changed": func() {
+			c := w.openFor("client", "other@example.org", "other-key-other-key-other-key-other-key-oth")
+			w.prove(w.prove(c, "c", "email", ""), "c", "sms", "+447400123456")
+		},
+		"released": func() { must[bool](t)(w.Release(t.Context(), number)) },
+	} {
+		c := w.openFor("client", name+"@example.org", name+"-key-key-key-key-key-key-key-key-key-key-key")
+		c = w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+		w.pass(time.Hour)
+		lose()
+		w.work()
+		key, second := webauthntest.New(), webauthntest.New()
+		own := w.prove(w.openOwn(), "b", "email", name+"@example.org")
+		own = must[*proofing.Case](t)(w.enrol(ownVisit(own), key))
+		if own.Person != c.Person {
+			t.Fatalf("%s: the mailbox is somebody else's", name)
+		}
+		_, err := w.use(ownVisit(own), key)
+		wantInput(t, name+": the passkey that the mailbox alone has added, at once", err, "authenticator_cooling")
+		if _, err = w.enrol(ownVisit(own), second); err == nil {
+			_, err = w.use(ownVisit(own), second)
+			wantInput(t, name+": another one beside it", err, "authenticator_cooling")
+		}
+		w.pass(25 * time.Hour)
+		if s := w.session(w.signIn(key)); s.Person.ID != c.Person || !s.Fresh {
+			t.Errorf("%s: a day later it is %s's, fresh: %v", name, s.Person.ID, s.Fresh)
+		}
+	}
+}
+
+// Who has had nothing but mailboxes waits for nothing.
+func TestAFirstAuthenticatorCountsAtOnce(t *testing.T) {
+	w := withPasskeys(t)
+	w.prove(w.openFor("email", "new@example.org", ""), "b", "email", "")
+	w.pass(time.Hour)
+	key := webauthntest.New()
+	own := w.prove(w.openOwn(), "b", "email", "new@example.org")
+	must[*proofing.Case](t)(w.enrol(ownVisit(own), key))
+	if c := must[*proofing.Case](t)(w.use(ownVisit(own), key)); c.Status != proofing.CaseGranted {
+		t.Errorf("with their first passkey they are %s", c.Status)
 	}
 }

@@ -124,6 +124,13 @@ type Chooser interface {
 	Choices(id Identifier) []Contact
 }
 
+// Agreed is a Method whose answers are somebody's word, which counts by an agreement with them.
+type Agreed interface {
+	Method
+	// Agreements are those that are in force now with an issuer; none: its word counts for nothing any more. They say nothing of a transaction.
+	Agreements(issuer string) []OIDCTrust
+}
+
 // Fetcher is a Method that needs the network: to know whom it sends people to, and to complete
 // their answers, as when a code is exchanged for a token. Everything else of it works
 // without. Both errors wrap ErrUnavailable when the network does not answer.
@@ -216,7 +223,7 @@ type Beginning struct {
 	// AAL is what the case demands, 0 for nothing, and Attestation which authenticators it accepts.
 	AAL         int
 	Attestation AttestationPolicy
-	// MaxAge is how long ago the person may have authenticated where they are sent; 0: as it is configured.
+	// MaxAge is how long ago the person may have authenticated where they are sent, if less than is configured; 0: as it is configured.
 	MaxAge time.Duration
 	// Ref is the secret reference of the attempt, to be brought back by whoever returns
 	// from another site: see Service.Returned.

@@ -157,7 +157,7 @@ func (s *Service) mayRecover(ctx context.Context, person string) error {
 		return &InputError{Field: "code", Code: "recovery_often"}
 	}
 	reached := s.everReached(p, s.now())
-	if reached < 3 && slices.Equal(s.frameworks(s.Policy.Own.Framework), []Framework{R4}) {
+	if reached < 3 && slices.Equal(s.frameworks(), []Framework{R4}) {
 		return nil // whatever they were proofed at
 	}
 	known, err := s.historyOf(ctx, p)

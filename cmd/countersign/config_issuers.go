@@ -38,7 +38,7 @@ type IssuerConfig struct {
 	DecryptionKey proofing.Secret `yaml:"decryption_key"`
 	// Scopes are asked for besides openid.
 	Scopes []string `yaml:"scopes"`
-	// MaxAge is how long ago people may have authenticated there; 1h unless set.
+	// MaxAge is how long ago people may have authenticated there; 1h unless set, and five minutes at most where something of theirs can be added or changed.
 	MaxAge time.Duration `yaml:"max_age"`
 	// HandedIn lets CAs hand in tokens that clients or build systems got from it.
 	HandedIn bool `yaml:"handed_in"`
