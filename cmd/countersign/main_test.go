@@ -32,7 +32,7 @@ func TestANewcomersFirstTwoCommandsSucceed(t *testing.T) {
 		t.Fatal(code, said)
 	}
 	contains(t, out, file+": ok: http://localhost:8080 by Example Trust Services", "profiles client code-signing code-signing-ev device", "3 warnings")
-	contains(t, said, "c.yaml:101: warning: providers.email: mailbox sends nothing", "SP 800-63B-4 3.2.9")
+	contains(t, said, "c.yaml:102: warning: providers.email: mailbox sends nothing", "SP 800-63B-4 3.2.9")
 	for line := range strings.Lines(said) {
 		if !strings.Contains(line, ": warning: ") {
 			t.Error(line)
