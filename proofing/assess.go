@@ -125,6 +125,10 @@ func judge(framework Framework, operator OperatorFacts, now time.Time, e Evidenc
 		v.AAL = nil
 		v.onAAL(common.suspended)
 	}
+	if e.Suspended && e.OIDC != nil && (v.IAL != nil || v.FAL != nil) { // whoever has the account has all that it says
+		v.IAL, v.FAL = nil, nil
+		v.because(common.suspendedWord)
+	}
 	v.expire(common, now)
 	v.finish()
 	return v

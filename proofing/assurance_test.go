@@ -315,7 +315,7 @@ func reasonsInTables(t *testing.T) (reasons []Reason) {
 		for _, row := range slices.Concat(loginRows, keyRows, recordRows) {
 			add(judge(f.name, row.operator, assessNow, row.event).Reasons...)
 		}
-		add(f.rules.ialReason, f.rules.noAAL, f.rules.noFAL, f.rules.unvalidatedVerifier, f.rules.suspended)
+		add(f.rules.ialReason, f.rules.noAAL, f.rules.noFAL, f.rules.unvalidatedVerifier, f.rules.suspended, f.rules.suspendedWord)
 		for aal := 1; aal <= 3; aal++ {
 			add(f.rules.reauthentication[aal].due)
 		}

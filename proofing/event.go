@@ -91,8 +91,10 @@ func (c *Case) tell(change Change, now time.Time) {
 		v.reason = v.ending.Reason
 	}
 	c.Told++
+	// The end of the id is of this event alone: a store that was restored counts from where it was, and its authority, which takes each id once, has
+	// seen the numbers already.
 	c.Outbox.Events = append(c.Outbox.Events, Event{
-		ID: fmt.Sprintf("evt_%s_%d", c.ID, c.Told), Object: c.ID, Sequence: c.Told, At: now, Change: change,
+		ID: fmt.Sprintf("evt_%s_%d_%s", c.ID, c.Told, NewToken().Reveal()[:8]), Object: c.ID, Sequence: c.Told, At: now, Change: change,
 		Profile: c.Profile, ExternalID: c.ExternalID,
 		Status: v.status, Challenge: v.challenge, Frozen: v.frozen, Held: v.held, Reason: v.reason, Ends: v.ending.At,
 	})

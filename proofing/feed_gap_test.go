@@ -23,7 +23,7 @@ func (w *world) paged(from, n int) (ids []string) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		ids = append(ids, fmt.Sprintf("evt_%s_1", c.ID))
+		ids = append(ids, c.Outbox.Events[0].ID)
 		w.sequenceAll()
 		w.pass(time.Minute)
 	}

@@ -78,8 +78,9 @@ type revision struct {
 	noAAL, noFAL Reason
 	// unvalidatedVerifier is why the operator's verifier caps every AAL at 2.
 	unvalidatedVerifier Reason
-	// suspended is why what a recovery has suspended authenticates nobody.
-	suspended Reason
+	// suspended is why what a recovery has suspended authenticates nobody, and suspendedWord why the word of a suspended account at a provider
+	// counts for nothing else.
+	suspended, suspendedWord Reason
 	// unknownKind is why an event of a kind without rules earns nothing.
 	unknownKind Reason
 	// reauthentication is indexed by AAL; there is no AAL0.

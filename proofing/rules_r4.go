@@ -15,6 +15,8 @@ var revision4 = revision{
 		"AAL3 needs a verifier that is validated to FIPS 140, which the operator has not attested: capped at AAL2."},
 	suspended: Reason{"SP 800-63B-4 4.3",
 		"The account was recovered, and what authenticated its person before is suspended as lost until they say that it is theirs still: no AAL."},
+	suspendedWord: Reason{"SP 800-63B-4 4.3",
+		"What a provider says of a person it says by the account that is suspended as lost: no IAL and no FAL."},
 	unknownKind: Reason{"SP 800-63B-4 2", "This version has no rule for this kind of event, so it earns nothing."},
 	reauthentication: [4]reauthentication{
 		1: {30 * 24 * time.Hour, Reason{"SP 800-63B-4 2.1.3", "At AAL1 reauthentication is due after 30 days, which have passed."}},
