@@ -5,7 +5,7 @@
 export CGO_ENABLED ?= 0
 BIN := $(CURDIR)/bin
 # Tests end by themselves; no single package may take longer than this, on a machine that is busy or slow.
-TIMEOUT ?= 30m
+TIMEOUT ?= 45m
 
 .PHONY: test build tools cas check unit e2e race fuzz soak bench benchmarks release release-check clean
 
