@@ -131,6 +131,31 @@ func (s *Service) PeopleOf(ctx context.Context, organization string) (standing [
 	return s.standingIn(ctx, &grounds{persons: map[string]*Person{}}, (&Appointment{Role: RoleRequester, Organization: organization}).scope())
 }
 
+// deskDossier is a dossier that an officer is about to change, the appointment by which they may, and those of its people.
+type deskDossier struct {
+	officer      *officer
+	organization *Organization
+	mine         *Appointment
+	people       []*Appointment
+}
+
+// atDossier is a dossier for the person of a session who may change it by an appointment at its authority. ErrNotFound for any other, besides the errors of Console
+// and ErrNotAdmitted.
+func (s *Service) atDossier(ctx context.Context, v Visit, organization string, may func(a *Appointment, ca string) bool) (at deskDossier, err error) {
+	if at.officer, err = s.officer(ctx, v); err != nil {
+		return at, err
+	}
+	if at.organization, err = s.organization(ctx, organization); err != nil {
+		return at, err
+	}
+	ca := at.organization.CA
+	if at.mine, err = actingBy(at.officer.appointments, func(a *Appointment) bool { return may(a, ca) }); err != nil {
+		return at, err
+	}
+	at.people, err = s.appointments(ctx, "organization", at.organization.ID)
+	return at, err
+}
+
 // ItemDraft is what somebody records. Fields are those of Item.
 type ItemDraft struct {
 	Kind          ItemKind
@@ -169,22 +194,11 @@ const (
 // about themselves), "item_side" (they act for the organization) and "item_changed". The *LimitError "things" if the dossier is full of what counts, and ErrUnavailable while too much of it
 // waits for the log.
 func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, d ItemDraft) (*Organization, error) {
-	me, err := s.officer(ctx, v)
+	at, err := s.atDossier(ctx, v, organization, (*Appointment).collects)
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.organization(ctx, organization)
-	if err != nil {
-		return nil, err
-	}
-	mine, err := actingBy(me.appointments, func(a *Appointment) bool { return a.collects(o.CA) })
-	if err != nil {
-		return nil, err
-	}
-	people, err := s.appointments(ctx, "organization", o.ID)
-	if err != nil {
-		return nil, err
-	}
+	me, o, mine, people := at.officer, at.organization, at.mine, at.people
 	told, err := s.toReview(ctx, o)
 	if err != nil {
 		return nil, err
@@ -375,23 +389,12 @@ func (it *Item) checkPeople(people []*Appointment, me string) error {
 // neither is named by it. It may come twice. ErrNotFound for a dossier that they do not govern, besides the errors of Console and ErrNotAdmitted; and the
 // *InputError codes of ApprovalRule.check, "rule_of" (somebody named is no Certificate Approver there) and "rule_own".
 func (s *Service) SetApprovalRule(ctx context.Context, v Visit, organization string, rule ApprovalRule) (*Organization, error) {
-	me, err := s.officer(ctx, v)
+	at, err := s.atDossier(ctx, v, organization, func(a *Appointment, ca string) bool { return a.governs(&Appointment{Role: RoleApprover, CA: ca}) })
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.organization(ctx, organization)
-	if err != nil {
-		return nil, err
-	}
-	mine, err := actingBy(me.appointments, func(a *Appointment) bool { return a.governs(&Appointment{Role: RoleApprover, CA: o.CA}) })
-	if err != nil {
-		return nil, err
-	}
+	me, o, mine, people := at.officer, at.organization, at.mine, at.people
 	if err := rule.check(); err != nil {
-		return nil, err
-	}
-	people, err := s.appointments(ctx, "organization", o.ID)
-	if err != nil {
 		return nil, err
 	}
 	for _, id := range rule.Of {

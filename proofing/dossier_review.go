@@ -74,23 +74,12 @@ func (o *Organization) reviewed(entry int64, act Act, facts map[string]any) {
 // authority the person of the session reviews nothing, besides the errors of Console and ErrNotAdmitted; and the *InputError codes "review_stale" (something was
 // recorded since), "review_collector" (they have collected some of it, CSBR 3.2.9) and "item_side" (they act for the organization).
 func (s *Service) ReviewDossier(ctx context.Context, v Visit, organization string, entry int64) (*Organization, error) {
-	me, err := s.officer(ctx, v)
+	at, err := s.atDossier(ctx, v, organization, (*Appointment).reviews)
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.organization(ctx, organization)
-	if err != nil {
-		return nil, err
-	}
-	mine, err := actingBy(me.appointments, func(a *Appointment) bool { return a.reviews(o.CA) })
-	if err != nil {
-		return nil, err
-	}
-	people, err := s.appointments(ctx, "organization", o.ID)
-	if err != nil {
-		return nil, err
-	}
-	return s.Dossiers.Update(ctx, o.ID, func(o *Organization) error {
+	me, mine, people := at.officer, at.mine, at.people
+	return s.Dossiers.Update(ctx, organization, func(o *Organization) error {
 		now := s.now()
 		switch {
 		case o.Review != nil && o.Review.Entry == entry && o.Review.By.ID == me.Person.ID:
