@@ -135,7 +135,7 @@ type newcomer struct {
 
 func newNewcomer(t testing.TB, s screen) *newcomer {
 	t.Helper()
-	ctx := tabFor(t, s, 8*time.Minute)
+	ctx := tab(t, s)
 	n := &newcomer{ctx, passkeys(t, ctx)}
 	// What the browser offers by itself would sign in between two steps; TestAPasskeyInABrowser looks at that.
 	run(t, ctx, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`))

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
@@ -59,7 +58,7 @@ func audit(t testing.TB, ctx context.Context, name string) {
 		chromedp.Evaluate(findings, &found, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
 		emulation.SetScriptExecutionDisabled(ctx.Value(withoutScript{}) != nil),
 	}
-	if err := chromedp.Run(ctx, look); err != nil { // a page may load itself anew meanwhile
+	if err := do(ctx, look); err != nil { // a page may load itself anew meanwhile
 		run(t, ctx, chromedp.WaitReady("main", chromedp.ByQuery), look)
 	}
 	for _, f := range found {
@@ -105,7 +104,7 @@ func TestAxeFindsNothing(t *testing.T) {
 			}
 		}
 		t.Run(c.lang, func(t *testing.T) {
-			ctx := tabFor(t, screen{width: 1280, height: 900, lang: c.lang}, 10*time.Minute) // some hundred pages, on a machine that may be slow
+			ctx := tab(t, screen{width: 1280, height: 900, lang: c.lang})
 			for _, name := range names {
 				run(t, ctx, chromedp.Navigate("http://"+listener.Addr().String()+"/samples/"+name), chromedp.WaitReady("main", chromedp.ByQuery), chromedp.Evaluate(unfold, nil))
 				for _, width := range []int64{320, 390, 768, 1280} {

@@ -40,18 +40,15 @@ type screen struct {
 	lang          string
 }
 
-// tab opens a browser of its own, as one person's device, and returns a context to
-// drive it with.
-func tab(t testing.TB, s screen) context.Context {
-	t.Helper()
-	return tabFor(t, s, 2*time.Minute)
-}
+// step is the time that one step in a browser has: many times what it takes, on a machine that may be slow. A whole visit has no
+// limit of its own, since how long it takes says how busy the machine is, and nothing of the pages.
+const step = time.Minute
 
 // withoutScript is the key of a tab's context by which audit knows that it runs none.
 type withoutScript struct{}
 
-// tabFor is tab with the time that it has.
-func tabFor(t testing.TB, s screen, within time.Duration) context.Context {
+// tab opens a browser of its own, as one person's device, and returns a context to drive it with.
+func tab(t testing.TB, s screen) context.Context {
 	t.Helper()
 	options := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
 	options = append(options, chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profileDir(t)),
@@ -61,8 +58,12 @@ func tabFor(t testing.TB, s screen, within time.Duration) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, within)
-	t.Cleanup(cancel)
+	// The first run starts the browser, which lasts as long as that run's context: it is not one of those that end with a step.
+	start := time.AfterFunc(2*step, cancel)
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatalf("browser: it does not start: %v", err)
+	}
+	start.Stop()
 	setup := chromedp.Tasks{chromedp.EmulateViewport(s.width, s.height)}
 	if s.phone {
 		setup = append(setup, chromedp.EmulateViewport(s.width, s.height, chromedp.EmulateScale(2), chromedp.EmulateMobile))
@@ -103,15 +104,22 @@ func run(t testing.TB, ctx context.Context, actions ...chromedp.Action) {
 			run(t, ctx, tasks...)
 			continue
 		}
-		err := chromedp.Run(ctx, action)
+		err := do(ctx, action)
 		// What was found may be of the page before, which the browser has just left: then nothing was done to it.
 		for tries := 0; tries < 5 && err != nil && strings.Contains(err.Error(), "Could not find node with given id"); tries++ {
-			err = chromedp.Run(ctx, action)
+			err = do(ctx, action)
 		}
 		if err != nil {
 			t.Fatalf("browser: %v", err)
 		}
 	}
+}
+
+// do is one step, within its time.
+func do(ctx context.Context, action chromedp.Action) error {
+	ctx, cancel := context.WithTimeout(ctx, step)
+	defer cancel()
+	return chromedp.Run(ctx, action)
 }
 
 // look keeps a picture of the page if E2E_PICTURES names a folder, and checks

@@ -94,7 +94,7 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 			email := "shown-" + s.name + "@example.org"
 			secret("a number", c.phone)
 			a := p.preauthorize(c.profile, "record "+s.name, email)
-			applicant := tabFor(t, s, 3*time.Minute)
+			applicant := tab(t, s)
 			run(t, applicant, chromedp.Navigate(a["case_url"].(string)), chromedp.WaitVisible("main"))
 			look(t, applicant, picture+"-1-case")
 			run(t, applicant, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery),

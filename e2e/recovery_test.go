@@ -3,7 +3,6 @@ package e2e
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -40,7 +39,7 @@ func TestAPersonWhoHasLostEverythingComesBackAtTheDesk(t *testing.T) {
 				chromedp.WaitVisible(`[data-code]`, chromedp.ByQuery), chromedp.Text(`[data-code]`, &code, chromedp.ByQuery))
 			look(t, first, picture+"-4-code")
 
-			back := tabFor(t, s, 3*time.Minute)
+			back := tab(t, s)
 			authenticator := passkeys(t, back)
 			run(t, back, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`), chromedp.Navigate(p.people+"/me/sign-in"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery))
 			look(t, back, picture+"-5-signin")
