@@ -197,6 +197,8 @@ func (a *api) whyNot(one proofing.Authorization) subproblem {
 		sub.Type, sub.Detail = typeUserActionRequired, "the request waits for the decision of an approver"
 	case "frozen":
 		sub.Type, sub.Detail = typeUnauthorized, "somebody who was asked said that it was not them; nothing is authorized until that is settled"
+	case "disowned":
+		sub.Type, sub.Detail = typeUserActionRequired, "somebody who was asked said that it was not them; nothing is authorized until the person has signed in and said that it was"
 	case "recovering":
 		sub.Type, sub.Detail = typeUserActionRequired, "the person's account was recovered, and what they showed is suspended until they say that it is still theirs"
 	case "binding_ended":

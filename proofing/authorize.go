@@ -30,7 +30,7 @@ type Authorization struct {
 	Identifier Identifier
 	Case       *Case
 	// Problem is nil if the identifier is authorized; otherwise a code:
-	// "pending" (a person can cure it at the case's link), "review", "frozen", "not_entitled", "binding_ended",
+	// "pending" (a person can cure it at the case's link), "review", "frozen", "disowned" (frozen, and its person can give it back), "not_entitled", "binding_ended",
 	// "recovering" (the account was recovered, and what the grant rests on is suspended: its person can cure that),
 	// "dossier" (what the organization's dossier must have is missing or too old, and Detail says which), "csr_differs" (the case is for another CSR), "csr_unapproved" (with Final: no CSR beneath it is approved), "issuance" (the CSR waits for the decision of people: Case is its approval) "issuance_refused" and "issuances_many" (as many as may wait beneath one authorization wait already), "ended" (it has just ceased to hold, and Case.Reason says why),
 	// "missing" (only with Find), or the code of an *InputError.
@@ -148,8 +148,11 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 	out := Authorization{Identifier: c.Identifier, Case: c}
 	switch {
 	case c.Frozen != nil:
-		out.Problem = "frozen"
-		return out, nil
+		who, err := s.restorer(ctx, c)
+		if out.Problem = "frozen"; who != nil {
+			out.Problem = "disowned"
+		}
+		return out, err
 	case c.Status == CaseReview:
 		out.Problem = "review"
 		return out, nil

@@ -58,14 +58,16 @@ type Case struct {
 	Lang          string    `json:"lang,omitempty"`
 	SelfService   bool      `json:"self_service,omitempty"`
 
-	Status  Status    `json:"status"`
-	Frozen  *Freeze   `json:"frozen,omitempty"`
-	Denied  time.Time `json:"denied,omitzero"`  // when somebody said so after it was over
-	Reason  string    `json:"reason,omitempty"` // why it is refused, revoked or in review: a code
-	Created time.Time `json:"created"`
-	Changed time.Time `json:"changed"` // the last change of status
-	Expires time.Time `json:"expires"` // of the status it is in
-	Started bool      `json:"started"` // the CA has started the challenge
+	Status Status  `json:"status"`
+	Frozen *Freeze `json:"frozen,omitempty"`
+	// GivenBack is when its person has lifted a freeze, which they do once.
+	GivenBack time.Time `json:"given_back,omitzero"`
+	Denied    time.Time `json:"denied,omitzero"`  // when somebody said so after it was over
+	Reason    string    `json:"reason,omitempty"` // why it is refused, revoked or in review: a code
+	Created   time.Time `json:"created"`
+	Changed   time.Time `json:"changed"` // the last change of status
+	Expires   time.Time `json:"expires"` // of the status it is in
+	Started   bool      `json:"started"` // the CA has started the challenge
 	// Seen is when a session was last used, and Recovered when somebody came in by a saved code or by a representative's.
 	Seen      time.Time `json:"seen,omitzero"`
 	Recovered time.Time `json:"recovered,omitzero"`

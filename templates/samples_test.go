@@ -181,6 +181,11 @@ func samples() map[string]Screen {
 	for _, s := range []string{"review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen", "held"} {
 		all["outcome-"+s] = outcome(s, map[string]string{"review": "approvals", "refused": "not_entitled"}[s])
 	}
+	first := outcome("frozen", "")
+	first.GiveBack, first.Me = true, "/me"
+	back := first
+	back.Restore = "/c/ref/restore"
+	all["outcome-frozen-sign-in"], all["outcome-frozen-give-back"] = first, back
 	return all
 }
 

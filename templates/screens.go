@@ -175,7 +175,10 @@ type Outcome struct {
 	Frame
 	Request
 	Status string // "review", "granted", "refused", "expired", "withdrawn", "revoked", "frozen" or "held"
-	Me     string // where its person signs in, if it is held
+	Me     string // where its person signs in, if it is held, or frozen and they may give it back
+	// GiveBack: its person may give back what is frozen; Restore is where that goes, for who has signed in.
+	GiveBack bool
+	Restore  string
 	// Ending says that something of a grant has given way: Reason is what, and Until when it ends.
 	Ending bool
 	Reason string // a code

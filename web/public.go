@@ -46,6 +46,8 @@ func (s *Site) routes(home http.Handler) {
 
 	s.mux.Handle("POST /c/{ref}/key", s.actByLink(s.makeKey))
 	s.mux.Handle("GET /c/{ref}/key", s.Serve(s.toCase))
+	s.mux.Handle("POST /c/{ref}/restore", s.actByLink(s.giveBack))
+	s.mux.Handle("GET /c/{ref}/restore", s.Serve(s.toCase))
 
 	s.mux.Handle("POST /c/{ref}/representative", s.actByLink(s.askInPerson))
 	s.mux.Handle("GET /c/{ref}/representative", s.Serve(s.toCase))
@@ -266,6 +268,9 @@ func (s *Site) renderCase(w http.ResponseWriter, r *http.Request, c *proofing.Ca
 	switch {
 	case c.Status != proofing.CaseOpen || c.Frozen != nil:
 		page := s.viewOutcome(r, c, own)
+		if err := s.viewGiveBack(r, c, &page); err != nil {
+			return err
+		}
 		if own && c.EndsInKey() {
 			var err error
 			if page.Key, err = s.viewKeyPanel(r, c); err != nil {
