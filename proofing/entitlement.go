@@ -123,10 +123,10 @@ func (c *Case) entitlement(p *Profile, g *grounds) (basis string, ok bool) {
 		})
 		return "confirmed_address", own
 	}
-	if entry != nil && entry.Names(c.Person, confirmed) {
+	if g.asksThrough(c) || entry != nil && entry.Names(c.Person, confirmed) {
 		return "registry", true
 	}
-	if g.asks(c.Person) != nil {
+	if g.asks(c.Person) != nil && len(g.unlisted(c)) == 0 {
 		return "dossier", true
 	}
 	return "", false
@@ -174,6 +174,14 @@ func (s *Service) Register(ctx context.Context, ca string, id Identifier, note s
 	if err != nil {
 		return nil, err
 	}
+	for i, h := range holders {
+		if h.Organization == "" {
+			continue
+		}
+		if holders[i].Organization, err = s.holderOrganization(ctx, ca, id, h.Organization); err != nil {
+			return nil, err
+		}
+	}
 	now := s.now()
 	entry := &RegistryEntry{ID: s.registryID(ca, id), CA: ca, Identifier: id, Holders: holders, Created: now, Note: note}
 	s.noteRegistered(entry, now, holders, nil)
@@ -205,19 +213,38 @@ func (s *Service) Register(ctx context.Context, ca string, id Identifier, note s
 	return entry, err
 }
 
+// holderOrganization is the name of an organization that has a dossier at the authority.
+func (s *Service) holderOrganization(ctx context.Context, ca string, of Identifier, name string) (string, error) {
+	if of.Type == IdentifierOrganization {
+		return "", &InputError{"organization", "organization_of_organization", "an organization's own dossier says who asks for it"}
+	}
+	id, err := s.canonicalIdentifier(&registryProfile, Identifier{IdentifierOrganization, name})
+	if err != nil {
+		return "", err
+	}
+	o, err := s.dossier(ctx, ca, id)
+	if err == nil && o == nil {
+		err = &InputError{"organization", "organization_unknown", fmt.Sprintf("%s has no dossier of an organization of that name", ca)}
+	}
+	return id.Value, err
+}
+
 // noteRegistered writes that holders or domains of an identifier were registered. The leaf has whom it names by the ids of persons and addresses; the
 // identifier is beside it.
 func (s *Service) noteRegistered(e *RegistryEntry, now time.Time, holders []Holder, domains []string) {
 	facts := map[string]any{"ca": e.CA, "type": e.Identifier.Type}
-	var persons, addresses []string
+	var persons, addresses, organizations []string
 	for _, h := range holders {
-		if h.Person != "" {
+		switch {
+		case h.Person != "":
 			persons = append(persons, h.Person)
-		} else {
+		case h.Organization != "":
+			organizations = append(organizations, s.organizationID(e.CA, h.Organization))
+		default:
 			addresses = append(addresses, s.addressID(Contact{Channel: h.Channel, Address: h.Address}))
 		}
 	}
-	for name, values := range map[string][]string{"persons": persons, "addresses": addresses} {
+	for name, values := range map[string][]string{"persons": persons, "addresses": addresses, "organizations": organizations} {
 		if values != nil {
 			facts[name] = anyOf(values)
 		}

@@ -19,6 +19,8 @@ type grounds struct {
 	// deciders are the appointments by which decisions were made, by their ids, as they are now; nil for one that is gone.
 	deciders map[string]*Appointment
 	persons  map[string]*Person
+	// holders are the grounds of organizations that the registry's entry names.
+	holders []*grounds
 }
 
 // grounds reads what a case rests on now.
@@ -29,7 +31,8 @@ func (s *Service) grounds(ctx context.Context, c *Case) (*grounds, error) {
 	}
 	g := &grounds{entry: entry, deciders: map[string]*Appointment{}, persons: map[string]*Person{}}
 	if c.Own() || c.Identifier.Type != IdentifierOrganization {
-		return g, nil
+		g.holders, err = s.holdersOf(ctx, g, c.CA)
+		return g, err
 	}
 	if g.organization, err = s.dossier(ctx, c.CA, c.Identifier); err != nil || g.organization == nil {
 		return g, err
@@ -87,6 +90,35 @@ func (s *Service) dossier(ctx context.Context, ca string, id Identifier) (*Organ
 		return nil, fmt.Errorf("read dossier: %w", err)
 	}
 	return o, nil
+}
+
+// holdersOf reads the organizations that the registry names for an identifier. Who the person of the case is may be known only later.
+func (s *Service) holdersOf(ctx context.Context, g *grounds, ca string) (all []*grounds, err error) {
+	if g.entry == nil {
+		return nil, nil
+	}
+	for _, h := range g.entry.Holders {
+		if h.Organization == "" {
+			continue
+		}
+		of := &grounds{persons: g.persons}
+		if of.organization, err = s.dossier(ctx, ca, Identifier{IdentifierOrganization, h.Organization}); err != nil {
+			return nil, err
+		}
+		if of.organization == nil {
+			continue
+		}
+		if of.appointments, err = s.standingIn(ctx, of, (&Appointment{Role: RoleApprover, Organization: of.organization.ID}).scope()); err != nil {
+			return nil, err
+		}
+		all = append(all, of)
+	}
+	return all, nil
+}
+
+// asksThrough says whether the person of a case may ask for certificates of an organization that the registry names for its identifier.
+func (g *grounds) asksThrough(c *Case) bool {
+	return slices.ContainsFunc(g.holders, func(of *grounds) bool { return of.asks(c.Person) != nil && len(of.unlisted(c)) == 0 })
 }
 
 // asks is the appointment by which somebody may ask for certificates of the organization: a requester's, or an approver's, who "may act

@@ -29,12 +29,14 @@ const (
 	EntryUnregistered EntryKind = "registry_removed"
 )
 
-// Holder is one whom a registry entry names: a person by id, or whoever has
-// confirmed an address in the case.
+// Holder is one whom a registry entry names: a person by id, whoever has
+// confirmed an address in the case, or whoever may ask for certificates of an organization.
 type Holder struct {
-	Person  string  `json:"person,omitempty"`
-	Channel Channel `json:"channel,omitempty"`
-	Address Secret  `json:"address,omitempty"`
+	Person string `json:"person,omitempty"`
+	// Organization is the legal name of one whose dossier the authority has: whom it names as requester or approver, and its list does not exclude.
+	Organization string  `json:"organization,omitempty"`
+	Channel      Channel `json:"channel,omitempty"`
+	Address      Secret  `json:"address,omitempty"`
 }
 
 // Indexes implements Record.
@@ -50,7 +52,7 @@ func (r *RegistryEntry) Indexes() []Index {
 func (r *RegistryEntry) ExpiresAt() time.Time { return time.Time{} }
 
 // Names says whether the entry names the person, or an address among those
-// confirmed in this case. Addresses compare in canonical form, exactly.
+// confirmed in this case; not whether it does by an organization (see grounds). Addresses compare in canonical form, exactly.
 func (r *RegistryEntry) Names(person string, confirmed []Contact) bool {
 	return slices.ContainsFunc(r.Holders, func(h Holder) bool {
 		if h.Person != "" {

@@ -35,7 +35,7 @@ func adminOperationSamples() map[string]Screen {
 		Unused: at, Revoked: at.Add(-time.Hour), Reason: "key_revoked_by_operator", Replaced: row.Kid, ReplacedHref: row.Href,
 	}
 	registry := AdminRegistry{AdminOperated: of("registry"), Rows: []AdminRegistered{
-		{Type: "dns", Value: "www.example.com", Holders: []AdminHolder{{Shown: "a•••@example.org"}, {Shown: "0person", Person: true}}, Since: at.AddDate(0, -2, 0), Note: "ticket <7>", Log: "/admin/log?find=0entry"},
+		{Type: "dns", Value: "www.example.com", Holders: []AdminHolder{{Shown: "a•••@example.org"}, {Shown: "0person", Person: true}, {Shown: "Example <Corporation>", Organization: true}}, Since: at.AddDate(0, -2, 0), Note: "ticket <7>", Log: "/admin/log?find=0entry"},
 		{Type: "organization", Value: "Example <Corporation>", Holders: []AdminHolder{{Person: true}}, Domains: []string{"example.org", "example.net"}, Since: at, Log: "/admin/log?find=0other"},
 	}}
 	nobody := AdminRegistry{AdminOperated: of("registry")}

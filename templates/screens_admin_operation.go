@@ -68,10 +68,11 @@ type AdminRegistered struct {
 	Log         string
 }
 
-// AdminHolder is whom an entry names: by a masked address, or a person by their id.
+// AdminHolder is whom an entry names: by a masked address, a person by their id, or an organization by its name.
 type AdminHolder struct {
-	Shown  string
-	Person bool // without Shown: one whom the reader may not know
+	Shown        string
+	Person       bool // without Shown: one whom the reader may not know
+	Organization bool // Shown is its name: whoever may ask for it
 }
 
 // AdminAuthorities are the authorities that the reader runs.

@@ -205,6 +205,8 @@ func (s *Site) showRegistry(w http.ResponseWriter, r *http.Request, o *officer) 
 		v := templates.AdminRegistered{Type: e.Identifier.Type, Value: e.Identifier.Value, Domains: e.Domains, Since: e.Created, Note: e.Note, Log: s.logOf(r, e.ID)}
 		for _, h := range e.Holders {
 			switch {
+			case h.Organization != "":
+				v.Holders = append(v.Holders, templates.AdminHolder{Shown: h.Organization, Organization: true})
 			case h.Person == "":
 				v.Holders = append(v.Holders, templates.AdminHolder{Shown: masked(s.service, h.Channel, h.Address)})
 			case administers(o):

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"html"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -199,6 +200,10 @@ func TestWhoRunsAnAuthorityReadsItsRegistryAndHowItCalls(t *testing.T) {
 	c.want(c.one.get("/admin/registry/example"), 200, person)
 	c.want(operator.get("/admin/registry/example?find=other.example.org"), 200, "There is no entry here.")
 	c.want(operator.get("/admin/registry?after=x"), 303)
+	if _, err := c.svc.Register(t.Context(), "example", proofing.Identifier{Type: "dns", Value: "host.example.org"}, "", proofing.Holder{Organization: c.org.Name}); err != nil {
+		t.Fatal(err)
+	}
+	c.want(operator.get("/admin/registry"), 200, html.EscapeString(c.org.Name), "whoever may ask for its certificates")
 	page := operator.get("/admin/authorities")
 	c.want(page, 200, "Example CA", "Server certificate", "/admin/keys/example", "/admin/log?find="+c.ca.ID)
 	if body := page.Body.String(); strings.Contains(body, "Other CA") {

@@ -17,14 +17,15 @@ type registryCommand struct {
 }
 
 type registryAddCommand struct {
-	CA     string   `arg:"" name:"ca" help:"The CA that the entry serves."`
-	Type   string   `arg:"" help:"dns, ip, permanent-identifier, hardware-module or organization."`
-	Value  string   `arg:"" help:"The identifier."`
-	Email  []string `sep:"none" help:"Whoever confirms this address (repeatable)." placeholder:"ADDRESS"`
-	Phone  []string `sep:"none" help:"Whoever confirms this number (repeatable)." placeholder:"NUMBER"`
-	Person []string `help:"The person of this id (repeatable)." placeholder:"ID"`
-	Domain []string `help:"A domain of the organization, whose CAA records count for it (repeatable)." placeholder:"NAME"`
-	Note   string   `help:"Why, for whoever reads the list." placeholder:"TEXT"`
+	CA           string   `arg:"" name:"ca" help:"The CA that the entry serves."`
+	Type         string   `arg:"" help:"dns, ip, permanent-identifier, hardware-module or organization."`
+	Value        string   `arg:"" help:"The identifier."`
+	Email        []string `sep:"none" help:"Whoever confirms this address (repeatable)." placeholder:"ADDRESS"`
+	Phone        []string `sep:"none" help:"Whoever confirms this number (repeatable)." placeholder:"NUMBER"`
+	Person       []string `help:"The person of this id (repeatable)." placeholder:"ID"`
+	Organization []string `sep:"none" help:"Whoever may ask for certificates of the organization of this legal name, whose dossier the CA has (repeatable)." placeholder:"NAME"`
+	Domain       []string `help:"A domain of the organization, whose CAA records count for it (repeatable)." placeholder:"NAME"`
+	Note         string   `help:"Why, for whoever reads the list." placeholder:"TEXT"`
 }
 
 func (c *registryAddCommand) Run(g *globals) error {
@@ -43,6 +44,9 @@ func (c *registryAddCommand) Run(g *globals) error {
 			return err
 		}
 		entry, err := a.service.Register(a.ctx, c.CA, proofing.Identifier{Type: c.Type, Value: c.Value}, c.Note, holders...)
+		if input, ok := errors.AsType[*proofing.InputError](err); ok && strings.HasPrefix(input.Code, "organization_") {
+			return usagef("--organization: %s", input.Detail)
+		}
 		if err != nil {
 			return valueFault(err, c.Value)
 		}
@@ -77,8 +81,11 @@ func (c *registryAddCommand) holders(a *admin) ([]proofing.Holder, error) {
 		}
 		holders = append(holders, proofing.Holder{Person: id})
 	}
+	for _, name := range c.Organization {
+		holders = append(holders, proofing.Holder{Organization: name})
+	}
 	if len(holders) == 0 {
-		return nil, usagef("say who may have the identifier: give at least one --email, --phone or --person")
+		return nil, usagef("say who may have the identifier: give at least one --email, --phone, --person or --organization")
 	}
 	return holders, nil
 }
@@ -136,9 +143,10 @@ type entryView struct {
 }
 
 type holderView struct {
-	Person  string `json:"person,omitempty"`
-	Channel string `json:"channel,omitempty"`
-	Address string `json:"address,omitempty"` // masked unless asked for in full
+	Person       string `json:"person,omitempty"`
+	Organization string `json:"organization,omitempty"`
+	Channel      string `json:"channel,omitempty"`
+	Address      string `json:"address,omitempty"` // masked unless asked for in full
 }
 
 func (c *registryListCommand) Run(g *globals) error {
@@ -173,7 +181,7 @@ func viewEntry(e *proofing.RegistryEntry, reveal bool) entryView {
 		if !reveal {
 			address = mask(address)
 		}
-		v.Holders = append(v.Holders, holderView{h.Person, string(h.Channel), address})
+		v.Holders = append(v.Holders, holderView{h.Person, h.Organization, string(h.Channel), address})
 	}
 	return v
 }
@@ -192,7 +200,7 @@ func mask(address string) string {
 func (v entryView) row() []string {
 	var holders []string
 	for _, h := range v.Holders {
-		holders = append(holders, cmp.Or(h.Address, "person "+h.Person))
+		holders = append(holders, cmp.Or(h.Address, h.Organization, "person "+h.Person))
 	}
 	return []string{v.Type, v.Value, strings.Join(holders, ", "), orDash(strings.Join(v.Domains, " ")), when(v.Created), orDash(v.Note)}
 }
