@@ -199,7 +199,7 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		return nil, err
 	}
 	me, o, mine, people := at.officer, at.organization, at.mine, at.people
-	told, err := s.toReview(ctx, o)
+	told, err := s.toReview(ctx, o, d.Kind, me.Person.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -229,8 +229,8 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 			it.CollectedBy, it.CollectedByName = me.Person.ID, mine.Name
 		}
 		it.Entry = o.Version() + 1
-		if len(o.Unreviewed()) == 0 {
-			s.tellOfDossier(o, noticeReview, title, time.Time{}, told, now)
+		if len(told.boxes) > 0 && len(o.recordedAfter(max(told.after, o.reviewedTo()))) == 0 {
+			s.tellOfDossier(o, noticeReview, title, time.Time{}, told.boxes, now)
 		}
 		o.Items = append(o.Items, it)
 		if !o.trim() {

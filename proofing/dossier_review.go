@@ -114,10 +114,51 @@ func (s *Service) reviewedBy(ctx context.Context, c *Case, d *Decision, act Act)
 	return nil
 }
 
-// toReview are the mailboxes of those who may review what is recorded in a dossier, if nobody was told already that there is something.
-func (s *Service) toReview(ctx context.Context, o *Organization) (told []recipient, err error) {
-	if o.Review == nil || len(o.Unreviewed()) > 0 {
-		return nil, nil
+// reviewers are those who are told that there is something to review, unless something was recorded after that entry already: then they have been.
+type reviewers struct {
+	boxes []recipient
+	after int64
+}
+
+// toReview are those who are to hear that somebody records something of a kind: the authority's reviewers, but not who collects it (CSBR 3.2.9), and
+// nobody as long as no grant rests on the dossier.
+func (s *Service) toReview(ctx context.Context, o *Organization, kind ItemKind, collector string) (r reviewers, err error) {
+	if kind == ItemDomain {
+		return r, nil
 	}
-	return s.boxesOf(ctx, o, func(a *Appointment) bool { return a.reviews(o.CA) && o.MayReview(a.Person, s.now()) })
+	if r.after = o.reviewedTo(); o.Review == nil {
+		granted := false
+		if granted, r.after, err = s.grantedBy(ctx, o); err != nil || !granted {
+			return r, err
+		}
+	}
+	if len(o.recordedAfter(r.after)) > 0 {
+		return r, nil
+	}
+	now := s.now()
+	r.boxes, err = s.boxesOf(ctx, o, func(a *Appointment) bool {
+		return a.reviews(o.CA) && o.MayReview(a.Person, now) && (a.Person != collector || o.exempts(collector, now))
+	})
+	return r, err
+}
+
+// grantedBy says whether any of the newest requests of an organization is granted, and up to which entry of the dossier those who reviewed them have seen it. A dossier
+// may not have been told of it: it was granted before dossiers knew, or the process died in between.
+func (s *Service) grantedBy(ctx context.Context, o *Organization) (granted bool, seen int64, err error) {
+	newest, _, err := s.Cases.List(ctx, Query{Index: "requests", Prefix: o.ID + ".", Merged: true, Limit: mostDocket})
+	if err != nil {
+		return false, 0, fmt.Errorf("list requests of an organization: %w", err)
+	}
+	for _, c := range newest {
+		if c.Grant == nil || c.Status.Over() {
+			continue
+		}
+		granted = true
+		for _, d := range c.Approval.Decisions {
+			if d.Step == StepReview && !d.Refused && d.Void == "" {
+				seen = max(seen, d.Dossier)
+			}
+		}
+	}
+	return granted, seen, nil
 }

@@ -136,6 +136,69 @@ func TestReviewersHearThatSomethingWasRecordedAnew(t *testing.T) {
 	}
 }
 
+// What is nothing to review is no news, and who has collected something is not asked to review it.
+func TestReviewersHearOfNothingThatTheyCannotReview(t *testing.T) {
+	c := newCourt(t)
+	c.granted()
+	for _, d := range []string{"example.org", "example.net"} {
+		c.item(proofing.ItemDraft{Kind: proofing.ItemDomain, Value: d, SourceKind: proofing.SourceApplicant})
+	}
+	c.work()
+	if n := len(c.post.all("dossier_review")); n != 0 {
+		t.Errorf("%d notices of domains", n)
+	}
+	other, _ := c.holds("other", c.one, c.two, draft(proofing.RoleReviewer, "alpha", ""))
+	c.adds(other, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+	other.renew()
+	d := screening(proofing.OutcomeGood)
+	d.Source, d.CollectedAt = "lists", c.clock()
+	must[*proofing.Organization](t)(c.RecordItem(t.Context(), other.visit(), c.org.ID, d))
+	c.work()
+	for _, m := range c.post.all("dossier_review") {
+		if m.To != "reviewer@example.org" {
+			t.Errorf("%s is told", m.To)
+		}
+	}
+	if n := len(c.post.all("dossier_review")); n != 1 {
+		t.Errorf("%d notices", n)
+	}
+}
+
+// A dossier that knows of no review, though something was granted by it, has its reviewers told all the same, once.
+func TestReviewersHearWhereTheDossierKnowsOfNoReview(t *testing.T) {
+	for name, before := range map[string]func(o *proofing.Organization, k *proofing.Case){
+		"of the version before": func(o *proofing.Organization, k *proofing.Case) {
+			for i := range o.Items {
+				o.Items[i].Entry = 0
+			}
+			for i := range k.Approval.Decisions {
+				k.Approval.Decisions[i].Dossier = 0
+			}
+		},
+		"the process died in between": func(*proofing.Organization, *proofing.Case) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCourt(t)
+			k := c.granted()
+			must[*proofing.Case](t)(c.Cases.Update(t.Context(), k.ID, func(k *proofing.Case) error {
+				_, err := c.Dossiers.Update(t.Context(), c.org.ID, func(o *proofing.Organization) error {
+					o.Review = nil
+					before(o, k)
+					return nil
+				})
+				return err
+			}))
+			for range 3 {
+				c.item(screening(proofing.OutcomeGood))
+			}
+			c.work()
+			if n := len(c.post.all("dossier_review")); n != 1 {
+				t.Errorf("%d notices", n)
+			}
+		})
+	}
+}
+
 // The review of a request is one of its dossier, and the log has it.
 func TestTheReviewOfARequestIsOneOfItsDossier(t *testing.T) {
 	c := newCourt(t)
