@@ -11,8 +11,9 @@ import (
 const (
 	hookRound   = 30 * time.Second // one round of calls; what has not begun by then is left
 	hookTimeout = 15 * time.Second // one call
+	noteTimeout = 2 * time.Second  // noting what the console is to show of it
 	// After this a claim's owner is taken for dead. Reading has as long as claiming.
-	hookLease = 2*claimTimeout + hookRound + hookTimeout + storeTimeout + ClockSkew
+	hookLease = 2*claimTimeout + hookRound + hookTimeout + noteTimeout + storeTimeout + ClockSkew
 	hookBatch = 64 // events of one round
 	hookSlots = 8  // calls to one endpoint at once
 	feedSlots = 16 // feeds that this process works on at once
@@ -97,13 +98,12 @@ func (s *Service) deliverRound(ctx context.Context, id string) (again bool, err 
 	b, failed := s.callRound(ctx, f)
 	// What came of it is stored even if the program was told to stop meanwhile. If nothing
 	// came of it the claim is given back, or it would stand in the way until its lease is over.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
+	stop := context.WithoutCancel(ctx)
 	if b != nil {
-		if failed = s.noteCalled(ctx, f.CA, b); failed != nil {
-			b = nil
-		}
+		s.noteCalled(stop, f.CA, b)
 	}
+	ctx, cancel := context.WithTimeout(stop, storeTimeout)
+	defer cancel()
 	var died int64
 	err = insist(ctx, func() error {
 		f, err = s.Feeds.Update(ctx, id, func(f *Feed) error {

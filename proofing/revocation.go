@@ -177,9 +177,11 @@ func (s *Service) toldOfRevocation(ctx context.Context, c *Certificate, h *Hook)
 	return ToldListed, nil
 }
 
-// noteCalled notes on each certificate that is to be revoked that the webhook has taken the word of it. The error is for a store that does not answer: then the events
-// are told again. A record that is gone or cannot be changed holds up nothing.
-func (s *Service) noteCalled(ctx context.Context, ca string, b *batch) error {
+// noteCalled notes on each certificate that is to be revoked that the webhook has taken the word of it, within a short time. It is for those who look at the console:
+// what cannot be noted, because its part of the store does not answer, holds up nobody's events, and the page says no more than that the event is listed.
+func (s *Service) noteCalled(ctx context.Context, ca string, b *batch) {
+	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
+	defer cancel()
 	for _, t := range b.tasks {
 		if t.state != taskDelivered || t.event.Change != ChangeCertificate {
 			continue
@@ -194,14 +196,10 @@ func (s *Service) noteCalled(ctx context.Context, ca string, b *batch) error {
 			})
 			return err
 		})
-		if errors.Is(err, ErrUnavailable) {
-			return fmt.Errorf("note that the webhook has taken the word of a certificate: %w", err)
-		}
 		if ignoreNotFound(err) != nil {
 			s.Log.WarnContext(ctx, "it cannot be noted that the webhook has taken the word of a certificate", "ca", ca, "certificate", id, "error", err)
 		}
 	}
-	return nil
 }
 
 // RevocationCount is how many certificates must be revoked in all scopes of a person, each scope counted up to a limit, and by when the most urgent of them; zero: there

@@ -1,12 +1,15 @@
 package proofing_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/store"
 )
 
 // certificate is one that was issued under a request.
@@ -187,5 +190,55 @@ func TestThatAWebhookHasTakenTheWordOfACertificateIsNoted(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// partAway is a store of which the part of one record does not answer.
+type partAway struct {
+	store.KV
+	id string
+}
+
+func (p *partAway) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+	if strings.Contains(name, p.id) {
+		return store.Item{}, errFault
+	}
+	return p.KV.Get(ctx, bucket, name)
+}
+
+// What is noted for the console holds up no event: while the part of the store that has the certificate is away, the webhook is told once, and of what comes after it.
+func TestACertificateThatCannotBeReadHoldsUpNoWebhook(t *testing.T) {
+	w := newWorld(t)
+	k := w.prove(w.open("email"), "b", "email", "")
+	cert := must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, proofing.CertificateReport{DER: issued(t, "X", 1, w.clock(), 90*someDay), Cases: []string{k.ID}}))
+	w.sequenceAll()
+	w.setHook()
+	must[*proofing.Certificate](t)(w.DisownCertificate(t.Context(), disowns(cert)))
+	w.work()
+	w.sequenceAll()
+	p := w.process(&partAway{w.kv, cert.ID})
+	rounds := func() {
+		t.Helper()
+		for range 5 {
+			if _, err := p.DeliverOnce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	rounds()
+	told := w.hook.count()
+	if told == 0 {
+		t.Fatal("it is told nothing")
+	}
+	rounds()
+	if n := w.hook.count(); n != told {
+		t.Errorf("it is told the same again: %d after %d", n, told)
+	}
+	w.openMany("later-", 1)
+	w.work()
+	w.sequenceAll()
+	rounds()
+	if w.hook.count() <= told {
+		t.Error("it is told nothing of what comes after")
 	}
 }
