@@ -60,6 +60,9 @@ type Case struct {
 
 	Status Status  `json:"status"`
 	Frozen *Freeze `json:"frozen,omitempty"`
+	// Repudiated is when somebody said that it was not them, by a link of this request or of one that the same proof served; zero again once it is given back. The word
+	// about one certificate freezes the request, and is no such word.
+	Repudiated time.Time `json:"repudiated,omitzero"`
 	// GivenBack is when its person has lifted a freeze, which they do once.
 	GivenBack time.Time `json:"given_back,omitzero"`
 	Denied    time.Time `json:"denied,omitzero"`  // when somebody said so after it was over

@@ -83,6 +83,9 @@ func (c *Certificate) Indexes() []Index {
 		{Name: "ca", Value: c.CA + "." + stamp(c.Reported)}, {Name: "serial", Value: c.Serial + "." + c.CA},
 		{Name: "digest", Value: c.Digest}, {Name: "ends", Value: stamp(c.NotAfter)},
 	}
+	if c.Applicant.ID != "" {
+		ix = append(ix, Index{Name: "applicant", Value: c.CA + "." + c.Applicant.ID})
+	}
 	for _, id := range slices.Concat(c.Cases, c.Approvals) {
 		ix = append(ix, Index{Name: "case", Value: id})
 	}

@@ -68,29 +68,88 @@ func (s *Service) DisownCertificate(ctx context.Context, ref Secret) (*Certifica
 }
 
 // disownCertificates takes somebody's word that a request was not theirs as one about its certificates, and about those of the requests that what was proved in
-// it served (CSBR 4.9.1.1(2)). It may be done again.
+// it served, whatever has become of these (CSBR 4.9.1.1(2)). It may be done again.
 func (s *Service) disownCertificates(ctx context.Context, c *Case) error {
-	requests := []string{c.ID}
+	if !c.repudiated() {
+		return nil // it was given back before this was done
+	}
+	served := map[string]bool{c.ID: true} // by their ids, whether what was proved in the case served them
 	for o, err := range s.siblings(ctx, c) {
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return o.has(e.ID) }) {
-			requests = append(requests, o.ID)
+		if served[o.ID] = o.sharesWith(c); !served[o.ID] {
+			continue
 		}
-	}
-	for _, request := range requests {
-		all, err := s.CertificatesOf(ctx, request)
-		if err != nil {
+		if _, err := s.update(ctx, o.ID, func(o *Case, now time.Time) error { // what is issued on it later is no more theirs
+			if o.Repudiated.IsZero() {
+				o.Repudiated = now
+			}
+			return nil
+		}); ignoreNotFound(err) != nil {
 			return err
 		}
-		for _, cert := range all {
-			if _, err := s.disownCertificate(ctx, cert.ID, CertificateLink{}, map[string]any{"case": c.ID}); ignoreNotFound(err) != nil {
-				return err
+	}
+	all, err := s.certificatesAbout(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, cert := range all {
+		for _, id := range cert.Cases {
+			if _, known := served[id]; !known { // it is over, and no index of the applicant's has it
+				o, err := s.get(ctx, id)
+				if ignoreNotFound(err) != nil {
+					return err
+				}
+				served[id] = err == nil && o.sharesWith(c)
 			}
+		}
+		if !slices.ContainsFunc(slices.Concat(cert.Cases, cert.Approvals), func(id string) bool { return served[id] }) {
+			continue
+		}
+		if _, err := s.disownCertificate(ctx, cert.ID, CertificateLink{}, map[string]any{"case": c.ID}); ignoreNotFound(err) != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// certificatesAbout are those of a case, and of its applicant at the same authority.
+func (s *Service) certificatesAbout(ctx context.Context, c *Case) ([]*Certificate, error) {
+	all, err := s.CertificatesOf(ctx, c.ID)
+	if err != nil || c.Applicant.ID == "" {
+		return all, err
+	}
+	theirs, err := s.certificates(ctx, Query{Index: "applicant", Value: c.CA + "." + c.Applicant.ID})
+	if err != nil {
+		return nil, err
+	}
+	for _, cert := range theirs {
+		if !slices.ContainsFunc(all, func(have *Certificate) bool { return have.ID == cert.ID }) {
+			all = append(all, cert)
+		}
+	}
+	return all, nil
+}
+
+// sharesWith says whether anything that was proved in another case is at work in this one.
+func (c *Case) sharesWith(o *Case) bool {
+	return slices.ContainsFunc(o.Evidence, func(e Evidence) bool { return c.has(e.ID) })
+}
+
+// disownLate begins the clock of a certificate that was reported after somebody had said of its request that it was not them. An authority that got no answer
+// reports it again, and so it is done in the end.
+func (s *Service) disownLate(ctx context.Context, c *Certificate) (*Certificate, error) {
+	for _, id := range c.Cases {
+		k, err := s.get(ctx, id)
+		if ignoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil && !k.Repudiated.IsZero() {
+			return s.disownCertificate(ctx, c.ID, CertificateLink{}, map[string]any{"case": k.ID})
+		}
+	}
+	return c, nil
 }
 
 // disownCertificate begins the clock of a certificate's revocation, once. Facts say by whose word.
@@ -133,7 +192,7 @@ func (s *Service) spreadDisowned(ctx context.Context, cert *Certificate) error {
 		if c.CA != cert.CA || c.Own() {
 			continue
 		}
-		if _, err := s.disown(ctx, byBearer(), c.ID); ignoreNotFound(err) != nil {
+		if _, err := s.disown(ctx, byBearer(), c.ID, false); ignoreNotFound(err) != nil {
 			return fmt.Errorf("freeze %s: %w", c.ID, err)
 		}
 	}

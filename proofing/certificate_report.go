@@ -71,6 +71,11 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 	if !slices.Equal(there.Cases, c.Cases) {
 		return nil, &InputError{"authorizations", "certificate_reported", "the certificate was reported before, for other authorizations"}
 	}
+	if there.Disowned == nil {
+		if there, err = s.disownLate(ctx, there); err != nil {
+			return nil, fmt.Errorf("record certificate: %w", err)
+		}
+	}
 	return there, nil
 }
 

@@ -178,15 +178,19 @@ func (c *Case) has(event string) bool {
 // spreadFreeze freezes the cases that evidence of this one served: who says that
 // it was not them speaks of the answer, and not of one name.
 func (s *Service) spreadFreeze(ctx context.Context, c *Case) error {
+	freeze := c.Frozen
+	if freeze == nil && !c.Denied.IsZero() { // it was over by then, and what its evidence served need not be
+		freeze = &Freeze{At: c.Denied, Until: c.Denied.Add(s.Policy.FreezeLifetime)}
+	}
 	for o, err := range s.siblings(ctx, c) {
 		if err != nil {
 			return err
 		}
-		if c.Frozen == nil || o.Frozen != nil || !slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return o.has(e.ID) }) {
+		if freeze == nil || o.Frozen != nil || !o.sharesWith(c) {
 			continue
 		}
 		_, err := s.update(ctx, o.ID, func(o *Case, _ time.Time) error {
-			o.freeze(*c.Frozen)
+			o.freeze(*freeze)
 			return nil
 		})
 		if err != nil && !errors.Is(err, ErrNotFound) {

@@ -365,21 +365,19 @@ func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Certificates) == 0 {
-		return s.disown(ctx, byBearer(), c.ID)
-	}
-	// First, and whatever has become of the case: it may be frozen already for another reason.
-	if _, err = s.updateBy(ctx, byBearer(), c.ID, func(c *Case, now time.Time) error {
-		c.Outbox.also(EffectRevoke, now)
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	return s.disown(ctx, byBearer(), c.ID)
+	return s.disown(ctx, byBearer(), c.ID, !c.Own())
 }
 
-func (s *Service) disown(ctx context.Context, by author, id string) (*Case, error) {
+// disown freezes a case, or takes back what one that is over has done. Said: the word is about the request itself, and so about its certificates, whatever has become of
+// it: it may be frozen already for another reason, and the certificate be of a request that is over, or yet to come.
+func (s *Service) disown(ctx context.Context, by author, id string, said bool) (*Case, error) {
 	return s.updateBy(ctx, by, id, func(c *Case, now time.Time) error {
+		if said {
+			if c.Repudiated.IsZero() {
+				c.Repudiated = now
+			}
+			c.Outbox.also(EffectRevoke, now)
+		}
 		switch {
 		case !c.Disownable():
 			return nil

@@ -446,7 +446,7 @@ func (s *Service) StopRecovery(ctx context.Context, v Visit) error {
 		}
 	}
 	for id, at := range recoveries {
-		_, err := s.disown(ctx, byPerson(session, v), id)
+		_, err := s.disown(ctx, byPerson(session, v), id, false)
 		if errors.Is(err, ErrNotFound) { // its record is gone, and what it did is not
 			err = errors.Join(s.endSuspensions(ctx, session.Person.ID, func(by Suspension) bool { return by.Case == id }), s.voidCodes(ctx, session.Person.ID, at))
 		}
