@@ -202,10 +202,18 @@ func TestTheDemoWithAPasskeyAndAnAccount(t *testing.T) {
 			}
 			run(t, ctx, chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 			look(t, ctx, "demo-"+s.name+"-5-done")
+			var reasons string // they are folded
+			if run(t, ctx, chromedp.Evaluate(`[...document.querySelectorAll("details cite")].map(c => c.textContent).join("; ")`, &reasons)); !strings.Contains(reasons, "SP 800-63B-4 ") {
+				t.Errorf("the page gives these clauses for the levels: %s", reasons)
+			}
 			run(t, ctx, chromedp.Navigate(origin+"/"), chromedp.WaitVisible(`#answer pre`, chromedp.ByQuery))
 			look(t, ctx, "demo-"+s.name+"-6-answer")
 			if said := text(t, ctx); !strings.Contains(said, "urn:countersign:acr:sp800-63-4:ial-none:aal-2") {
 				t.Errorf("the statement does not say AAL2:\n%s", said)
+			}
+			var object string // it is folded, too
+			if run(t, ctx, chromedp.Evaluate(`document.querySelector("#answer").textContent`, &object)); !regexp.MustCompile(`"phishing_resistant": ?true`).MatchString(object) {
+				t.Errorf("the answer does not say that it resists phishing:\n%s", object)
 			}
 			var again, kept bool // nobody has given a number, so none is known the next time
 			run(t, ctx, chromedp.Evaluate(`!!document.querySelector("#answer form.again")`, &again), chromedp.Evaluate(`document.querySelector('input[value="signing"]').checked`, &kept))
