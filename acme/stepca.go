@@ -222,6 +222,9 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 		if undue && q.final {
 			return nil, deny("rejectedIdentifier", "the certificate has a domain name, and one for code signing under the profile %s has none (CSBR 3.2.2.2.6): its template must leave it out", p.Name)
 		}
+		if q.final && typ == proofing.IdentifierDNS && strings.HasSuffix(san.Value, ".") {
+			return nil, deny("rejectedIdentifier", "%s: a domain name in a certificate does not end with a dot (RFC 5280 4.2.1.6): the template must leave the dot out", cut(san.Value))
+		}
 		if slices.Contains(p.Identifiers, typ) {
 			r.Identifiers = append(r.Identifiers, proofing.Identifier{Type: typ, Value: san.Value})
 			if !undue { // it is authorized all the same, as a part of the order

@@ -128,7 +128,9 @@ func (q *stepQuestion) read(x *object) {
 		if v == "" && !q.final {
 			continue
 		}
-		if v == "" { // its value is in a form that is not text
+		if q.final && san.has("asn1Value") { // step-ca writes it into the certificate in place of the value, null as an empty one
+			x.mistake("sans", fmt.Sprintf("a SAN of the type %q has a value in ASN.1, which nobody judges: the template must put the name into value alone", cut(typ)))
+		} else if v == "" {
 			x.mistake("sans", fmt.Sprintf("a SAN of the type %q has no value that can be judged", cut(typ)))
 		}
 		q.add(typ, v)
