@@ -63,6 +63,7 @@ type stepData struct {
 	Levels         *stepLevels          `json:"levels"` // null: no grant speaks for all
 	RecheckAfter   time.Time            `json:"recheck_after"`
 	DomainControl  string               `json:"domain_control,omitempty"`
+	Warnings       []subproblem         `json:"warnings,omitempty"` // what the profile leaves to the CA to weigh
 }
 
 type organization struct {
@@ -358,6 +359,9 @@ func (d *stepData) fill(v proofing.Verdict, q stepQuestion, noDomains bool) erro
 		}
 	}
 	d.RecheckAfter = v.RecheckAfter
+	for _, f := range v.CAA {
+		d.Warnings = append(d.Warnings, caaProblem(f))
+	}
 	switch {
 	case q.final && !authorized:
 		return deny("nameNotProved", "the certificate's common name is none of the names that were proved: its template must put one of them there, or nothing")
