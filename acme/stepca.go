@@ -254,6 +254,15 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	case n > maxIdentifiers:
 		return nil, deny("malformed", "a certificate has at most %d names", maxIdentifiers)
 	}
+	if q.final && len(q.registered) > 0 {
+		registered, err := a.Service.RegistrationOf(ctx, ca, p, r.Identifiers)
+		if err != nil {
+			return nil, err
+		}
+		if faults := registered.Judge(q.registered); len(faults) > 0 {
+			return nil, deny("nameNotProved", "%s", faults[0].Detail)
+		}
+	}
 	var v proofing.Verdict
 	if hook.Correlate == proofing.CorrelateIdentifier {
 		v, err = a.Service.AuthorizeNames(ctx, ca, p.Name, r.Identifiers, q.csrDigest)
@@ -272,7 +281,11 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 		// Whoever has the key would get a certificate for any CSR of theirs.
 		return nil, deny("csrUnseen", "what was granted is for certain CSRs alone, and none is shown to us: the operator of the CA must connect a webhook of the kind %s under the profile %s, too", proofing.StepEnriching, p.Name)
 	}
-	return data, data.fill(v, q, p.CSR.NoDomains())
+	if err := data.fill(v, q, p.CSR.NoDomains()); err != nil || data.Organization == nil {
+		return data, err
+	}
+	data.Organization, err = a.organization(ctx, ca, data.Organization.Name)
+	return data, err
 }
 
 // stepOrganizations are the organizations that the certificate names, or that it can name.
