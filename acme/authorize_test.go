@@ -195,6 +195,30 @@ func TestAuthorizeForAPublicKey(t *testing.T) {
 	}
 }
 
+func TestDevicesAreAuthorizedAsTheyAreRegistered(t *testing.T) {
+	w := newStepWorld(t)
+	w.Policy.Profiles["both"].Identifiers = []string{"permanent-identifier", "hardware-module"}
+	for _, typ := range w.Policy.Profiles["both"].Identifiers {
+		c := w.preauthorize(t, "both", typ, "serial 1", true)
+		ask := func(value string) object {
+			body := question("both", typ+":"+value)
+			return w.ask(t, `{"public_key":"`+b64(spki(t, w.key))+`"`+body[strings.Index(body, `,"identifiers"`):])
+		}
+		if yes := ask("serial 1"); yes["allow"] != true || yes["authorizations"].([]any)[0] != c.text("id") || yes["domain_control"] != nil {
+			t.Errorf("%s: %v", typ, yes)
+		}
+		for value, problem := range map[string]string{"serial 2": "userActionRequired", "SERIAL 1": "userActionRequired", "serial  1": "malformed"} {
+			if no := ask(value); no["allow"] != false || !strings.HasSuffix(no.object("error").text("type"), ":"+problem) {
+				t.Errorf("%s %s: %v", typ, value, no)
+			}
+		}
+	}
+	// step-ca writes a hardware module name in ASN.1, which is not read: no certificate has one.
+	w.hook(t, proofing.StepHook{Name: "judge", Kind: proofing.StepAuthorizing, Profile: "both"})
+	w.denied(t, w.callStep(t, "judge", w.authorizing(t, fields{}, "hardwareModuleName:serial 1")), "nameNotProved", "hardwareModuleName")
+	w.allowed(t, w.callStep(t, "judge", w.authorizing(t, fields{}, "permanentIdentifier:serial 1")))
+}
+
 func TestQuestionsThatCannotBeJudged(t *testing.T) {
 	w := newWorld(t)
 	hundred := make([]string, 101)

@@ -201,6 +201,11 @@ func TestCAAOfAnOrganizationIsThatOfItsDomains(t *testing.T) {
 	// The hooks of step-ca go by it too.
 	w.hook(t, proofing.StepHook{Name: "enriching-both", Kind: proofing.StepEnriching, Profile: "both"})
 	w.denied(t, w.callStep(t, "enriching-both", w.enriching(t, pkix.Name{Organization: []string{org}})), "caa", org, `let only "other.example" issue`)
+	w.Policy.Profiles["both"].CAA = proofing.CAAWarn
+	data := w.allowed(t, w.callStep(t, "enriching-both", w.enriching(t, pkix.Name{Organization: []string{org}})))
+	if warnings := data.list("warnings"); len(warnings) != 1 || warnings[0].text("type") != typeCAA || warnings[0].object("identifier").text("value") != org || !strings.Contains(warnings[0].text("detail"), `let only "other.example" issue`) {
+		t.Errorf("a template is given %v", data)
+	}
 	for _, bad := range []string{"localhost", "*.example.com", "exa mple.com"} {
 		if err := w.RegisterDomains(t.Context(), "alpha", id, bad); err == nil {
 			t.Errorf("%q was taken", bad)

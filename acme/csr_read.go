@@ -25,10 +25,12 @@ var (
 	oidMSExtensions = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 14}
 )
 
-// subjectNames are the members of subjects that the rules know (RFC 4519 2; RFC 2985 5.2.1).
+// subjectNames are the members of subjects that the rules know (RFC 4519 2; RFC 2985 5.2.1; CSBR 7.1.4.2).
 var subjectNames = map[string]string{
 	"2.5.4.3": "CN", "2.5.4.10": "O", "2.5.4.6": "C", "2.5.4.8": "ST", "2.5.4.7": "L", "2.5.4.9": "STREET", "2.5.4.17": "POSTALCODE",
-	"2.5.4.11": "OU", "2.5.4.5": "serialNumber", "2.5.4.4": "SN", "2.5.4.42": "GN", "1.2.840.113549.1.9.1": "emailAddress",
+	"2.5.4.11": "OU", "2.5.4.5": proofing.SubjectNumber, "2.5.4.4": "SN", "2.5.4.42": "GN", "1.2.840.113549.1.9.1": "emailAddress",
+	"2.5.4.15": proofing.SubjectCategory, "1.3.6.1.4.1.311.60.2.1.1": proofing.SubjectJurisdiction + "L",
+	"1.3.6.1.4.1.311.60.2.1.2": proofing.SubjectJurisdiction + "ST", "1.3.6.1.4.1.311.60.2.1.3": proofing.SubjectJurisdiction + "C",
 }
 
 // usageNames are the bits of KeyUsage (RFC 5280 4.2.1.3).

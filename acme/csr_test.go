@@ -120,7 +120,7 @@ func codes(t testing.TB, p proofing.CSRPolicy, der []byte) string {
 		t.Fatal(err)
 	}
 	var list []string
-	for _, f := range p.Judge(c, asked) {
+	for _, f := range p.Judge(c, asked, nil) {
 		if list = append(list, f.Code); f.Detail == "" {
 			t.Errorf("%s has no words", f.Code)
 		}
@@ -364,7 +364,7 @@ func TestFaultsOfACSRAreBounded(t *testing.T) {
 		r.DNSNames = append(r.DNSNames, fmt.Sprintf("h%d.example.com", i))
 	}
 	c := must(acme.DescribeCSR(sign(t, r, ecKey(t, elliptic.P256()))))
-	if faults := silent.Judge(c, asked); len(faults) != 51 || faults[50].Detail != "450 more things are wrong with the CSR" {
+	if faults := silent.Judge(c, asked, nil); len(faults) != 51 || faults[50].Detail != "450 more things are wrong with the CSR" {
 		t.Errorf("%d faults, the last is %v", len(faults), faults[len(faults)-1])
 	}
 }
@@ -421,7 +421,7 @@ func FuzzCSRRules(f *testing.F) {
 		}
 		r := must(x509.ParseCertificateRequest(der))
 		for _, p := range []proofing.CSRPolicy{silent, otherwise, codeSigning} {
-			faults := p.Judge(c, asked)
+			faults := p.Judge(c, asked, nil)
 			if len(faults) > 51 {
 				t.Fatalf("%d faults", len(faults))
 			}

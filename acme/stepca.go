@@ -63,6 +63,7 @@ type stepData struct {
 	Levels         *stepLevels          `json:"levels"` // null: no grant speaks for all
 	RecheckAfter   time.Time            `json:"recheck_after"`
 	DomainControl  string               `json:"domain_control,omitempty"`
+	Warnings       []subproblem         `json:"warnings,omitempty"` // what the profile leaves to the CA to weigh
 }
 
 type organization struct {
@@ -222,6 +223,9 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 		if undue && q.final {
 			return nil, deny("rejectedIdentifier", "the certificate has a domain name, and one for code signing under the profile %s has none (CSBR 3.2.2.2.6): its template must leave it out", p.Name)
 		}
+		if q.final && typ == proofing.IdentifierDNS && strings.HasSuffix(san.Value, ".") {
+			return nil, deny("rejectedIdentifier", "%s: a domain name in a certificate does not end with a dot (RFC 5280 4.2.1.6): the template must leave the dot out", cut(san.Value))
+		}
 		if slices.Contains(p.Identifiers, typ) {
 			r.Identifiers = append(r.Identifiers, proofing.Identifier{Type: typ, Value: san.Value})
 			if !undue { // it is authorized all the same, as a part of the order
@@ -250,6 +254,15 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	case n > maxIdentifiers:
 		return nil, deny("malformed", "a certificate has at most %d names", maxIdentifiers)
 	}
+	if q.final && len(q.registered) > 0 {
+		registered, err := a.Service.RegistrationOf(ctx, ca, p, r.Identifiers)
+		if err != nil {
+			return nil, err
+		}
+		if faults := registered.Judge(q.registered); len(faults) > 0 {
+			return nil, deny("nameNotProved", "%s", faults[0].Detail)
+		}
+	}
 	var v proofing.Verdict
 	if hook.Correlate == proofing.CorrelateIdentifier {
 		v, err = a.Service.AuthorizeNames(ctx, ca, p.Name, r.Identifiers, q.csrDigest)
@@ -268,7 +281,11 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 		// Whoever has the key would get a certificate for any CSR of theirs.
 		return nil, deny("csrUnseen", "what was granted is for certain CSRs alone, and none is shown to us: the operator of the CA must connect a webhook of the kind %s under the profile %s, too", proofing.StepEnriching, p.Name)
 	}
-	return data, data.fill(v, q, p.CSR.NoDomains())
+	if err := data.fill(v, q, p.CSR.NoDomains()); err != nil || data.Organization == nil {
+		return data, err
+	}
+	data.Organization, err = a.organization(ctx, ca, data.Organization.Name)
+	return data, err
 }
 
 // stepOrganizations are the organizations that the certificate names, or that it can name.
@@ -355,6 +372,9 @@ func (d *stepData) fill(v proofing.Verdict, q stepQuestion, noDomains bool) erro
 		}
 	}
 	d.RecheckAfter = v.RecheckAfter
+	for _, f := range v.CAA {
+		d.Warnings = append(d.Warnings, caaProblem(f))
+	}
 	switch {
 	case q.final && !authorized:
 		return deny("nameNotProved", "the certificate's common name is none of the names that were proved: its template must put one of them there, or nothing")

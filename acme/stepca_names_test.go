@@ -43,6 +43,9 @@ func TestACertificateHasNoNameThatWasNotProved(t *testing.T) {
 	san := func(der []byte) fields {
 		return fields{"extensions": []fields{{"id": "2.5.29.15", "critical": true, "value": []byte{1}}, {"id": "2.5.29.17", "critical": false, "value": der}}}
 	}
+	both := func(typ, v string, asn1 any) fields {
+		return fields{"sans": []fields{{"type": typ, "value": v, "asn1Value": asn1}}}
+	}
 	isCA, noCA := extension(oidBasic, basic{CA: true}).Value, extension(oidBasic, basic{}).Value
 	basicConstraints := func(der []byte) fields {
 		return fields{"extensions": []fields{{"id": "2.5.29.19", "critical": true, "value": der}}}
@@ -68,6 +71,14 @@ func TestACertificateHasNoNameThatWasNotProved(t *testing.T) {
 		"a name that may be of any type":          {certificate(good, nil, "auto:host.example.org"), "nameNotProved", "type auto"},
 		"a name without a type":                   {certificate(good, nil, ":host.example.org"), "nameNotProved", ""},
 		"a name in a form that is not text":       {certificate(good, fields{"sans": []fields{{"type": "otherName", "value": "", "asn1Value": fields{}}}}), "malformed", "otherName"},
+		"a name without a value":                  {certificate(good, nil, "otherName:"), "malformed", "no value"},
+		"a name with another beside it in ASN.1":  {certificate(good, both("permanentIdentifier", "serial 1", fields{"identifier": "serial 2"})), "malformed", "in ASN.1"},
+		"the same, of a domain name":              {certificate(good, both("dns", "host.example.org", "AAAA")), "malformed", "in ASN.1"},
+		"the same, with nothing in it":            {certificate(good, both("permanentIdentifier", "serial 1", nil)), "malformed", "in ASN.1"},
+		"a device":                                {certificate(good, nil, "permanentIdentifier:serial 1"), "", ""},
+		"a domain name that ends with a dot":      {certificate(good, nil, "dns:host.example.org."), "rejectedIdentifier", "end with a dot"},
+		"the same, in an extension":               {certificate(good, san(generalName(t, 2, "host.example.org."))), "rejectedIdentifier", "end with a dot"},
+		"the same, in the list of old":            {certificate(good, fields{"dnsNames": []string{"host.example.org."}}), "rejectedIdentifier", "end with a dot"},
 		"names in an extension":                   {certificate(good, san(generalName(t, 2, "other.example.org"))), "userActionRequired", "other.example.org"},
 		"an address in an extension":              {certificate(good, san(generalName(t, 7, "\xc0\x00\x02\x01"))), "nameNotProved", "type ip"},
 		"a name of another kind in it":            {certificate(good, san(generalName(t, 4, "x"))), "nameNotProved", "type other"},

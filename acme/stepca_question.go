@@ -24,7 +24,8 @@ type stepQuestion struct {
 	csr           *proofing.CSR
 	common        string
 	organizations []string
-	unproved      []string // members of the subject that nobody proves
+	unproved      []string                 // members of the subject that nobody proves
+	registered    []proofing.SubjectMember // those that say how an organization is registered
 	sans          []stepSAN
 	final         bool // this is the certificate, as it is going to be signed
 	failed        bool // told: nothing was issued
@@ -128,7 +129,9 @@ func (q *stepQuestion) read(x *object) {
 		if v == "" && !q.final {
 			continue
 		}
-		if v == "" { // its value is in a form that is not text
+		if q.final && san.has("asn1Value") { // step-ca writes it into the certificate in place of the value, null as an empty one
+			x.mistake("sans", fmt.Sprintf("a SAN of the type %q has a value in ASN.1, which nobody judges: the template must put the name into value alone", cut(typ)))
+		} else if v == "" {
 			x.mistake("sans", fmt.Sprintf("a SAN of the type %q has no value that can be judged", cut(typ)))
 		}
 		q.add(typ, v)
@@ -185,11 +188,35 @@ func (q *stepQuestion) readSubject(x *object) {
 			q.common = s.given(name, isText).text
 		case "organization":
 			q.organizations = s.texts(name)
+		case proofing.SubjectNumber:
+			if number := s.given(name, isText).text; number != "" {
+				q.registered = append(q.registered, proofing.SubjectMember{Name: name, Value: number})
+			}
+		case "extraNames":
+			q.readExtraNames(s, name)
 		default:
 			if v.kind != isNull && (v.text != "" || len(v.items) > 0 || len(v.members) > 0) {
 				q.unproved = append(q.unproved, cut(name))
 			}
 		}
+	}
+}
+
+// readExtraNames reads the members of the subject that step-ca has no name for.
+func (q *stepQuestion) readExtraNames(s *object, name string) {
+	for i, item := range s.given(name, isArray).items {
+		if item.kind != isObject {
+			s.mistake(name, "a name must be an object")
+			continue
+		}
+		x := newObject(item, join(join(s.at, name), fmt.Sprint(i)), s.m)
+		m := proofing.SubjectMember{Name: subjectNames[x.given("type", isText).text]}
+		v, _ := x.ask("value")
+		if m.Value, m.NoText = v.text, v.kind != isText; !m.SaysRegistration() {
+			q.unproved = append(q.unproved, name)
+			continue
+		}
+		q.registered = append(q.registered, m)
 	}
 }
 

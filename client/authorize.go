@@ -94,6 +94,6 @@ func (c *Client) Authorize(ctx context.Context, r AuthorizeRequest) (*Allowed, e
 	if date.IsZero() {
 		date = got.asked
 	}
-	c.answers.keepFor(question, v.Allowed, since, got.asked, v.RecheckAfter.Sub(date))
+	c.answers.keepFor(question, got.body, v.Authorizations, since, got.asked, v.RecheckAfter.Sub(date))
 	return &v.Allowed, nil
 }

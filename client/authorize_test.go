@@ -125,6 +125,27 @@ func TestAYesIsForTheSameQuestionOnly(t *testing.T) {
 	}
 }
 
+func TestNobodyChangesAYesForAnother(t *testing.T) {
+	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	c, d := newDouble(t, client.Config{CacheFor: time.Hour}, answer{status: 200, body: `{"allow":true,"authorizations":["a1"],"assessment":{"ial":1},"recheck_after":"` + until + `",
+		"data":{"organization":{"name":"Example Ltd"}},"warnings":[{"type":"urn:ietf:params:acme:error:caa","detail":"no","identifier":{"type":"dns","value":"example.com"}}]}`})
+	for range 3 {
+		a, err := c.Authorize(t.Context(), question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Authorizations[0] != "a1" || string(a.Assessment) != `{"ial":1}` || a.Data.Organization.Name != "Example Ltd" || a.Warnings[0].Detail != "no" || a.Warnings[0].Identifier.Value != "example.com" {
+			t.Fatalf("%+v, %+v", a, a.Data.Organization)
+		}
+		a.Authorizations[0], a.Data.Organization.Name, a.Warnings[0].Detail, a.Warnings[0].Identifier.Value = "b", "Another Ltd", "yes", "example.org"
+		copy(a.Assessment, `{"ial":3}`)
+	}
+	c.Forget("a1") // by what the service called it
+	if _, err := c.Authorize(t.Context(), question); err != nil || len(d.calls()) != 2 {
+		t.Errorf("%v, after %d calls", err, len(d.calls()))
+	}
+}
+
 func TestWhatAChangeTouchesIsForgotten(t *testing.T) {
 	event := `{"events":[{"id":"e1","type":"preauthorization.revoked","timestamp":"2026-01-01T00:00:00Z","sequence":1,"data":{"preauthorization":"a1","frozen":false,"reason":null}}],"next":"n"}`
 	allowed := answer{status: 200, body: yes(time.Now().Add(time.Hour))}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -20,24 +21,33 @@ type answers struct {
 	forgets uint64 // how often something was forgotten
 }
 
+// kept is a yes as it came. Each caller has it read anew, so that none can change what another gets.
 type kept struct {
-	yes   Allowed
-	until time.Time
+	answer         []byte
+	authorizations []string
+	until          time.Time
 }
 
 func (a *answers) find(question []byte, now time.Time) *Allowed {
-	if a.keep == 0 {
+	k, ok := a.look(question)
+	if !ok || !now.Before(k.until) {
 		return nil
+	}
+	var v verdict
+	if json.Unmarshal(k.answer, &v) != nil {
+		return nil
+	}
+	return &v.Allowed
+}
+
+func (a *answers) look(question []byte) (kept, bool) {
+	if a.keep == 0 {
+		return kept{}, false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	k, ok := a.kept[sha256.Sum256(question)]
-	if !ok || !now.Before(k.until) {
-		return nil
-	}
-	yes := k.yes
-	yes.Authorizations = slices.Clone(yes.Authorizations)
-	return &yes
+	return k, ok
 }
 
 // generation is to be taken before a question is asked.
@@ -47,8 +57,8 @@ func (a *answers) generation() uint64 {
 	return a.forgets
 }
 
-// keepFor keeps a yes that holds for some time from when it was asked for. If anything was forgotten since then, the yes may be one of those and is not kept.
-func (a *answers) keepFor(question []byte, yes Allowed, since uint64, asked time.Time, holds time.Duration) {
+// keepFor keeps an answer, a yes that rests on these authorizations and that holds for some time from when it was asked for. If anything was forgotten since then, the yes may be one of those and is not kept.
+func (a *answers) keepFor(question, answer []byte, authorizations []string, since uint64, asked time.Time, holds time.Duration) {
 	holds = min(holds, a.keep)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -67,8 +77,7 @@ func (a *answers) keepFor(question []byte, yes Allowed, since uint64, asked time
 	if a.kept == nil {
 		a.kept = map[[sha256.Size]byte]kept{}
 	}
-	yes.Authorizations = slices.Clone(yes.Authorizations)
-	a.kept[sha256.Sum256(question)] = kept{yes: yes, until: asked.Add(holds)}
+	a.kept[sha256.Sum256(question)] = kept{slices.Clone(answer), slices.Clone(authorizations), asked.Add(holds)}
 }
 
 // forget drops what rests on an authorization.
@@ -76,7 +85,7 @@ func (a *answers) forget(authorization string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.forgets++
-	maps.DeleteFunc(a.kept, func(_ [sha256.Size]byte, k kept) bool { return slices.Contains(k.yes.Authorizations, authorization) })
+	maps.DeleteFunc(a.kept, func(_ [sha256.Size]byte, k kept) bool { return slices.Contains(k.authorizations, authorization) })
 }
 
 func (a *answers) forgetAll() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -71,7 +72,14 @@ func (s *Service) Authorize(ctx context.Context, ca *Authority, r AuthorizeReque
 	}
 	authorized := v.Allow
 	if r.CSR != nil {
-		v.CSRFaults = p.CSR.Judge(r.CSR, s.canonicalIdentifiers(p, r.Identifiers))
+		var registered *Registration
+		if p.CSR.Purpose != "" && slices.ContainsFunc(r.CSR.Subject, SubjectMember.SaysRegistration) {
+			var err error
+			if registered, err = s.RegistrationOf(ctx, ca, p, r.Identifiers); err != nil {
+				return Verdict{}, fmt.Errorf("authorize: %w", err)
+			}
+		}
+		v.CSRFaults = p.CSR.Judge(r.CSR, s.canonicalIdentifiers(p, r.Identifiers), registered)
 		v.Allow = v.Allow && len(v.CSRFaults) == 0
 	}
 	if authorized && p.CAA != CAAOff {

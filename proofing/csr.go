@@ -89,13 +89,15 @@ type csrJudge struct {
 	policy     CSRPolicy
 	csr        *CSR
 	authorized []Identifier
+	registered *Registration
 	faults     []CSRFault
 	more       int
 }
 
-// Judge lists everything that is wrong with a CSR for identifiers that are asked for in their canonical form.
-func (p CSRPolicy) Judge(c *CSR, authorized []Identifier) []CSRFault {
-	j := &csrJudge{policy: p, csr: c, authorized: authorized}
+// Judge lists everything that is wrong with a CSR for identifiers that are asked for in their canonical form. The
+// registration is that of the organization among them; nil if it is not known.
+func (p CSRPolicy) Judge(c *CSR, authorized []Identifier, registered *Registration) []CSRFault {
+	j := &csrJudge{policy: p, csr: c, authorized: authorized, registered: registered}
 	for _, name := range c.Unreadable {
 		j.fault("extension_unreadable", "the extension %s cannot be read, or is there twice: make the CSR anew with one of its form in RFC 5280", name)
 	}
@@ -240,10 +242,13 @@ func (j *csrJudge) subject() {
 				j.fault("name", "the subject has the e-mail address %s, which is none of the identifiers that are asked for: leave it out, or order it too", told(m.Value))
 			}
 		default:
-			if !slices.Contains(places, m.Name) {
+			if !slices.Contains(places, m.Name) && !m.SaysRegistration() {
 				j.fault("subject", "the subject has %s %s, which nobody has proved here: leave it out", m.Name, told(m.Value))
 			}
 		}
+	}
+	for _, f := range j.registered.Judge(j.csr.Subject) {
+		j.fault(f.Code, "%s", f.Detail)
 	}
 	switch {
 	case common > 1:

@@ -112,6 +112,13 @@ func (a *Authority) ShowsCSRs(profile string) bool {
 	})
 }
 
+// SeesCertificates says whether a hook is connected that judges the certificates of a profile as step-ca's template has filled them in. What another answers binds no template.
+func (a *Authority) SeesCertificates(profile string) bool {
+	return slices.ContainsFunc(a.StepHooks, func(h StepHook) bool {
+		return h.Profile == profile && h.Kind == StepAuthorizing && h.WebhookID != ""
+	})
+}
+
 // HoldsToCSRs says whether a case under the profile is for certain CSRs alone: for the one that it names, or those that people have approved.
 func (p *Profile) HoldsToCSRs(c *Case) bool {
 	return c.CSRDigest != "" || p.eachCSR() && c.Approval != nil

@@ -65,6 +65,9 @@ func (c *caStepAddCommand) Run(g *globals) error {
 		if hook.Kind == proofing.StepEnriching {
 			a.say("what this webhook answers reaches a certificate by a template alone: `step ca provisioner update %s --x509-template code-signing.tpl` (contrib/step-ca)", c.Provisioner)
 		}
+		if (hook.Kind == proofing.StepEnriching || hook.Kind == proofing.StepSCEPChallenge) && !ca.SeesCertificates(c.Profile) {
+			a.say("%s", unseenCertificates(c.Name, c.Profile))
+		}
 		if hook.Kind == proofing.StepAuthorizing && !ca.ShowsCSRs(c.Profile) {
 			a.say("step-ca shows no CSR to this webhook: connect one of the kind %s under the profile %s at the same provisioner, or nothing that is for certain CSRs alone is allowed", proofing.StepEnriching, c.Profile)
 		}
@@ -73,6 +76,12 @@ func (c *caStepAddCommand) Run(g *globals) error {
 		}
 		return nil
 	})
+}
+
+// unseenCertificates is what an operator is told who has webhooks that are asked before there is a certificate, and none that sees it.
+func unseenCertificates(ca, profile string) string {
+	return fmt.Sprintf("nobody looks at the certificates of the profile %s at %s: step-ca's template can put in anything, and its default one puts in every name of the request; connect a webhook of the kind %s under that profile at the same provisioner, too",
+		profile, ca, proofing.StepAuthorizing)
 }
 
 // shellWord needs no quotes in a shell.

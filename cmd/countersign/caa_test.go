@@ -120,6 +120,10 @@ func TestMistakesInWhatIsAskedOfCAA(t *testing.T) {
 	if p := c.Profiles["device"].resolve("device", proofing.R4); p.CAA != proofing.CAAOff {
 		t.Errorf("off is %q", p.CAA)
 	}
+	for mode, want := range map[string][]string{"block": {"warning: profiles.device.caa: blocks an organization by the domains of its registry entry alone"}, "warn": nil} {
+		_, got = read(strings.Replace(whole, "[dns]", "[organization]", 1) + "    caa: " + mode + "\n")
+		wantLines(t, got, want...)
+	}
 	_, got = read(strings.Replace(whole, "[dns]", "[permanent-identifier]", 1) + "    caa: block\n")
 	wantLines(t, got, "warning: profiles.device.caa: does nothing")
 }

@@ -467,7 +467,7 @@ type ProfileConfig struct {
 	CSR CSRConfig `yaml:"csr"`
 	// CAA is what becomes of an answer in /v1/authorize that CAA records (RFC 8659) speak against: off (nobody is asked), warn (the CA is
 	// told beside the yes), or block (the answer is no, also while they cannot be looked up). Asked for are names, the domains of
-	// mailboxes (RFC 9495), and those that `registry add --domain` gives an organization. It is off unless set.
+	// mailboxes (RFC 9495), and those that `registry add --domain` gives an organization: one without such is never refused. It is off unless set.
 	CAA string `yaml:"caa"`
 	// Retention is how long the record stays after the end of the case or of its grant:
 	// 90d unless set, and 1191d for EV.

@@ -88,6 +88,7 @@ func checkStore(ctx context.Context, c *Config, now func() time.Time) []checkup 
 	u.err = useStore(ctx, c, s, now)
 	all := append([]checkup{u}, checkIdentities(ctx, c, s, now)...)
 	all = append(all, checkBindings(ctx, c, s, now)...)
+	all = append(all, checkHooks(ctx, c, s, now)...)
 	all = append(all, checkLog(ctx, c, s, now)...)
 	all = append(all, checkPolicy(ctx, c, s, now)...)
 	if s.shared == nil {

@@ -26,6 +26,9 @@ func (j *profileJudge) caa(written string) {
 		return
 	}
 	oneOf(j.report, path, written, caaOff, string(proofing.CAAWarn), string(proofing.CAABlock))
+	if caaMode(written) == proofing.CAABlock && slices.Contains(j.profile.Identifiers, proofing.IdentifierOrganization) {
+		j.warning(path, "blocks an organization by the domains of its registry entry alone: one without such (`countersign registry add --domain`), as after a dossier alone, passes with a warning to the CA")
+	}
 	domains := []string{proofing.IdentifierDNS, proofing.IdentifierEmail, proofing.IdentifierOrganization}
 	if caaMode(written) != proofing.CAAOff && !faulty(j.report, path) && !slices.ContainsFunc(j.profile.Identifiers, func(id string) bool { return slices.Contains(domains, id) }) {
 		j.warning(path, "does nothing: none of the identifiers of the profile has a domain")
