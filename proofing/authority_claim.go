@@ -58,8 +58,8 @@ func (s *Service) ClaimAuthority(ctx context.Context, ca *Authority, r TokenRequ
 		return nil, one, nil
 	}
 	c := one.Case
-	if c.CSRDigest != "" {
-		return nil, one, &InputError{"atc", "token_csr", "the authorization is for one CSR, and a token would be for any"}
+	if p.HoldsToCSRs(c) { // under "approve: each-certificate" people say yes to each, and a token would go round them
+		return nil, one, &InputError{"atc", "token_csr", "the authorization is for certain CSRs alone, and a token would be for any"}
 	}
 	if len(p.unmetLevels(c.Grant.Assessment)) > 0 {
 		return nil, one, &InputError{"atc", "token_levels", "what was proved does not reach the levels of the profile any more"}

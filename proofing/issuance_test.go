@@ -68,6 +68,11 @@ func TestEachCSRTakesAWordWhereTheProfileSaysSo(t *testing.T) {
 	if a := ask("csr-1", false); a.Problem != "" || a.Case.ID != k.ID {
 		t.Errorf("after both: %s", a.Problem)
 	}
+	// A token would be for any CSR, and those who decide about each were gone round.
+	taking := *c.ca
+	taking.TokenTypes = []string{proofing.IdentifierOrganization}
+	_, _, err := c.ClaimAuthority(t.Context(), &taking, proofing.TokenRequest{Profile: k.Profile, Identifier: k.Identifier, Thumbprint: k.Applicant.Thumbprint}, c.clock().Add(24*time.Hour))
+	wantInput(t, "an Authority Token", err, "token_csr")
 	if problem := final(); problem != "" {
 		t.Errorf("a certificate whose CSR is approved: %q", problem)
 	}

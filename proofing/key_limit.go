@@ -10,10 +10,10 @@ import (
 // keyScope is what the keys by which an account is bound say of one thing that it asks for.
 type keyScope struct {
 	// revoked: one of them was. narrow: an authority has limited the account to other things by one, and within: to this and others, by one that
-	// gives nothing any more. open: one of them stands in nobody's way.
-	revoked, narrow, within, open bool
-	kid                           string // of the key that lets it
-	from                          *Case  // in which was proved what that key is the result of
+	// gives nothing any more. open: an authority lets it by one. other: one is for a proof of something else, which lets nothing and limits nobody.
+	revoked, narrow, within, open, other bool
+	kid                                  string // of the key that lets it
+	from                                 *Case  // in which was proved what that key is the result of
 }
 
 // beyond says whether the account is limited to other things.
@@ -57,7 +57,7 @@ func (s *Service) scopeOf(ctx context.Context, c *Case, account *Account) (l key
 				return l, nil
 			}
 		default:
-			l.open = true // a proof for one thing stands in nobody's way who proves another
+			l.other = true // a proof for one thing stands in nobody's way who proves another, and lifts no limit
 		}
 	}
 	return l, nil
@@ -88,7 +88,7 @@ func (s *Service) inherit(ctx context.Context, c *Case, account *Account) (from 
 	switch {
 	case err != nil:
 		return nil, err
-	case l.revoked && !l.open && l.from == nil:
+	case l.revoked && !l.open && !l.other && l.from == nil:
 		return nil, &InputError{"account", "binding_ended", "the external account binding of this account was revoked: register with a new key"}
 	case l.beyond():
 		return nil, errBeyond

@@ -166,6 +166,26 @@ func TestAKeyThatLimitsNobodyEndsNothing(t *testing.T) {
 	}
 }
 
+// The limit is the account's: a key of a proof gives what was proved, and lifts nothing of it for what neither key covers.
+func TestAKeyOfAProofLiftsNoLimit(t *testing.T) {
+	for _, limitedFirst := range []bool{true, false} {
+		w, c := withKeys(t)
+		only := proofing.Identifier{Type: "email", Value: "only@example.org"}
+		keys := []*proofing.Key{w.issued(w.ca, proofing.KeyRequest{Identifiers: []proofing.Identifier{only}}), w.caseKey(c)}
+		if !limitedFirst {
+			keys[0], keys[1] = keys[1], keys[0]
+		}
+		for _, k := range keys {
+			must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+		}
+		for id, want := range map[proofing.Identifier]string{beyond: "identifier_rejected", only: "pending", proved: ""} {
+			if got := w.asks(1, id); got.Problem != want {
+				t.Errorf("limited first %v: for %s it is told %q, want %q", limitedFirst, id.Value, got.Problem, want)
+			}
+		}
+	}
+}
+
 // brokenOff is a table of cases that takes no more changes, as if the process died there.
 type brokenOff struct {
 	proofing.Table[proofing.Case]
