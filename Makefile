@@ -7,7 +7,7 @@ BIN := $(CURDIR)/bin
 # Tests end by themselves; no single package may take longer than this, on a machine that is busy or slow.
 TIMEOUT ?= 45m
 
-.PHONY: test build tools cas check unit e2e race fuzz soak bench benchmarks release release-check clean
+.PHONY: test build tools cas check unit e2e race fuzz valkey soak bench benchmarks release release-check clean
 
 # The whole of continuous integration.
 test: tools check unit e2e
@@ -80,6 +80,13 @@ fuzz:
 	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; done
 
+# The store's tests on Valkey in the place of Redis: its contract, alone, in a cluster and under sentinels, that it agrees with the
+# embedded store, an ACL user, and that a server is refused which may forget. VALKEY names a valkey-server that is not in PATH; valkey-cli lies beside it.
+VALKEY ?= valkey-server
+VALKEYS := TestRedisKeepsTheContract|TestBothBackEndsAgree|TestRedisClusterKeepsTheContract|TestRedisBehindSentinels|TestRedisAsAnACLUser|TestRedisRefusesAServerThatMayForget
+valkey:
+	@VALKEY='$(VALKEY)' sh tools/valkey.sh go test -count=1 -timeout $(TIMEOUT) -run '^($(VALKEYS))$$' ./store
+
 # Long runs, which end by themselves: hundreds of kills of processes and masters, spoilt lines
 # to Redis and to providers, paused processes, hostile webhooks; and first a million cases on Redis and
 # a fifth of that on the embedded store (SOAK_CASES), each within two hours and a half (SOAK_MINUTES), over which memory
@@ -92,12 +99,12 @@ soak: $(BIN)/MailHog redis
 
 # The figures of docs/performance.md: the whole program, its pages and what CAs wait for against an echo of JSON, on Redis
 # and on the embedded store; Pebble, which makes accounts; and what is judged of a passkey's word, of an ID token and of an
-# external account binding against the libraries alone; and the queue of the console and the log. It takes some twenty
+# external account binding against the libraries alone; the queue of the console and the log; and what waiting for a replica costs. It takes some twenty
 # minutes (BENCH_ROUNDS, BENCH_SECONDS and BENCH_CALLERS change that) and wants the machine for itself.
 bench: redis $(BIN)/pebble
 	go test -run '^$$' -bench 'BenchmarkAssertion|BenchmarkIDToken|BenchmarkBinding' -benchtime 2s ./webauthn ./challenges ./acme
 	go test -run '^$$' -bench 'BenchmarkService|BenchmarkCommits|BenchmarkPages|BenchmarkHooks|BenchmarkPebble' -benchtime 1x -timeout 60m ./cmd/countersign
-	go test -run '^$$' -bench 'BenchmarkQueue|BenchmarkAnEntry|BenchmarkTheSequencerKeepsUp|BenchmarkAProofAmongAMillion' -timeout 60m ./web ./proofing ./audit
+	go test -run '^$$' -bench 'BenchmarkQueue|BenchmarkAnEntry|BenchmarkTheSequencerKeepsUp|BenchmarkAProofAmongAMillion|BenchmarkReplicas' -timeout 60m ./web ./proofing ./audit ./store
 
 # Benchmarks of parts, each by itself.
 benchmarks: redis

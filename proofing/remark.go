@@ -1,7 +1,11 @@
 package proofing
 
 import (
+	"context"
+	"log/slog"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -9,6 +13,7 @@ import (
 const (
 	remarkEvery = time.Hour // how often the same is said again
 	mostRemarks = 100       // different ones in that time
+	unreadEvery = time.Minute
 )
 
 // passOver is for listings of what is due: a damaged record is said, and holds up nothing that lies beside it.
@@ -44,4 +49,32 @@ func (r *remarks) due(what string, now time.Time) bool {
 	}
 	r.said[what] = now
 	return true
+}
+
+// unread is what the worker could not look through since that was said last. While a master is away each of its buckets
+// fails at every look, many times a second. The zero value says the first failure at once.
+type unread struct {
+	said    time.Time
+	looks   int
+	buckets map[string]bool
+	last    error
+}
+
+func (u *unread) add(bucket string, err error) {
+	if err == nil {
+		return
+	}
+	if u.buckets == nil {
+		u.buckets = map[string]bool{}
+	}
+	u.looks, u.buckets[bucket], u.last = u.looks+1, true, err
+}
+
+// say says it once a minute at most: the last error, how many more there were, and the buckets that could not be read.
+func (u *unread) say(ctx context.Context, log *slog.Logger, now time.Time) {
+	if u.looks == 0 || !u.said.IsZero() && now.Sub(u.said) < unreadEvery {
+		return
+	}
+	log.WarnContext(ctx, "outbox cannot be read", "error", u.last, "buckets", strings.Join(slices.Sorted(maps.Keys(u.buckets)), " "), "more", u.looks-1)
+	*u = unread{said: now}
 }

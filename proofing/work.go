@@ -141,27 +141,33 @@ func (s *Service) Work(ctx context.Context) {
 	idle := time.NewTimer(0)
 	defer idle.Stop()
 	var all sweep
+	var failed unread
+	dispatch := func(buckets []string) {
+		for _, bucket := range buckets {
+			failed.add(bucket, s.dispatch(ctx, &hands, []string{bucket}, func() {}))
+		}
+	}
 	slow := 0 // which bucket's turn it is
 	for ctx.Err() == nil {
-		var err error
 		select {
 		case <-ctx.Done():
 		case d := <-s.local().owing:
 			s.takeUp(ctx, &hands, d, func() {})
 		case <-s.local().wake:
-			err = s.dispatch(ctx, &hands, s.local().worker.missed(), func() {})
+			dispatch(s.local().worker.missed())
 		case <-idle.C:
 			began := time.Now()
 			buckets, round := all.due(began, idleInterval)
-			if err = s.dispatch(ctx, &hands, buckets, func() {}); round {
-				err = errors.Join(err, s.dispatchSlow(ctx, &hands, bucketName(slow%Buckets), func() {}))
+			if dispatch(buckets); round {
+				bucket := bucketName(slow % Buckets)
+				failed.add(bucket, s.dispatchSlow(ctx, &hands, bucket, func() {}))
 				slow++
 			}
 			// Of a long queue, looking must not become the work.
 			idle.Reset(max(idleInterval/sweepParts, 4*time.Since(began)))
 		}
-		if err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "outbox cannot be read", "error", err)
+		if ctx.Err() == nil {
+			failed.say(ctx, s.Log, time.Now())
 		}
 	}
 }

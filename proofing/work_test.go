@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -256,5 +257,40 @@ func TestWhatTimeDidFirstStaysDoneHoweverLateSomebodyLooks(t *testing.T) {
 	w.pass(48 * time.Hour)
 	if late := w.reload(c); late.Status != early.Status || late.Status != proofing.CaseRevoked {
 		t.Errorf("two hours later %s, two days later %s", early.Status, late.Status)
+	}
+}
+
+// unanswered is a back end one bucket of which answers nothing, as while a cluster's master is down.
+type unanswered struct {
+	store.KV
+	bucket string
+	asked  atomic.Int64
+}
+
+func (a *unanswered) Scan(ctx context.Context, bucket, prefix, after string, limit int) ([]store.Item, error) {
+	if bucket == a.bucket {
+		a.asked.Add(1)
+		return nil, proofing.ErrUnavailable
+	}
+	return a.KV.Scan(ctx, bucket, prefix, after, limit)
+}
+
+// TestABucketThatIsAwayIsSaidOnce has the worker look at it again and again.
+func TestABucketThatIsAwayIsSaidOnce(t *testing.T) {
+	w := newWorld(t)
+	a := &unanswered{KV: w.kv, bucket: "17"}
+	w.over(a)
+	log := &bytes.Buffer{}
+	w.Log = slog.New(slog.NewJSONHandler(log, nil))
+	stop := w.running()
+	for began := time.Now(); a.asked.Load() < 10; time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 30*time.Second {
+			t.Error("the bucket is not looked at")
+			break
+		}
+	}
+	stop()
+	if n := strings.Count(log.String(), "outbox cannot be read"); n != 1 || !strings.Contains(log.String(), `"buckets":"17"`) {
+		t.Errorf("said %d times, want once:\n%s", n, log)
 	}
 }

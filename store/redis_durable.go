@@ -95,7 +95,7 @@ func (r *Redis) server(ctx context.Context, addr string, server redis.Cmdable) (
 	}
 	info, err := server.Info(ctx).Result()
 	if isRefusal(err) {
-		s.Err = fmt.Errorf("how old the server is and what follows it cannot be told, since INFO fails (grant it, or accept less): %w", err)
+		s.Err = fmt.Errorf("how old the server is and what follows it cannot be told, since INFO fails (grant it, or set store.redis.accept_less_durable): %w", err)
 		return s, nil
 	}
 	if err != nil {
@@ -123,13 +123,13 @@ func (s *RedisServer) readSettings(ctx context.Context, server redis.Cmdable) er
 			return err
 		}
 		if err != nil {
-			s.Err = fmt.Errorf("whether the server keeps what it acknowledges cannot be told, since CONFIG GET %s fails (grant it, or accept less): %w", d.setting, err)
+			s.Err = fmt.Errorf("whether the server keeps what it acknowledges cannot be told, since CONFIG GET %s fails (grant it, or set store.redis.accept_less_durable): %w", d.setting, err)
 			return nil
 		}
 		if d.want == "" {
 			least = got[d.setting]
 		} else if got[d.setting] != d.want {
-			s.Err = fmt.Errorf("the server may forget what it has acknowledged: its %s is %q and must be %q (or accept less)", d.setting, got[d.setting], d.want)
+			s.Err = fmt.Errorf("the server may forget what it has acknowledged: its %s is %q and must be %q (or set store.redis.accept_less_durable)", d.setting, got[d.setting], d.want)
 			return nil
 		}
 	}

@@ -3,15 +3,18 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 )
 
 // benchLoads name the rows of the second table in docs/performance.md: a CA that opens cases as fast as
 // answers come, which is the peak; requests that come on their own time, at half of what the peak was in the same
-// round; and at four times that, over more connections than may have a request in hand.
-var benchLoads = []string{"open, peak", "open, half", "status, half", "open, four times"}
+// round, and echoes at half of theirs, which say what waiting the machine itself makes; and at four times the peak, over
+// more connections than may have a request in hand.
+var benchLoads = []string{"open, peak", "echo, half", "open, half", "status, half", "open, four times"}
 
 // benchLoaded are the stores that these are measured on.
 var benchLoaded = []string{"redis", "embedded"}
@@ -26,11 +29,11 @@ const crowd = 1024
 // load is one of those loads in one round.
 type load struct {
 	outcome
-	ofPeak, foreign float64
+	factor, ofPeak, foreign float64 // asked and answered of the peak
 }
 
-// loads measures all of them; status is how fast it was in this round.
-func (x *bench) loads(lasts time.Duration, status float64) map[string]load {
+// loads measures all of them; echo and status are how fast those were in this round.
+func (x *bench) loads(lasts time.Duration, echo, status float64) map[string]load {
 	var turn atomic.Int64
 	turn.Store(int64(x.n))
 	open := func() []byte { return x.openRequest(int(turn.Add(1))) }
@@ -48,7 +51,7 @@ func (x *bench) loads(lasts time.Duration, status float64) map[string]load {
 		if peak == 0 {
 			peak = o.rate()
 		}
-		l.ofPeak = o.rate() / peak
+		l.factor, l.ofPeak = o.askedRate()/peak, o.rate()/peak
 		all[name] = l
 		x.drain()
 		return o.rate()
@@ -67,6 +70,10 @@ func (x *bench) loads(lasts time.Duration, status float64) map[string]load {
 			return err == nil
 		})
 	})
+	echoes, request := x.to("echo", x.callers), x.echoRequest()
+	measure("echo, half", echo, func() outcome {
+		return openLoop(echoes, echo/2, lasts, 200, func() []byte { return request })
+	})
 	measure("open, half", peak, func() outcome { return openLoop(wires[:x.callers], peak/2, lasts, 201, open) })
 	measure("status, half", status, func() outcome { return openLoop(wires[:x.callers], status/2, lasts, 200, look) })
 	// Those of the crowd come when they are needed, and go: the server ends connections over which nothing is asked.
@@ -78,14 +85,16 @@ func (x *bench) loads(lasts time.Duration, status float64) map[string]load {
 }
 
 // printLoads prints the rows, medians of the rounds.
-func printLoads(store string, rounds []map[string]load) {
+func printLoads(b *testing.B, store string, rounds []map[string]load) {
 	for _, name := range benchLoads {
-		var asked, good, ofPeak, refused, late, foreign []float64
+		var asked, factor, good, ofPeak, refused, late, foreign []float64
 		for _, r := range rounds {
 			l := r[name]
-			asked, good, ofPeak = append(asked, float64(l.asked)/l.took.Seconds()), append(good, l.rate()), append(ofPeak, l.ofPeak)
+			asked, factor = append(asked, l.askedRate()), append(factor, l.factor)
+			good, ofPeak = append(good, l.rate()), append(ofPeak, l.ofPeak)
 			refused, late, foreign = append(refused, float64(l.refused)/l.took.Seconds()), append(late, float64(l.at(.99).Microseconds())/1000), append(foreign, l.foreign)
 		}
-		fmt.Printf("%s%.0f | %.0f | %.2f | %.0f | %.1f | %.2f |\n", benchRow(store, name), median(asked), median(good), median(ofPeak), median(refused), median(late), median(foreign))
+		fmt.Printf("%s%.0f | %.2f | %.0f | %.2f | %.0f | %.1f | %.2f |\n", benchRow(store, name), median(asked), median(factor), median(good), median(ofPeak), median(refused), median(late), median(foreign))
+		b.ReportMetric(median(factor), strings.ReplaceAll(strings.ReplaceAll(name, ", ", "-"), " ", "-")+"-asked/peak")
 	}
 }

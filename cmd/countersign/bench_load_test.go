@@ -127,6 +127,7 @@ func (w *wire) chunks() error {
 // outcome is what a load came to.
 type outcome struct {
 	took    time.Duration
+	asking  time.Duration // until the last request went out; what is in hand then is still answered
 	asked   int64
 	good    int64
 	refused int64 // with 503, or with 429 as more than one CA may have in hand
@@ -136,6 +137,9 @@ type outcome struct {
 }
 
 func (o *outcome) rate() float64 { return float64(o.good) / o.took.Seconds() }
+
+// askedRate is how many requests a second went out while any did.
+func (o *outcome) askedRate() float64 { return float64(o.asked) / o.asking.Seconds() }
 
 // at is a percentile of the latencies.
 func (o *outcome) at(p float64) time.Duration {
@@ -159,6 +163,7 @@ func (t *tally) add(o outcome) {
 		t.first = o.first
 	}
 	t.late = append(t.late, o.late...)
+	t.asking = max(t.asking, o.asking)
 }
 
 func (o *outcome) count(r reply, err error, want int, late time.Duration) {
@@ -193,33 +198,41 @@ func closedLoop(n int, most time.Duration, turn func(caller int, count *outcome)
 	}
 	all.Wait()
 	t.took = time.Since(began)
+	t.asking = t.took
 	slices.Sort(t.late)
 	return t.outcome
 }
 
-// openLoop sends rate requests a second over the wires, whatever becomes of those before. A
-// request that had to wait for its wire counts from when it should have begun. What is still
-// to be sent when the time is over is not.
+// openLoop sends rate requests a second, whatever becomes of those before: each as it is due, over the first
+// wire that is free. A request that had to wait for one counts from when it should have begun. What is still
+// to be sent when the time is over is not, so that no load outlasts its time by more than what is in hand.
 func openLoop(wires []*wire, rate float64, lasts time.Duration, want int, next func() []byte) outcome {
 	var all sync.WaitGroup
 	var t tally
-	gap := time.Duration(float64(len(wires)) / rate * float64(time.Second))
+	gap := float64(time.Second) / rate
 	began := time.Now().Add(20 * time.Millisecond)
-	var dead atomic.Int64
-	for i, w := range wires {
+	var turn atomic.Int64
+	for _, w := range wires {
 		all.Go(func() {
 			o := outcome{}
-			due := began.Add(gap * time.Duration(i) / time.Duration(len(wires)))
-			for ; due.Sub(began) < lasts && time.Since(began) < lasts; due = due.Add(gap) {
+			for {
+				due := began.Add(time.Duration(gap * float64(turn.Add(1)-1)))
+				if due.Sub(began) >= lasts {
+					break
+				}
 				time.Sleep(time.Until(due))
+				sent := time.Since(began)
+				if sent >= lasts {
+					break
+				}
 				request := next()
 				if request == nil {
 					break
 				}
+				o.asking = sent
 				r, err := w.ask(request)
 				o.count(r, err, want, time.Since(due))
 				if err != nil {
-					dead.Add(1)
 					break
 				}
 			}

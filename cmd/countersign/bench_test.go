@@ -97,7 +97,7 @@ func benchService(b *testing.B, name, fsync string) {
 			figures[op.name] = append(figures[op.name], f)
 		}
 		if slices.Contains(benchLoaded, name) {
-			loads = append(loads, x.loads(lasts, figures["status"][round].rate()))
+			loads = append(loads, x.loads(lasts, figures["echo"][round].rate(), figures["status"][round].rate()))
 		}
 	}
 	for _, op := range benchOperations {
@@ -113,7 +113,7 @@ func benchService(b *testing.B, name, fsync string) {
 		b.ReportMetric(median(ratios), op.name+"/echo")
 	}
 	if len(loads) > 0 {
-		printLoads(name, loads)
+		printLoads(b, name, loads)
 	}
 }
 

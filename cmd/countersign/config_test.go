@@ -108,6 +108,8 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"a certificate without its key", whole + redisStore("addresses: ['localhost:1']\n    tls: {enabled: true, cert_file: /a}"), "store.redis.tls.key_file: "},
 		{"a prefix with a tag", whole + redisStore("addresses: ['localhost:1']\n    prefix: '{a}'"), "store.redis.prefix: must be 1 to 32 of"},
 		{"too many replicas", whole + redisStore("addresses: ['localhost:1']\n    replicas: 99"), "store.redis.replicas: must be 0 to 16, not 99"},
+		{"sentinels that wait for no replica", whole + redisStore("addresses: ['localhost:1']\n    master_name: m"), "warning: store.redis.replicas: is 0 where another server takes over"},
+		{"a cluster that waits for no replica", whole + redisStore("addresses: ['localhost:1']\n    cluster: true\n    replicas: 0"), "c.yaml:14: warning: store.redis.replicas: is 0 where another server takes over"},
 		{"a store that may forget", whole + redisStore("addresses: ['localhost:1']\n    accept_less_durable: true"), "warning: store.redis.accept_less_durable: "},
 		{"an unknown provider", whole + "providers: {sms: pigeon}\n", `providers.sms: must be one of twilio, mailbox, none, not "pigeon"`},
 		{"the mailbox for everybody", whole + "providers: {email: mailbox}\n", "providers.email: mailbox shows every code"},

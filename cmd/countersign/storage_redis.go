@@ -169,6 +169,9 @@ func (c RedisConfig) validate(r *report) {
 	if (c.Replicas < 0 || c.Replicas > mostReplicas) && !faulty(r, "store.redis.replicas") {
 		r.mistake("store.redis.replicas", "must be 0 to %d, not %d", mostReplicas, c.Replicas)
 	}
+	if c.Replicas == 0 && (c.MasterName != "") != c.Cluster && !faulty(r, "store.redis.replicas") {
+		r.warning("store.redis.replicas", "is 0 where another server takes over: what a master acknowledged and no replica had when it died is lost; a spent code may be good again, and a grant unknown")
+	}
 	if c.AcceptLessDurable {
 		r.warning("store.redis.accept_less_durable", "the store may forget what it has acknowledged: a spent code may be good again after a crash")
 	}

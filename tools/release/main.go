@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,7 +118,11 @@ func releaseFor(root, out, work, target string, at time.Time) error {
 	}
 	name := nameOf(info.Main.Version, target)
 	files := []file{{name: "countersign", from: binary, mode: 0o755}, {name: "NOTICES", text: notices}}
-	for _, from := range enclosed {
+	passed, err := enclosedFiles(root)
+	if err != nil {
+		return err
+	}
+	for _, from := range passed {
 		files = append(files, file{name: from, from: filepath.Join(root, from)})
 	}
 	if err := writeArchive(filepath.Join(out, name+".tar.gz"), name, files, at); err != nil {
@@ -126,10 +131,30 @@ func releaseFor(root, out, work, target string, at time.Time) error {
 	return writeBill(root, binary, filepath.Join(out, name+".cdx.json"))
 }
 
-// enclosed is what goes into every archive beside the program.
+// enclosed is what goes into every archive beside the program: what is run with it, and the pages that its manual leads to. A
+// folder is all files in it.
 var enclosed = []string{
-	"LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "docs/operating.md", "cmd/countersign/config.example.yaml",
+	"LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "docs/operating.md", "docs/ev.md", "docs/performance.md", "docs/scaling.md", "docs/threat-model.md", "docs/decisions", "docker-compose.yml", "cmd/countersign/config.example.yaml",
 	"contrib/systemd/countersign.service", "contrib/systemd/countersign.sysusers",
+}
+
+// enclosedFiles are those of enclosed, in an order that is always the same.
+func enclosedFiles(root string) ([]string, error) {
+	var all []string
+	for _, from := range enclosed {
+		err := filepath.WalkDir(filepath.Join(root, from), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			name, err := filepath.Rel(root, path)
+			all = append(all, filepath.ToSlash(name))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // nameOf is the first part of the names of a platform's files.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -135,5 +136,29 @@ func TestNothingIsReleasedOverWhatIsThere(t *testing.T) {
 	}
 	if name := nameOf("v1.2.3", "linux/amd64"); name != "countersign_1.2.3_linux_amd64" {
 		t.Error(name)
+	}
+}
+
+// TestAnArchiveHasThePagesThatItsManualLeadsTo reads the links of the manual and of the page on scaling out.
+func TestAnArchiveHasThePagesThatItsManualLeadsTo(t *testing.T) {
+	passed, err := enclosedFiles("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	for _, page := range []string{"docs/operating.md", "docs/scaling.md"} {
+		text, err := os.ReadFile(filepath.Join("../..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`).FindAllSubmatch(text, -1) {
+			links++
+			if to := filepath.Join("docs", string(link[1])); !slices.Contains(passed, to) {
+				t.Errorf("%s leads to %s, which no archive has", page, to)
+			}
+		}
+	}
+	if links < 10 {
+		t.Errorf("%d links", links)
 	}
 }
