@@ -245,7 +245,12 @@ func (c *chain) collect() {
 	if run(c.t, n, chromedp.WaitNotPresent(`#missing .seal.granted`, chromedp.ByQuery)); !strings.Contains(text(c.t, n), "6.2.7.4.2") {
 		c.t.Error("nothing is missed although nobody knows where the key is")
 	}
-	records("key_protection", map[string]string{"method": "2", "reference": "file 20", "source_kind": "key_proof"})
+	csr, err := x509.ParseCertificateRequest(c.csr)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	attested := sha256.Sum256(csr.RawSubjectPublicKeyInfo)
+	records("key_protection", map[string]string{"method": "2", "keys": hex.EncodeToString(attested[:]), "reference": "file 20", "source_kind": "key_proof"})
 	run(c.t, n, chromedp.WaitVisible(`#missing .seal.granted`, chromedp.ByQuery))
 	look(c.t, n, c.pictures+"-dossier-whole")
 }
