@@ -157,6 +157,8 @@ func TestAMistakeInAnItemKeepsWhatWasTyped(t *testing.T) {
 			c.want(w, 422, `value="the &lt;register&gt;"`, `<option value="qgis" selected>`, `value="good" required checked`)
 		}
 	}
+	keys := c.itemForm(proofing.ItemKeyProtection).with("method", "2", "keys", "<ab>", "reference", "file 9", "source", "its maker", "source_kind", "key_proof", "collected", today, "outcome", "good")
+	c.want(c.specialist.sends(keys), 422, `id="key_protection-keys-hint"`, `id="key_protection-keys-error"`, `value="&lt;ab&gt;"`)
 	// Who has been away is told so, and loses nothing.
 	c.wait(20 * time.Minute)
 	f := c.itemForm(proofing.ItemLegalName).with("value", orgName, "source", "the <register>", "source_kind", "qgis", "collected", today, "outcome", "good")
