@@ -156,6 +156,9 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 	if len(c.Cases) == 0 {
 		fault("it rests on nothing")
 	}
+	if err := r.verifyKey(facts.SPKI, issued); err != nil {
+		fault("%w", err)
+	}
 	for _, id := range c.Cases {
 		k := r.caseOf(id)
 		if k == nil {
@@ -481,7 +484,7 @@ func (o *readObject) collectedBy(review proofing.Leaf) int64 {
 		}
 		// Which of several domains an item is about is private, and no certificate rests on one.
 		if kind := textOf(l.Facts, "kind"); l.Kind == proofing.OrganizationItem && before && kind != string(proofing.ItemDomain) {
-			current[kind+" "+textOf(l.Facts, "subject")] = i
+			current[itemName(l)] = i
 		}
 	}
 	if i, ok := current[string(proofing.ItemEnterpriseRA)+" "]; ok && textOf(o.leaves[i].Facts, "outcome") == string(proofing.OutcomeGood) && o.leaves[i].By.ID != review.By.ID {

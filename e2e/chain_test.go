@@ -245,9 +245,20 @@ func (c *chain) collect() {
 	if run(c.t, n, chromedp.WaitNotPresent(`#missing .seal.granted`, chromedp.ByQuery)); !strings.Contains(text(c.t, n), "6.2.7.4.2") {
 		c.t.Error("nothing is missed although nobody knows where the key is")
 	}
-	records("key_protection", map[string]string{"method": "2", "reference": "file 20", "source_kind": "key_proof"})
+	attested := c.keyPrint()
+	records("key_protection", map[string]string{"method": "2", "keys": hex.EncodeToString(attested[:]), "reference": "file 20", "source_kind": "key_proof"})
 	run(c.t, n, chromedp.WaitVisible(`#missing .seal.granted`, chromedp.ByQuery))
 	look(c.t, n, c.pictures+"-dossier-whole")
+}
+
+// keyPrint is the SHA-256 of the public key that the certificate is for.
+func (c *chain) keyPrint() [32]byte {
+	c.t.Helper()
+	csr, err := x509.ParseCertificateRequest(c.csr)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return sha256.Sum256(csr.RawSubjectPublicKeyInfo)
 }
 
 // mailbox is an address of somebody in the chain.
@@ -403,7 +414,7 @@ func (c *chain) ends(id string, der []byte) {
 		})
 	}
 	key := strings.TrimSpace(c.output("", "audit", "key"))
-	sum := sha256.Sum256(der)
+	sum, attested := sha256.Sum256(der), c.keyPrint()
 	files := t.TempDir()
 	for name, file := range map[string]string{hex.EncodeToString(sum[:]): filepath.Join(files, "certificate.json"), id: filepath.Join(files, "case.json")} {
 		await(t, "all of it to be in the log", 10*time.Second, func() bool { _, err := c.attempt("evidence", name, "--out", file); return err == nil })
@@ -411,7 +422,7 @@ func (c *chain) ends(id string, der []byte) {
 		if err != nil {
 			t.Fatalf("the evidence of %s: %v\n%s", name, err, said)
 		}
-		for _, want := range []string{"The evidence holds.", chainName, "HRB 1234", "AAL2", approverOne, approverTwo, "Specialist", "Reviewer", "Requester", "Administrator One", "https://ca.example/order/1", "method 2 of CSBR 6.2.7.4.2",
+		for _, want := range []string{"The evidence holds.", chainName, "HRB 1234", "AAL2", approverOne, approverTwo, "Specialist", "Reviewer", "Requester", "Administrator One", "https://ca.example/order/1", "method 2 of CSBR 6.2.7.4.2", "of the keys " + b64(attested[:]),
 			"that policy demands the approval of 2 or more for the organization (each-certificate)"} {
 			if !strings.Contains(said, want) {
 				t.Errorf("the evidence of %s does not say %q:\n%s", name, want, said)

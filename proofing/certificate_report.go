@@ -58,6 +58,9 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 		if approval != nil {
 			c.Approvals, approvals = append(c.Approvals, approval.ID), append(approvals, approval)
 		}
+		if err := s.findKey(ctx, c, k); err != nil {
+			return nil, err
+		}
 		c.Cases = append(c.Cases, k.ID)
 		c.Renewal = c.Renewal || r.Replaces != "" || slices.ContainsFunc(k.Certificates, func(id string) bool { return id != c.ID })
 	}
@@ -104,6 +107,21 @@ func (s *Service) approvalOf(ctx context.Context, c *Certificate, k *Case, csrDi
 		c.find(FindingNotValid, "the approval %s of this CSR does not hold any more", approval.ID)
 	}
 	return approval, nil
+}
+
+// findKey holds the certificate's key against what the dossier has about how it is protected, where people decided by one (CSBR 6.2.7.4.2).
+func (s *Service) findKey(ctx context.Context, c *Certificate, k *Case) error {
+	if k.Approval == nil {
+		return nil
+	}
+	o, err := s.organization(ctx, k.Approval.Organization)
+	if err != nil {
+		return fmt.Errorf("read dossier: %w", err)
+	}
+	if lacks := o.lacksKey(c.SPKI, c.Reported); len(lacks) > 0 {
+		c.find(FindingKey, "the dossier has nothing good about how the key %s of the certificate is protected: %s", c.SPKI, lackText(lacks))
+	}
+	return nil
 }
 
 // find notes something that is not as it should be, once.

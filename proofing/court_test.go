@@ -14,14 +14,22 @@ type court struct {
 	requester, approver, second, signer, specialist, reviewer *representative
 	office                                                    map[*representative]*proofing.Appointment
 	org                                                       *proofing.Organization
+	protection                                                proofing.ItemDraft // of private keys
 }
 
 const orgName = "Example Corporation"
 
 func newCourt(t testing.TB) *court {
 	t.Helper()
+	return newCourtOf(t, proofing.ItemDraft{Value: "all keys are in modules", Method: 4})
+}
+
+// newCourtOf is a court whose organization has shown in one way how it protects its keys.
+func newCourtOf(t testing.TB, protection proofing.ItemDraft) *court {
+	t.Helper()
 	w, one, two := administered(t)
-	c := &court{world: w, one: one, two: two, office: map[*representative]*proofing.Appointment{}}
+	protection.Kind, protection.SourceKind, protection.Reference = proofing.ItemKeyProtection, proofing.SourceAttestation, "file 9"
+	c := &court{world: w, one: one, two: two, office: map[*representative]*proofing.Appointment{}, protection: protection}
 	const day = 24 * time.Hour
 	for name, approvals := range map[string]int{"signing": 1, "signing2": 2} {
 		w.Policy.Profiles[name] = &proofing.Profile{
@@ -91,7 +99,7 @@ func (c *court) collectAll() {
 	c.item(proofing.ItemDraft{Kind: proofing.ItemDenied, Value: "not listed", SourceKind: proofing.SourceList, List: "sanctions", ListVersion: "2026-11-20"})
 	c.item(proofing.ItemDraft{Kind: proofing.ItemSuspect, Value: "nothing found", SourceKind: proofing.SourceList, List: "suspect code", ListVersion: "2026-11-20"})
 	c.item(proofing.ItemDraft{Kind: proofing.ItemAgreement, Value: "signed", SourceKind: proofing.SourceSignedByThem, Version: "3", Signer: c.office[c.signer].ID, Until: c.clock().AddDate(2, 0, 0)})
-	c.item(proofing.ItemDraft{Kind: proofing.ItemKeyProtection, Value: "token of the manufacturer", SourceKind: proofing.SourceAttestation, Method: 2, Reference: "file 9"})
+	c.item(c.protection)
 }
 
 func (c *court) asks(profile string) proofing.OpenRequest {

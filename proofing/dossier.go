@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -170,6 +171,7 @@ type ItemDraft struct {
 	List          string
 	ListVersion   string
 	Method        int
+	Keys          []string // in base64url, or in hexadecimal
 	Version       string
 	Signer        string
 	Names         []string
@@ -241,6 +243,9 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		if it.Subject != "" && len(it.Kind.rule().PerPerson) > 0 {
 			facts["subject"], persons = it.Subject, []string{personOf(people, it.Subject)}
 		}
+		if it.Kind == ItemKeyProtection { // which keys it is of is held against certificates for as long as the log is there
+			facts["method"], facts["keys"] = int64(it.Method), anyOf(it.Keys)
+		}
 		it.CollectedByName = "" // who did it is in the leaf
 		o.write(OrganizationItem, act, facts, it, persons...)
 		return nil
@@ -301,14 +306,21 @@ func (d *ItemDraft) item(s *Service, o *Organization, people []*Appointment, me 
 		}
 		it.Value, it.Subject = id.Value, id.Value
 	}
+	var named bool
+	if it.Keys, named = readKeys(d.Keys); !named {
+		return it, &InputError{Field: "keys", Code: "item_keys"}
+	}
 	if err := it.check(o, now); err != nil {
 		return it, err
+	}
+	if len(it.Keys) > 0 { // evidence of one key does not take the place of that of another
+		it.Subject = strings.Join(it.Keys, " ")
 	}
 	return it, it.checkPeople(people, me)
 }
 
 // check says what is wrong with an item by itself, by the *InputError codes "item_kind", "item_source", "item_collected", "item_outcome", "item_value",
-// "item_name" (not the name that certificates are asked for), "item_confirmed", "item_list", "item_method", "item_agreement", "item_signer", "item_until" and "item_names".
+// "item_name" (not the name that certificates are asked for), "item_confirmed", "item_list", "item_method", "item_keys" (it is of certain keys, and does not say which), "item_agreement", "item_signer", "item_until" and "item_names".
 func (it *Item) check(o *Organization, now time.Time) error {
 	fault := func(field string) error { return &InputError{Field: field, Code: "item_" + field} }
 	r := it.Kind.rule()
@@ -327,6 +339,8 @@ func (it *Item) check(o *Organization, now time.Time) error {
 		return fault("subject")
 	case it.ConfirmedHow != "" && it.Kind != ItemCommunication:
 		return fault("confirmed")
+	case it.Kind != ItemKeyProtection && len(it.Keys) > 0:
+		return fault("keys")
 	}
 	switch it.Kind {
 	case ItemLegalName:
@@ -344,6 +358,9 @@ func (it *Item) check(o *Organization, now time.Time) error {
 	case ItemKeyProtection:
 		if it.Method < 1 || it.Method > 7 || it.Reference == "" {
 			return fault("method")
+		}
+		if !it.namesKeys() {
+			return fault("keys")
 		}
 	case ItemAgreement:
 		if it.Version == "" || it.Signer == "" {

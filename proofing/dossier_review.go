@@ -44,8 +44,8 @@ func (o *Organization) recordedAfter(entry int64) []*Item {
 	return slices.DeleteFunc(o.Currents(), func(it *Item) bool { return it.Entry <= entry || it.Kind == ItemDomain })
 }
 
-// unreviewed are the items that a grant would rest on and whose collection nobody else has looked at: neither its own review, nor one of the dossier since.
-func (o *Organization) unreviewed(a *Approval, partakers []*Appointment) (all []Lack) {
+// unreviewed are the items that a grant for a key (empty: none that is known yet) would rest on and whose collection nobody else has looked at: neither its own review, nor one of the dossier since.
+func (o *Organization) unreviewed(a *Approval, key string, partakers []*Appointment) (all []Lack) {
 	seen := o.reviewedTo()
 	for _, d := range a.Decisions {
 		if d.Step == StepReview && !d.Refused && d.Void == "" {
@@ -53,8 +53,13 @@ func (o *Organization) unreviewed(a *Approval, partakers []*Appointment) (all []
 		}
 	}
 	for _, it := range o.recordedAfter(seen) {
-		if it.Subject == "" || slices.ContainsFunc(partakers, func(p *Appointment) bool { return p.ID == it.Subject }) {
-			all = append(all, Lack{Code: LackUnreviewed, Kind: it.Kind, Clause: "3.2.9", Subject: it.Subject})
+		lack := Lack{Code: LackUnreviewed, Kind: it.Kind, Clause: "3.2.9", Subject: it.Subject}
+		if it.Kind == ItemKeyProtection {
+			if lack.Subject = ""; key == "" || it.About(key) {
+				all = append(all, lack)
+			}
+		} else if it.Subject == "" || slices.ContainsFunc(partakers, func(p *Appointment) bool { return p.ID == it.Subject }) {
+			all = append(all, lack)
 		}
 	}
 	return all

@@ -267,6 +267,20 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 			}
 			return c.granted()
 		}, "has reviewed what they had collected"},
+		"a reviewer who has collected what protects a key": {func(c *court) *proofing.Case {
+			// Somebody else does the same for another key afterwards: that does not take its place.
+			c.adds(c.reviewer, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+			c.reviewer.renew()
+			d := proofing.ItemDraft{Kind: proofing.ItemKeyProtection, Source: "its maker", SourceKind: proofing.SourceAttestation, Method: 2, Keys: manyKeys(1), Reference: "file 9", CollectedAt: c.clock(), Outcome: proofing.OutcomeGood}
+			must[*proofing.Organization](t)(c.RecordItem(t.Context(), c.reviewer.visit(), c.org.ID, d))
+			if err := edit(c.Dossiers, c.org.ID, func(o *proofing.Organization) {
+				o.Protection(keyPrint(0), c.clock()).CollectedBy = c.specialist.person()
+			}); err != nil {
+				t.Fatal(err)
+			}
+			c.protects(2, proofing.OutcomeGood, keyPrint(1))
+			return c.granted()
+		}, "has reviewed what they had collected"},
 		"a reviewer who has explained a discrepancy": {func(c *court) *proofing.Case {
 			k := c.submitted("signing")
 			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))

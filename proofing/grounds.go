@@ -13,6 +13,7 @@ import (
 // dossier and the appointments of its people. They are read anew for every judgement.
 type grounds struct {
 	entry        *RegistryEntry
+	key          string         // that a certificate would be for; empty: not known yet
 	organization *Organization  // nil where nobody decides, or there is none
 	appointments []*Appointment // those in the organization that stand now
 	authority    []*Appointment // and those in its authority, while the request is under way
@@ -29,7 +30,7 @@ func (s *Service) grounds(ctx context.Context, c *Case) (*grounds, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &grounds{entry: entry, deciders: map[string]*Appointment{}, persons: map[string]*Person{}}
+	g := &grounds{entry: entry, key: c.SubjectKey(), deciders: map[string]*Appointment{}, persons: map[string]*Person{}}
 	if c.Own() || c.Identifier.Type != IdentifierOrganization {
 		g.holders, err = s.holdersOf(ctx, g, c.CA)
 		return g, err
@@ -159,7 +160,7 @@ func (g *grounds) lacks(c *Case, p *Profile, by *Appointment, now time.Time) []L
 	}
 	partakers := g.partakers(c, now, by)
 	ev, pre := p != nil && p.EV, p != nil && p.Approve == ApprovePre
-	all := append(g.organization.Lacks(ev, partakers, now), g.unlisted(c)...)
+	all := append(g.organization.lacksFor(g.key, ev, partakers, now), g.unlisted(c)...)
 	for _, a := range partakers {
 		speaks := a.Role == RoleApprover && (a.Person != c.Person || slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Appointment == a.ID }))
 		if pre && speaks && a.Agreement == nil {
@@ -167,7 +168,7 @@ func (g *grounds) lacks(c *Case, p *Profile, by *Appointment, now time.Time) []L
 		}
 	}
 	if c.Grant != nil && c.Approval != nil {
-		all = append(all, g.organization.unreviewed(c.Approval, partakers)...)
+		all = append(all, g.organization.unreviewed(c.Approval, g.key, partakers)...)
 	}
 	return all
 }

@@ -57,7 +57,7 @@ func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Autho
 	}
 	if p == nil || !p.eachCSR() || r.CSRDigest == "" || out.Problem != "" || c.Approval == nil || c.CSRDigest != "" {
 		out.hold(r.CSRDigest)
-		return nil
+		return s.protects(ctx, c, r, out)
 	}
 	issuance, err := s.issuance(ctx, c, r)
 	if errors.Is(err, ErrNotFound) { // there is nobody to decide about it
@@ -82,6 +82,23 @@ func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Autho
 		out.Case, out.Problem = issuance, "issuance"
 	case judged.Problem != "":
 		out.Case, out.Problem, out.Detail = judged.Case, judged.Problem, judged.Detail
+	}
+	return s.protects(ctx, issuance, r, out)
+}
+
+// protects holds what is authorized to what the dossier has about the key of the CSR (CSBR 6.2.7.4.2), where the case was decided before that one was known.
+func (s *Service) protects(ctx context.Context, c *Case, r AuthorizeRequest, out *Authorization) error {
+	csr := cmp.Or(r.CSR, r.Facts)
+	if csr == nil || csr.SPKI == c.SubjectKey() || out.Problem != "" || c.Approval == nil {
+		return nil
+	}
+	g, err := s.grounds(ctx, c)
+	if err != nil {
+		return err
+	}
+	g.key = csr.SPKI
+	if lacks := g.lacks(c, s.profileOf(c), nil, s.now()); len(lacks) > 0 {
+		out.Problem, out.Detail = "dossier", lackText(lacks)
 	}
 	return nil
 }

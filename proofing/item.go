@@ -9,7 +9,7 @@ import (
 type Item struct {
 	ID   string   `json:"id"`
 	Kind ItemKind `json:"kind"`
-	// Subject is the appointment that the item is about, for what is asked of each person; else empty.
+	// Subject is the appointment that the item is about, for what is asked of each person, the domain, or the keys that it names; else empty.
 	Subject string `json:"subject,omitempty"`
 	// Value is what was found, Source where, Reference the place of the document, and SourceKind what kind of source it is.
 	Value      string     `json:"value,omitempty"`
@@ -33,6 +33,8 @@ type Item struct {
 	ListVersion string `json:"list_version,omitempty"`
 	// Method is how the protection of the private key was verified, 1 to 7 (CSBR 6.2.7.4.2).
 	Method int `json:"method,omitempty"`
+	// Keys are the private keys that this is of, each by the SHA-256 of its SubjectPublicKeyInfo in base64url, sorted; none: see About.
+	Keys []string `json:"keys,omitempty"`
 	// Version is that of a Subscriber Agreement, and Signer the appointment of who has signed it.
 	Version string `json:"version,omitempty"`
 	Signer  string `json:"signer,omitempty"`

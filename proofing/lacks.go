@@ -20,6 +20,7 @@ type Lack struct {
 // How something is lacking.
 const (
 	LackMissing     = "missing"
+	LackOtherKey    = "other_key" // the evidence is for another key than the certificate's (6.2.7.4.2)
 	LackAged        = "aged"
 	LackBad         = "bad"          // refuted, on a list, or taken back
 	LackUnconfirmed = "unconfirmed"  // the means of communication was not used to get an answer (3.2.2.2.4)
@@ -37,6 +38,11 @@ const (
 // or is bad. Appointments are those that take part: for a request, of who asks, who approves and who has signed; for the
 // dossier's page, all that are active. What takes part must be right; what does not is not looked at.
 func (o *Organization) Lacks(ev bool, appointments []*Appointment, now time.Time) (all []Lack) {
+	return o.lacksFor("", ev, appointments, now)
+}
+
+// lacksFor is Lacks for a certificate of a key; empty: of one that is not known yet.
+func (o *Organization) lacksFor(key string, ev bool, appointments []*Appointment, now time.Time) (all []Lack) {
 	mine := slices.DeleteFunc(slices.Clone(appointments), func(a *Appointment) bool {
 		return a.Role.Side() != SideApplicant || !a.Covers(o.CA, o.ID)
 	})
@@ -48,11 +54,11 @@ func (o *Organization) Lacks(ev bool, appointments []*Appointment, now time.Time
 		}
 		// Screenings are of the organization, too, and not only of its people (3.2.8).
 		if len(r.PerPerson) == 0 || r.Kind == ItemDenied {
-			all = append(all, o.lacks(r, "", nil, ev, mine, now)...)
+			all = append(all, o.lacks(r, "", nil, key, ev, mine, now)...)
 		}
 		for _, a := range mine {
 			if slices.Contains(r.PerPerson, a.Role) {
-				all = append(all, o.lacks(r, a.ID, a, ev, mine, now)...)
+				all = append(all, o.lacks(r, a.ID, a, key, ev, mine, now)...)
 			}
 		}
 	}
@@ -63,13 +69,18 @@ func (o *Organization) Lacks(ev bool, appointments []*Appointment, now time.Time
 }
 
 // lacks are the faults of one item.
-func (o *Organization) lacks(r ItemRule, subject string, about *Appointment, ev bool, people []*Appointment, now time.Time) (all []Lack) {
+func (o *Organization) lacks(r ItemRule, subject string, about *Appointment, key string, ev bool, people []*Appointment, now time.Time) (all []Lack) {
 	lack := func(code string, since time.Time) {
 		all = append(all, Lack{Code: code, Kind: r.Kind, Clause: r.Clause, Subject: subject, Since: since})
 	}
-	it := o.Current(r.Kind, subject)
+	it, none := o.Current(r.Kind, subject), LackMissing
+	if r.Kind == ItemKeyProtection {
+		if it = o.Protection(key, now); it == nil && o.Protection("", now) != nil {
+			none = LackOtherKey
+		}
+	}
 	if it == nil {
-		lack(LackMissing, time.Time{})
+		lack(none, time.Time{})
 		return all
 	}
 	if it.Outcome != OutcomeGood {

@@ -256,7 +256,7 @@ func recorded(kind proofing.ItemKind, at time.Time) proofing.ItemDraft {
 	case proofing.ItemDenied, proofing.ItemSuspect:
 		d.List, d.ListVersion = "consolidated list", "2026-11-23"
 	case proofing.ItemKeyProtection:
-		d.Method = 2
+		d.Method = 4
 	case proofing.ItemAgreement:
 		d.Version = "3"
 	case proofing.ItemCommunication:
@@ -379,6 +379,11 @@ func TestWhatIsWrongWithAnItemIsSaid(t *testing.T) {
 		"no number":                            {proofing.ItemRegistration, func(d *proofing.ItemDraft) { d.Value = " " }, "item_value"},
 		"a list without its version":           {proofing.ItemSuspect, func(d *proofing.ItemDraft) { d.ListVersion = "" }, "item_list"},
 		"method 8":                             {proofing.ItemKeyProtection, func(d *proofing.ItemDraft) { d.Method = 8 }, "item_method"},
+		"attestation of no key":                {proofing.ItemKeyProtection, func(d *proofing.ItemDraft) { d.Method = 2 }, "item_keys"},
+		"a witness of no key":                  {proofing.ItemKeyProtection, func(d *proofing.ItemDraft) { d.Method = 6 }, "item_keys"},
+		"a key that is no digest":              {proofing.ItemKeyProtection, func(d *proofing.ItemDraft) { d.Keys = []string{"ab12"} }, "item_keys"},
+		"a key of an organization's name":      {proofing.ItemLegalName, func(d *proofing.ItemDraft) { d.Keys = []string{strings.Repeat("a", 64)} }, "item_keys"},
+		"more keys than anybody looks at":      {proofing.ItemKeyProtection, func(d *proofing.ItemDraft) { d.Keys = manyKeys(21) }, "item_keys"},
 		"a method without its evidence":        {proofing.ItemKeyProtection, func(d *proofing.ItemDraft) { d.Reference = "" }, "item_method"},
 		"an Enterprise RA without a contract":  {proofing.ItemEnterpriseRA, func(*proofing.ItemDraft) {}, "item_signer"},
 		"an agreement that nobody has signed":  {proofing.ItemAgreement, func(*proofing.ItemDraft) {}, "item_agreement"},

@@ -32,12 +32,14 @@ func adminCaseSamples() map[string]Screen {
 	submitted.Approved, submitted.Needed, submitted.Named, submitted.InOrder = 0, 2, []string{"B. <Approver>", "E. Approver"}, true
 	submitted.Matter.Number, submitted.Matter.KeyKind, submitted.Matter.Key, submitted.Matter.CSR = "", "none", "", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"
 	submitted.Matter.CSRKey, submitted.Matter.CSRPrint, submitted.Matter.CSRSubject = "rsa 3072", strings.Repeat("AbCdEfGhIj", 5)[:43], "O=Beispiel <Software> GmbH, C=DE"
+	submitted.Protection = AdminProtection{Code: "other"}
 	submitted.Decide = &AdminDecide{Action: "/admin/cases/0a1b2c/decide", Appointment: "a1", Step: "approve", Number: 4, Dossier: "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA", Shown: at, Agree: Follows{Code: "others", Others: 1}, Refuse: Follows{Code: "end"}}
 	submitted.WhyNot = "decide_lacks"
 	submitted.Lacks = []AdminLack{
 		{Code: "aged", Item: "legal_name", Clause: "3.2.2.2.1", Since: at.Add(-48 * time.Hour)}, {Code: "missing", Item: "suspect_code", Clause: "4.2.1"},
 		{Code: "own_source", Item: "approver_authority", Clause: "3.2.2.2.7", About: "B. <Approver>"}, {Code: "role", Clause: "3.2.2.2", Role: "contract_signer"},
 		{Code: "not_listed", Item: "requester_list", Clause: "3.2.5", About: "A. Requester"},
+		{Code: "other_key", Item: "key_protection", Clause: "6.2.7.4.2"},
 	}
 	stale := review
 	stale.Seen, stale.Notice, stale.Typed = 7, &Problem{Family: "input", Code: "decision_stale"}, "The address <differs>."
@@ -70,8 +72,10 @@ func adminCaseSamples() map[string]Screen {
 		{Serial: "01", Digest: digest, Subject: "O=Beispiel <Software> GmbH", From: at.AddDate(-1, 0, 0), Until: at, Days: 365, Reported: at.AddDate(-1, 0, 0), Disowned: at, RevokeBy: at.Add(24 * time.Hour), Revoked: at},
 	}
 	granted.MoreCertificates = true
+	granted.Protection = AdminProtection{"named", "2", "file <20>"}
 	refused := granted
 	refused.Certificates, refused.MoreCertificates = nil, false
+	refused.Protection = AdminProtection{"practice", "4", "file <21>"}
 	refusal := AdminDecision{Step: "review", Name: "D. Reviewer", Refused: true, Reason: "The <register> knows nothing of it.", At: at, Entry: 9}
 	refused.Status, refused.Why, refused.Mine, refused.Decisions = "refused", "refused_review", &refusal, []AdminDecision{refusal}
 	frozen := granted

@@ -1,6 +1,9 @@
 package templates
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 func adminFields(form string, fields ...AdminField) []AdminField {
 	for i := range fields {
@@ -42,7 +45,7 @@ func adminOrganizationSamples() map[string]Screen {
 	for _, n := range []string{"1", "2", "3", "4", "5", "6", "7"} {
 		method.Choices = append(method.Choices, AdminChoice{Value: n})
 	}
-	key := form("key_protection", method, outcome, AdminField{Name: "source_kind", Type: "choice", Must: true, Choices: []AdminChoice{{Value: "key_proof"}}})
+	key := form("key_protection", method, AdminField{Name: "keys", Type: "text", Max: 1920}, outcome, AdminField{Name: "source_kind", Type: "choice", Must: true, Choices: []AdminChoice{{Value: "key_proof"}}})
 	key.Open = true
 	list2 := form("requester_list", AdminField{Name: "names", Type: "checks", Choices: people})
 	denied := form("denied_list", AdminField{Name: "subject", Type: "choice", Must: true, Choices: append([]AdminChoice{{Value: "organization"}}, people...)}, AdminField{Name: "list", Type: "text", Must: true}, AdminField{Name: "list_version", Type: "text", Must: true}, outcome)
@@ -58,6 +61,7 @@ func adminOrganizationSamples() map[string]Screen {
 	answered.State, answered.Confirm, answered.Confirmed, answered.ConfirmedHow = "", nil, at.Add(-day), "called; the reception answered"
 	screen.Kind, screen.Value, screen.List, screen.ListVersion, screen.About, screen.State, screen.Until = "denied_list", "", "Sanctions", "2026-10-01", "A. <Example>", "aged", at.Add(-day)
 	protected.Kind, protected.Value, protected.Method = "key_protection", "", "2"
+	protected.Keys = []string{strings.Repeat("AbCdEfGhIj", 5)[:43], strings.Repeat("KlMnOpQrSt", 5)[:43]}
 	agreed.Kind, agreed.Value, agreed.Version, agreed.Signer, agreed.Until = "subscriber_agreement", "", "3", "C. Example", time.Time{}
 	named.Kind, named.Value, named.Named, named.Names = "requester_list", "", true, []string{"A. <Example>", "B. Example"}
 	nobody := named

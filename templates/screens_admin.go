@@ -123,7 +123,7 @@ type AdminLack struct {
 
 // Whole says whether the words of the code say all by themselves, and name no item.
 func (l AdminLack) Whole() bool {
-	return l.Code == "role" || l.Code == "not_listed" || l.Code == "agreement" || l.Code == "no_agreement" || l.Code == "reconfirm"
+	return l.Code == "role" || l.Code == "other_key" || l.Code == "not_listed" || l.Code == "agreement" || l.Code == "no_agreement" || l.Code == "reconfirm"
 }
 
 func (AdminQueue) page() string { return "adminqueue" }

@@ -26,6 +26,7 @@ type AdminCase struct {
 	Needed        int
 	Named         []string // who alone may approve
 	InOrder       bool
+	Protection    AdminProtection
 	Requester     AdminRequester
 	Decisions     []AdminDecision
 	Lacks         []AdminLack
@@ -48,6 +49,13 @@ type AdminCase struct {
 	// Certificates are the newest that rest on it; MoreCertificates: there are others.
 	Certificates     []AdminCertificate
 	MoreCertificates bool
+}
+
+// AdminProtection is what the dossier has about how the key is protected that a request is for.
+type AdminProtection struct {
+	// Code is "named" (it is for this key), "practice" (for all keys of the organization), "other" (there is none for this key), or empty: no key is known yet.
+	Code              string
+	Method, Reference string
 }
 
 // AdminCertificate is one that rests on a request.

@@ -119,6 +119,7 @@ type AdminFact struct {
 	Version, Signer               string
 	Named                         bool // the kind names people
 	Names                         []string
+	Keys                          []string // whose protection it is about
 	SourceKind, Source, Reference string
 	Collected, Recorded           time.Time
 	By                            string

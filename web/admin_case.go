@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -142,6 +143,7 @@ func (s *Site) viewAdminCase(r *http.Request, o *officer, d *proofing.Dossiered)
 			page.Named = append(page.Named, nameOf(d.Appointments, id))
 		}
 	}
+	page.Protection = viewProtection(d, now)
 	page.Requester = s.viewRequester(d)
 	for _, made := range c.Approval.Decisions {
 		v := viewDecision(c, made, now)
@@ -236,6 +238,26 @@ func (s *Site) matter(d *proofing.Dossiered) templates.Matter {
 		m.Name, m.Number, m.Jurisdiction = legalName(o), said(o, proofing.ItemRegistration), said(o, proofing.ItemJurisdiction)
 	}
 	return m
+}
+
+// viewProtection is what the dossier has about the key that the request is for.
+func viewProtection(d *proofing.Dossiered, now time.Time) (v templates.AdminProtection) {
+	key := d.Case.SubjectKey()
+	if key == "" || d.Organization == nil {
+		return v
+	}
+	it := d.Organization.Protection(key, now)
+	if it == nil {
+		return templates.AdminProtection{Code: "other"}
+	}
+	v.Reference = it.Reference
+	if it.Method > 0 {
+		v.Method = strconv.Itoa(it.Method)
+	}
+	if v.Code = "practice"; len(it.Keys) > 0 {
+		v.Code = "named"
+	}
+	return v
 }
 
 // said is what the newest item of a kind says, if it is good.

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"encoding/base64"
 	"html"
 	"net/http"
 	"regexp"
@@ -249,6 +251,47 @@ func TestWhereEachCertificateIsApprovedTheTextSaysSo(t *testing.T) {
 	}
 	if text := c.decides(c.reviewer, issuance, "approve", ""); !strings.Contains(text, "for this certificate request, and for no other, until 21 February 2027.") {
 		t.Errorf("for one request:\n%s", text)
+	}
+}
+
+// Whoever decides about a CSR sees whether there is evidence of its key (CSBR 6.2.7.4.2).
+func TestTheRequestSaysWhetherItsKeyIsAmongThoseOfTheEvidence(t *testing.T) {
+	const heading = "<dt>Protection of the private key</dt>"
+	key := base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xab}, 32))
+	for name, x := range map[string]struct {
+		method int
+		keys   []string
+		says   string
+		lacks  bool
+	}{
+		"the key":       {2, []string{strings.Repeat("ab", 32), strings.Repeat("01", 32)}, "<dd>The evidence names this key.<br><small>2: The manufacturer’s certificate attests that the key is in its hardware crypto module. Document: <bdi>file &lt;9&gt;</bdi></small>", false},
+		"another one":   {2, []string{strings.Repeat("01", 32)}, "There is no evidence for this key.", true},
+		"the whole way": {7, nil, "The evidence is for all keys of the organization, and names none.<br><small>7: ", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCourt(t)
+			c.item(proofing.ItemDraft{Kind: proofing.ItemKeyProtection, SourceKind: proofing.SourceAttestation, Method: x.method, Keys: x.keys, Reference: "file <9>"})
+			k := c.submitted("signing")
+			c.reviewer.renew()
+			if page := c.reviewer.get("/admin/cases/" + k.ID).Body.String(); strings.Contains(page, heading) {
+				t.Error("something is said of a key that is not known")
+			}
+			if _, err := c.svc.Cases.Update(t.Context(), k.ID, func(k *proofing.Case) error {
+				k.CSRDigest, k.CSR = strings.Repeat("q", 43), &proofing.CSRShown{Key: "p-256", SPKI: key}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			page := c.reviewer.get("/admin/cases/" + k.ID).Body.String()
+			_, said, _ := strings.Cut(page, heading)
+			said, _, _ = strings.Cut(said, "</dd>")
+			if !strings.Contains(said, x.says) {
+				t.Errorf("of its key the page says %q, want %q", said, x.says)
+			}
+			if lacks := strings.Contains(page, "is for another key"); lacks != x.lacks {
+				t.Errorf("that it lacks evidence is said: %v", lacks)
+			}
+		})
 	}
 }
 

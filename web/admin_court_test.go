@@ -197,7 +197,7 @@ func (c *court) collectAll() {
 	c.item(list)
 	c.item(proofing.ItemDraft{Kind: proofing.ItemSuspect, Value: "nothing found", SourceKind: proofing.SourceList, List: "suspect code", ListVersion: "2026-11-20"})
 	c.item(proofing.ItemDraft{Kind: proofing.ItemAgreement, Value: "signed", SourceKind: proofing.SourceSignedByThem, Version: "3", Signer: signer.ID, Until: c.now().AddDate(2, 0, 0)})
-	c.item(proofing.ItemDraft{Kind: proofing.ItemKeyProtection, Value: "token of the manufacturer", SourceKind: proofing.SourceAttestation, Method: 2, Reference: "file 9"})
+	c.item(proofing.ItemDraft{Kind: proofing.ItemKeyProtection, Value: "all keys are in modules", SourceKind: proofing.SourceAttestation, Method: 4, Reference: "file 9"})
 }
 
 // submitted is a request whose requester has shown who they are.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/templates"
@@ -57,7 +58,7 @@ func readItem(form url.Values) proofing.ItemDraft {
 	d := proofing.ItemDraft{
 		Kind: proofing.ItemKind(form.Get("kind")), Subject: form.Get("subject"), Value: form.Get("value"), Source: form.Get("source"), SourceKind: proofing.SourceKind(form.Get("source_kind")),
 		Reference: form.Get("reference"), CollectedAt: readDay(form.Get("collected")), Outcome: proofing.Outcomes(form.Get("outcome")), ConfirmedHow: form.Get("confirmed_how"),
-		List: form.Get("list"), ListVersion: form.Get("list_version"), Method: method, Version: form.Get("version"), Signer: form.Get("signer"), Names: form["names"],
+		List: form.Get("list"), ListVersion: form.Get("list_version"), Method: method, Keys: strings.FieldsFunc(form.Get("keys"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }), Version: form.Get("version"), Signer: form.Get("signer"), Names: form["names"],
 		Until: readDay(form.Get("until")), Once: proofing.Secret(form.Get("once")), ConfirmedItem: form.Get("confirmed_item"),
 	}
 	if d.Subject == itself {
@@ -70,6 +71,9 @@ func readItem(form url.Values) proofing.ItemDraft {
 var itemFaults = map[string]string{"name": "value", "identifier.value": "value", "confirmed": "confirmed_how", "agreement": "version"}
 
 const ruleForm = "rule"
+
+// mostTypedKeys is how long a list of keys may be: twenty SHA-256 in hexadecimal, by pairs with a colon between them.
+const mostTypedKeys = 20 * 96
 
 func confirmForm(item string) string { return "confirm-" + item }
 
@@ -130,7 +134,7 @@ func (v *dossierView) person(id string) string {
 
 // about is the person whom an item is about; empty for the organization.
 func (v *dossierView) about(it *proofing.Item) string {
-	if it.Subject == "" || it.Kind == proofing.ItemDomain {
+	if it.Subject == "" || it.Kind == proofing.ItemDomain || it.Kind == proofing.ItemKeyProtection {
 		return ""
 	}
 	return v.person(it.Subject)
@@ -160,7 +164,7 @@ func (v *dossierView) fact(it *proofing.Item, current bool) templates.AdminFact 
 	f := templates.AdminFact{
 		Kind: string(it.Kind), About: v.about(it), Value: it.Value, Good: it.Outcome == proofing.OutcomeGood, List: it.List, ListVersion: it.ListVersion, Version: it.Version,
 		SourceKind: string(it.SourceKind), Source: it.Source, Reference: it.Reference, Collected: it.CollectedAt, Recorded: it.RecordedAt, By: it.CollectedByName,
-		Confirmed: it.ConfirmedAt, ConfirmedHow: it.ConfirmedHow, Until: it.GoodUntil(true), Named: itemForms[it.Kind].names,
+		Keys: it.Keys, Confirmed: it.ConfirmedAt, ConfirmedHow: it.ConfirmedHow, Until: it.GoodUntil(true), Named: itemForms[it.Kind].names,
 	}
 	if it.Method > 0 {
 		f.Method = strconv.Itoa(it.Method)
@@ -220,6 +224,9 @@ func (v *dossierView) form(rule proofing.ItemRule) *templates.AdminForm {
 		methods.Choices = append(methods.Choices, templates.AdminChoice{Value: strconv.Itoa(n)})
 	}
 	add(onlyIf(has.method), methods)
+	if has.method {
+		add(may, text("keys", mostTypedKeys))
+	}
 	add(onlyIf(has.list), text("list", 120))
 	add(onlyIf(has.list), text("list_version", 120))
 	add(onlyIf(has.agreement), text("version", 60))

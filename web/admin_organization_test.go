@@ -88,6 +88,8 @@ func TestEveryKindOfItemIsRecordedByItsOwnForm(t *testing.T) {
 				f.with("value", orgName)
 			case proofing.ItemDomain:
 				f.with("value", "example.com")
+			case proofing.ItemKeyProtection:
+				f.with("keys", strings.Repeat("ab", 32)+", "+strings.Repeat("A", 43)+"\t"+strings.Repeat("AB", 32))
 			case proofing.ItemRequesterList:
 				f.with("names", c.office[c.requester].ID)
 			}
@@ -102,15 +104,16 @@ func TestEveryKindOfItemIsRecordedByItsOwnForm(t *testing.T) {
 			t.Errorf("%s is not recorded", rule.Kind)
 		}
 	}
-	key, agreement, list := o.Current(proofing.ItemKeyProtection, ""), o.Current(proofing.ItemAgreement, ""), o.Current(proofing.ItemRequesterList, "")
-	if key.Method != 1 || agreement.Signer != c.office[signer].ID || agreement.Version == "" || agreement.Until.IsZero() || len(list.Names) != 1 {
+	key, agreement, list := o.Protection("", c.now()), o.Current(proofing.ItemAgreement, ""), o.Current(proofing.ItemRequesterList, "")
+	prints := []string{strings.Repeat("A", 43), "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s"} // of zeros, and of 0xab
+	if key.Method != 1 || !slices.Equal(key.Keys, prints) || agreement.Signer != c.office[signer].ID || agreement.Version == "" || agreement.Until.IsZero() || len(list.Names) != 1 {
 		t.Errorf("recorded %+v, %+v, %+v", key, agreement, list)
 	}
 	if !strings.Contains(before, "<b>Registration number</b> is missing") || !strings.Contains(before, "Nothing in the dossier ages.") {
 		t.Errorf("before anything is known:\n%s", before)
 	}
 	page := c.specialist.get(c.dossier())
-	c.want(page, 200, "Nothing is missing for an EV code signing certificate", "Words of value &lt;b&gt;", "by <bdi>specialist</bdi>", "1: The CA ships", "Used, and answered", "(29 days)",
+	c.want(page, 200, "Nothing is missing for an EV code signing certificate", "Words of value &lt;b&gt;", "by <bdi>specialist</bdi>", "1: The CA ships", "<dt>Fingerprints of the keys</dt>", `<code class="print">`+prints[1]+"</code>", "Used, and answered", "(29 days)",
 		`<a href="#denied_list">Screening against denied lists</a> (<bdi>second</bdi>)`)
 	c.want(c.specialist.get("/admin/organizations"), 200, "Nothing is missing", "Screening against denied lists")
 	// Whoever collects nothing reads.
@@ -141,6 +144,7 @@ func TestAMistakeInAnItemKeepsWhatWasTyped(t *testing.T) {
 		"still to come":    {[]string{"collected", "2027-01-01"}, []string{`id="legal_name-collected-error"`, `value="2027-01-01"`}},
 		"no day":           {[]string{"collected", "yesterday"}, []string{`id="legal_name-collected-error"`}},
 		"no outcome":       {[]string{"outcome", "perhaps"}, []string{`id="legal_name-outcome-error"`}},
+		"keys of a name":   {[]string{"keys", strings.Repeat("ab", 32)}, []string{"Name the keys that the evidence is about"}},
 		"no such kind":     {[]string{"kind", "a"}, []string{"There is no such kind of entry"}},
 		"another person":   {[]string{"subject", "x"}, []string{"Choose somebody of this organization"}},
 		"no such item":     {[]string{"confirmed_item", "x", "confirmed_how", "called"}, []string{"Something newer has taken its place"}},
@@ -153,6 +157,8 @@ func TestAMistakeInAnItemKeepsWhatWasTyped(t *testing.T) {
 			c.want(w, 422, `value="the &lt;register&gt;"`, `<option value="qgis" selected>`, `value="good" required checked`)
 		}
 	}
+	keys := c.itemForm(proofing.ItemKeyProtection).with("method", "2", "keys", "<ab>", "reference", "file 9", "source", "its maker", "source_kind", "key_proof", "collected", today, "outcome", "good")
+	c.want(c.specialist.sends(keys), 422, `id="key_protection-keys-hint"`, `id="key_protection-keys-error"`, `value="&lt;ab&gt;"`)
 	// Who has been away is told so, and loses nothing.
 	c.wait(20 * time.Minute)
 	f := c.itemForm(proofing.ItemLegalName).with("value", orgName, "source", "the <register>", "source_kind", "qgis", "collected", today, "outcome", "good")

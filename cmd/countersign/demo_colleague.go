@@ -177,7 +177,7 @@ func (d *demo) collect(ctx context.Context, v proofing.Visit, organization, appr
 		{Kind: proofing.ItemDenied, Subject: approver, List: "sanctions", ListVersion: now.Format(time.DateOnly), SourceKind: proofing.SourceList},
 		{Kind: proofing.ItemDenied, Subject: signer, List: "sanctions", ListVersion: now.Format(time.DateOnly), SourceKind: proofing.SourceList},
 		{Kind: proofing.ItemSuspect, List: "suspect code", ListVersion: now.Format(time.DateOnly), SourceKind: proofing.SourceList},
-		{Kind: proofing.ItemKeyProtection, Method: 2, Reference: "file 20", SourceKind: proofing.SourceAttestation},
+		{Kind: proofing.ItemKeyProtection, Method: 4, Reference: "file 20", SourceKind: proofing.SourceAttestation},
 	} {
 		item.Source, item.CollectedAt, item.Outcome = "as its file has it", now, proofing.OutcomeGood
 		if _, err := d.app.service.RecordItem(ctx, v, organization, item); err != nil {

@@ -362,6 +362,12 @@ func (r *evidenceReport) dossier(id string) {
 			if n, ok := e.Private["method"].(float64); ok {
 				more += fmt.Sprintf(", method %.0f of CSBR 6.2.7.4.2", n)
 			}
+			if keys, ok := facts["keys"].([]any); ok && len(keys) > 0 {
+				more += ", of the keys"
+				for _, key := range keys {
+					more += " " + quiet(fmt.Sprint(key))
+				}
+			}
 			r.say("", "  recorded by %s at %s%s: entry %d", r.who(e.Leaf.By), at(e.Leaf.At), more, e.Index)
 		default:
 			r.say("", "%s by %s at %s: entry %d", inWords(string(e.Leaf.Kind)), r.who(e.Leaf.By), at(e.Leaf.At), e.Index)

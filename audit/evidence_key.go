@@ -1,0 +1,55 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/countersign-id/countersign/proofing"
+)
+
+// verifyKey says whether each dossier of the file had something good about how a certificate's private key is protected when the authority told of it
+// (CSBR 6.2.7.4.2), or the log says itself that it had not.
+func (r *reading) verifyKey(key string, issued proofing.Leaf) error {
+	if slices.Contains(listOf(issued.Facts, "findings"), proofing.FindingKey) {
+		return nil
+	}
+	var faults []error
+	for _, o := range r.Objects {
+		if o.Of == proofing.SubjectOrganization && !r.object(o.Of, o.Object).protects(key, issued) {
+			faults = append(faults, fmt.Errorf("its key %s is not among those about whose protection the dossier %s had anything good, and the log has no finding that says so", key, o.Object))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// protects says whether a dossier had something good about a key, within the skew of clocks. The entry of an older program does not tell which keys it is about.
+func (o *readObject) protects(key string, issued proofing.Leaf) (is bool) {
+	for _, l := range o.leaves {
+		it, told := keyItem(l)
+		if it == nil || told && !it.About(key) {
+			continue
+		}
+		if good := it.Outcome == proofing.OutcomeGood; good && !l.At.After(issued.At.Add(proofing.ClockSkew)) {
+			is = true
+		} else if !good && l.At.Before(issued.At.Add(-proofing.ClockSkew)) {
+			is = false
+		}
+	}
+	return is
+}
+
+// keyItem is what an entry says of an item of key protection; nil if it is of none. told says whether it says by which method, and of which keys.
+func keyItem(l proofing.Leaf) (it *proofing.Item, told bool) {
+	if l.Kind != proofing.OrganizationItem || textOf(l.Facts, "kind") != string(proofing.ItemKeyProtection) {
+		return nil, false
+	}
+	method, told := l.Facts["method"].(float64)
+	return &proofing.Item{Outcome: proofing.Outcomes(textOf(l.Facts, "outcome")), Method: int(method), Keys: listOf(l.Facts, "keys")}, told
+}
+
+// itemName tells the items of a dossier from each other, of which the newest alone counts.
+func itemName(l proofing.Leaf) string {
+	return strings.Join(append([]string{textOf(l.Facts, "kind"), textOf(l.Facts, "subject")}, listOf(l.Facts, "keys")...), " ")
+}
