@@ -146,6 +146,9 @@ func (s *Service) answerAsAuthenticator(ctx context.Context, c *Case, a *Attempt
 		answer.Kept, answer.Person = look.known.Kept, s.personHandle(look.known.Person)
 	}
 	look.answer = answer
+	if look.heard, err = s.hearAnswer(ctx, a, m, look.known, look.contact, answer); err != nil {
+		return c, a, err
+	}
 	c, a, err = s.settle(ctx, c, look)
 	if err != nil {
 		return c, a, err
@@ -193,6 +196,8 @@ type settlement struct {
 	browser string
 	same    bool // only the browser that began may answer so
 	spent   bool // a try has been spent
+	// heard is what the record of a passkey says of this use, which it knows already; nil: nothing.
+	heard *Heard
 }
 
 // settle spends a try, judges, and stores what follows, in one update. With an error come
@@ -242,6 +247,10 @@ func (s *Service) settle(ctx context.Context, c *Case, w settlement) (*Case, *At
 		}
 		if !a.Contact.Channel.Reached() {
 			proof.Evidence.Authenticator, a.Contact = &w.contact, w.contact
+		}
+		if w.heard != nil { // what is to be kept is stored
+			w.heard.put(proof.Evidence.WebAuthn)
+			proof.Kept = nil
 		}
 		if err := s.pass(c, a, proof, w.known, person, now); err != nil {
 			return err

@@ -16,7 +16,7 @@ const (
 		"acr": "urn:example:two", "amr": ["hwk", "pin"], "auth_time": "2026-11-23T08:59:00Z", "max_age_s": 300,
 		"trust": {"pre_established": true, "rp_initiated": true, "injection_protected": true,
 			"acr_map": {"urn:example:two": {"ial": 2, "aal": 2}}, "cap": {"ial": 2, "aal": 2}}}`
-	webAuthnEvent = `{"kind": "webauthn", "at": "2026-11-23T09:00:00Z", "bound_at": "2026-11-22T09:00:00Z", "up": true, "uv": true, "be": false, "bs": false, "sign_count_regressed": false,
+	webAuthnEvent = `{"kind": "webauthn", "at": "2026-11-23T09:00:00Z", "bound_at": "2026-11-22T09:00:00Z", "up": true, "uv": true, "be": false, "bs": false, "sign_count_regressed": false, "clone_suspected": true,
 		"attestation": {"type": "basic", "trusted": true, "key_protection": ["hardware"], "fips140": {"overall": 2, "physical": 3}, "status": ["FIDO_CERTIFIED_L2"], "mds_fresh": true}}`
 	proofingEvent = `{"kind": "proofing_record", "at": "2026-11-23T09:00:00Z", "type": "onsite_attended",
 		"pieces": [{"strength": "superior", "validated_strength": "superior", "issuing_source_validated": true, "issuer_proofed": true, "government_identifier": true, "portrait_or_digital": true}],
@@ -27,7 +27,7 @@ const (
 
 // optionalMembers are those that may be left out, by the last name in their path; the
 // last is an entry of an acr_map, whose names are free.
-var optionalMembers = []string{"operator", "verifier_fips140_validated", "accept_unverified_line_type", "require_attestation", "bound_at", "acr", "amr", "auth_time", "max_age_s",
+var optionalMembers = []string{"operator", "verifier_fips140_validated", "accept_unverified_line_type", "require_attestation", "bound_at", "clone_suspected", "acr", "amr", "auth_time", "max_age_s",
 	"trust", "fips140", "overall", "physical", "ial", "aal", "address_confirmation", "notification", "reviewed_by", "urn:example:two"}
 
 // wholeDocument has an event of every kind, with every member.
@@ -207,7 +207,7 @@ func TestEveryMemberReachesTheRules(t *testing.T) {
 		{Kind: OIDCLogin, At: at, OIDC: &OIDCFacts{Issuer: "https://idp.example", Subject: "248289761001", Channel: ChannelBack, Encrypted: true, ACR: "urn:example:two",
 			AMR: []string{"hwk", "pin"}, AuthTime: at.Add(-time.Minute), MaxAge: new(int64(300)),
 			Trust: &OIDCTrust{true, true, true, map[string]StatedLevels{"urn:example:two": {2, 2}}, StatedLevels{2, 2}, nil}}},
-		{Kind: WebAuthnUse, At: at, BoundAt: at.Add(-day), WebAuthn: &WebAuthnFacts{true, true, false, false, false,
+		{Kind: WebAuthnUse, At: at, BoundAt: at.Add(-day), WebAuthn: &WebAuthnFacts{true, true, false, false, false, true,
 			Attestation{AttestationBasic, true, []KeyProtection{KeyHardware}, FIPS140{2, 3}, []MDSStatus{"FIDO_CERTIFIED_L2"}, true}}},
 		{Kind: ProofingRecord, At: at, Proofing: &ProofingFacts{OnsiteAttended, []IdentityPiece{{Superior, Superior, true, true, true, true}}, IdentityVerification{Superior, Biometric, true}, true,
 			&AddressConfirmation{ByPost, "1 Main Street", ValidatedRecord, at.Add(-3 * day), at.Add(-time.Hour)}, &ProofingNotice{ByPhone, "+12025550143"}, "agent-1", "agent-2", true}},

@@ -65,6 +65,7 @@ var keyRows = func() []labelRow {
 		{"attested as `anonca`, which does not tell the model", attested, someKey(maker(func(a *Attestation) { a.Type = AttestationAnonCA }))},
 		{"attested, keys not, or not only, in hardware", attested, someKey(maker(func(a *Attestation) { a.KeyProtection = []KeyProtection{KeySoftware} }))},
 		{"the counter went backwards", attested, someKey(unattested, use(func(f *WebAuthnFacts) { f.SignCountRegressed = true }))},
+		{"the counter went backwards at an earlier use", attested, someKey(unattested, use(func(f *WebAuthnFacts) { f.CloneSuspected = true }))},
 		{"the model's user verification can be bypassed", attested, someKey(status(MDSUserVerificationBypass))},
 		{"the model is revoked, retired or compromised", attested, someKey(status(MDSRevoked))},
 		{"nobody touched it (UP=0)", attested, someKey(use(func(f *WebAuthnFacts) { f.UP = false }))},

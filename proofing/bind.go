@@ -28,7 +28,11 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	}
 	id := s.addressID(contact)
 	if e.bound() {
-		return effected{failed: errors.Join(s.keepUsed(ctx, c.Person, id, kept, e.At), s.learn(ctx, c.Person, id, e))}
+		if e.WebAuthn.copied() {
+			r = s.suspectsCopy(ctx, c.Person, id, e.ID, e.At)
+		}
+		r.failed = errors.Join(r.failed, s.keepUsed(ctx, c.Person, id, kept, e.At), s.learn(ctx, c.Person, id, e))
+		return r
 	}
 	// The person's list comes first: it is the one place at which two cases that
 	// bind at once meet, and nothing counts before the address itself says whose it is.

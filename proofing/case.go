@@ -273,7 +273,7 @@ func (c *Case) end(to Status, reason string, now time.Time, retention time.Durat
 		a.erase()
 	}
 	c.endRecords(now)
-	c.forgetSigning(now)
+	c.forgetSigning()
 	c.Outbox.Drop()
 	if to != CaseExpired && reason != "not_entitled" { // it was taken back, and serves no other
 		c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.Kind == EffectShare })
@@ -295,7 +295,7 @@ func (c *Case) freeze(f Freeze) {
 	}
 	f.Asked = nil // that another one be given back is another matter
 	c.Frozen = &f
-	c.forgetSigning(f.At)
+	c.forgetSigning()
 	for i := range c.Attempts {
 		if a := &c.Attempts[i]; a.Status == AttemptOpen {
 			c.replace(a)

@@ -31,6 +31,7 @@ const (
 	EntryBound       EntryKind = "authenticator_bound"
 	EntryUnbound     EntryKind = "authenticator_removed"
 	EntryReactivated EntryKind = "authenticator_reactivated"
+	EntryCopied      EntryKind = "authenticator_copied" // its counter says that there may be a copy
 	EntryCodes       EntryKind = "recovery_codes_made"
 )
 

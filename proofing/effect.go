@@ -45,6 +45,10 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 				if r.added != nil {
 					s.notifyPerson(c, r.had, noticeBound, *r.added, now)
 				}
+				if r.copied != nil {
+					c.write(byService, now, EntryCopied, map[string]any{"authenticator": r.copied.ID}, nil)
+					s.notifyPerson(c, r.had, noticeCopied, *r.copied, now)
+				}
 				for _, loss := range r.losses {
 					s.notifyPerson(c, loss.left, noticeRemoved, loss.gone, now)
 				}
@@ -77,9 +81,11 @@ type effected struct {
 	unbound bool
 	// bound is what has become the person's.
 	bound *Binding
+	// copied is the passkey of which its person is to hear that there may be a copy of it.
+	copied *Binding
 	// added is what somebody has now who had something before, and had is what.
 	added *Binding
-	had   []Binding
+	had   []Binding // before, or what is theirs
 	// losses are of those who had it until now.
 	losses []loss
 }
@@ -108,8 +114,8 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effecte
 	if e.Kind == EffectReactivate {
 		return effected{failed: s.applyReactivation(ctx, c, e.Event)}
 	}
-	if e.Kind == EffectSigned {
-		return effected{failed: s.keepUsed(ctx, c.Person, e.Event, e.Kept, e.At)}
+	if e.Kind == EffectCopied {
+		return s.suspectsCopy(ctx, c.Person, e.Event, e.ID, e.At)
 	}
 	i := slices.IndexFunc(c.Evidence, func(ev Evidence) bool { return ev.ID == e.Event })
 	if i < 0 {

@@ -12,9 +12,14 @@ type WebAuthnFacts struct {
 	BE bool `json:"be"`
 	BS bool `json:"bs"`
 	// SignCountRegressed is the sign of a clone (WebAuthn 6.1.1), and no proof of one.
-	SignCountRegressed bool        `json:"sign_count_regressed"`
-	Attestation        Attestation `json:"attestation"`
+	SignCountRegressed bool `json:"sign_count_regressed"`
+	// CloneSuspected: an earlier use of the same authenticator has shown that sign.
+	CloneSuspected bool        `json:"clone_suspected,omitempty"`
+	Attestation    Attestation `json:"attestation"`
 }
+
+// copied says whether there may be another device with the key.
+func (f *WebAuthnFacts) copied() bool { return f != nil && (f.SignCountRegressed || f.CloneSuspected) }
 
 // Attestation is what is known of the authenticator: from its attestation at
 // registration, and of its model as of the event.
@@ -126,6 +131,9 @@ func amrOfWebAuthn(e Evidence) []string {
 func readWebAuthn(o *object, e *Evidence) {
 	readBoundAt(o, e)
 	f := &WebAuthnFacts{UP: o.bool("up"), UV: o.bool("uv"), BE: o.bool("be"), BS: o.bool("bs"), SignCountRegressed: o.bool("sign_count_regressed")}
+	if o.has("clone_suspected") {
+		f.CloneSuspected = o.bool("clone_suspected")
+	}
 	if a, _, ok := take[*object](o, "attestation"); ok {
 		f.Attestation = readAttestation(a)
 	}

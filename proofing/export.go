@@ -49,6 +49,7 @@ type ExportedItem struct {
 	// Counts, Suspended and Gone are as in Binding; Used and Record are what is kept of an authenticator, its public key among it (Address.Kept).
 	Counts    time.Time       `json:"counts,omitzero"`
 	Suspended []Suspension    `json:"suspended,omitempty"`
+	Copied    time.Time       `json:"copied,omitzero"` // since when there may be a copy of it
 	Gone      time.Time       `json:"gone,omitzero"`
 	Used      time.Time       `json:"used,omitzero"`
 	Record    json.RawMessage `json:"record,omitempty"`
@@ -124,7 +125,7 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), Codes: p.RecoveryMade, Recovered: p.Recovered, Absence: p.Absence, KnownBy: []ExportedItem{}, Requests: []ExportedCase{}, Log: []ExportedEntry{}, Representative: p.Representative}
 	for _, b := range p.Bindings {
 		item := ExportedItem{
-			Kind: b.Contact.Channel, Address: b.Contact.Address, Name: b.Name, Added: b.BoundAt, Facts: b.Facts, Counts: b.Counts, Suspended: b.Suspended, Gone: b.Gone,
+			Kind: b.Contact.Channel, Address: b.Contact.Address, Name: b.Name, Added: b.BoundAt, Facts: b.Facts, Counts: b.Counts, Suspended: b.Suspended, Copied: b.Copied, Gone: b.Gone,
 		}
 		a, err := s.Addresses.Get(ctx, b.ID)
 		if ignoreNotFound(err) != nil {

@@ -26,10 +26,11 @@ func TestAAL3NeedsEveryOneOfItsConditions(t *testing.T) {
 		"verification unbypassed": func(_ *OperatorFacts, e *Evidence) {
 			e.WebAuthn.Attestation.Status = []MDSStatus{MDSUserVerificationBypass}
 		},
-		"a validated device":      func(_ *OperatorFacts, e *Evidence) { e.WebAuthn.Attestation.FIPS140 = FIPS140{} },
-		"a validated verifier":    func(o *OperatorFacts, _ *Evidence) { o.VerifierFIPS140Validated = false },
-		"a counter that advances": func(_ *OperatorFacts, e *Evidence) { e.WebAuthn.SignCountRegressed = true },
-		"an earlier binding":      func(_ *OperatorFacts, e *Evidence) { e.BoundAt = e.At },
+		"a validated device":        func(_ *OperatorFacts, e *Evidence) { e.WebAuthn.Attestation.FIPS140 = FIPS140{} },
+		"a validated verifier":      func(o *OperatorFacts, _ *Evidence) { o.VerifierFIPS140Validated = false },
+		"no earlier sign of a copy": func(_ *OperatorFacts, e *Evidence) { e.WebAuthn.CloneSuspected = true },
+		"a counter that advances":   func(_ *OperatorFacts, e *Evidence) { e.WebAuthn.SignCountRegressed = true },
+		"an earlier binding":        func(_ *OperatorFacts, e *Evidence) { e.BoundAt = e.At },
 		"less than twelve hours": func(_ *OperatorFacts, e *Evidence) {
 			e.At, e.BoundAt = assessNow.Add(-12*time.Hour), assessNow.Add(-13*time.Hour)
 		},

@@ -59,7 +59,7 @@ func randomKey(r *rand.Rand) Evidence {
 	e := someKey(func(e *Evidence) { e.At, e.BoundAt = randomTime(r, 48), time.Time{} })
 	e.BoundAt = randomBinding(r, e.At)
 	f := e.WebAuthn
-	f.UP, f.UV, f.BE, f.SignCountRegressed = r.IntN(8) > 0, r.IntN(4) > 0, r.IntN(3) == 0, r.IntN(6) == 0
+	f.UP, f.UV, f.BE, f.SignCountRegressed, f.CloneSuspected = r.IntN(8) > 0, r.IntN(4) > 0, r.IntN(3) == 0, r.IntN(6) == 0, r.IntN(6) == 0
 	f.BS = f.BE && flip(r) || r.IntN(12) == 0
 	a := &f.Attestation
 	if flip(r) {

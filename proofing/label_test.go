@@ -272,6 +272,7 @@ func TestSentencesOnAuthenticators(t *testing.T) {
 	noUV := use(func(f *WebAuthnFacts) { f.UV = false })
 	synced := use(func(f *WebAuthnFacts) { f.BE, f.BS = true, true })
 	regressed := use(func(f *WebAuthnFacts) { f.SignCountRegressed = true })
+	before := use(func(f *WebAuthnFacts) { f.CloneSuspected = true })
 	unattested := maker(func(a *Attestation) { a.Type, a.Trusted = AttestationNone, false })
 	ofAttestation := func(at AttestationType, trusted bool) func(*Evidence) {
 		return maker(func(a *Attestation) { a.Type, a.Trusted = at, trusted })
@@ -315,6 +316,7 @@ func TestSentencesOnAuthenticators(t *testing.T) {
 		{"USER_VERIFICATION_BYPASS counts as UV=0.", someKey(status(MDSUserVerificationBypass)), earns("1 - - phishing_resistant attested")},
 		{"It applies where the chain is untrusted or the blob stale.", someKey(status(MDSUserVerificationBypass), unattested, overdue), earns("1 - - phishing_resistant")},
 		{"Row 23: sign_count_regressed is accepted, clone_suspected, and capped at AAL1.", someKey(regressed), earns("1 - - phishing_resistant attested clone_suspected capped")},
+		{"An earlier use that showed it caps a later one that does not.", someKey(before), earns("1 - - phishing_resistant attested clone_suspected capped")},
 		{"It caps nothing that is AAL1 anyway.", someKey(regressed, noUV), earns("1 - - phishing_resistant attested clone_suspected")},
 		{"A binding event is accepted and earns null.", someKey(func(e *Evidence) { e.BoundAt = time.Time{} }), earns("- - - " + goodIs)},
 		{"So is one with bound_at equal to at.", someKey(func(e *Evidence) { e.BoundAt = e.At }), earns("- - - " + goodIs)},

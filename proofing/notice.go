@@ -17,6 +17,8 @@ const (
 	noticeProofed   = "proofed"
 	// noticeReactivated is of what a recovery had suspended.
 	noticeReactivated = "reactivated"
+	// noticeCopied is of a passkey that there may be a copy of.
+	noticeCopied = "copied"
 	// noticeDeskRecovery and noticeDeskRecovered are of a recovery before a representative: it was started, and somebody came in.
 	noticeDeskRecovery  = "desk_recovery"
 	noticeDeskRecovered = "desk_recovered"
@@ -34,8 +36,8 @@ func (s *Service) notifyPerson(c *Case, had []Binding, kind string, of Binding, 
 		ctx.Ends = c.Expires
 	}
 	told, mailed := 0, false
-	// Of a recovery everybody hears who can be reached (SP 800-63B-4 4.6).
-	everybody := slices.Contains([]string{noticeRecovered, noticeDeskRecovery, noticeDeskRecovered, noticeCodesFreed, noticeCodesVoid, noticeErased, noticeForgetting}, kind)
+	// Of a recovery, and of what may be in other hands, everybody hears who can be reached (SP 800-63B 6.2; SP 800-63B-4 4.6).
+	everybody := slices.Contains([]string{noticeCopied, noticeRecovered, noticeDeskRecovery, noticeDeskRecovered, noticeCodesFreed, noticeCodesVoid, noticeErased, noticeForgetting}, kind)
 	disown := c.DisownURL(s.Policy.Origin)
 	if c.Disown == "" { // nothing of it is theirs to take back
 		disown = ""

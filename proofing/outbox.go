@@ -96,7 +96,7 @@ type Effect struct {
 	Event string `json:"event,omitempty"`
 	// Kept is what the record of the authenticator that is bound, or has spoken, is to keep.
 	Kept json.RawMessage `json:"kept,omitempty"`
-	// At is when an authenticator has signed (EffectSigned).
+	// At is when an authenticator has signed (EffectCopied).
 	At    time.Time `json:"at,omitzero"`
 	Tries int       `json:"tries,omitempty"`
 }
@@ -116,8 +116,8 @@ const (
 	// one of it back, the Address record that Event names.
 	EffectRecover    EffectKind = "recover"
 	EffectReactivate EffectKind = "reactivate"
-	// EffectSigned brings the Address record that Event names up to date after a document was signed.
-	EffectSigned EffectKind = "signed"
+	// EffectCopied tells whose it is that there may be a copy of the passkey that Event names, because it was to sign a document.
+	EffectCopied EffectKind = "copied"
 )
 
 // NextDue is when the first of the entries is due.

@@ -57,6 +57,8 @@ type Binding struct {
 	Counts time.Time `json:"counts,omitzero"`
 	// Suspended is by which recoveries it has been suspended since.
 	Suspended []Suspension `json:"suspended,omitempty"`
+	// Copied is since when there may be a copy of it (Address.Copied); zero: nothing says so.
+	Copied time.Time `json:"copied,omitzero"`
 }
 
 // Indexes implements Record.
@@ -213,6 +215,9 @@ type Address struct {
 	// Counts and Suspended are as in Binding.
 	Counts    time.Time    `json:"counts,omitzero"`
 	Suspended []Suspension `json:"suspended,omitempty"`
+	// Copied is whether there may be a copy of a passkey, and Heard are its newest answers.
+	Copied Copied  `json:"copied,omitzero"`
+	Heard  []Heard `json:"heard,omitempty"`
 	// Journal is what the log tells of an authenticator that signs. A record that has one stays when it is nobody's any more.
 	Journal Journal `json:"journal,omitzero"`
 }

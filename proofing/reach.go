@@ -25,6 +25,10 @@ func (s *Service) reach(b Binding, f Framework, list *Attestation, now time.Time
 func (s *Service) couldReach(b Binding, f Framework, list *Attestation, now time.Time) (aal int) {
 	for _, e := range []Evidence{b.Facts, b.Shown} {
 		for _, today := range s.today(e, b.Model, list) {
+			if today.WebAuthn != nil && !b.Copied.IsZero() {
+				facts := *today.WebAuthn
+				facts.CloneSuspected, today.WebAuthn = true, &facts
+			}
 			aal = max(aal, s.earns(today, b.BoundAt, f, now))
 		}
 	}

@@ -11,7 +11,7 @@ type webAuthnRules struct {
 	notPresent, invalidFlags, badStatus Reason // rejected
 	notBound                            Reason // no AAL
 
-	originBound, synced, attested, claimed, nonExportable, clone Reason // of flags
+	originBound, synced, attested, claimed, nonExportable, clone, cloneBefore Reason // of flags
 
 	oneFactor, bypassed, oneFactorSynced, twoFactors, twoFactorsSynced, hardwareKey Reason // levels
 
@@ -39,7 +39,7 @@ func (r *webAuthnRules) judge(operator OperatorFacts, e Evidence) verdict {
 		if operator.RequireAttestation && use.verified() && !use.Attestation.attested() {
 			v.capAAL(1, r.notAttested)
 		}
-		if use.SignCountRegressed {
+		if use.copied() {
 			v.capAAL(1, r.cappedForClone)
 		}
 	} else {
@@ -63,8 +63,9 @@ func (r *webAuthnRules) flags(v *verdict, use *WebAuthnFacts) {
 		{a.attested(), FlagAttested, r.attested},
 		{use.verified() && !use.BE && !a.attested(), FlagDeviceBoundClaimed, r.claimed},
 		// All that SP 800-63-4 asks of an authenticator at AAL3, in every framework.
-		{use.verified() && !use.BE && a.names() && a.hardware() && r4Validated(a.FIPS140) && a.MDSFresh && !use.SignCountRegressed, FlagNonExportable, r.nonExportable},
+		{use.verified() && !use.BE && a.names() && a.hardware() && r4Validated(a.FIPS140) && a.MDSFresh && !use.copied(), FlagNonExportable, r.nonExportable},
 		{use.SignCountRegressed, FlagCloneSuspected, r.clone},
+		{use.CloneSuspected && !use.SignCountRegressed, FlagCloneSuspected, r.cloneBefore},
 	} {
 		if f.holds {
 			v.flag(f.flag)
@@ -166,6 +167,8 @@ func webAuthnOfRevision3(syncedIsOneFactor bool) webAuthnRules {
 			"The attested model keeps its keys in validated hardware."},
 		clone: Reason{"SP 800-63B 6.2",
 			"The signature counter went backwards, as it does after a clone (WebAuthn 6.1.1)."},
+		cloneBefore: Reason{"SP 800-63B 6.2",
+			"The signature counter went backwards at an earlier use, and nobody can show that there is no copy (WebAuthn 6.1.1)."},
 
 		oneFactor: Reason{"SP 800-63B 4.1.1",
 			"Without user verification the authenticator is a single-factor cryptographic one: AAL1."},
@@ -223,6 +226,8 @@ var r4WebAuthn = webAuthnRules{
 		"The attested model keeps its keys in validated hardware that does not let them out."},
 	clone: Reason{"SP 800-63B-4 4.3",
 		"The signature counter went backwards, as it does after a clone (WebAuthn 6.1.1)."},
+	cloneBefore: Reason{"SP 800-63B-4 4.3",
+		"The signature counter went backwards at an earlier use, and nobody can show that there is no copy (WebAuthn 6.1.1)."},
 
 	oneFactor: Reason{"SP 800-63B-4 2.1.1",
 		"Without user verification the authenticator is a single-factor cryptographic one (3.1.7.2, B.3): AAL1."},

@@ -30,11 +30,9 @@ type Signing struct {
 	Made     time.Time       `json:"made"`
 	NotAfter time.Time       `json:"not_after"`
 	Tries    int             `json:"tries"` // left
-	// Taken is the signature once there is one, Answer the digest of the answer that it came from, and Kept what the
-	// passkey's record is to keep.
-	Taken  *Signature      `json:"taken,omitempty"`
-	Answer string          `json:"answer,omitempty"`
-	Kept   json.RawMessage `json:"kept,omitempty"`
+	// Taken is the signature once there is one, and Answer the digest of the answer that it came from.
+	Taken  *Signature `json:"taken,omitempty"`
+	Answer string     `json:"answer,omitempty"`
 }
 
 // signingTries is how many answers one question takes: what is signed cannot be guessed, but somebody may not get their
@@ -80,6 +78,9 @@ func (s *Service) AskSignature(ctx context.Context, v Visit, d Document) (*Signi
 	if err != nil {
 		return nil, err
 	}
+	if !known.Copied.At.IsZero() { // it would be refused
+		return nil, &InputError{Field: "response", Code: "passkey_clone"}
+	}
 	// The enrolment must be in the log before the decision, or nobody could show afterwards whose key it was.
 	switch j := &known.Journal; {
 	case j.Written == 0:
@@ -114,7 +115,7 @@ func (s *Service) AskSignature(ctx context.Context, v Visit, d Document) (*Signi
 		if !c.signedIn(s.Policy.Own, browser, now) {
 			return ErrNotFound
 		}
-		c.forgetSigning(now)
+		c.forgetSigning()
 		put := *asked
 		c.Signing = &put
 		return nil
@@ -132,7 +133,7 @@ func (s *Service) AskSignature(ctx context.Context, v Visit, d Document) (*Signi
 // Errors: ErrNotFound, ErrNotAdmitted and ErrUnavailable as AskSignature; and the *InputError codes "signing_over" (it was never asked, its time
 // is over, the policy has changed, or another answer was taken), "signing_other" (it answers what was asked before, or in
 // another window), "signing_wrong" (it is not verified; Detail says why), "signing_tries" (it was the last try), "passkey_clone" (the passkey's
-// counter says that there is a copy of it), "passkey_malformed", "passkey_not_trusted", "passkey_unknown",
+// counter says that there is a copy of it, now or at an earlier use), "passkey_malformed", "passkey_not_trusted", "passkey_unknown",
 // "passkey_unverified", "signing_suspended" and "authenticator_cooling".
 func (s *Service) TakeSignature(ctx context.Context, v Visit, response []byte) (*Signature, *Session, error) {
 	session, err := s.decider(ctx, v)
@@ -151,6 +152,10 @@ func (s *Service) TakeSignature(ctx context.Context, v Visit, response []byte) (
 	given := Octets(sum[:]).String()
 	if asked.Taken != nil && asked.Answer == given {
 		return asked.Taken, session, nil
+	}
+	heard, err := s.hearSignature(ctx, asked, known, response)
+	if err != nil {
+		return nil, session, err
 	}
 	var verdict error
 	c, err := s.update(ctx, session.Case.ID, func(c *Case, now time.Time) error {
@@ -172,9 +177,13 @@ func (s *Service) TakeSignature(ctx context.Context, v Visit, response []byte) (
 			return nil
 		}
 		g.Tries--
-		verdict = s.judgeSigning(g, known, given, response, now)
+		verdict = s.judgeSigning(g, known, heard, given, response, now)
 		if input, ok := errors.AsType[*InputError](verdict); ok && slices.Contains(noTry, input.Code) {
 			return verdict
+		} else if ok && input.Code == "passkey_clone" && heard != nil {
+			id := "copied." + heard.Answer
+			c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e Effect) bool { return e.ID == id })
+			c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: id, Kind: EffectCopied, Due: now, Event: g.Address, At: now})
 		}
 		return nil // the spent try is stored
 	})
@@ -183,6 +192,7 @@ func (s *Service) TakeSignature(ctx context.Context, v Visit, response []byte) (
 	}
 	session.Case.Signing = c.Signing
 	if verdict != nil {
+		s.hurry(ctx, c.ID)
 		s.Log.WarnContext(ctx, "signature refused", "session", c.ID, "person", c.Person, "error", verdict)
 		return nil, session, verdict
 	}
@@ -192,8 +202,20 @@ func (s *Service) TakeSignature(ctx context.Context, v Visit, response []byte) (
 // noTry are the codes of answers that are no answer to the question, and cost nothing.
 var noTry = []string{"passkey_malformed", "passkey_unknown", "passkey_unverified", "signing_other"}
 
+// hearSignature is hear for what answers a question to sign.
+func (s *Service) hearSignature(ctx context.Context, g *Signing, known *Address, response []byte) (*Heard, error) {
+	m, ok := s.Methods[g.Method].(DocumentSigner)
+	if !ok || g.Taken != nil {
+		return nil, nil
+	}
+	return s.hear(ctx, known, answerMark(g.Nonce, response), func(kept json.RawMessage) (*WebAuthnFacts, json.RawMessage, error) {
+		proof, err := m.TakeDocument(g.State, DocumentAnswer{Document: []byte(g.Document), Kept: kept, Response: response})
+		return &proof.Facts, proof.Kept, err
+	})
+}
+
 // judgeSigning judges an answer and puts the signature, if it is one, where the next answer finds it.
-func (s *Service) judgeSigning(g *Signing, known *Address, given string, response []byte, now time.Time) error {
+func (s *Service) judgeSigning(g *Signing, known *Address, heard *Heard, given string, response []byte, now time.Time) error {
 	m, ok := s.Methods[g.Method].(DocumentSigner)
 	if !ok {
 		return &InputError{Field: "response", Code: "signing_over"}
@@ -206,6 +228,7 @@ func (s *Service) judgeSigning(g *Signing, known *Address, given string, respons
 		err = &InputError{Field: "response", Code: "signing_wrong", Detail: err.Error()}
 	}
 	if err == nil {
+		heard.put(&proof.Facts)
 		err = s.weighSigning(known, proof.Facts, now)
 	}
 	if err != nil {
@@ -219,14 +242,14 @@ func (s *Service) judgeSigning(g *Signing, known *Address, given string, respons
 	}
 	taken := proof.Signature
 	taken.Document, taken.At = g.Document, now
-	g.Taken, g.Answer, g.Kept = &taken, given, proof.Kept
+	g.Taken, g.Answer = &taken, given
 	return nil
 }
 
 // weighSigning says whether the use of the passkey would by itself authenticate its person as decisions ask for. Nothing but the rules
 // says what it is worth: a model that was withdrawn signs nothing.
 func (s *Service) weighSigning(known *Address, facts WebAuthnFacts, now time.Time) error {
-	if facts.SignCountRegressed {
+	if facts.copied() {
 		return &InputError{Field: "response", Code: "passkey_clone"}
 	}
 	use := Evidence{Kind: WebAuthnUse, At: now, BoundAt: known.BoundAt, WebAuthn: &facts}
@@ -239,8 +262,7 @@ func (s *Service) weighSigning(known *Address, facts WebAuthnFacts, now time.Tim
 	return nil
 }
 
-// Signed says that the decision of that nonce is stored: what was asked is forgotten, and the passkey's record learns what it must know when
-// it speaks again. It may be called again, and late.
+// Signed says that the decision of that nonce is stored: what was asked is forgotten. It may be called again, and late.
 func (s *Service) Signed(ctx context.Context, v Visit, nonce string) error {
 	c, err := s.CaseByLink(ctx, v.Link)
 	if err != nil {
@@ -251,23 +273,17 @@ func (s *Service) Signed(ctx context.Context, v Visit, nonce string) error {
 	}
 	if _, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
 		if c.Signing != nil && c.Signing.Nonce == nonce {
-			c.forgetSigning(now)
+			c.forgetSigning()
 		}
 		return nil
 	}); err != nil {
 		return fmt.Errorf("forget what was signed: %w", err)
 	}
-	s.hurry(ctx, c.ID)
 	return nil
 }
 
-// forgetSigning takes away what the session's person was asked to sign. That the passkey has signed stays known.
-func (c *Case) forgetSigning(now time.Time) {
-	if g := c.Signing; g != nil && g.Taken != nil {
-		c.Outbox.Effects = append(c.Outbox.Effects, Effect{ID: "signed." + g.Nonce, Kind: EffectSigned, Due: now, Event: g.Address, Kept: g.Kept, At: g.Taken.At})
-	}
-	c.Signing = nil
-}
+// forgetSigning takes away what the session's person was asked to sign. That the passkey has signed its record knows since it did.
+func (c *Case) forgetSigning() { c.Signing = nil }
 
 // decider is the session of somebody who may decide for others.
 func (s *Service) decider(ctx context.Context, v Visit) (*Session, error) {

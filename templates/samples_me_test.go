@@ -32,6 +32,8 @@ func meSamples() map[string]Screen {
 	codes.Codes, codes.CodesLeft = []string{"0123-4567-89AB-CDEF", "GHJK-MNPQ-RSTV-WXYZ"}, 2
 	recovering, recovered := stale, me
 	recovering.Notice, recovering.Recovering, recovering.StopRecovery = nil, true, "/me/recovery/stop"
+	copied := me
+	copied.Things = []Thing{{ID: "p1", Kind: "passkey", Shown: "…Ab3d", Added: at.Add(-48 * time.Hour), Copied: at}, me.Things[1]}
 	recovering.Things = []Thing{{ID: "p1", Kind: "passkey", Shown: "…Ab3d", Added: at.Add(-48 * time.Hour), Suspended: at}, me.Things[1]}
 	renewed := recovering
 	renewed.Codes, renewed.CodesLeft, renewed.StopRecovery, renewed.Back = []string{"0123-4567-89AB-CDEF"}, 10, "", true
@@ -44,6 +46,6 @@ func meSamples() map[string]Screen {
 		"signin":         SignIn{Frame: frame, Panel: panel, Others: others[:2], Lost: "/c/ref/begin"},
 		"signin-other":   SignIn{Frame: frame, Panel: &Panel{Method: "sms", Begin: "/c/ref/begin", Restricted: &Restricted{Clause: clause}}, Others: []Way{{"fido", "/c/ref?method=fido"}, {"recovery", "/c/ref?method=email"}}},
 		"signin-recover": SignIn{Frame: frame, Recover: "/c/ref/recover", Others: others[:1]},
-		"me":             me, "me-stale": stale, "me-codes": codes, "me-representative": desk, "me-recovering": recovering, "me-renewed": renewed, "me-added": added, "me-recovered": recovered,
+		"me":             me, "me-stale": stale, "me-codes": codes, "me-representative": desk, "me-recovering": recovering, "me-renewed": renewed, "me-added": added, "me-recovered": recovered, "me-copied": copied,
 	}
 }

@@ -70,6 +70,7 @@ type Thing struct {
 	Added      time.Time
 	Counts     time.Time // from when on it counts, if that is not yet
 	Suspended  time.Time // since when a recovery has suspended it; zero: it has not
+	Copied     time.Time // since when there may be a copy of it; zero: nothing says so
 	Restricted bool
 }
 

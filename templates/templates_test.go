@@ -39,7 +39,7 @@ func golden(t *testing.T) map[string]string {
 			if kind == "sms_code" {
 				d.Code, d.Minutes = "1234567890", "10"
 			}
-			if strings.HasSuffix(kind, "bound") || strings.HasSuffix(kind, "removed") {
+			if strings.HasSuffix(kind, "bound") || strings.HasSuffix(kind, "removed") || strings.HasSuffix(kind, "copied") {
 				d.Thing, d.About = "passkey", "My <key>"
 			}
 			if strings.HasSuffix(kind, "forgetting") {

@@ -375,6 +375,7 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		if len(b.Suspended) > 0 {
 			t.Suspended = b.Suspended[0].At
 		}
+		t.Copied = b.Copied
 		page.Things = append(page.Things, t)
 	}
 	page.ShowKeys = s.meWith(r, "keys=show") + "#keys-title"
