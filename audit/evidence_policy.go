@@ -57,6 +57,9 @@ func (r *reading) policyOf(o *readObject) (*EvidencePolicy, error) {
 	return p, nil
 }
 
+// errNoProfile says that a policy does not have what something was done under.
+var errNoProfile = errors.New("no profile")
+
 // policyIn is what a policy demands of a profile, by which something was done at a time; nil if the log does not have its text. An error says that it was not in force.
 func policyIn(book *readObject, digest string, at time.Time, profileName string) (*EvidencePolicy, error) {
 	another, inForce, text := false, false, ""
@@ -98,7 +101,7 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 	}
 	profile, ok := policy.Profiles[profileName]
 	if !ok {
-		return nil, fmt.Errorf("the policy %s, which has no profile %q", digest, profileName)
+		return nil, fmt.Errorf("the policy %s, which has %w %q", digest, errNoProfile, profileName)
 	}
 	var err error
 	if p.Approve = profile.Approve; profile.Approvals != "" {
@@ -155,6 +158,9 @@ func (r *reading) policyAt(k *EvidenceCase, issued proofing.Leaf) (*EvidencePoli
 		return nil, err
 	}
 	p, err := policyIn(book, digest, issued.At, textOf(r.object(proofing.SubjectCase, k.Object).opened(), "profile"))
+	if errors.Is(err, errNoProfile) { // it was taken out after the grant, and the authority reported the certificate later: nothing was demanded of it any more
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("it was held against the case %s by %w", k.Object, err)
 	}

@@ -347,37 +347,7 @@ func (r *reading) verifyApproval(k *readObject, a *EvidenceApproval, log Log) (*
 	if c.Decided.By.Appointment != by.Appointment || c.Decided.By.Role != by.Role {
 		return nil, fmt.Errorf("it was signed by the appointment %s as %s, and entered by %s as %s", by.Appointment, by.Role, c.Decided.By.Appointment, c.Decided.By.Role)
 	}
-	return c, errors.Join(r.stood(k, c), about(k, &c.Document))
-}
-
-// about says whether the document of a decision is about what the case was opened for: what was shown and signed is what was granted.
-func about(k *readObject, d *proofing.Document) error {
-	opened := k.opened()
-	csr, applicant := d.CSR, d.Applicant
-	if csr == nil {
-		csr = &proofing.DocumentCSR{}
-	}
-	if applicant == nil {
-		applicant = &proofing.DocumentApplicant{}
-	}
-	kind := ""
-	if d.Identifier != nil {
-		kind = d.Identifier.Type
-	}
-	key := textOf(opened, "applicant_key")
-	if key == "" { // whose it is came later
-		key = applicant.Key
-	}
-	var faults []error
-	for _, f := range []struct{ what, signed, was string }{
-		{"authority", d.CA, textOf(opened, "ca")}, {"profile", d.Profile, textOf(opened, "profile")}, {"kind of identifier", kind, textOf(opened, "identifier_type")},
-		{"applicant's key", applicant.Key, key}, {"certificate request", csr.Digest, textOf(opened, "csr_digest")}, {"certificate request's key", csr.SPKI, textOf(opened, "csr_spki_sha256")},
-	} {
-		if f.signed != f.was {
-			faults = append(faults, fmt.Errorf("another %s was signed than the case is about: %q, not %q", f.what, f.signed, f.was))
-		}
-	}
-	return errors.Join(faults...)
+	return c, errors.Join(r.stood(k, c), about(k, &c.Document, a.Entry))
 }
 
 // stood says whether the appointment was in force by which somebody decided, within the skew of clocks, and of the organization or the authority whose

@@ -18,6 +18,7 @@ const (
 	EntryDisowned   EntryKind = "disowned" // somebody said, of a case that is over, that it was not them
 	EntryFrozen     EntryKind = "frozen"   // and of one that is not
 	EntryRestored   EntryKind = "restored"
+	EntryRekeyed    EntryKind = "account_key_changed" // its account has another key (RFC 8555 7.3.5)
 	EntrySignedIn   EntryKind = "signed_in"
 	EntryLevelRisen EntryKind = "level_risen" // of a session
 	EntrySignedOut  EntryKind = "signed_out"  // its end, whatever the reason
@@ -105,10 +106,11 @@ type moment struct {
 	evidence          int
 	aal               int
 	spent             []string // attempts without tries
+	key               string   // the applicant's
 }
 
 func (c *Case) moment() moment {
-	m := moment{view: c.view(), denied: c.Denied, recovered: c.Recovered, evidence: len(c.Evidence), aal: c.aal()}
+	m := moment{view: c.view(), denied: c.Denied, recovered: c.Recovered, evidence: len(c.Evidence), aal: c.aal(), key: c.Applicant.Key()}
 	for i := range c.Attempts {
 		if c.Attempts[i].spent() {
 			m.spent = append(m.spent, c.Attempts[i].ID)
@@ -136,6 +138,9 @@ func (s *Service) writeSince(c *Case, before moment, by author, now time.Time) {
 		if a := &c.Attempts[i]; a.spent() && !slices.Contains(before.spent, a.ID) {
 			c.write(by, now, EntryFailed, map[string]any{"attempt": a.ID, "method": a.Method}, nil)
 		}
+	}
+	if key := c.Applicant.Key(); before.key != "" && key != before.key { // what is signed from here on names this one
+		c.write(by, now, EntryRekeyed, map[string]any{"applicant_key": key}, nil)
 	}
 	s.writeEvidence(c, before.evidence, "", by, now)
 	if !c.Recovered.Equal(before.recovered) {
