@@ -16,8 +16,10 @@ type Exported struct {
 	KnownBy  []ExportedItem `json:"known_by"`
 	Recovery int            `json:"recovery_codes_left"`
 	Codes    time.Time      `json:"recovery_codes_made,omitzero"`
+	CodesIn  string         `json:"recovery_codes_made_in,omitempty"` // a session
 	// Recovered is when the account was recovered last, and Absence since when they have not been here.
 	Recovered time.Time       `json:"recovered,omitzero"`
+	Parted    bool            `json:"parted,omitempty"` // something that authenticated them is theirs no more
 	Absence   Absence         `json:"absence,omitzero"`
 	Requests  []ExportedCase  `json:"requests"`
 	Keys      []ExportedKey   `json:"eab_keys,omitempty"`
@@ -46,6 +48,10 @@ type ExportedItem struct {
 	Name    string    `json:"name,omitempty"`
 	Added   time.Time `json:"added"`
 	Facts   Evidence  `json:"facts,omitzero"`
+	// Shown, Model and ModelAt are as in Binding.
+	Shown   Evidence     `json:"shown,omitzero"`
+	Model   *Attestation `json:"model,omitempty"`
+	ModelAt time.Time    `json:"model_at,omitzero"`
 	// Counts, Suspended and Gone are as in Binding; Used and Record are what is kept of an authenticator, its public key among it (Address.Kept).
 	Counts    time.Time       `json:"counts,omitzero"`
 	Suspended []Suspension    `json:"suspended,omitempty"`
@@ -122,10 +128,10 @@ func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 		return nil, ErrNotAdmitted
 	}
 	p := session.Person
-	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), Codes: p.RecoveryMade, Recovered: p.Recovered, Absence: p.Absence, KnownBy: []ExportedItem{}, Requests: []ExportedCase{}, Log: []ExportedEntry{}, Representative: p.Representative}
+	out := &Exported{Person: p.ID, Created: p.Created, Recovery: len(p.Recovery), Codes: p.RecoveryMade, CodesIn: p.RecoveryCase, Recovered: p.Recovered, Parted: p.Parted, Absence: p.Absence, KnownBy: []ExportedItem{}, Requests: []ExportedCase{}, Log: []ExportedEntry{}, Representative: p.Representative}
 	for _, b := range p.Bindings {
 		item := ExportedItem{
-			Kind: b.Contact.Channel, Address: b.Contact.Address, Name: b.Name, Added: b.BoundAt, Facts: b.Facts, Counts: b.Counts, Suspended: b.Suspended, Copied: b.Copied, Gone: b.Gone,
+			Kind: b.Contact.Channel, Address: b.Contact.Address, Name: b.Name, Added: b.BoundAt, Facts: b.Facts, Shown: b.Shown, Model: b.Model, ModelAt: b.ModelAt, Counts: b.Counts, Suspended: b.Suspended, Copied: b.Copied, Gone: b.Gone,
 		}
 		a, err := s.Addresses.Get(ctx, b.ID)
 		if ignoreNotFound(err) != nil {

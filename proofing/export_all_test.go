@@ -2,6 +2,7 @@ package proofing_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -49,10 +50,16 @@ func TestAnExportHasAllThatIsKept(t *testing.T) {
 	w.work()
 	seen := w.clock().Add(-time.Hour)
 	must[*proofing.Person](t)(w.People.Update(t.Context(), c.Person, func(p *proofing.Person) error {
-		p.Absence.Seen = seen
+		p.Absence.Seen, p.Parted = seen, true
+		for i := range p.Bindings {
+			p.Bindings[i].Shown, p.Bindings[i].Model, p.Bindings[i].ModelAt = proofing.Evidence{ID: "shown"}, &proofing.Attestation{}, seen
+		}
 		return nil
 	}))
 	all := must[*proofing.Exported](t)(w.Export(t.Context(), ownVisit(w.signIn(fresh))))
+	if !all.Parted || all.CodesIn == "" || all.KnownBy[0].Shown.ID != "shown" || all.KnownBy[0].Model == nil || !all.KnownBy[0].ModelAt.Equal(seen) {
+		t.Errorf("parted %v, codes made in %q, shown %+v, model %+v of %s", all.Parted, all.CodesIn, all.KnownBy[0].Shown, all.KnownBy[0].Model, all.KnownBy[0].ModelAt)
+	}
 	if all.Recovered.IsZero() || all.Codes.IsZero() || !all.Absence.Seen.Equal(seen) {
 		t.Errorf("recovered %s, codes made %s, seen %s", all.Recovered, all.Codes, all.Absence.Seen)
 	}
@@ -79,5 +86,30 @@ func TestAnExportHasAllThatIsKept(t *testing.T) {
 	text, err := json.Marshal(all)
 	if err != nil || strings.Contains(string(text), k.Secret.Reveal()) {
 		t.Errorf("it has the MAC key, or %v", err)
+	}
+}
+
+// Whoever adds a field to what is kept of a person says what becomes of it in the export.
+func TestEachFieldOfAPersonIsExportedOrLeftOutForAReason(t *testing.T) {
+	for _, x := range []struct {
+		kept, exported reflect.Type
+		as             map[string]string // what it is called in the export; a reason in brackets: it is left out
+	}{
+		{reflect.TypeFor[proofing.Person](), reflect.TypeFor[proofing.Exported](), map[string]string{
+			"ID": "Person", "Created": "Created", "Bindings": "KnownBy", "Recovery": "Recovery", "RecoveryMade": "Codes", "RecoveryCase": "CodesIn", "Representative": "Representative",
+			"Recovered": "Recovered", "Parted": "Parted", "Absence": "Absence", "Going": "(who is being forgotten signs in no more)", "Journal": "Log",
+		}},
+		{reflect.TypeFor[proofing.Binding](), reflect.TypeFor[proofing.ExportedItem](), map[string]string{
+			"ID": "(a keyed hash of the address)", "Event": "(the id of the evidence that Facts is)", "Contact": "Address", "BoundAt": "Added", "Facts": "Facts", "Shown": "Shown", "Model": "Model", "ModelAt": "ModelAt",
+			"Name": "Name", "Gone": "Gone", "Counts": "Counts", "Suspended": "Suspended", "Copied": "Copied",
+		}},
+	} {
+		for i := range x.kept.NumField() {
+			name := x.kept.Field(i).Name
+			as, said := x.as[name]
+			if _, there := x.exported.FieldByName(as); !said || !there && !strings.HasPrefix(as, "(") {
+				t.Errorf("%s.%s: the export has it as %q", x.kept.Name(), name, as)
+			}
+		}
 	}
 }
