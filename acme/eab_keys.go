@@ -204,7 +204,7 @@ func (a *api) rotateKey(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	k, err := a.Service.RotateKey(c.Context(), c.ca.Name, c.PathValue("kid"), overlap)
+	k, err := a.Service.RotateKey(c.Context(), c.ca, c.PathValue("kid"), overlap)
 	if err != nil {
 		return answer{}, err
 	}

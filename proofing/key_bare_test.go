@@ -21,7 +21,7 @@ func TestWhatAnAccountIsHeldToStaysWhenTheTimeOfItsKeyIsOver(t *testing.T) {
 	must[*proofing.VerifiedKey](t)(w.VerifyKey(ctx, w.ca, present(proofOf, 1)))
 	must[*proofing.VerifiedKey](t)(w.VerifyKey(ctx, w.ca, present(limited, 2)))
 	// The limited one was rotated: what is left of the line still stands for it.
-	next := must[*proofing.Key](t)(w.RotateKey(ctx, w.ca.Name, limited.Kid, time.Minute))
+	next := must[*proofing.Key](t)(w.RotateKey(ctx, w.ca, limited.Kid, time.Minute))
 	must[*proofing.Key](t)(w.RevokeKey(ctx, w.ca.Name, proofOf.Kid, "test"))
 	w.sequenceAll() // a record with something for the log stays for that alone
 
@@ -151,7 +151,7 @@ func TestKeysAreFoundByTheirSubject(t *testing.T) {
 		w.issued(w.ca, proofing.KeyRequest{Subject: "customer 4712"})
 		w.issued(w.other, proofing.KeyRequest{Subject: "customer 4711"})
 	}
-	rotated := must[*proofing.Key](t)(w.RotateKey(ctx, w.ca.Name, w.issued(w.ca, proofing.KeyRequest{Subject: "customer 4711"}).Kid, time.Hour))
+	rotated := must[*proofing.Key](t)(w.RotateKey(ctx, w.ca, w.issued(w.ca, proofing.KeyRequest{Subject: "customer 4711"}).Kid, time.Hour))
 	want[rotated.Kid], want[rotated.Replaces] = true, true
 	for after, more := "", true; more; more = after != "" {
 		page, next, err := w.SubjectKeys(ctx, w.ca.Name, "customer 4711", after, 2)

@@ -51,7 +51,7 @@ func TestOnlyKeysThatCouldBindAnAccountAreExported(t *testing.T) {
 	proofOf = w.caseKey(c)
 	want(lost.Kid+" was lost", proofOf, given)
 
-	next := must[*proofing.Key](t)(w.RotateKey(ctx, w.ca.Name, given.Kid, time.Hour))
+	next := must[*proofing.Key](t)(w.RotateKey(ctx, w.ca, given.Kid, time.Hour))
 	want(given.Kid+" was rotated", proofOf, next)
 
 	must[*proofing.VerifiedKey](t)(w.VerifyKey(ctx, w.ca, present(next, 1)))

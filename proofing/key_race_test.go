@@ -110,7 +110,7 @@ func atNewKey(t *testing.T, w *world, k *proofing.Key, told bool) {
 	if got := w.asks(2, other()); got.Problem != "identifier_rejected" {
 		t.Errorf("once it is bound it is told %q beyond the limit", got.Problem)
 	}
-	next := must[*proofing.Key](t)(w.RotateKey(ctx, w.ca.Name, k.Kid, time.Hour))
+	next := must[*proofing.Key](t)(w.RotateKey(ctx, w.ca, k.Kid, time.Hour))
 	w.pass(2 * time.Hour)
 	must[*proofing.VerifiedKey](t)(w.VerifyKey(ctx, w.ca, present(next, 2)))
 	if got := w.asks(2, other()); got.Problem != "identifier_rejected" {

@@ -37,7 +37,7 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 	if k == nil {
 		k = &decoy
 	}
-	if !k.proves(b, ca, now) {
+	if !k.proves(b, ca, now) || !s.mayHave(ca, k) {
 		return nil, ErrBinding
 	}
 	grant, err := s.keyGrant(ctx, k)
@@ -198,6 +198,11 @@ func (s *Service) take(ctx context.Context, c, from *Case) error {
 		c.tell(change, now)
 	}
 	return nil
+}
+
+// mayHave says whether a key's profile is one that there is, and that the authority may have: as long as not, its keys bind nobody.
+func (s *Service) mayHave(ca *Authority, k *Key) bool {
+	return s.Policy.Profiles[k.Profile] != nil && ca.May(k.Profile)
 }
 
 // decidedFor says whether what people decided about a key's request is about a case of the account that it binds: not if that names a CSR

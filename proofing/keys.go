@@ -135,14 +135,19 @@ const (
 const reasonRotated = "rotated_before"
 
 // RotateKey puts a new key in the place of one that is active, for the same accounts; its secret is in what is returned, once. The old
-// one binds no further account and works on for its own accounts until the overlap is over. ErrClosed if it is not active, or was rotated.
-func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Duration) (*Key, error) {
-	old, err := s.Key(ctx, ca, kid)
+// one binds no further account and works on for its own accounts until the overlap is over. ErrClosed if it is not active, or was rotated, or the authority may not have its
+// profile any more; ErrWithheld for the key of a person's proof, unless such keys are released to the authority: whoever rotates it sees the new one, and their account would have
+// what that person has proved.
+func (s *Service) RotateKey(ctx context.Context, ca *Authority, kid string, overlap time.Duration) (*Key, error) {
+	old, err := s.Key(ctx, ca.Name, kid)
 	if err != nil {
 		return nil, err
 	}
-	profile, now, by := s.Policy.Profiles[old.Profile], s.now(), byAuthority(&Authority{Name: ca}).Actor
-	if profile == nil || old.Status(now) != KeyActive || old.ReplacedBy != "" {
+	if old.Case != "" && (ca.Release == nil || !ca.Release.Limited) {
+		return nil, ErrWithheld
+	}
+	profile, now, by := s.Policy.Profiles[old.Profile], s.now(), byAuthority(ca).Actor
+	if profile == nil || !ca.May(old.Profile) || old.Status(now) != KeyActive || old.ReplacedBy != "" {
 		return nil, ErrClosed
 	}
 	next := &Key{
@@ -153,7 +158,7 @@ func (s *Service) RotateKey(ctx context.Context, ca, kid string, overlap time.Du
 		return nil, err
 	}
 	for _, b := range old.Accounts {
-		if _, err := s.Accounts.Update(ctx, s.accountID(ca, b.Thumbprint), func(a *Account) error {
+		if _, err := s.Accounts.Update(ctx, s.accountID(ca.Name, b.Thumbprint), func(a *Account) error {
 			a.Kids = union(a.Kids, []string{next.Kid})
 			return nil
 		}); err != nil && !errors.Is(err, ErrNotFound) {

@@ -380,18 +380,64 @@ func TestARolloverMovesTheBindingAndFreesNoPlace(t *testing.T) {
 	wantErr(t, "another account in its place", err, proofing.ErrBinding)
 }
 
+// released lets the authority have the keys of proofs.
+func (w *world) released() { w.ca.Release = &proofing.KeyRelease{Since: w.clock(), Limited: true} }
+
+// Whoever rotates a key sees the new one: an authority to which no MAC keys are released would have what a person has proved.
+func TestAnAuthorityRotatesNoKeyOfAProofThatItMayNotSee(t *testing.T) {
+	w, c := withKeys(t)
+	k := w.caseKey(c)
+	for _, release := range []*proofing.KeyRelease{nil, {Since: w.clock()}} {
+		w.ca.Release = release
+		_, err := w.RotateKey(t.Context(), w.ca, k.Kid, time.Hour)
+		wantErr(t, "rotated", err, proofing.ErrWithheld)
+	}
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1))) // it is as it was
+	w.ca.Release = nil
+	must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca, w.issued(w.ca, proofing.KeyRequest{Subject: "customer 4711"}).Kid, time.Hour)) // its own
+}
+
+// A profile that was taken from the authority, or is gone, binds nobody any more by the keys that there are.
+func TestKeysOfAProfileThatTheAuthorityMayNotHaveBindNobody(t *testing.T) {
+	for name, take := range map[string]func(w *world, profile string){
+		"taken from the authority": func(w *world, profile string) {
+			w.ca.Profiles = slices.DeleteFunc(slices.Clone(w.ca.Profiles), func(p string) bool { return p == profile })
+		},
+		"gone": func(w *world, profile string) { delete(w.Policy.Profiles, profile) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, c := withKeys(t)
+			w.released()
+			k := w.caseKey(c)
+			must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+			given := w.issued(w.ca, proofing.KeyRequest{Profile: k.Profile, Subject: "customer 4711"})
+			take(w, k.Profile)
+			for _, one := range []*proofing.Key{k, given} {
+				_, err := w.VerifyKey(t.Context(), w.ca, present(one, 1))
+				wantErr(t, "verified", err, proofing.ErrBinding)
+				_, err = w.RotateKey(t.Context(), w.ca, one.Kid, time.Hour)
+				wantErr(t, "rotated", err, proofing.ErrClosed)
+			}
+			if all := must[[]*proofing.Key](t)(w.ExportKeys(t.Context(), w.ca, "")); len(all) != 0 {
+				t.Errorf("%d are exported", len(all))
+			}
+		})
+	}
+}
+
 func TestARotatedKeyWorksOnForItsAccountsForAWhile(t *testing.T) {
 	w, c := withKeys(t)
+	w.released()
 	k := w.caseKey(c)
 	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
 	w.asks(1, proved)
-	next := must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour))
+	next := must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca, k.Kid, time.Hour))
 	for _, each := range []*proofing.Key{k, next} {
 		must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(each, 1)))
 		_, err := w.VerifyKey(t.Context(), w.ca, present(each, 2))
 		wantErr(t, "another account", err, proofing.ErrBinding)
 	}
-	_, err := w.RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour)
+	_, err := w.RotateKey(t.Context(), w.ca, k.Kid, time.Hour)
 	wantErr(t, "twice", err, proofing.ErrClosed)
 	w.pass(2 * time.Hour)
 	_, err = w.VerifyKey(t.Context(), w.ca, present(k, 1))
@@ -410,6 +456,7 @@ func TestARotationThatIsBrokenOffTakesNothingFromTheOldKey(t *testing.T) {
 	for _, ofACase := range []bool{true, false} {
 		breaksOff(t, func(t *testing.T, n int64, after bool) (broke bool) {
 			w, c := withKeys(t)
+			w.released()
 			var k *proofing.Key
 			want := ""
 			if ofACase {
@@ -418,7 +465,7 @@ func TestARotationThatIsBrokenOffTakesNothingFromTheOldKey(t *testing.T) {
 				k, want = w.issued(w.ca, proofing.KeyRequest{Profile: "email", MaxAccounts: 1}), "pending"
 			}
 			must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
-			next, err := w.dying(n, after).RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour)
+			next, err := w.dying(n, after).RotateKey(t.Context(), w.ca, k.Kid, time.Hour)
 			broke = err != nil
 			must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
 			if got := w.asks(1, proved); got.Problem != want {
@@ -430,7 +477,7 @@ func TestARotationThatIsBrokenOffTakesNothingFromTheOldKey(t *testing.T) {
 				if have.ReplacedBy != "" { // it was done, and nobody was told of it
 					last = have.ReplacedBy
 				}
-				next = must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca.Name, last, time.Hour))
+				next = must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca, last, time.Hour))
 			}
 			must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(next, 1)))
 			w.pass(2 * time.Hour)
@@ -451,7 +498,7 @@ func TestWhatARotationThatWasBrokenOffHasLeftIsNoKey(t *testing.T) {
 		w, _ := withKeys(t)
 		k := w.issued(w.ca, proofing.KeyRequest{Profile: "email"})
 		must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
-		_, err := w.dying(n, after).RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour)
+		_, err := w.dying(n, after).RotateKey(t.Context(), w.ca, k.Kid, time.Hour)
 		w.asks(1, proved)
 		if have := must[*proofing.Key](t)(w.Key(t.Context(), w.ca.Name, k.Kid)); have.ReplacedBy != "" {
 			return err != nil
@@ -466,6 +513,7 @@ func TestWhatARotationThatWasBrokenOffHasLeftIsNoKey(t *testing.T) {
 
 func TestAnAccountThatIsBoundWhileAKeyIsRotatedBreaksNothing(t *testing.T) {
 	w, _ := withKeys(t)
+	w.released()
 	w.Policy.Profiles["email"].Key.MaxAccounts = 2
 	r := request("email")
 	r.Applicant = proofing.Applicant{Kind: proofing.ByNobody}
@@ -480,7 +528,7 @@ func TestAnAccountThatIsBoundWhileAKeyIsRotatedBreaksNothing(t *testing.T) {
 	slow.Accounts = &betweenChanges[proofing.Account]{Table: w.Accounts, do: func() {
 		must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 2)))
 	}}
-	_, err = slow.RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour)
+	_, err = slow.RotateKey(t.Context(), w.ca, k.Kid, time.Hour)
 	wantErr(t, "the rotation", err, proofing.ErrClosed)
 	for n := range 2 {
 		must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, n+1)))
@@ -488,11 +536,12 @@ func TestAnAccountThatIsBoundWhileAKeyIsRotatedBreaksNothing(t *testing.T) {
 			t.Errorf("account %d is told %q", n+1, got.Problem)
 		}
 	}
-	must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour))
+	must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca, k.Kid, time.Hour))
 }
 
 func TestAnAccountKeyThatIsReplacedWhileItsBindingIsRotatedIsGone(t *testing.T) {
 	w, c := withKeys(t)
+	w.released()
 	k := w.caseKey(c)
 	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
 	slow := w.process(w.kv)
@@ -502,9 +551,9 @@ func TestAnAccountKeyThatIsReplacedWhileItsBindingIsRotatedIsGone(t *testing.T) 
 			t.Error(err)
 		}
 	}}
-	next, err := slow.RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour)
+	next, err := slow.RotateKey(t.Context(), w.ca, k.Kid, time.Hour)
 	if err != nil {
-		next = must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour))
+		next = must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca, k.Kid, time.Hour))
 	}
 	_, err = w.VerifyKey(t.Context(), w.ca, present(next, 1))
 	wantErr(t, "the old account key by the new key", err, proofing.ErrBinding)

@@ -44,12 +44,13 @@ func wantEntries(t *testing.T, what string, got []string, want ...string) {
 
 func TestWhatBecomesOfAKeyIsInTheLog(t *testing.T) {
 	w, c := withKeys(t)
+	w.released()
 	w.Operator = "operator-one"
 	k := w.caseKey(c)
 	for range 2 { // an account that is bound asks again
 		must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
 	}
-	next := must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca.Name, k.Kid, time.Hour))
+	next := must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca, k.Kid, time.Hour))
 	for range 2 {
 		must[*proofing.Key](t)(w.RevokeKeyByOperator(t.Context(), w.ca.Name, next.Kid))
 	}

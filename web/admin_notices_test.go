@@ -168,7 +168,7 @@ func TestAnOrganizationsPeopleSeeItsKeysAlone(t *testing.T) {
 	org := func(name string) proofing.Identifier { return proofing.Identifier{Type: "organization", Value: name} }
 	k, foreign, free := issue("customer 17", org(orgName)), issue("customer 18", org("Another Corporation")), issue("customer 19")
 	both := issue("customer 20", org(orgName), org("Another Corporation"))
-	next, err := c.svc.RotateKey(t.Context(), "example", k.Kid, time.Hour)
+	next, err := c.svc.RotateKey(t.Context(), c.ca, k.Kid, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
