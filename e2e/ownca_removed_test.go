@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"golang.org/x/crypto/acme"
+)
+
+// TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey has a person prove who they are by a passkey, get certificates at a CA with the key that they are given,
+// and take the passkey away on their own page: the next order is refused with a link, where a new passkey lets it pass again.
+func TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey(t *testing.T) {
+	t.Parallel()
+	p, ca := newProgram(t), newOwnCA(t)
+	asCA := p.ca("own", ca.url("/dir"), ca.url("/new-account"), "strong")
+	ca.asks(t, p.api, asCA.token, map[string]string{"email": "strong"})
+	ctx := t.Context()
+	const email = "leaver@example.org"
+
+	status, opened := asCA.call("POST", "/v1/preauthorizations", map[string]any{
+		"result": "eab_key", "identifier": map[string]any{"type": "email", "value": email}, "profile": "strong",
+	})
+	if status != http.StatusCreated {
+		t.Fatal(status, opened)
+	}
+	window := tab(t, screen{name: "removed", width: 390, height: 844, phone: true, lang: "en"})
+	authenticator := passkeys(t, window)
+	run(t, window, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`))
+	// proves has the person make a passkey, use it, and confirm their address.
+	made := 0
+	proves := func(link string) {
+		t.Helper()
+		before := len(codeMails(p.mails(email)))
+		run(t, window, chromedp.Navigate(link), chromedp.WaitVisible("main"), chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(authenticator, made))
+		made++
+		run(t, window, chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery),
+			chromedp.WaitReady(`.panel input[value="email"]`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery),
+			chromedp.SendKeys(`input[name="code"]`, p.codeAfter("email", email, before), chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
+	}
+	proves(opened["case_url"].(string))
+	var kid, hmacKey string
+	run(t, window, chromedp.Click(`form[action$="/key"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-kid]`, chromedp.ByQuery),
+		chromedp.Text(`[data-kid]`, &kid, chromedp.ByQuery), chromedp.Text(`[data-hmac]`, &hmacKey, chromedp.ByQuery))
+	raw, err := base64.RawURLEncoding.DecodeString(secret("a MAC key", hmacKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := ca.acmeClient()
+	if _, err := mine.Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: kid, Key: raw}}, acme.AcceptTOS); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ca.obtain(mine, email); err != nil {
+		t.Fatal(err)
+	}
+
+	run(t, window, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery), chromedp.Click(`main form button`, chromedp.ByQuery),
+		chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
+	look(t, window, "removed-1-me")
+	var binding string
+	run(t, window, chromedp.Evaluate(`(() => {
+		const card = [...document.querySelectorAll(".things > li")].find((li) => li.querySelector("h3").textContent.startsWith("Passkey"));
+		card.querySelector("details").open = true;
+		const form = card.querySelector('form[action*="/me/remove"]');
+		form.id = "take-away";
+		return form.elements.binding.value;
+	})()`, &binding))
+	run(t, window, chromedp.Click(`#take-away button`, chromedp.ByQuery), chromedp.WaitNotPresent(`input[name="binding"][value="`+binding+`"]`, chromedp.ByQuery), chromedp.WaitVisible("main", chromedp.ByQuery))
+	look(t, window, "removed-2-gone")
+
+	_, err = ca.obtain(mine, email)
+	refused(t, "after the passkey was taken away", err, "userActionRequired", "open the instance")
+	no, ok := errors.AsType[*acme.Error](err)
+	if !ok || no.Instance == "" {
+		t.Fatalf("no link is told: %v", err)
+	}
+	_, err = ca.acmeClient().Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: kid, Key: raw}}, acme.AcceptTOS)
+	refused(t, "the key after that", err, "unauthorized", "binding")
+	proves(no.Instance)
+	if _, err := ca.obtain(mine, email); err != nil {
+		t.Errorf("proved anew: %v", err)
+	}
+}
