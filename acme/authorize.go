@@ -62,7 +62,7 @@ func (a *api) authorize(c *call) (answer, error) {
 			continue // two spellings of one identifier
 		}
 		if one.Identifier.Type == proofing.IdentifierOrganization && out.Data.Organization == nil {
-			o, err := a.organization(c.Context(), c.ca, one.Identifier.Value)
+			o, err := a.organization(c.Context(), c.ca, one.Case.Profile, one.Identifier.Value)
 			if err != nil {
 				return answer{}, err
 			}
@@ -82,17 +82,18 @@ func (a *api) authorize(c *call) (answer, error) {
 	return jsonAnswer(http.StatusOK, out)
 }
 
-// organization is what a certificate may say of one, from its dossier where there is one.
-func (a *api) organization(ctx context.Context, ca *proofing.Authority, name string) (*organization, error) {
-	o, err := a.Service.OrganizationOf(ctx, ca.Name, name)
-	if isNotFound(err) {
-		return &organization{Name: name}, nil
+// organization is what a certificate under a profile may say of one, from what is good now in its dossier, where there is one.
+func (a *api) organization(ctx context.Context, ca *proofing.Authority, profile, name string) (*organization, error) {
+	out := &organization{Name: name}
+	p := a.Service.Policy.Profiles[profile]
+	if p == nil {
+		return out, nil
 	}
-	if err != nil {
-		return nil, err
+	as, err := a.Service.RegistrationOf(ctx, ca, p, []proofing.Identifier{{Type: proofing.IdentifierOrganization, Value: name}})
+	if as != nil {
+		out.Number, out.Jurisdiction = as.Number, as.Jurisdiction
 	}
-	number, jurisdiction := o.Registered()
-	return &organization{Name: name, Number: number, Jurisdiction: jurisdiction}, nil
+	return out, err
 }
 
 func readAuthorize(body []byte) (proofing.AuthorizeRequest, error) {

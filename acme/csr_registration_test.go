@@ -108,9 +108,27 @@ func TestACSRMayNameTheRegistrationOfTheDossier(t *testing.T) {
 	}
 	w.prove(t, problem.list("subproblems")[0].text("instance"), applicant)
 	w.dossier(t, company, map[proofing.ItemKind]string{proofing.ItemRegistration: "HRB 1234", proofing.ItemJurisdiction: "DE"})
-	if yes := w.ask(t, askFor("code", "organization:"+company, csr)); yes["allow"] != true {
+	if yes := w.ask(t, askFor("code", "organization:"+company, csr)); yes["allow"] != true || yes.object("data").object("organization").text("registration_number") != "HRB 1234" {
 		t.Errorf("by the dossier: %v", yes)
 	}
+	// What is too old for a certificate (CSBR 4.2.1) no CA is given to write into one.
+	collected := func(at time.Time) {
+		id := proofing.FixedID(w.Hasher.Sum("organization", "alpha", company))
+		if _, err := w.Dossiers.Update(t.Context(), id, func(o *proofing.Organization) error {
+			for i := range o.Items {
+				o.Items[i].CollectedAt = at
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	collected(w.clock().AddDate(0, 0, -826))
+	plain := sign(t, good(), ecKey(t, elliptic.P256()))
+	if yes := w.ask(t, askFor("code", "organization:"+company, plain)); yes["allow"] != true || len(yes.object("data").object("organization")) != 1 {
+		t.Errorf("by a dossier that is too old: %v", yes)
+	}
+	collected(w.clock())
 	// The dossier of one organization says nothing of a CSR that is asked for with another.
 	both := strings.Replace(askFor("code", "organization:"+company, csr), `"identifiers":[`, `"identifiers":[{"type":"organization","value":"Another GmbH"},`, 1)
 	if subs := w.ask(t, both).object("error").list("subproblems"); len(subs) != 4 {

@@ -284,7 +284,7 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	if err := data.fill(v, q, p.CSR.NoDomains()); err != nil || data.Organization == nil {
 		return data, err
 	}
-	data.Organization, err = a.organization(ctx, ca, data.Organization.Name)
+	data.Organization, err = a.organization(ctx, ca, p.Name, data.Organization.Name)
 	return data, err
 }
 
