@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 )
@@ -443,6 +444,18 @@ func (r *reading) crossCorrelated(id string, o *readObject) error {
 	return nil
 }
 
+// exempts says whether a dossier's entry of an Enterprise RA let who has reviewed a request review what they had collected: it was good then, as far as the entry says
+// until when it is, and not theirs.
+func (o *readObject) exempts(entry int, review proofing.Leaf) bool {
+	l, told := o.leaves[entry], o.private[entry]
+	if until := textOf(l.Facts, "good_until"); until != "" {
+		if at, err := time.Parse(time.RFC3339Nano, until); err != nil || !review.At.Before(at) {
+			return false
+		}
+	}
+	return textOf(l.Facts, "outcome") == string(proofing.OutcomeGood) && l.By.ID != review.By.ID && textOf(told, "collected_by") != review.By.ID && textOf(told, "confirmed_by") != review.By.ID
+}
+
 // collectedBy is the number of an entry by which who has reviewed a request had collected something that counted in the dossier then; 0 if there is none.
 func (o *readObject) collectedBy(review proofing.Leaf) int64 {
 	seen, known := review.Facts["dossier"].(float64)
@@ -457,7 +470,7 @@ func (o *readObject) collectedBy(review proofing.Leaf) int64 {
 			current[itemName(l)] = i
 		}
 	}
-	if i, ok := current[string(proofing.ItemEnterpriseRA)+" "]; ok && textOf(o.leaves[i].Facts, "outcome") == string(proofing.OutcomeGood) && o.leaves[i].By.ID != review.By.ID {
+	if i, ok := current[string(proofing.ItemEnterpriseRA)+" "]; ok && o.exempts(i, review) {
 		return 0
 	}
 	for _, i := range slices.Sorted(maps.Values(current)) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/countersign-id/countersign/audit"
 	"github.com/countersign-id/countersign/proofing"
@@ -263,6 +264,20 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 				t.Fatalf("recorded by %s", it.Appointment)
 			}
 			if err := edit(c.Dossiers, c.org.ID, func(o *proofing.Organization) { o.Current(proofing.ItemDenied, "").CollectedBy = c.specialist.person() }); err != nil {
+				t.Fatal(err)
+			}
+			return c.granted()
+		}, "has reviewed what they had collected"},
+		"a reviewer who has collected, for an Enterprise RA that is none any more": {func(c *court) *proofing.Case {
+			// The store is made to forget when its item ran out, and the program exempts whom it did exempt.
+			c.item(proofing.ItemDraft{Kind: proofing.ItemEnterpriseRA, Value: "makes the final check itself", SourceKind: proofing.SourceSignedByThem, Signer: c.office[c.signer].ID, Until: c.clock().Add(time.Hour)})
+			c.adds(c.reviewer, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+			c.reviewer.renew()
+			d := screening(proofing.OutcomeGood)
+			d.Source, d.CollectedAt = "lists", c.clock()
+			must[*proofing.Organization](t)(c.RecordItem(t.Context(), c.reviewer.visit(), c.org.ID, d))
+			c.pass(2 * time.Hour)
+			if err := edit(c.Dossiers, c.org.ID, func(o *proofing.Organization) { o.Current(proofing.ItemEnterpriseRA, "").Until = time.Time{} }); err != nil {
 				t.Fatal(err)
 			}
 			return c.granted()
