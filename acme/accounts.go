@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"net/http"
 )
 
@@ -8,6 +9,7 @@ import (
 type accountEvent struct {
 	Event         string `json:"event"`
 	Account       known  `json:"account"`
+	kid           string
 	oldThumbprint string
 }
 
@@ -18,11 +20,16 @@ type known struct {
 }
 
 // accountEvent attaches an account's URL to its key, follows a key rollover (RFC
-// 8555 7.3.5), or ends what was granted to the account (7.3.6).
+// 8555 7.3.5), or ends what was granted to the account (7.3.6). If it names the binding, that must be the account's: nothing is changed otherwise.
 func (a *api) accountEvent(c *call) (answer, error) {
 	e, err := readAccountEvent(c.body)
 	if err != nil {
 		return answer{}, err
+	}
+	if e.kid != "" {
+		if err := a.Service.AccountBoundBy(c.Context(), c.ca, cmp.Or(e.oldThumbprint, e.Account.Thumbprint), e.kid); err != nil {
+			return answer{}, err
+		}
 	}
 	switch e.Event {
 	case "created":
@@ -50,7 +57,7 @@ func readAccountEvent(body []byte) (accountEvent, error) {
 	e := accountEvent{Event: o.text("event", 32), oldThumbprint: o.text("old_thumbprint", 64)}
 	o.require("event")
 	o.require("account")
-	readKid(o, "kid") // an account is known by its own key; the binding's name need only be well formed
+	e.kid = readKid(o, "kid")
 	who := readAccount(o, nil, e.Event == "created")
 	e.Account = known{URL: who.URL, Thumbprint: who.Thumbprint}
 	switch e.Event {

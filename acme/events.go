@@ -31,8 +31,10 @@ type eventData struct {
 	Ends *time.Time `json:"ends,omitempty"`
 	// Certificate is the digest of a certificate that is to be revoked.
 	Certificate string `json:"certificate_sha256,omitempty"`
-	Profile     string `json:"profile,omitempty"`
-	ExternalID  string `json:"external_id,omitempty"`
+	// Kid is the name of a key of external account bindings, for events of keys.
+	Kid        string `json:"kid,omitempty"`
+	Profile    string `json:"profile,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
 }
 
 // EventBody returns the function that writes an event for webhooks. origin is that of Options.
@@ -43,6 +45,10 @@ func EventBody(origin string) func(proofing.Event) ([]byte, error) {
 func showEvent(origin string, e proofing.Event) event {
 	out := event{ID: e.ID, Type: eventType(e), Timestamp: e.At, Sequence: e.Sequence}
 	if e.Change == proofing.ChangePing {
+		return out
+	}
+	if e.Of == proofing.SubjectKey {
+		out.Data = eventData{Kid: e.Kid, URL: origin + "/v1/eab/keys/" + e.Kid, Reason: &e.Reason, Profile: e.Profile}
 		return out
 	}
 	out.Data = eventData{
@@ -64,6 +70,8 @@ func eventType(e proofing.Event) string {
 	switch e.Change {
 	case proofing.ChangePing:
 		return "ping"
+	case proofing.ChangeKeyRevoked:
+		return "eab_key.revoked"
 	case proofing.ChangeStatus:
 		if e.Status == proofing.CaseReview {
 			return "preauthorization.review"

@@ -46,6 +46,36 @@ func TestMACKeysAreGivenToNobodyUnlessTheOperatorSaysSo(t *testing.T) {
 	}
 }
 
+// Whoever has the MAC key issues to its accounts without asking, and so without those who decide.
+func TestAMACKeyIsNotGivenWherePeopleDecide(t *testing.T) {
+	for what, decides := range map[string]func(p *proofing.Profile){
+		"approvals": func(p *proofing.Profile) { p.Approvals = 1 },
+		"EV":        func(p *proofing.Profile) { p.EV = true },
+	} {
+		w := withDirectory(t)
+		w.release(t, &proofing.KeyRelease{Since: w.clock(), Limited: true})
+		k := w.makeKey(t, `{"profile": "client"}`)
+		path := "/v1/eab/keys/" + k.text("kid") + "/mac"
+		w.want(t, 200, "GET", path, "")
+		directory := w.ca.Directories[0]
+		exported := func() int {
+			keys, err := w.ExportKeys(t.Context(), w.ca, directory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(keys)
+		}
+		if n := exported(); n != 1 {
+			t.Fatalf("%d keys are exported", n)
+		}
+		decides(w.Policy.Profiles["client"])
+		w.want(t, 404, "GET", path, "")
+		if n := exported(); n != 0 {
+			t.Errorf("%s: %d keys are exported", what, n)
+		}
+	}
+}
+
 func TestAMACKeyIsGivenNoLongerThanItsProofHolds(t *testing.T) {
 	w := withDirectory(t)
 	w.release(t, &proofing.KeyRelease{Since: w.clock(), Limited: true})

@@ -26,6 +26,8 @@ type Event struct {
 		ExternalID string     `json:"external_id,omitempty"`
 		// CertificateSHA256 is of a certificate that is to be revoked (preauthorization.certificate_disowned).
 		CertificateSHA256 string `json:"certificate_sha256,omitempty"`
+		// Kid is the name of the key of external account bindings that was revoked (eab_key.revoked): believe none of its bindings any more.
+		Kid string `json:"kid,omitempty"`
 	} `json:"data"`
 }
 

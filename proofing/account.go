@@ -105,10 +105,19 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 	if next.URL == "" {
 		next.URL = old.URL
 	}
+	fresh := *next
 	err = s.Accounts.Create(ctx, next.ID, next)
 	created := err == nil
 	if errors.Is(err, ErrExists) {
+		left, err := s.leftBehind(ctx, next.ID, old)
+		if err != nil {
+			return err
+		}
 		next, err = s.Accounts.Update(ctx, next.ID, func(have *Account) error {
+			if created = left != nil && have.same(left); created {
+				*have = fresh
+				return nil
+			}
 			if have.Account != old.Account {
 				return &InputError{"account.jwk", "account_key_taken", "the new key belongs to another account"}
 			}
@@ -118,8 +127,10 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 			}
 			return nil
 		})
-	}
-	if err != nil {
+		if err != nil {
+			return fmt.Errorf("new account key: %w", err)
+		}
+	} else if err != nil {
 		return fmt.Errorf("new account key: %w", err)
 	}
 	// A late repetition finds the account at a later key, where its bindings and its cases belong.
@@ -185,6 +196,31 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 		return err
 	}
 	return s.eachCase(ctx, ca, old.Account, func(c *Case) { c.rekey(next.Thumbprint) })
+}
+
+// leftBehind is the account at a key to which another one has rolled over, if its authority has never made it: a binding of that key was found good, and the authority
+// stopped before it had an account. Nobody has asked for anything in its name, so that the key is given to the account that has it now. What that binding has bound is
+// ended first; its place stays taken. It is nil if there is no such account.
+func (s *Service) leftBehind(ctx context.Context, id string, old *Account) (*Account, error) {
+	left, err := s.Accounts.Get(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("look up account: %w", err)
+	}
+	if left.Account == old.Account || left.URL != "" || left.ReplacedBy != "" || !left.Deactivated.IsZero() {
+		return nil, nil
+	}
+	for _, err := range s.casesOf(ctx, left.Account) {
+		return nil, err // there is one: it is no account that was only begun
+	}
+	now := s.now()
+	return left, s.eachKey(ctx, left.Kids, func(k *Key) {
+		k.edit(left.Account, func(b *KeyAccount) {
+			if b.Deactivated.IsZero() {
+				b.Deactivated = now
+			}
+		})
+		k.close(left.Thumbprint, now)
+	})
 }
 
 // followed is the account at the key that it has now, if others have come in the place of this one.

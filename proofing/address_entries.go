@@ -66,7 +66,7 @@ func (s *Service) forget(ctx context.Context, by author, id string) error {
 	if errors.Is(err, errUntold) {
 		err = s.Addresses.Delete(ctx, id)
 	} else if err == nil && !a.Journal.Logged() {
-		s.mark(id[:2])
+		s.mark(SubjectAuthenticator, id[:2])
 	}
 	return ignoreNotFound(err)
 }

@@ -76,6 +76,11 @@ type Account struct {
 	Kids []string `json:"kids,omitempty"`
 }
 
+// same says whether two records of an account say the same.
+func (a *Account) same(o *Account) bool {
+	return a.Account == o.Account && a.URL == o.URL && a.ReplacedBy == o.ReplacedBy && a.Deactivated.Equal(o.Deactivated) && slices.Equal(a.Kids, o.Kids)
+}
+
 // Indexes implements Record.
 func (a *Account) Indexes() []Index { return []Index{{Name: "account", Value: a.Account}} }
 

@@ -34,7 +34,7 @@ func (s *Service) noteAt(ctx context.Context, ca string, by Actor, kind EntryKin
 	if err != nil {
 		return fmt.Errorf("write into the log: %w", err)
 	}
-	s.mark(a.ID[:2])
+	s.mark(SubjectAuthority, a.ID[:2])
 	return nil
 }
 
@@ -45,7 +45,7 @@ func (s *Service) AddAuthority(ctx context.Context, a *Authority) error {
 	if err := s.Authorities.Create(ctx, a.ID, a); err != nil {
 		return err
 	}
-	s.mark(a.ID[:2])
+	s.mark(SubjectAuthority, a.ID[:2])
 	return nil
 }
 
@@ -74,7 +74,7 @@ func (s *Service) ChangeAuthority(ctx context.Context, name string, edit func(*A
 		return nil
 	})
 	if err == nil {
-		s.mark(a.ID[:2])
+		s.mark(SubjectAuthority, a.ID[:2])
 	}
 	return a, err
 }

@@ -74,7 +74,7 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 		return effected{failed: fmt.Errorf("bind address: %w", err)}
 	}
 	if !bound.Journal.Logged() {
-		s.mark(id[:2])
+		s.mark(SubjectAuthenticator, id[:2])
 	}
 	if bound.Person != c.Person { // it has moved on since, or was removed
 		if err := s.unlist(ctx, c.Person, id); err != nil {
@@ -220,7 +220,7 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 		p.write(s.operator(), s.now(), EntryAddressReleased, map[string]any{"address": known.ID, "channel": string(contact.Channel)}, nil)
 		return nil
 	}); err == nil {
-		s.mark(p.ID[:2])
+		s.mark(SubjectPerson, p.ID[:2])
 		if err := s.tellPerson(ctx, p, noticeReleased, p.addressOf(known), time.Time{}); err != nil {
 			return false, fmt.Errorf("release address: %w", err)
 		}

@@ -288,7 +288,7 @@ func (s *Service) noteLifted(ctx context.Context, b *Brake) error {
 	}); err != nil {
 		return fmt.Errorf("write into the log: %w", err)
 	}
-	s.mark(h.ID[:2])
+	s.mark(SubjectLog, h.ID[:2])
 	return nil
 }
 

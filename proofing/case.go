@@ -175,10 +175,7 @@ func (c *Case) Indexes() []Index {
 		ix = append(ix, Index{Name: "issuance", Value: issuanceOf(c.Parent, c.CSRDigest), Unique: true})
 	}
 	ix = append(append(ix, c.docketIndexes()...), c.frozenIndexes()...)
-	if len(c.Outbox.Events) > 0 {
-		ix = append(ix, Index{Name: "event", Value: stamp(c.Outbox.Events[0].At)})
-	}
-	return append(append(ix, c.ledger().deadIndexes()...), c.Journal.index()...)
+	return append(append(ix, c.ledger().deadIndexes()...), c.Journal.indexWith(c.Outbox.Events)...)
 }
 
 // ownIndexes are those of a session: it is nobody's to list but its person's.

@@ -168,7 +168,7 @@ func (s *Service) disownCertificate(ctx context.Context, id string, by Certifica
 	if err != nil {
 		return nil, fmt.Errorf("disown certificate: %w", err)
 	}
-	s.mark(c.ID[:2])
+	s.mark(SubjectCertificate, c.ID[:2])
 	if c.Disowned != nil && c.Disowned.Spread.IsZero() {
 		// At once, as far as the store answers: the worker finishes what is left.
 		if err := s.spreadDisowned(ctx, c); err != nil {
@@ -243,6 +243,6 @@ func (s *Service) CertificateRevoked(ctx context.Context, ca *Authority, id stri
 	if err != nil {
 		return nil, fmt.Errorf("record revocation: %w", err)
 	}
-	s.mark(c.ID[:2])
+	s.mark(SubjectCertificate, c.ID[:2])
 	return c, nil
 }

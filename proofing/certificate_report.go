@@ -265,7 +265,7 @@ func (s *Service) file(ctx context.Context, ca *Authority, c *Certificate, cases
 	if err != nil {
 		return nil, err
 	}
-	s.mark(c.ID[:2])
+	s.mark(SubjectCertificate, c.ID[:2])
 	s.local().worker.miss(c.ID[:2])
 	s.rouse()
 	return c, nil

@@ -187,7 +187,7 @@ func (s *Service) Register(ctx context.Context, ca string, id Identifier, note s
 	s.noteRegistered(entry, now, holders, nil)
 	err = s.Registry.Create(ctx, entry.ID, entry)
 	if err == nil {
-		s.mark(entry.ID[:2])
+		s.mark(SubjectRegistry, entry.ID[:2])
 	}
 	if !errors.Is(err, ErrExists) {
 		return entry, err
@@ -208,7 +208,7 @@ func (s *Service) Register(ctx context.Context, ca string, id Identifier, note s
 		return nil
 	})
 	if err == nil {
-		s.mark(entry.ID[:2])
+		s.mark(SubjectRegistry, entry.ID[:2])
 	}
 	return entry, err
 }
@@ -287,7 +287,7 @@ func (s *Service) RegisterDomains(ctx context.Context, ca string, organization I
 		return nil
 	})
 	if err == nil {
-		s.mark(entry.ID[:2])
+		s.mark(SubjectRegistry, entry.ID[:2])
 	}
 	return err
 }
@@ -314,7 +314,7 @@ func (s *Service) Unregister(ctx context.Context, ca string, id Identifier) erro
 		return nil
 	})
 	if err == nil {
-		s.mark(entry.ID[:2])
+		s.mark(SubjectRegistry, entry.ID[:2])
 	}
 	return err
 }

@@ -11,8 +11,9 @@ import (
 type Event struct {
 	// ID is the same whenever and however the event is told: a webhook's webhook-id.
 	ID string `json:"id"`
-	// Object is the id of the case that has changed.
-	Object string `json:"object"`
+	// Object is the id of the record that has changed, and Of what it is: empty for a case.
+	Of     Subject `json:"of,omitempty"`
+	Object string  `json:"object"`
 	// Sequence numbers the events of one object: 1, 2, 3 …
 	Sequence   int64     `json:"seq"`
 	At         time.Time `json:"at"`
@@ -29,6 +30,8 @@ type Event struct {
 	Ends time.Time `json:"ends,omitzero"`
 	// Certificate is the digest of the certificate that somebody said was not theirs (ChangeCertificate).
 	Certificate string `json:"certificate,omitempty"`
+	// Kid is the name of the key that has changed (ChangeKeyRevoked).
+	Kid string `json:"kid,omitempty"`
 }
 
 // Change is what an event tells of.
@@ -45,6 +48,8 @@ const (
 	ChangeChallenge Change = "challenge"
 	// ChangeCertificate tells that somebody said of a certificate that it is not theirs: it is to be revoked.
 	ChangeCertificate Change = "certificate_disowned"
+	// ChangeKeyRevoked tells that a key of external account bindings ended before its time. What its accounts were granted by it is told of besides.
+	ChangeKeyRevoked Change = "key_revoked"
 )
 
 // view is what an authority can see change of a case.
@@ -91,14 +96,21 @@ func (c *Case) tell(change Change, now time.Time) {
 		v.reason = v.ending.Reason
 	}
 	c.Told++
-	// The end of the id is of this event alone: a store that was restored counts from where it was, and its authority, which takes each id once, has
-	// seen the numbers already.
 	c.Outbox.Events = append(c.Outbox.Events, Event{
-		ID: fmt.Sprintf("evt_%s_%d_%s", c.ID, c.Told, NewToken().Reveal()[:8]), Object: c.ID, Sequence: c.Told, At: now, Change: change,
+		ID: eventID(c.ID, c.Told), Object: c.ID, Sequence: c.Told, At: now, Change: change,
 		Profile: c.Profile, ExternalID: c.ExternalID,
 		Status: v.status, Challenge: v.challenge, Frozen: v.frozen, Held: v.held, Reason: v.reason, Ends: v.ending.At,
 	})
 }
+
+// eventID names an event. Its end is of this event alone: a store that was restored counts from where it was, and its authority, which takes each id
+// once, has seen the numbers already.
+func eventID(object string, number int64) string {
+	return fmt.Sprintf("evt_%s_%d_%s", object, number, NewToken().Reveal()[:8])
+}
+
+// unlisted are the events that are not in the feed yet.
+func (c *Case) unlisted() (ca string, events []Event) { return c.CA, c.Outbox.Events }
 
 // told takes events out of the outbox that are listed in the feed.
 func (c *Case) told(ids map[string]bool) {

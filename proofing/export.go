@@ -244,7 +244,7 @@ func (s *Service) beginErasing(ctx context.Context, person string, say func(*Per
 		return nil
 	})
 	if err == nil {
-		s.mark(person[:2])
+		s.mark(SubjectPerson, person[:2])
 	}
 	return p, err
 }

@@ -192,11 +192,17 @@ func (e *Entry) Opens() bool {
 }
 
 // index is the entry by which the sequencer finds a record that has something for the log.
-func (j *Journal) index() []Index {
-	if len(j.Pending) == 0 {
-		return nil
+func (j *Journal) index() []Index { return j.indexWith(nil) }
+
+// indexWith is index for a record that has events, too, which are not listed yet.
+func (j *Journal) indexWith(events []Event) []Index {
+	switch {
+	case len(j.Pending) > 0:
+		return []Index{{Name: "entry", Value: stamp(j.Pending[0].at())}}
+	case len(events) > 0:
+		return []Index{{Name: "entry", Value: stamp(events[0].At)}}
 	}
-	return []Index{{Name: "entry", Value: stamp(j.Pending[0].at())}}
+	return nil
 }
 
 // at is when an entry was written. The time is the first member of a leaf in its canonical form, and is read often.

@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,14 +13,20 @@ import (
 // journals are the records of one table, as the log sees them.
 type journals struct {
 	of []Subject
-	// waiting are entries of a bucket that are not in the log yet, those of records behind a cursor, and the cursor of the next ones. A damaged record is as in Query.
-	waiting func(ctx context.Context, bucket, after string, unreadable func(string, error)) (entries []Entry, next string, err error)
+	// waiting is what records of a bucket behind a cursor have to list, and the cursor of the next ones. A damaged record is as in Query.
+	waiting func(ctx context.Context, bucket, after string, unreadable func(string, error)) (found unlisted, next string, err error)
 	// take takes off a record what is listed; errErased if something is to be erased in the log first.
 	take func(ctx context.Context, id string, l listed) error
 	// read is a record's journal.
 	read func(ctx context.Context, id string) (Journal, error)
 	// edit changes it.
 	edit func(ctx context.Context, id string, edit func(*Journal)) error
+}
+
+// unlisted is what records have to list: entries of the log, and events by the authorities that they are for.
+type unlisted struct {
+	entries []Entry
+	events  map[string][]Event
 }
 
 // listed is what of one record is in pages: events by their ids, and entries by their numbers with their places.
@@ -55,16 +62,24 @@ func (s *Service) journaled() []journals {
 	}
 }
 
-// journalsOf lets the log see a table. A record that has events too has a method told.
+// journalsOf lets the log see a table. A record that has events too has methods unlisted and told, and is found by Journal.indexWith.
 func journalsOf[T any](table Table[T], journal func(*T) *Journal, of ...Subject) journals {
 	return journals{
 		of: of,
-		waiting: func(ctx context.Context, bucket, after string, unreadable func(string, error)) (entries []Entry, next string, err error) {
+		waiting: func(ctx context.Context, bucket, after string, unreadable func(string, error)) (found unlisted, next string, err error) {
 			records, next, err := table.List(ctx, Query{Index: "entry", Bucket: bucket, Below: "~", After: after, Limit: sequenceRecords, Unreadable: unreadable})
 			for _, v := range records {
-				entries = append(entries, journal(v).Pending...)
+				found.entries = append(found.entries, journal(v).Pending...)
+				if teller, ok := any(v).(interface{ unlisted() (string, []Event) }); ok {
+					if ca, events := teller.unlisted(); len(events) > 0 {
+						if found.events == nil {
+							found.events = map[string][]Event{}
+						}
+						found.events[ca] = append(found.events[ca], events...)
+					}
+				}
 			}
-			return entries, next, err
+			return found, next, err
 		},
 		take: func(ctx context.Context, id string, l listed) error {
 			_, err := table.Update(ctx, id, func(v *T) error {
@@ -96,9 +111,9 @@ func journalsOf[T any](table Table[T], journal func(*T) *Journal, of ...Subject)
 // only looks for entries in one bucket: that of a table whose records are all there.
 func (j journals) only(bucket string) journals {
 	all := j.waiting
-	j.waiting = func(ctx context.Context, of, after string, unreadable func(string, error)) ([]Entry, string, error) {
+	j.waiting = func(ctx context.Context, of, after string, unreadable func(string, error)) (unlisted, string, error) {
 		if of != bucket {
-			return nil, "", nil
+			return unlisted{}, "", nil
 		}
 		return all(ctx, of, after, unreadable)
 	}
@@ -148,7 +163,7 @@ func (t takings) of(from Subject, id string) *taking {
 }
 
 // event adds an event of a page.
-func (t takings) event(e Event) { t.of(SubjectCase, e.Object).events[e.ID] = true }
+func (t takings) event(e Event) { t.of(cmp.Or(e.Of, SubjectCase), e.Object).events[e.ID] = true }
 
 // page adds the entries of a page.
 func (t takings) page(p *LogPage) error {

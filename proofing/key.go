@@ -57,6 +57,9 @@ type Key struct {
 	Retain  time.Time `json:"retain"`
 	Bare    bool      `json:"bare,omitempty"`
 	Journal Journal   `json:"journal,omitzero"`
+	// Told counts what its authority was told of it, and Events are what is not in the authority's feed yet.
+	Told   int64   `json:"told,omitempty"`
+	Events []Event `json:"events,omitempty"`
 }
 
 // The entries of a key in the log.
@@ -98,13 +101,28 @@ func (k *Key) made(by Actor, replaces string) {
 	k.write(by, k.Created, EntryKeyMade, facts, private)
 }
 
-// revoke ends the key, unless it was revoked before.
+// revoke ends the key, unless it was revoked before. Its authority is told of it, but for a key that nobody was ever shown.
 func (k *Key) revoke(by Actor, now time.Time, reason string) {
-	if k.Revoked.IsZero() {
-		k.Revoked, k.Reason = now, reason
-		k.write(by, now, EntryKeyRevoked, map[string]any{"reason": reason}, nil)
+	if !k.Revoked.IsZero() {
+		return
 	}
+	k.Revoked, k.Reason = now, reason
+	k.write(by, now, EntryKeyRevoked, map[string]any{"reason": reason}, nil)
+	if reason == reasonRotated {
+		return
+	}
+	k.Told++
+	k.Events = append(k.Events, Event{
+		ID: eventID(k.Kid, k.Told), Of: SubjectKey, Object: k.ID, Kid: k.Kid, Sequence: k.Told, At: now, Change: ChangeKeyRevoked, Profile: k.Profile, Reason: reason,
+	})
 }
+
+// told takes events off the key that are listed in the feed, and unlisted are those that are not yet.
+func (k *Key) told(ids map[string]bool) {
+	k.Events = slices.DeleteFunc(k.Events, func(e Event) bool { return ids[e.ID] })
+}
+
+func (k *Key) unlisted() (ca string, events []Event) { return k.CA, k.Events }
 
 // KeyAccount is an account that is bound to a key.
 type KeyAccount struct {
@@ -145,7 +163,7 @@ func (b KeyAccount) same(o KeyAccount) bool {
 // Indexes implements Record.
 func (k *Key) Indexes() []Index {
 	if k.Bare {
-		return k.Journal.index()
+		return k.Journal.indexWith(k.Events)
 	}
 	ix := []Index{{Name: "ca", Value: k.CA}}
 	if k.Person != "" {
@@ -160,13 +178,13 @@ func (k *Key) Indexes() []Index {
 	if len(k.Accounts) > 0 {
 		ix = append(ix, Index{Name: "due", Value: stamp(k.Retain)})
 	}
-	return append(ix, k.Journal.index()...)
+	return append(ix, k.Journal.indexWith(k.Events)...)
 }
 
 // ExpiresAt implements Record. A key that has bound an account stays with it: that it was revoked, or what its authority has limited the account to, does
 // not end with the time for which records are kept.
 func (k *Key) ExpiresAt() time.Time {
-	if !k.Journal.Logged() || len(k.Accounts) > 0 {
+	if !k.Journal.Logged() || len(k.Events) > 0 || len(k.Accounts) > 0 {
 		return time.Time{}
 	}
 	return k.Retain
@@ -273,14 +291,16 @@ func (k *Key) servedAt(ca *Authority, url string) bool {
 	return len(ca.Directories) == 1 // of several directories nobody has said which URL is whose
 }
 
-// account is the entry of an account by its key; nil if it is not bound.
-func (k *Key) account(thumbprint string) *KeyAccount {
+// account is the entry of an account by its key; nil if it is not bound. The key of one that has ended may be another's by now.
+func (k *Key) account(thumbprint string) (entry *KeyAccount) {
 	for i := range k.Accounts {
-		if k.Accounts[i].Thumbprint == thumbprint {
-			return &k.Accounts[i]
+		if b := &k.Accounts[i]; b.Thumbprint == thumbprint {
+			if entry = b; b.Deactivated.IsZero() {
+				break
+			}
 		}
 	}
-	return nil
+	return entry
 }
 
 // bind binds an account, once. ErrBinding if there is no place left, or the account has been deactivated or has another key by now.

@@ -11,7 +11,7 @@ import (
 
 // ExportKeys lists the keys, with their secrets, by which an account could be bound at a directory now: for an authority that keeps a list of keys
 // of its own and asks nobody. They are those that VerifyKey would take from an account that is not bound yet, so what has ended is missing,
-// and so is what is used up or has been replaced. An empty directory stands for the only one; an *InputError "directory_unknown" if there are
+// and so is what is used up or has been replaced; so are those of profiles under which people decide, as in ReleaseKey. An empty directory stands for the only one; an *InputError "directory_unknown" if there are
 // several, or none of that name.
 func (s *Service) ExportKeys(ctx context.Context, ca *Authority, directory string) ([]*Key, error) {
 	switch {
@@ -29,7 +29,7 @@ func (s *Service) ExportKeys(ctx context.Context, ca *Authority, directory strin
 			return nil, fmt.Errorf("list keys: %w", err)
 		}
 		for _, k := range page {
-			if k.Directory != "" && k.Directory != directory || k.Status(s.now()) != KeyActive || k.ReplacedBy != "" || len(k.Accounts) >= k.MaxAccounts || !s.mayHave(ca, k) {
+			if k.Directory != "" && k.Directory != directory || k.Status(s.now()) != KeyActive || k.ReplacedBy != "" || len(k.Accounts) >= k.MaxAccounts || !s.mayHave(ca, k) || s.Policy.Profiles[k.Profile].peopleDecide() {
 				continue
 			}
 			switch _, err := s.keyGrant(ctx, k); {

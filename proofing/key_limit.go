@@ -63,17 +63,27 @@ func (s *Service) scopeOf(ctx context.Context, c *Case, account *Account) (l key
 	return l, nil
 }
 
-// boundBy makes sure that an account is bound by a key that its authority names: a case that names another would be proved for nothing. It is the *InputError
-// "eab_kid" otherwise.
-func (s *Service) boundBy(ctx context.Context, ca *Authority, account *Account, kid string) error {
+// boundBy makes sure that an account is bound by a key that its authority names in a field of its request: whoever names another has mixed up two accounts, and a
+// case would be proved for nothing. It is the *InputError "eab_kid" otherwise.
+func (s *Service) boundBy(ctx context.Context, ca *Authority, account *Account, field, kid string) error {
 	k, err := s.Keys.Get(ctx, s.keyID(kid))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("look up key of account: %w", err)
 	}
 	if err != nil || k.CA != ca.Name || account == nil || !k.binds(account.Account) {
-		return &InputError{"eab_kid", "eab_kid", "the account is bound by no key of this service with that kid: leave it out if the binding was not verified here"}
+		return &InputError{field, "eab_kid", "the account is bound by no key of this service with that kid: leave it out if the binding was not verified here"}
 	}
 	return nil
+}
+
+// AccountBoundBy makes sure that an account, by its key's thumbprint, is bound by the key that its authority names in the field "kid" of what it is about to tell of
+// it. It is the *InputError "eab_kid" otherwise.
+func (s *Service) AccountBoundBy(ctx context.Context, ca *Authority, thumbprint, kid string) error {
+	account, err := s.Accounts.Get(ctx, s.accountID(ca.Name, thumbprint))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("look up account: %w", err)
+	}
+	return s.boundBy(ctx, ca, account, "kid", kid)
 }
 
 var errBeyond = &InputError{"identifier.value", "identifier_rejected", "the external account binding of this account does not cover it"}

@@ -88,7 +88,7 @@ func (s *Service) createKey(ctx context.Context, by Actor, k *Key, profile *Prof
 	if err := s.Keys.Create(ctx, k.ID, k); err != nil {
 		return fmt.Errorf("make key: %w", err)
 	}
-	s.mark(k.ID[:2])
+	s.mark(SubjectKey, k.ID[:2])
 	return nil
 }
 

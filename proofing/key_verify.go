@@ -107,7 +107,7 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 	if err != nil {
 		return nil, err
 	}
-	s.mark(k.ID[:2])
+	s.mark(SubjectKey, k.ID[:2])
 	if k.Case == "" && account.Created.Before(now) { // an account that is as new as this has asked for nothing
 		if err := s.confine(ctx, ca, who.ID); err != nil {
 			return nil, err

@@ -92,7 +92,7 @@ func (s *Service) revokeKey(ctx context.Context, by author, ca, kid, reason stri
 	if err != nil {
 		return nil, fmt.Errorf("revoke key: %w", err)
 	}
-	s.mark(k.ID[:2])
+	s.mark(SubjectKey, k.ID[:2])
 	// Whatever it came in the place of ends with it.
 	line := []string{k.Kid}
 	for before := k.Replaces; before != "" && len(line) < 100; {
@@ -106,7 +106,7 @@ func (s *Service) revokeKey(ctx context.Context, by author, ca, kid, reason stri
 		if err != nil {
 			return nil, fmt.Errorf("revoke key: %w", err)
 		}
-		s.mark(old.ID[:2])
+		s.mark(SubjectKey, old.ID[:2])
 		line, before = append(line, old.Kid), old.Replaces
 	}
 	for _, b := range k.Accounts {
@@ -136,14 +136,14 @@ const reasonRotated = "rotated_before"
 
 // RotateKey puts a new key in the place of one that is active, for the same accounts; its secret is in what is returned, once. The old
 // one binds no further account and works on for its own accounts until the overlap is over. ErrClosed if it is not active, or was rotated, or the authority may not have its
-// profile any more; ErrWithheld for the key of a person's proof, unless such keys are released to the authority: whoever rotates it sees the new one, and their account would have
+// profile any more; ErrWithheld for the key of a person's proof, unless such keys are released to the authority and no people decide under its profile: whoever rotates it sees the new one, and their account would have
 // what that person has proved.
 func (s *Service) RotateKey(ctx context.Context, ca *Authority, kid string, overlap time.Duration) (*Key, error) {
 	old, err := s.Key(ctx, ca.Name, kid)
 	if err != nil {
 		return nil, err
 	}
-	if old.Case != "" && (ca.Release == nil || !ca.Release.Limited) {
+	if p := s.Policy.Profiles[old.Profile]; old.Case != "" && (ca.Release == nil || !ca.Release.Limited || p != nil && p.peopleDecide()) {
 		return nil, ErrWithheld
 	}
 	profile, now, by := s.Policy.Profiles[old.Profile], s.now(), byAuthority(ca).Actor
@@ -209,7 +209,7 @@ func (s *Service) RotateKey(ctx context.Context, ca *Authority, kid string, over
 	}); err != nil {
 		s.Log.WarnContext(ctx, "a rotated key is not named by its case", slog.String("case", old.Case), slog.String("kid", next.Kid), slog.Any("error", err))
 	}
-	s.mark(old.ID[:2])
+	s.mark(SubjectKey, old.ID[:2])
 	return next, nil
 }
 

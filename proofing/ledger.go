@@ -313,7 +313,7 @@ func (s *Service) ResendNotice(ctx context.Context, v Visit, of Subject, object,
 	}); err != nil {
 		return err
 	}
-	s.mark(object[:2])
+	s.mark(of, object[:2])
 	s.local().worker.miss(object[:2])
 	s.rouse()
 	return nil

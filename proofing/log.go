@@ -148,7 +148,7 @@ func (s *Service) AcceptLoss(ctx context.Context, size, was int64, root string) 
 	}); err != nil {
 		return fmt.Errorf("write that a part of the log is lost: %w", err)
 	}
-	s.mark(h.ID[:2])
+	s.mark(SubjectLog, h.ID[:2])
 	return nil
 }
 

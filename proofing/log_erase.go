@@ -49,7 +49,8 @@ func (s *Service) eachEntryAbout(ctx context.Context, person string, do func(*Lo
 	return nil
 }
 
-// erasePending is eraseEntries for what is not in the log yet. Whoever is just listing it finds that out: see Service.takeOff.
+// erasePending is eraseEntries for what is not in the log yet. Whoever is just listing it finds that out: see Service.takeOff. A record that cannot be read holds up
+// nobody's erasure: it is said in the service's log.
 func (s *Service) erasePending(ctx context.Context, person string) error {
 	mine := map[string]bool{}
 	for c, err := range s.casesOfPerson(ctx, person) {
@@ -64,11 +65,11 @@ func (s *Service) erasePending(ctx context.Context, person string) error {
 	for _, t := range s.journaled() {
 		for _, bucket := range allBuckets() {
 			for after, more := "", true; more; more = after != "" {
-				entries, next, err := t.waiting(ctx, bucket, after, nil)
+				found, next, err := t.waiting(ctx, bucket, after, s.passOver(string(t.of[0])))
 				if err != nil {
 					return err
 				}
-				for _, e := range entries {
+				for _, e := range found.entries {
 					if !gone(&e) {
 						continue
 					}

@@ -1,13 +1,17 @@
 package proofing_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/webauthn/webauthntest"
 )
 
@@ -89,6 +93,31 @@ func TestWhatIsPendingIsErasedToo(t *testing.T) {
 		if len(e.Private) > 0 {
 			t.Errorf("entry %d still says %s", i, e.Private)
 		}
+	}
+}
+
+// TestADamagedRecordHoldsUpNoErasure has a record that cannot be read, with something for the log, beside what is erased.
+func TestADamagedRecordHoldsUpNoErasure(t *testing.T) {
+	w := newWorld(t)
+	u := &unreadable{KV: w.kv}
+	w.over(u)
+	log := &bytes.Buffer{}
+	w.Log = slog.New(slog.NewJSONHandler(log, nil))
+	beside := w.begin("email", 7, "email", "")
+	c := w.prove(w.open("email"), "b", "email", "")
+	p, err := w.People.Get(t.Context(), c.Person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.id = beside.ID
+	if err := w.EraseForTest(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), beside.ID) {
+		t.Errorf("nothing is said of the damaged record:\n%s", log)
+	}
+	if c := w.reload(c); slices.ContainsFunc(c.Journal.Pending, func(e proofing.Entry) bool { return len(e.Private) > 0 }) {
+		t.Errorf("it still says %+v", c.Journal.Pending)
 	}
 }
 

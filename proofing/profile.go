@@ -122,6 +122,9 @@ type Requirement struct {
 // Offers says whether the profile offers a method.
 func (p *Profile) Offers(method string) bool { return slices.Contains(p.Methods, method) }
 
+// peopleDecide says whether a grant under the profile takes the word of others than its applicant.
+func (p *Profile) peopleDecide() bool { return p.EV || p.Approvals > 0 }
+
 // Choices are the places that a person may choose from for a method in a case for the identifier; nil for a method that is
 // no Chooser.
 func (p *Profile) Choices(m Method, id Identifier) []Contact {

@@ -208,7 +208,7 @@ func (s *Service) UnblockRecovery(ctx context.Context, person string, forget boo
 	}); err != nil {
 		return 0, fmt.Errorf("unblock recovery: %w", err)
 	}
-	s.mark(person[:2])
+	s.mark(SubjectPerson, person[:2])
 	return s.endFailures(ctx, recoveryFailures(person))
 }
 

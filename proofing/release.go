@@ -27,7 +27,8 @@ type ReleasedKey struct {
 
 // ReleaseKey hands a key's MAC key to its authority, as long as the key is active and what it rests on holds, its levels included: an
 // authority that verifies by itself sees no assessment and could not judge them. The first time is noted, before anything is
-// handed out. ErrWithheld if the authority is given none at all; ErrNotFound for every other reason.
+// handed out. No key is handed out of a profile under which people decide: an authority that asks nobody again would issue past them. ErrWithheld if the authority
+// is given none at all; ErrNotFound for every other reason.
 func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid string) (*ReleasedKey, error) {
 	if ca.Release == nil {
 		return nil, ErrWithheld
@@ -38,7 +39,7 @@ func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid string) (*R
 	}
 	now := s.now()
 	p := s.Policy.Profiles[k.Profile]
-	if p == nil || !ca.May(k.Profile) || k.Status(now) != KeyActive || len(k.Identifiers) > 0 && !ca.Release.Limited {
+	if p == nil || p.peopleDecide() || !ca.May(k.Profile) || k.Status(now) != KeyActive || len(k.Identifiers) > 0 && !ca.Release.Limited {
 		return nil, ErrNotFound
 	}
 	until := p.recheck(now, k.Expires)
@@ -65,7 +66,7 @@ func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid string) (*R
 		if err != nil {
 			return nil, fmt.Errorf("release key: %w", err)
 		}
-		s.mark(k.ID[:2])
+		s.mark(SubjectKey, k.ID[:2])
 	}
 	return &ReleasedKey{k, until}, nil
 }
@@ -112,6 +113,6 @@ func (s *Service) KeyReported(ctx context.Context, ca *Authority, kid string, go
 	if err != nil {
 		return nil, fmt.Errorf("note report: %w", err)
 	}
-	s.mark(k.ID[:2])
+	s.mark(SubjectKey, k.ID[:2])
 	return k, nil
 }

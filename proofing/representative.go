@@ -74,7 +74,7 @@ func (s *Service) Appoint(ctx context.Context, contact Contact, name, training s
 		return nil
 	})
 	if err == nil {
-		s.mark(p.ID[:2])
+		s.mark(SubjectPerson, p.ID[:2])
 	}
 	return p, err
 }
@@ -133,7 +133,7 @@ func (s *Service) dismiss(ctx context.Context, by Actor, person string) error {
 		return nil
 	})
 	if err == nil {
-		s.mark(p.ID[:2])
+		s.mark(SubjectPerson, p.ID[:2])
 	}
 	return err
 }

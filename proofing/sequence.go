@@ -20,24 +20,48 @@ const (
 // sequencer is what one process knows of the listing of events. Its zero value is ready.
 type sequencer struct {
 	mu    sync.Mutex
-	dirty map[string]bool // buckets in which this process has changed something
+	dirty looks // in which this process has changed something
 }
 
-func (q *sequencer) mark(bucket string) {
+func (q *sequencer) mark(of Subject, bucket string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.dirty == nil {
-		q.dirty = map[string]bool{}
+		q.dirty = looks{}
 	}
-	q.dirty[bucket] = true
+	q.dirty.add(of, bucket)
 }
 
-func (q *sequencer) take() []string {
+func (q *sequencer) take() looks {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	buckets := slices.Sorted(maps.Keys(q.dirty))
-	clear(q.dirty)
-	return buckets
+	dirty := q.dirty
+	q.dirty = nil
+	return dirty
+}
+
+// looks are where to look for what is to be listed: buckets, with the kinds of record there. To look costs a round trip, and most records of a busy service are cases.
+type looks map[string]map[Subject]bool
+
+func (l looks) add(of Subject, bucket string) {
+	if l[bucket] == nil {
+		l[bucket] = map[Subject]bool{}
+	}
+	l[bucket][of] = true
+}
+
+// everywhere are looks for all kinds of record in some buckets.
+func (s *Service) everywhere(buckets []string) looks {
+	l := looks{}
+	for _, bucket := range buckets {
+		l[bucket] = map[Subject]bool{}
+		for _, t := range s.journaled() {
+			for _, of := range t.of {
+				l[bucket][of] = true
+			}
+		}
+	}
+	return l
 }
 
 // ends is what one process knows of the ends of the feeds and of the log. Its zero value knows nothing.
@@ -78,9 +102,12 @@ func (s *Service) Sequence(ctx context.Context) {
 				known.forget()
 			}
 			buckets, _ := all.due(time.Now(), sequenceAll)
-			buckets = append(buckets, s.local().sequencer.take()...)
-			slices.Sort(buckets)
-			err = s.sequence(ctx, &known, slices.Compact(buckets))
+			where := s.local().sequencer.take()
+			if where == nil {
+				where = looks{}
+			}
+			maps.Copy(where, s.everywhere(buckets))
+			err = s.sequence(ctx, &known, where)
 			pause = sequencePause
 		}
 		if err != nil && ctx.Err() == nil {
@@ -117,11 +144,12 @@ func (s *Service) restUntilMarked(ctx context.Context, pause time.Duration) {
 // programs and tests in which nothing else runs.
 func (s *Service) SequenceOnce(ctx context.Context) error {
 	var known ends
-	_ = s.sequence(ctx, &known, allBuckets()) // learns where the feeds and the log end; what fails there fails again
+	where := s.everywhere(allBuckets())
+	_ = s.sequence(ctx, &known, where) // learns where the feeds and the log end; what fails there fails again
 	if known.log != nil {
 		known.log.asked = time.Time{}
 	}
-	return s.sequence(ctx, &known, allBuckets())
+	return s.sequence(ctx, &known, where)
 }
 
 // backlog is what is pending: events by their authorities, and entries in pages to be.
@@ -130,16 +158,16 @@ type backlog struct {
 	pages  [][]Entry
 }
 
-// sequence lists what is pending in some buckets. What fails stays pending.
+// sequence lists what is pending in some places. What fails stays pending.
 //
 // The end of a feed, or of the log, must be known before what is pending for it is read: if its next page can then be
 // made, nobody has listed anything since. What is for an end that is not known yet
 // is therefore left for the next pass.
-func (s *Service) sequence(ctx context.Context, known *ends, buckets []string) error {
+func (s *Service) sequence(ctx context.Context, known *ends, where looks) error {
 	if known.feeds == nil {
 		known.forget()
 	}
-	waiting, errs := s.gather(ctx, known, buckets)
+	waiting, errs := s.gather(ctx, known, where)
 	for ca := range waiting.events {
 		if known.feeds[ca] != nil {
 			continue
@@ -173,41 +201,38 @@ func (s *Service) sequence(ctx context.Context, known *ends, buckets []string) e
 	return errors.Join(append(errs, s.retire(ctx, known.log))...)
 }
 
-// gather reads what is pending in some buckets.
-func (s *Service) gather(ctx context.Context, known *ends, buckets []string) (waiting backlog, errs []error) {
+// gather reads what is pending in some places.
+func (s *Service) gather(ctx context.Context, known *ends, where looks) (waiting backlog, errs []error) {
 	waiting.events = map[string][]Event{}
 	var entries []Entry
 	tables := s.journaled()
-	for _, bucket := range buckets {
-		again := false
-		cases, next, err := s.Cases.List(ctx, Query{Index: "event", Bucket: bucket, Below: "~", Limit: sequenceRecords, Unreadable: s.passOver("case")})
-		if err != nil {
-			errs = append(errs, fmt.Errorf("list events of bucket %s: %w", bucket, err))
-		}
-		for _, c := range cases {
-			waiting.events[c.CA] = append(waiting.events[c.CA], c.Outbox.Events...)
-			again = again || known.feeds[c.CA] == nil
-		}
-		again = again || next != ""
+	for _, bucket := range slices.Sorted(maps.Keys(where)) {
+		here := slices.DeleteFunc(slices.Clone(tables), func(t journals) bool {
+			return !slices.ContainsFunc(t.of, func(of Subject) bool { return where[bucket][of] })
+		})
 		// Most tables have nothing there: their answers are not waited for one after the other.
 		found := make([]struct {
-			entries []Entry
-			next    string
-			err     error
-		}, len(tables))
-		_ = readAtOnce(len(tables), func(i int) error {
-			found[i].entries, found[i].next, found[i].err = tables[i].waiting(ctx, bucket, "", s.passOver(string(tables[i].of[0])))
+			unlisted
+			next string
+			err  error
+		}, len(here))
+		_ = readAtOnce(len(here), func(i int) error {
+			found[i].unlisted, found[i].next, found[i].err = here[i].waiting(ctx, bucket, "", s.passOver(string(here[i].of[0])))
 			return nil // one that does not answer keeps no other
 		})
-		for _, f := range found {
+		for i, f := range found {
 			if f.err != nil {
-				errs = append(errs, fmt.Errorf("list entries of bucket %s: %w", bucket, f.err))
+				errs = append(errs, fmt.Errorf("list what waits in bucket %s: %w", bucket, f.err))
 			}
 			entries = append(entries, f.entries...)
-			again = again || f.next != "" || len(f.entries) > 0 && known.log == nil
-		}
-		if again {
-			s.mark(bucket)
+			again := f.next != "" || len(f.entries) > 0 && known.log == nil
+			for ca, events := range f.events {
+				waiting.events[ca] = append(waiting.events[ca], events...)
+				again = again || known.feeds[ca] == nil
+			}
+			if again {
+				s.mark(here[i].of[0], bucket)
+			}
 		}
 	}
 	waiting.pages = pagesOf(entries)
@@ -355,9 +380,9 @@ func (s *Service) feed(ctx context.Context, ca string) (*Feed, error) {
 	return f, nil
 }
 
-// mark tells the sequencer that a bucket has something for it.
-func (s *Service) mark(bucket string) {
-	s.local().sequencer.mark(bucket)
+// mark tells the sequencer that a record of that kind, in that bucket, has something for it.
+func (s *Service) mark(of Subject, bucket string) {
+	s.local().sequencer.mark(of, bucket)
 	select {
 	case s.local().marked <- struct{}{}:
 	default:

@@ -162,7 +162,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		return nil, false, err
 	}
 	if r.EABKid != "" {
-		if err := s.boundBy(ctx, ca, account, r.EABKid); err != nil {
+		if err := s.boundBy(ctx, ca, account, "eab_kid", r.EABKid); err != nil {
 			return nil, false, err
 		}
 	}
@@ -552,7 +552,7 @@ func (s *Service) changed(c *Case) {
 	s.local().changes.tell(c.ID)
 	s.rouse()
 	if len(c.Outbox.Events) > 0 || !c.Journal.Logged() {
-		s.mark(c.ID[:2])
+		s.mark(SubjectCase, c.ID[:2])
 	}
 }
 

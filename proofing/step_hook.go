@@ -55,7 +55,7 @@ const (
 // Knows says whether cases under the profile may be found in that way. Where the profile demands that
 // the person authenticated with two factors, or that others agreed, what they did must not serve another's key.
 func (p *Profile) Knows(by Correlation) bool {
-	return by == CorrelateKey || by == CorrelateIdentifier && p.Require.AAL < 2 && p.Approvals == 0 && !p.EV
+	return by == CorrelateKey || by == CorrelateIdentifier && p.Require.AAL < 2 && !p.peopleDecide()
 }
 
 const (

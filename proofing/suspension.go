@@ -205,7 +205,7 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 	if err != nil {
 		return ignoreNotFound(err)
 	}
-	s.mark(p.ID[:2])
+	s.mark(SubjectPerson, p.ID[:2])
 	for _, b := range p.Bindings {
 		if !before(b) {
 			continue

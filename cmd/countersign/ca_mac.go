@@ -28,6 +28,7 @@ func (c *caMACReleaseCommand) Run(g *globals) error {
 			return noSuchCA(err, c.Name)
 		}
 		a.say("%s is given the MAC keys of its active bindings: it decides by itself how many accounts use one, and for what, and a key that is revoked works there until it asks again", c.Name)
+		a.say("keys of profiles under which people decide (ev, approvals) are never among them")
 		if !c.Limited {
 			a.say("keys that are limited to identifiers, as those of people are, are not among them; --limited gives those too, and the CA does not see the limit")
 		}
