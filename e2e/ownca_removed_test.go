@@ -1,17 +1,19 @@
 package e2e
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
 	"testing"
 
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 	"golang.org/x/crypto/acme"
 )
 
 // TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey has a person prove who they are by a passkey, get certificates at a CA with the key that they are given,
-// and take the passkey away on their own page: the next order is refused with a link, where a new passkey lets it pass again.
+// and take the passkey away on their own page: the next order is refused with a link, where the passkey of another device lets it pass again.
 func TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey(t *testing.T) {
 	t.Parallel()
 	p, ca := newProgram(t), newOwnCA(t)
@@ -27,20 +29,18 @@ func TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey(t *testing.T) {
 		t.Fatal(status, opened)
 	}
 	window := tab(t, screen{name: "removed", width: 390, height: 844, phone: true, lang: "en"})
-	authenticator := passkeys(t, window)
+	old := passkeys(t, window)
 	run(t, window, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`))
-	// proves has the person make a passkey, use it, and confirm their address.
-	made := 0
-	proves := func(link string) {
+	// proves has the person use the passkey that the page asks for, and confirm their address.
+	proves := func() {
 		t.Helper()
 		before := len(codeMails(p.mails(email)))
-		run(t, window, chromedp.Navigate(link), chromedp.WaitVisible("main"), chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(authenticator, made))
-		made++
 		run(t, window, chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery),
-			chromedp.WaitReady(`.panel input[value="email"]`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery),
-			chromedp.SendKeys(`input[name="code"]`, p.codeAfter("email", email, before), chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
+			chromedp.WaitReady(`.panel input[value="email"]`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
+		run(t, window, chromedp.SendKeys(`input[name="code"]`, p.codeAfter("email", email, before), chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 	}
-	proves(opened["case_url"].(string))
+	run(t, window, chromedp.Navigate(opened["case_url"].(string)), chromedp.WaitVisible("main"), chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(old, 0))
+	proves()
 	var kid, hmacKey string
 	run(t, window, chromedp.Click(`form[action$="/key"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-kid]`, chromedp.ByQuery),
 		chromedp.Text(`[data-kid]`, &kid, chromedp.ByQuery), chromedp.Text(`[data-hmac]`, &hmacKey, chromedp.ByQuery))
@@ -56,19 +56,28 @@ func TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	run(t, window, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery), chromedp.Click(`main form button`, chromedp.ByQuery),
-		chromedp.WaitVisible(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
+	run(t, window, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="signin"]`, chromedp.ByQuery), chromedp.Click(`main form button`, chromedp.ByQuery), chromedp.WaitVisible(`input[autocomplete="username webauthn"]`, chromedp.ByQuery))
+	look(t, window, "removed-0-signin")
+	run(t, window, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
 	look(t, window, "removed-1-me")
 	var binding string
-	run(t, window, chromedp.Evaluate(`(() => {
-		const card = [...document.querySelectorAll(".things > li")].find((li) => li.querySelector("h3").textContent.startsWith("Passkey"));
-		card.querySelector("details").open = true;
-		const form = card.querySelector('form[action*="/me/remove"]');
-		form.id = "take-away";
-		return form.elements.binding.value;
-	})()`, &binding))
-	run(t, window, chromedp.Click(`#take-away button`, chromedp.ByQuery), chromedp.WaitNotPresent(`input[name="binding"][value="`+binding+`"]`, chromedp.ByQuery), chromedp.WaitVisible("main", chromedp.ByQuery))
-	look(t, window, "removed-2-gone")
+	run(t, window, chromedp.Evaluate(`[...document.querySelectorAll(".things > li")].find((li) => li.querySelector("h3").textContent.startsWith("Passkey")).querySelector('input[name="binding"]').value`, &binding))
+	removal := `form[action*="/me/remove"]:has(input[value="` + binding + `"])`
+	takeAway := func() {
+		t.Helper()
+		run(t, window, chromedp.Evaluate(`document.querySelector('`+removal+`').closest("details").open = true`, nil), chromedp.Click(removal+` button`, chromedp.ByQuery))
+	}
+	takeAway() // it is all by which they could come back
+	run(t, window, chromedp.WaitVisible(`[role="alert"]`, chromedp.ByQuery))
+	look(t, window, "removed-2-the-only-one")
+	// The next device has a passkey of its own, and then the old one can go.
+	run(t, window, chromedp.ActionFunc(func(ctx context.Context) error { return webauthn.RemoveVirtualAuthenticator(old).Do(ctx) }))
+	next := passkeys(t, window)
+	run(t, window, chromedp.Navigate(p.people+"/me?method=fido"), chromedp.WaitVisible(`form[action*="/enrol"] button`, chromedp.ByQuery), chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(next, 0))
+	run(t, window, chromedp.Navigate(p.people+"/me"), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
+	takeAway()
+	run(t, window, chromedp.WaitNotPresent(removal, chromedp.ByQuery), chromedp.WaitVisible("main", chromedp.ByQuery))
+	look(t, window, "removed-3-gone")
 
 	_, err = ca.obtain(mine, email)
 	refused(t, "after the passkey was taken away", err, "userActionRequired", "open the instance")
@@ -78,7 +87,9 @@ func TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey(t *testing.T) {
 	}
 	_, err = ca.acmeClient().Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: kid, Key: raw}}, acme.AcceptTOS)
 	refused(t, "the key after that", err, "unauthorized", "binding")
-	proves(no.Instance)
+	run(t, window, chromedp.Navigate(no.Instance), chromedp.WaitVisible("main"))
+	look(t, window, "removed-4-anew")
+	proves()
 	if _, err := ca.obtain(mine, email); err != nil {
 		t.Errorf("proved anew: %v", err)
 	}
