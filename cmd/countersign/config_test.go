@@ -96,6 +96,8 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"one file for both", whole + "store: {path: a, key_ring: a}\n", "store.key_ring: must be a file of its own"},
 		{"an empty path", whole + "store: {path: ''}\n", "store.path: is missing"},
 		{"an unknown kind of store", whole + "store: {kind: etcd}\n", `store.kind: must be one of sqlite, redis, not "etcd"`},
+		{"redis, and no kind of store", whole + "store:\n  redis:\n    addresses: ['localhost:1']\n", `store.kind: is not set, though store.redis is: write "kind: redis" to use it`},
+		{"redis, and the other kind of store", whole + "store:\n  kind: sqlite\n  redis:\n    addresses: ['localhost:1']\n", "warning: store.redis: is not used: store.kind is sqlite"},
 		{"redis without an address", whole + "store: {kind: redis}\n", "c.yaml:9: store.redis.addresses: is missing"},
 		{"a server without a port", whole + redisStore("addresses: [localhost]"), `c.yaml:12: store.redis.addresses[0]: must be host:port, such as 127.0.0.1:6379, not "localhost"`},
 		{"several servers", whole + redisStore("addresses: ['localhost:1', 'localhost:2']"), "store.redis.addresses: are several"},

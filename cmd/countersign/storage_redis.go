@@ -127,6 +127,13 @@ func (c *Config) validateStore(r *report) {
 	if s.Kind == storeRedis || r.given("store.redis") {
 		s.Redis.validate(r)
 	}
+	if s.Kind == storeSQLite && len(s.Redis.Addresses) > 0 { // whoever writes where Redis is means it
+		if r.given("store.kind") {
+			r.warning("store.redis", "is not used: store.kind is %s, and everything is kept in the file %s", storeSQLite, s.Path)
+		} else {
+			r.mistake("store.kind", "is not set, though store.redis is: write \"kind: %s\" to use it, or \"kind: %s\" to keep everything in the file %s", storeRedis, storeSQLite, s.Path)
+		}
+	}
 }
 
 var redisPrefix = regexp.MustCompile(`^[a-z0-9:_-]{1,32}$`)
