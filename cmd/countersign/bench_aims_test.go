@@ -29,11 +29,13 @@ const crowd = 1024
 // load is one of those loads in one round.
 type load struct {
 	outcome
-	factor, ofPeak, foreign float64 // asked and answered of the peak
+	factor, ofPeak float64 // asked and answered of the peak
+	// busy is how many processors the server, its Redis and the generator had while it asked, and foreign how many others had.
+	busy, foreign float64
 }
 
 // loads measures all of them; echo and status are how fast those were in this round.
-func (x *bench) loads(lasts time.Duration, echo, status float64) map[string]load {
+func (x *bench) loads(store string, round int, lasts time.Duration, echo, status float64) map[string]load {
 	var turn atomic.Int64
 	turn.Store(int64(x.n))
 	open := func() []byte { return x.openRequest(int(turn.Add(1))) }
@@ -43,11 +45,14 @@ func (x *bench) loads(lasts time.Duration, echo, status float64) map[string]load
 	all := map[string]load{}
 	measure := func(name string, peak float64, run func() outcome) float64 {
 		before := x.usage()
+		profiled := x.profile(store+"-"+strings.NewReplacer(", ", "-", " ", "-").Replace(name), round, lasts)
 		o := run()
+		used := x.usage().since(before)
+		<-profiled
 		if o.bad > 0 || o.good == 0 {
 			x.b.Errorf("%s: %d good and %d bad: %s", name, o.good, o.bad, o.first)
 		}
-		l := load{outcome: o, foreign: x.usage().since(before).foreign / o.took.Seconds()}
+		l := load{outcome: o, busy: (used.app + used.redis + used.own) / o.took.Seconds(), foreign: used.foreign / o.took.Seconds()}
 		if peak == 0 {
 			peak = o.rate()
 		}
@@ -87,14 +92,16 @@ func (x *bench) loads(lasts time.Duration, echo, status float64) map[string]load
 // printLoads prints the rows, medians of the rounds.
 func printLoads(b *testing.B, store string, rounds []map[string]load) {
 	for _, name := range benchLoads {
-		var asked, factor, good, ofPeak, refused, late, foreign []float64
+		var asked, factor, good, ofPeak, refused, late, busy, foreign []float64
 		for _, r := range rounds {
 			l := r[name]
 			asked, factor = append(asked, l.askedRate()), append(factor, l.factor)
 			good, ofPeak = append(good, l.rate()), append(ofPeak, l.ofPeak)
 			refused, late, foreign = append(refused, float64(l.refused)/l.took.Seconds()), append(late, float64(l.at(.99).Microseconds())/1000), append(foreign, l.foreign)
+			busy = append(busy, l.busy)
 		}
-		fmt.Printf("%s%.0f | %.2f | %.0f | %.2f | %.0f | %.1f | %.2f |\n", benchRow(store, name), median(asked), median(factor), median(good), median(ofPeak), median(refused), median(late), median(foreign))
+		fmt.Printf("%s%.0f | %.2f | %.0f | %.2f | %.0f | %.1f | %.2f | %.2f |\n", benchRow(store, name), median(asked), median(factor), median(good), median(ofPeak), median(refused), median(late),
+			median(busy), median(foreign))
 		b.ReportMetric(median(factor), strings.ReplaceAll(strings.ReplaceAll(name, ", ", "-"), " ", "-")+"-asked/peak")
 	}
 }

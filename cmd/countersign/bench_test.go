@@ -97,7 +97,7 @@ func benchService(b *testing.B, name, fsync string) {
 			figures[op.name] = append(figures[op.name], f)
 		}
 		if slices.Contains(benchLoaded, name) {
-			loads = append(loads, x.loads(lasts, figures["echo"][round].rate(), figures["status"][round].rate()))
+			loads = append(loads, x.loads(name, round, lasts, figures["echo"][round].rate(), figures["status"][round].rate()))
 		}
 	}
 	for _, op := range benchOperations {
