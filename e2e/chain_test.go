@@ -74,39 +74,52 @@ func TestAnEVCertificateFromTheFirstAdministratorToItsEvidence(t *testing.T) {
 	c.refuses(question, "said that it was not them")
 }
 
-// The same with step-ca, which knows nothing of us but its webhooks, on Redis and with telephones: it refuses the CSR until the second approver and then the reviewer
-// have signed, and issues for it afterwards.
+// The same with step-ca, which knows nothing of us but its webhooks, on either store, on desks and on telephones: it refuses the CSR until the second approver and then
+// the reviewer have signed, and issues for it afterwards.
 func TestStepCAIssuesAnEVCertificateAfterTheSecondApproval(t *testing.T) {
 	t.Parallel()
-	r := newRoot(t)
-	p := newService(t, layout{store: onRedis([]*redistest.Server{redistest.Start(t, redistest.Durable()...)}, ""), root: r})
-	s := newStepCA(t, r)
-	ca := p.ca("step", s.directory, s.newAccount, "ev")
-	s.connect(ca, "step", "ev")
-	s.manage("ca", "provisioner", "update", "acme", "--x509-template", filepath.Join("..", "contrib", "step-ca", "code-signing.tpl"))
-	c := newChain(t, p, screen{name: "phone-dark-de", width: 390, height: 844, phone: true, dark: true, lang: "de"}, ca, "step", x509.CertificateRequest{Subject: pkix.Name{Organization: []string{chainName}}, DNSNames: []string{"localhost"}})
-	c.staff()
-	c.collect()
+	for _, x := range []struct {
+		screen
+		store func(testing.TB) func(dir string) string
+	}{
+		{screen{name: "phone-dark-de", width: 390, height: 844, phone: true, dark: true, lang: "de"}, func(t testing.TB) func(string) string {
+			return onRedis([]*redistest.Server{redistest.Start(t, redistest.Durable()...)}, "")
+		}},
+		{screen{name: "desktop-fr", width: 1280, height: 900, lang: "fr"}, func(testing.TB) func(string) string { return onFile }},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRoot(t)
+			p := newService(t, layout{store: x.store(t), root: r})
+			s := newStepCA(t, r)
+			ca := p.ca("step", s.directory, s.newAccount, "ev")
+			s.connect(ca, "step", "ev")
+			s.manage("ca", "provisioner", "update", "acme", "--x509-template", filepath.Join("..", "contrib", "step-ca", "code-signing.tpl"))
+			c := newChain(t, p, x.screen, ca, "step", x509.CertificateRequest{Subject: pkix.Name{Organization: []string{chainName}}, DNSNames: []string{"localhost"}})
+			c.staff()
+			c.collect()
 
-	spki, err := x509.MarshalPKIXPublicKey(c.key.Public())
-	if err != nil {
-		t.Fatal(err)
+			spki, err := x509.MarshalPKIXPublicKey(c.key.Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened := c.opens(map[string]any{"public_key": b64(spki), "identifier": map[string]any{"type": "organization", "value": chainName}, "profile": "ev"})
+			finalize := s.ready()
+			c.decideAll(opened, func(words string) {
+				t.Helper()
+				_, err := s.finalize(finalize, c.csr)
+				refused(t, "step-ca", err, "unauthorized", words)
+			})
+			cert, err := s.finalize(finalize, c.csr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cert.Subject.Organization; len(got) != 1 || got[0] != chainName {
+				t.Errorf("the certificate is for %s", cert.Subject)
+			}
+			c.ends(opened["id"].(string), cert.Raw)
+		})
 	}
-	opened := c.opens(map[string]any{"public_key": b64(spki), "identifier": map[string]any{"type": "organization", "value": chainName}, "profile": "ev"})
-	finalize := s.ready()
-	c.decideAll(opened, func(words string) {
-		t.Helper()
-		_, err := s.finalize(finalize, c.csr)
-		refused(t, "step-ca", err, "unauthorized", words)
-	})
-	cert, err := s.finalize(finalize, c.csr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := cert.Subject.Organization; len(got) != 1 || got[0] != chainName {
-		t.Errorf("the certificate is for %s", cert.Subject)
-	}
-	c.ends(opened["id"].(string), cert.Raw)
 }
 
 func newChain(t testing.TB, p *program, s screen, ca *program, name string, asked x509.CertificateRequest) *chain {

@@ -180,8 +180,11 @@ const (
 // newProgram writes a configuration, starts everything and adds a CA.
 func newProgram(t testing.TB) *program {
 	t.Helper()
-	return newProgramOver(t, func(dir string) string { return "path: " + filepath.Join(dir, "c.db") })
+	return newProgramOver(t, onFile)
 }
+
+// onFile are the settings of a store that is a file.
+func onFile(dir string) string { return "path: " + filepath.Join(dir, "c.db") }
 
 // newProgramOver is newProgram with the store that the settings name.
 func newProgramOver(t testing.TB, store func(dir string) string) *program {
