@@ -33,7 +33,7 @@ func (a *api) serveADCS(h handler) http.Handler {
 			p := problemOf(err, a.Service.Now())
 			ans = p.answer()
 			ans.body = []byte(adcsRefusal)
-			if p.Status == http.StatusUnauthorized || p.Status >= 500 {
+			if p.Status == http.StatusUnauthorized || p.Status == http.StatusTooManyRequests || p.Status >= 500 {
 				ans.body = []byte("the service that knows the keys cannot be asked now; try again later")
 			}
 			ans.header["Content-Type"] = "text/plain; charset=utf-8"

@@ -211,6 +211,8 @@ func TestEachMistakeOfACSRIsAFaultOfItsOwn(t *testing.T) {
 		"a device":                     {codeSigning, names(permanent("device-1")), ""},
 		"another device":               {codeSigning, names(permanent("device-2")), "name"},
 		"a device of an assigner":      {codeSigning, names(otherName(oidPermanent, assigned{"device-1", purposeUnknown})), "name"},
+		"a device, where nothing is":   {silent, names(permanent("device-1")), ""},
+		"another device there":         {silent, names(permanent("device-2")), "name"},
 		"a URI, where nothing is said": {silent, func(r *x509.CertificateRequest) { r.URIs = []*url.URL{{Scheme: "https", Host: "example.com"}} }, ""},
 		"purposes, where nothing is":   {silent, extensions(purposes(purposeServer, purposeAny)), ""},
 		"a subject, where nothing is":  {silent, subject(pkix.Name{CommonName: "Somebody", Organization: []string{"Another GmbH"}, OrganizationalUnit: []string{"x"}}), ""},

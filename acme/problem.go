@@ -105,6 +105,7 @@ type problem struct {
 
 	retryAfter time.Duration     // of a Retry-After header; 0: none
 	header     map[string]string // others that the answer needs
+	crowded    bool              // the authority has as much in hand as it may have: a moment later the answer is another
 }
 
 // subproblem is one of several reasons: about a place in the request, or about

@@ -40,7 +40,7 @@ func (s *Shares) take(ca string, r *http.Request) (back func(), err error) {
 	defer s.mu.Unlock()
 	if s.held[k] >= most {
 		p := newProblem(typeRateLimited, "as many requests of yours are in hand as one authority may have at one time; nothing was done, try again")
-		p.retryAfter = time.Second
+		p.retryAfter, p.crowded = time.Second, true
 		return nil, p
 	}
 	s.held[k]++

@@ -104,6 +104,9 @@ func (a *api) stepAnswer(out stepAnswer, err error) (answer, error) {
 	denial, denied := errors.AsType[*stepDenial](err)
 	if err != nil && !denied {
 		p := problemOf(err, a.Service.Now())
+		if p.crowded { // which is no word about the certificate
+			p.Status = http.StatusServiceUnavailable
+		}
 		if p.Status >= 500 {
 			return p.answer(), err
 		}

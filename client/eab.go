@@ -45,8 +45,8 @@ func (c *Client) VerifyEAB(ctx context.Context, r VerifyRequest) (*Binding, erro
 		return nil, ErrNoBinding
 	}
 	thumbprint, err := Thumbprint(r.JWK)
-	if err != nil {
-		return nil, err
+	if err != nil { // the service would say the same
+		return nil, &Problem{Type: BadPublicKey, Title: "Key not served", Status: http.StatusBadRequest, Detail: err.Error()}
 	}
 	b, err := fetch[Binding](ctx, c, call{method: http.MethodPost, path: "/v1/eab/verify", body: r})
 	if err != nil {

@@ -60,6 +60,20 @@ func TestAMissingBindingIsRefusedWithoutAsking(t *testing.T) {
 	}
 }
 
+// A key that nobody serves is the client's mistake, and no reason to come again.
+func TestAKeyThatIsNotServedIsRefusedWithoutAsking(t *testing.T) {
+	c, d := newDouble(t, client.Config{}, bound(""))
+	r := verification()
+	r.JWK = json.RawMessage(`{"kty":"oct","k":"AAAA"}`)
+	_, err := c.VerifyEAB(t.Context(), r)
+	if p := client.ACMEProblem(err); p == nil || p.Type != client.BadPublicKey || p.Status != 400 {
+		t.Errorf("%v", err)
+	}
+	if len(d.calls()) != 0 {
+		t.Error("the service was asked")
+	}
+}
+
 func TestABadBindingIsPassedOn(t *testing.T) {
 	c, _ := newDouble(t, client.Config{}, problem(403, client.Unauthorized, `,"detail":"the binding is not accepted"`))
 	_, err := c.VerifyEAB(t.Context(), verification())

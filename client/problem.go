@@ -20,8 +20,9 @@ const (
 	AccountDoesNotExist     = acmeError + "accountDoesNotExist"
 	BadCSR                  = acmeError + "badCSR"
 	Malformed               = acmeError + "malformed"
-	CAAForbids              = acmeError + "caa" // CAA records do not let the authority issue
-	DNSFails                = acmeError + "dns" // CAA records could not be looked up: ask again
+	BadPublicKey            = acmeError + "badPublicKey" // of an account: not served, or no key at all
+	CAAForbids              = acmeError + "caa"          // CAA records do not let the authority issue
+	DNSFails                = acmeError + "dns"          // CAA records could not be looked up: ask again
 	RateLimited             = acmeError + "rateLimited"
 	ServerInternal          = acmeError + "serverInternal"
 

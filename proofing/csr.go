@@ -136,17 +136,17 @@ func (j *csrJudge) fault(code, format string, args ...any) {
 	j.faults = append(j.faults, CSRFault{code, fmt.Sprintf(format, args...)})
 }
 
-// names holds the subjectAltName against what is authorized. Without a purpose, kinds of names of which an authority may have an
-// opinion of its own are left to it.
+// names holds the subjectAltName against what is authorized. Without a purpose, kinds of names that no identifier here is of are left to the authority, which may have an
+// opinion of its own of them.
 func (j *csrJudge) names() {
 	for _, n := range j.csr.Names {
-		plain := n.Type == IdentifierDNS || n.Type == IdentifierEmail || n.Type == IdentifierIP
+		served := n.Type == IdentifierDNS || n.Type == IdentifierEmail || n.Type == IdentifierIP || n.Type == IdentifierPermanent
 		switch {
-		case !plain && j.policy.Purpose == "":
+		case !served && j.policy.Purpose == "":
 		case n.Type == IdentifierDNS && j.policy.NoDomains():
 			j.fault("domain", "the subjectAltName has the domain name %s, and a code-signing certificate has none (CSBR 3.2.2.2.6): leave it out", told(n.Value))
 		case j.has(n):
-		case plain || n.Type == IdentifierPermanent:
+		case served:
 			j.fault("name", "the subjectAltName has %s %s, which is none of the identifiers that are asked for: leave it out, or order it too", n.Type, told(n.Value))
 		default:
 			j.fault("name", "the subjectAltName has a name of a kind that is not authorized here (%s %s): leave it out", n.Type, told(n.Value))
