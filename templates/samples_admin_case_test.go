@@ -103,6 +103,7 @@ func adminJoinSamples() map[string]Screen {
 	}
 	weak, ready, wrong := open, open, open
 	weak.SignedIn = true
+	weak.Have, weak.Leave = []AdminHeld{{"certificate_requester", "Beispiel <Software> GmbH"}, {"administrator", ""}}, "/me/sign-out"
 	ready.SignedIn, ready.Fresh, ready.Take, ready.SignIn = true, true, "/admin/join/ref", ""
 	wrong = ready
 	wrong.Notice = &Problem{Family: "input", Code: "appointment_proposer"}

@@ -172,11 +172,17 @@ type AdminJoin struct {
 	By       string // who has proposed it; empty: it began on the server
 	Until    time.Time
 	SignedIn bool
-	Fresh    bool   // and has just authenticated with a passkey
-	SignIn   string // where they sign in, or confirm that it is them
-	Take     string // where the form goes
-	Console  string // the path of the console, once it is theirs
+	// Have are the roles that whoever is signed in has already, and Leave where a form goes that ends their session.
+	Have    []AdminHeld
+	Leave   string
+	Fresh   bool   // and has just authenticated with a passkey
+	SignIn  string // where they sign in, or confirm that it is them
+	Take    string // where the form goes
+	Console string // the path of the console, once it is theirs
 }
+
+// AdminHeld is a role that somebody has.
+type AdminHeld struct{ Role, Where string }
 
 func (AdminCase) page() string { return "admincase" }
 func (AdminJoin) page() string { return "adminjoin" }

@@ -6,6 +6,7 @@ import "time"
 type SignIn struct {
 	Frame
 	Start  string // where to begin; empty once somebody has
+	New    bool   // and whoever comes may have nothing here yet
 	Regain string // where a code of a representative goes
 	Notice *Problem
 	Panel  *Panel

@@ -54,12 +54,40 @@ func (s *Site) renderJoin(w http.ResponseWriter, r *http.Request, wrong error) e
 	case page.State != "open":
 	case session == nil:
 		page.SignIn = s.path(r, signInPath, "to", path)
+	default:
+		if page.Have, err = s.viewHave(r, session); err != nil {
+			return err
+		}
+		page.Leave = s.Keep(r, "/me/sign-out")
+	}
+	switch {
+	case page.State != "open" || session == nil:
 	case session.Fresh && strong(session):
 		page.Fresh, page.Take = true, s.Keep(r, path)
 	default:
 		page.SignIn = s.confirmLink(r, path)
 	}
 	return s.Render(w, r, status, page)
+}
+
+// viewHave are the roles that somebody has, or has taken up: who takes up one more is to know as whom they do.
+func (s *Site) viewHave(r *http.Request, session *proofing.Session) (have []templates.AdminHeld, err error) {
+	mine, err := s.service.Offices(r.Context(), session.Person.ID)
+	if err != nil {
+		return nil, err
+	}
+	pending, err := s.service.Pending(r.Context(), s.signedInAs(r))
+	if err := ignore(err, proofing.ErrNotAdmitted); err != nil { // which they hear when they go on
+		return nil, err
+	}
+	for _, a := range append(mine, pending...) {
+		where, err := s.whereOf(r, a)
+		if err != nil {
+			return nil, err
+		}
+		have = append(have, templates.AdminHeld{Role: string(a.Role), Where: where})
+	}
+	return have, nil
 }
 
 // viewJoin is how an appointment stands, for whoever may know.

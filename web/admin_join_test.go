@@ -24,7 +24,7 @@ func TestTheFirstTwoAdministratorsJoinByTheirLinks(t *testing.T) {
 		t.Error("who is not signed in is shown a form")
 	}
 	// Whoever has nothing yet creates a passkey, uses it, and comes back.
-	h.want(one.get("/me/sign-in?to="+link), 200)
+	h.want(one.get("/me/sign-in?to="+link), 200, "the next page creates one")
 	page := one.follow(one.post("/me/sign-in"))
 	one.passkey(page, "enrol")
 	h.wait(time.Second)
@@ -81,7 +81,11 @@ func TestARoleIsTakenUpByAnotherAndWaitsForAThird(t *testing.T) {
 	m := c.keyholder()
 	c.want(m.get(link), 200, "New &lt;approver&gt;", "Certificate Approver", "Example &lt;Corporation&gt;", "<bdi>One</bdi>", "You approve, for your organization", "The link is good until")
 	c.want(c.one.post(link), 422, "You proposed this yourself.")
-	c.want(c.approver.get(link), 200, "Certificate Approver")
+	// Whoever shares a browser sees whose session it is before they take up a role in it.
+	c.want(c.approver.get(link), 200, "Certificate Approver", "You are signed in as somebody who has here already", "Sign out")
+	if got := m.get(link).Body.String(); strings.Contains(got, "who has here already") {
+		t.Error("who has no role is shown some")
+	}
 	c.approver.renew()
 	c.want(c.approver.post(link), 422, "This person holds the role already.")
 	c.want(m.post(link), http.StatusSeeOther)

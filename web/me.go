@@ -93,8 +93,9 @@ func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	if s.service.Policy.Own == nil {
 		return proofing.ErrNotFound
 	}
-	s.comeBackTo(w, r.URL.Query().Get("to"))
-	return s.Render(w, r, http.StatusOK, templates.SignIn{Frame: s.Frame(r, signInPath), Start: s.Keep(r, signInPath), Regain: s.Keep(r, regainPath)})
+	to := r.URL.Query().Get("to")
+	s.comeBackTo(w, to)
+	return s.Render(w, r, http.StatusOK, templates.SignIn{New: strings.HasPrefix(to, proofing.JoinPath), Frame: s.Frame(r, signInPath), Start: s.Keep(r, signInPath), Regain: s.Keep(r, regainPath)})
 }
 
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {

@@ -241,10 +241,15 @@ func (d *demo) evNext(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, d.app.site.Keep(r, demoEVPath)+"#here", http.StatusSeeOther)
 }
 
-// evAgain begins the walk anew, with other people. What has happened stays, as it does in every log.
+// evAgain begins the walk anew, with other people. What has happened stays, as it does in every log; the CA takes back its request, so that nobody meets two of them.
 func (d *demo) evAgain(w http.ResponseWriter, r *http.Request) {
 	d.ev.mu.Lock()
 	defer d.ev.mu.Unlock()
+	if d.ev.request != "" {
+		if _, _, err := d.ask(r.Context(), "POST", "/v1/preauthorizations/"+d.ev.request, `{"status": "deactivated"}`); err != nil { // it only stays in the queue
+			d.app.log.Warn("demo of EV", slog.Any("error", err))
+		}
+	}
 	d.ev.parts, d.ev.request, d.ev.certified = nil, "", ""
 	http.Redirect(w, r, d.app.site.Keep(r, demoEVPath), http.StatusSeeOther)
 }
