@@ -230,6 +230,18 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// hides has the store forget for a while that an appointment is of the organization, while something is done.
+	hides := func(c *court, a *proofing.Appointment, do func()) {
+		for _, of := range []string{"elsewhere", c.org.ID} {
+			if err := edit(c.Appointments, a.ID, func(a *proofing.Appointment) { a.Organization = of }); err != nil {
+				t.Fatal(err)
+			}
+			if do != nil {
+				do()
+			}
+			do = nil
+		}
+	}
 	for name, x := range map[string]struct {
 		story func(c *court) *proofing.Case
 		want  string
@@ -246,10 +258,12 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 			// The approver collects, too, and the store is made to forget that they have approved.
 			office := c.adds(c.approver, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
 			k := must[*proofing.Case](t)(c.decides(c.approver, c.submitted("signing"), proofing.StepApprove, false))
-			edits(c, k, func(k *proofing.Case) { k.Approval.Decisions[0].Person = c.second.person() })
+			edits(c, k, func(k *proofing.Case) {
+				k.Approval.Decisions[0].Person, k.Approval.Decisions[0].Appointment = c.second.person(), c.office[c.second].ID
+			})
 			approves := c.office[c.approver]
 			c.office[c.approver] = office
-			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepVet, false))
+			hides(c, approves, func() { must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepVet, false)) })
 			c.office[c.approver] = approves
 			return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
 		}, "has decided for both sides"},
