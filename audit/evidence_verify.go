@@ -234,7 +234,7 @@ func (r *reading) verifyCase(c *EvidenceCase, log Log) (proven []ProvenApproval,
 		proven = append(proven, ProvenApproval{c.Object, a, checked})
 	}
 	if len(faults) == 0 {
-		faults = append(faults, r.decidedEnough(c, o), separated(c.Object, o, proven), r.crossCorrelated(c.Object, o))
+		faults = append(faults, r.decidedEnough(c, o), separated(c.Object, o, proven), r.crossCorrelated(c.Object, o), r.sides(c.Object, o))
 	}
 	return proven, errors.Join(faults...)
 }
@@ -456,25 +456,36 @@ func (o *readObject) exempts(entry int, review proofing.Leaf) bool {
 	return textOf(l.Facts, "outcome") == string(proofing.OutcomeGood) && l.By.ID != review.By.ID && textOf(told, "collected_by") != review.By.ID && textOf(told, "confirmed_by") != review.By.ID
 }
 
-// collectedBy is the number of an entry by which who has reviewed a request had collected something that counted in the dossier then; 0 if there is none.
-func (o *readObject) collectedBy(review proofing.Leaf) int64 {
-	seen, known := review.Facts["dossier"].(float64)
+// currentAt are the places of the entries of what counted in the dossier when a decision was made, by what they are about.
+func (o *readObject) currentAt(decided proofing.Leaf) map[string]int {
+	seen, known := decided.Facts["dossier"].(float64)
 	current := map[string]int{}
 	for i, l := range o.leaves {
 		before := float64(l.Number) <= seen
 		if !known { // the entry of an older program
-			before = l.At.Before(review.At)
+			before = l.At.Before(decided.At)
 		}
 		// Which of several domains an item is about is private, and no certificate rests on one.
 		if kind := textOf(l.Facts, "kind"); l.Kind == proofing.OrganizationItem && before && kind != string(proofing.ItemDomain) {
 			current[itemName(l)] = i
 		}
 	}
+	return current
+}
+
+// collectedBy is the number of an entry by which who has reviewed a request had collected something that counted in the dossier then; 0 if there is none.
+func (o *readObject) collectedBy(review proofing.Leaf) int64 {
+	current := o.currentAt(review)
 	if i, ok := current[string(proofing.ItemEnterpriseRA)+" "]; ok && o.exempts(i, review) {
 		return 0
 	}
+	return o.recordedBy(review.By.ID, current)
+}
+
+// recordedBy is the number of an entry by which somebody had recorded or collected any of what counted; 0 if there is none.
+func (o *readObject) recordedBy(person string, current map[string]int) int64 {
 	for _, i := range slices.Sorted(maps.Values(current)) {
-		if l := o.leaves[i]; l.By.ID == review.By.ID || textOf(o.private[i], "collected_by") == review.By.ID {
+		if l := o.leaves[i]; l.By.ID == person || textOf(o.private[i], "collected_by") == person {
 			return l.Number
 		}
 	}

@@ -35,8 +35,8 @@ const (
 
 // mayDecide says why somebody may not make a decision in a request; empty if they may. Refusing takes no more than the role: what
 // is missing keeps nobody from saying no.
-func mayDecide(c *Case, o *Organization, by decider, step Step, refuse bool, lacks []Lack, now time.Time) string {
-	a := c.Approval
+func mayDecide(c *Case, g *grounds, by decider, step Step, refuse bool, lacks []Lack, now time.Time) string {
+	a, o := c.Approval, g.organization
 	if a == nil || c.Status != CaseReview || a.Stage.Step() != step {
 		return denyStage
 	}
@@ -49,7 +49,7 @@ func mayDecide(c *Case, o *Organization, by decider, step Step, refuse bool, lac
 	}) {
 		return denyAgain
 	}
-	if onOtherSide(c, o, by) {
+	if onOtherSide(c, g, by, now) {
 		return denySide
 	}
 	if refuse {
@@ -117,16 +117,17 @@ func turn(a *Approval, appointment string, now time.Time) string {
 }
 
 // onOtherSide says whether somebody stands on the other side of the request.
-func onOtherSide(c *Case, o *Organization, by decider) bool {
+func onOtherSide(c *Case, g *grounds, by decider, now time.Time) bool {
 	if by.appointment.Role.Side() == SideAuthority {
-		return forApplicant(c, by.person)
+		return forApplicant(c, g, by.person, now)
 	}
-	return forAuthority(c, o, by.person)
+	return forAuthority(c, g.organization, by.person)
 }
 
-// forApplicant says whether somebody has acted for the applicant: they ask for it, or have decided for the organization.
-func forApplicant(c *Case, person string) bool {
-	return person == c.Person || decidedAt(c, person, SideApplicant)
+// forApplicant says whether somebody stands on the applicant's side: they ask for it, have decided for the organization, or hold an office of it, whatever they
+// have done by that.
+func forApplicant(c *Case, g *grounds, person string, now time.Time) bool {
+	return person == c.Person || decidedAt(c, person, SideApplicant) || SidesWith(g.people, g.organization, person, now)
 }
 
 // forAuthority says whether somebody has acted for the authority: they have collected anything for it, found or explained a discrepancy, or decided.
@@ -139,11 +140,16 @@ func decidedAt(c *Case, person string, side Side) bool {
 	return slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Person == person && d.Step.Role().Side() == side })
 }
 
-// sidesWith says whether somebody may not collect for the dossier of an organization for whose side they act: what they found out would be about
-// what they approve. Where an Enterprise RA works for its own organization (CSBR 1.3.2.1.2) those may who do not approve.
-func sidesWith(people []*Appointment, o *Organization, person string, now time.Time) bool {
+// judges says whether the appointment is one by which discrepancies of the request are found and explained.
+func (a *Appointment) judges(c *Case) bool {
+	return (a.Role == RoleSpecialist || a.Role == RoleReviewer) && a.Covers(c.CA, c.Approval.Organization)
+}
+
+// SidesWith says whether somebody holds an office of an organization, so that they neither collect for its dossier nor judge what it asks for: what they found
+// would be about what they approve, or sign for. Where an Enterprise RA works for its own organization (CSBR 1.3.2.1.2) those may who do not approve.
+func SidesWith(people []*Appointment, o *Organization, person string, now time.Time) bool {
 	return slices.ContainsFunc(people, func(a *Appointment) bool {
-		return a.Person == person && a.Status != AppointmentEnded && (a.Role == RoleApprover || !o.EnterpriseRA(now))
+		return a.Person == person && a.Organization == o.ID && a.Status != AppointmentEnded && (a.Role == RoleApprover || !o.EnterpriseRA(now))
 	})
 }
 

@@ -13,10 +13,21 @@ type ruled struct {
 	step   Step
 	refuse bool
 	lacks  []Lack
+	people []*Appointment // of the organization
 	now    time.Time
 }
 
-func (r *ruled) ask() string { return mayDecide(r.c, r.o, r.by, r.step, r.refuse, r.lacks, r.now) }
+func (r *ruled) ask() string {
+	return mayDecide(r.c, &grounds{organization: r.o, people: r.people}, r.by, r.step, r.refuse, r.lacks, r.now)
+}
+
+// holds gives who would decide an office of the organization, too.
+func (r *ruled) holds(role Role, status AppointmentStatus) *Appointment {
+	a := *office(r.by.person, role).appointment
+	a.ID, a.Status = "app-too", status
+	r.people = append(r.people, &a)
+	return &a
+}
 
 func office(person string, role Role) decider {
 	a := &Appointment{ID: "app-" + person, Person: person, Role: role, Status: AppointmentActive, CA: "ca"}
@@ -48,6 +59,9 @@ func TestWhoMayDecide(t *testing.T) {
 	reviewer := func() *ruled { return underRules(StageCorrelation, office("reviewer", RoleReviewer)) }
 	combined := func(r *ruled) {
 		r.o.Items = append(r.o.Items, Item{ID: "2", Kind: ItemRolesCombined, CollectedBy: "collector", CollectedAt: r.now, Outcome: OutcomeGood})
+	}
+	enterprise := func(r *ruled) {
+		r.o.Items = append(r.o.Items, Item{ID: "2", Kind: ItemEnterpriseRA, CollectedBy: "other", CollectedAt: r.now, Outcome: OutcomeGood})
 	}
 	for _, c := range []struct {
 		name string
@@ -99,6 +113,18 @@ func TestWhoMayDecide(t *testing.T) {
 			r.c.Approval.Decisions = append(r.c.Approval.Decisions, Decision{Step: StepApprove, Person: "reviewer", Void: "discrepancy"})
 		}, denySide},
 
+		{"an approver who was not needed does not review", reviewer, func(r *ruled) { r.holds(RoleApprover, AppointmentActive) }, denySide},
+		{"nor vet", specialist, func(r *ruled) { r.holds(RoleApprover, AppointmentActive) }, denySide},
+		{"a Contract Signer does not review", reviewer, func(r *ruled) { r.holds(RoleSigner, AppointmentActive) }, denySide},
+		{"nor vet, suspended", specialist, func(r *ruled) { r.holds(RoleSigner, AppointmentSuspended) }, denySide},
+		{"nor say no", reviewer, func(r *ruled) { r.holds(RoleSigner, AppointmentActive); r.refuse = true }, denySide},
+		{"a requester who does not ask for this does not review", reviewer, func(r *ruled) { r.holds(RoleRequester, AppointmentActive) }, denySide},
+		{"who was one once does", reviewer, func(r *ruled) { r.holds(RoleSigner, AppointmentEnded) }, ""},
+		{"who is one of another organization does", reviewer, func(r *ruled) { r.holds(RoleSigner, AppointmentActive).Organization = "other" }, ""},
+		{"somebody else's office keeps nobody", reviewer, func(r *ruled) { r.holds(RoleSigner, AppointmentActive).Person = "other" }, ""},
+		{"at an Enterprise RA who does not approve reviews", reviewer, func(r *ruled) { r.holds(RoleSigner, AppointmentActive); enterprise(r) }, ""},
+		{"but not who approves", reviewer, func(r *ruled) { r.holds(RoleApprover, AppointmentActive); enterprise(r) }, denySide},
+
 		{"a requester does not approve", approver, func(r *ruled) { r.c.Person = "approver" }, denyRequester},
 		{"unless the organization has combined the roles", approver, func(r *ruled) { r.c.Person = "approver"; combined(r) }, ""},
 		{"and has not taken it back", approver, func(r *ruled) {
@@ -110,7 +136,7 @@ func TestWhoMayDecide(t *testing.T) {
 		{"who has collected for the CA does not approve", approver, func(r *ruled) { r.by = office("collector", RoleApprover) }, denySide},
 		{"an Enterprise RA may have collected", reviewer, func(r *ruled) {
 			r.by = office("collector", RoleReviewer)
-			r.o.Items = append(r.o.Items, Item{ID: "2", Kind: ItemEnterpriseRA, CollectedBy: "other", CollectedAt: r.now, Outcome: OutcomeGood})
+			enterprise(r)
 		}, ""},
 		{"but not by their own word that there is one", reviewer, func(r *ruled) {
 			r.by = office("collector", RoleReviewer)

@@ -56,6 +56,7 @@ func (g *grounds) called(c *Case, now time.Time) (all []*Person) {
 		person := g.persons[p.Person]
 		switch {
 		case p.Role != role || person == nil || person.ID == c.Person && !g.organization.Combined(now):
+		case role != RoleApprover && forApplicant(c, g, person.ID, now):
 		case role == RoleApprover && !anybody && !slices.Contains(next, p.ID):
 		case slices.ContainsFunc(a.Decisions, func(d Decision) bool { return d.Person == person.ID && d.counts(now) }):
 		default:

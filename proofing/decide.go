@@ -93,7 +93,7 @@ func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionReque
 	case g.organization == nil || g.organization.Digest() != r.Dossier:
 		return &InputError{Field: "number", Code: "decision_stale", Detail: "the dossier has changed"}
 	}
-	if why := mayDecide(c, g.organization, by, r.Step, r.Refuse, g.lacks(c, s.profileOf(c), by.appointment, now), now); why != "" {
+	if why := mayDecide(c, g, by, r.Step, r.Refuse, g.lacks(c, s.profileOf(c), by.appointment, now), now); why != "" {
 		return &InputError{Field: "decision", Code: why}
 	}
 	return nil

@@ -2,6 +2,7 @@ package proofing_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -203,15 +204,18 @@ func TestADiscrepancyHoldsARequestUntilItIsExplained(t *testing.T) {
 	}
 }
 
-// Whoever acts for the organization has no part in judging what is said of it, though they be a specialist as well; and whoever has judged approves nothing.
+// Whoever holds an office of the organization has no part in judging what is said of it, though they be a specialist as well and have done nothing yet by either; and
+// whoever has judged approves nothing.
 func TestNobodyStandsOnBothSidesByAnotherDoor(t *testing.T) {
 	c := newCourt(t)
 	for _, r := range []*representative{c.requester, c.approver} {
 		c.adds(r, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
 	}
 	other, _ := c.holds("other", c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
-	c.office[other] = c.adds(other, c.one, c.two, draft(proofing.RoleApprover, "alpha", c.org.ID))
-	for _, r := range []*representative{c.requester, c.approver, other} {
+	both := []*representative{c.requester, c.approver, c.signer, c.second}
+	c.adds(c.signer, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+	c.adds(c.second, c.one, c.two, draft(proofing.RoleReviewer, "alpha", ""))
+	for _, r := range both[:3] {
 		r.renew()
 		_, err := c.RecordItem(t.Context(), r.visit(), c.org.ID, proofing.ItemDraft{
 			Kind: proofing.ItemPlace, Value: "Example Street 1", Source: "register of companies", SourceKind: proofing.SourceQGIS, CollectedAt: c.clock(), Outcome: proofing.OutcomeGood,
@@ -220,22 +224,69 @@ func TestNobodyStandsOnBothSidesByAnotherDoor(t *testing.T) {
 	}
 	k := c.submitted("signing2")
 	must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
-	for _, r := range []*representative{c.requester, c.approver} {
+	for _, r := range both {
 		r.renew()
+		if d := must[*proofing.Dossiered](t)(c.CaseInConsole(t.Context(), r.visit(), k.ID)); d.Judges || !slices.Contains(slices.Collect(maps.Values(d.Why)), "decide_side") {
+			t.Errorf("%s is offered to judge: %v, %v", r.name, d.Judges, d.Why)
+		}
 		_, err := c.RaiseDiscrepancy(t.Context(), r.visit(), k.ID, "mine")
 		wantInput(t, "a discrepancy by "+r.name, err, "decide_side")
 	}
 	c.specialist.renew()
+	if d := must[*proofing.Dossiered](t)(c.CaseInConsole(t.Context(), c.specialist.visit(), k.ID)); !d.Judges || len(d.Why) != 0 {
+		t.Errorf("the specialist is offered %v, %v", d.Judges, d.Why)
+	}
 	k = must[*proofing.Case](t)(c.RaiseDiscrepancy(t.Context(), c.specialist.visit(), k.ID, "the register has another address"))
 	id := k.Approval.Discrepancies[0].ID
-	for _, r := range []*representative{c.requester, c.approver} {
+	for _, r := range both {
 		_, err := c.ResolveDiscrepancy(t.Context(), r.visit(), k.ID, id, "it is right")
 		wantInput(t, "an explanation by "+r.name, err, "decide_side")
 	}
 	other.renew()
 	must[*proofing.Case](t)(c.ResolveDiscrepancy(t.Context(), other.visit(), k.ID, id, "they have moved"))
+	c.office[other] = c.adds(other, c.one, c.two, draft(proofing.RoleApprover, "alpha", c.org.ID))
 	_, err := c.decides(other, k, proofing.StepApprove, false)
 	wantInput(t, "an approval by who has explained it", err, "decide_side")
+}
+
+// An office of the organization is enough, at each step: nobody is called to it, finds it waiting, or signs it.
+func TestNobodyJudgesARequestOfAnOrganizationThatTheyHoldAnOfficeOf(t *testing.T) {
+	c := newCourt(t)
+	signs := c.office[c.signer]
+	vets := c.adds(c.signer, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+	reviews := c.adds(c.signer, c.one, c.two, draft(proofing.RoleReviewer, "alpha", ""))
+	k := c.submitted("signing")
+	must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	refused := func(step proofing.Step, by *proofing.Appointment) {
+		t.Helper()
+		c.office[c.signer] = by
+		for _, refuse := range []bool{false, true} {
+			_, err := c.decides(c.signer, k, step, refuse)
+			wantInput(t, string(step), err, "decide_side")
+		}
+		stage := c.reload(k).Approval.Stage
+		rows, _, err := c.DocketWithGrounds(t.Context(), c.signer.visit(), proofing.DocketQuery{Stage: stage, By: by.ID, Limit: 10})
+		if err != nil || len(rows) != 1 || rows[0].Waits {
+			t.Errorf("%s: the queue has %d, %v", step, len(rows), err)
+		}
+		if d := must[*proofing.Dossiered](t)(c.CaseInConsole(t.Context(), c.signer.visit(), k.ID)); len(d.May) != 0 || d.Why[by.ID] != "decide_side" || d.Judges {
+			t.Errorf("%s: the page offers %v, %v", step, d.May, d.Why)
+		}
+	}
+	refused(proofing.StepVet, vets)
+	must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+	refused(proofing.StepReview, reviews)
+	c.work()
+	for _, m := range c.post.all("waiting") {
+		if m.To == "signer@example.org" {
+			t.Error("they are called to it")
+		}
+	}
+	c.signer.renew()
+	must[*proofing.Appointment](t)(c.EndAppointment(t.Context(), c.signer.visit(), signs.ID, "another post"))
+	if rows, _, err := c.DocketWithGrounds(t.Context(), c.signer.visit(), proofing.DocketQuery{Stage: proofing.StageCorrelation, By: reviews.ID, Limit: 10}); err != nil || len(rows) != 1 || !rows[0].Waits {
+		t.Errorf("without the office the queue has %d, %v", len(rows), err)
+	}
 }
 
 func TestWhatPeopleDecideAboutIsSeenByThoseConcernedAlone(t *testing.T) {
@@ -286,6 +337,17 @@ func TestWhatPeopleDecideAboutIsSeenByThoseConcernedAlone(t *testing.T) {
 
 func TestAGrantHoldsAsLongAsWhatPeopleDecidedOn(t *testing.T) {
 	t.Parallel()
+	// bindings changes the passkeys that somebody has; whatever else they have stays.
+	bindings := func(c *court, r *representative, do func(b *proofing.Binding)) {
+		must[*proofing.Person](c.t)(c.People.Update(c.t.Context(), r.person(), func(p *proofing.Person) error {
+			for i := range p.Bindings {
+				if p.Bindings[i].Contact.Channel == proofing.ChannelPasskey {
+					do(&p.Bindings[i])
+				}
+			}
+			return nil
+		}))
+	}
 	for _, end := range []struct {
 		name   string
 		do     func(t *testing.T, c *court, k *proofing.Case)
@@ -296,6 +358,12 @@ func TestAGrantHoldsAsLongAsWhatPeopleDecidedOn(t *testing.T) {
 			c.one.renew()
 			must[*proofing.Appointment](t)(c.SuspendAppointment(t.Context(), c.one.visit(), c.office[c.approver].ID, "a doubt"))
 		}, "approver_ended", "pending"},
+		{"an approver's passkey is taken away", func(t *testing.T, c *court, _ *proofing.Case) {
+			bindings(c, c.approver, func(b *proofing.Binding) { b.Gone = c.clock() })
+		}, "authenticator_removed", "pending"},
+		{"an approver's passkey is suspended", func(t *testing.T, c *court, _ *proofing.Case) {
+			bindings(c, c.approver, func(b *proofing.Binding) { b.Suspended = []proofing.Suspension{{}} })
+		}, "authenticator_removed", "pending"},
 		{"the requester is suspended", func(t *testing.T, c *court, _ *proofing.Case) {
 			c.one.renew()
 			must[*proofing.Appointment](t)(c.SuspendAppointment(t.Context(), c.one.visit(), c.office[c.requester].ID, "a doubt"))

@@ -69,14 +69,16 @@ func (s *Service) inVetting(ctx context.Context, v Visit, id string, edit func(c
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(held, func(a *Appointment) bool {
-		return (a.Role == RoleSpecialist || a.Role == RoleReviewer) && a.Covers(c.CA, c.Approval.Organization)
-	})
+	i := slices.IndexFunc(held, func(a *Appointment) bool { return a.judges(c) })
 	if i < 0 {
 		return nil, ErrNotFound
 	}
 	if !session.Fresh {
 		return nil, ErrNotAdmitted
+	}
+	g, err := s.grounds(ctx, c)
+	if err != nil {
+		return nil, err
 	}
 	by := decider{person: session.Person.ID, appointment: held[i], session: session.Case.ID, client: v.Client}
 	c, err = s.updateBy(ctx, by.author(), id, func(c *Case, now time.Time) error {
@@ -85,7 +87,9 @@ func (s *Service) inVetting(ctx context.Context, v Visit, id string, edit func(c
 			return ErrClosed
 		case c.Frozen != nil:
 			return ErrFrozen
-		case forApplicant(c, by.person): // they would judge what is said of what they ask for
+		case g.organization == nil:
+			return ErrNotFound
+		case forApplicant(c, g, by.person, now): // they would judge what is said of what they ask for
 			return &InputError{Field: "discrepancy", Code: denySide}
 		}
 		return edit(c, by, now)

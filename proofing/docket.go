@@ -258,7 +258,7 @@ func (s *Service) docketGrounds(ctx context.Context, cases []*Case) (map[string]
 			return nil
 		}
 		if err == nil {
-			g.appointments, err = s.appointments(ctx, "scope", "organization."+id+"."+string(AppointmentActive))
+			g.people, err = s.appointments(ctx, "organization", id)
 		}
 		return err
 	})
@@ -266,6 +266,7 @@ func (s *Service) docketGrounds(ctx context.Context, cases []*Case) (map[string]
 		return nil, err
 	}
 	for _, g := range known {
+		g.appointments = slices.DeleteFunc(slices.Clone(g.people), func(a *Appointment) bool { return a.Status != AppointmentActive })
 		for _, a := range g.appointments {
 			persons[a.Person] = nil
 		}
@@ -308,7 +309,7 @@ func (s *Service) waitsFor(c *Case, g *grounds, by decider, now time.Time) bool 
 	if c.Frozen != nil || !by.appointment.Covers(c.CA, c.Approval.Organization) {
 		return false
 	}
-	switch mayDecide(c, g.organization, by, c.Approval.Stage.Step(), false, g.lacks(c, s.profileOf(c), by.appointment, now), now) {
+	switch mayDecide(c, g, by, c.Approval.Stage.Step(), false, g.lacks(c, s.profileOf(c), by.appointment, now), now) {
 	case "", denyDiscrepancy, denyLacks:
 		return true
 	}
@@ -330,9 +331,12 @@ type Dossiered struct {
 	Organization *Organization
 	Appointments []*Appointment // of the organization, that stand
 	Lacks        []Lack
-	// May are the steps that the person may decide on now, by the appointment that would; Why says why not, for those whose role it is.
+	// May are the steps that the person may decide on now, by the appointment that would; Why says why not, for those whose role it is, or who
+	// judge nothing of this request because they stand on its other side.
 	May map[string]Step
 	Why map[string]string
+	// Judges says whether they may find and explain discrepancies.
+	Judges bool
 }
 
 // CaseInConsole is a case that people decide about. ErrNotFound for what none of the person's appointments covers, besides the errors of Console.
@@ -355,16 +359,24 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 	if g.organization == nil || c.Status != CaseReview {
 		return d, nil
 	}
+	opposed := forApplicant(c, g, session.Person.ID, now)
 	for _, a := range held {
+		switch {
+		case !a.judges(c):
+		case opposed:
+			d.Why[a.ID] = denySide
+		default:
+			d.Judges = true
+		}
 		if a.Role != step.Role() || !a.Covers(c.CA, c.Approval.Organization) {
 			continue
 		}
 		by := decider{person: session.Person.ID, appointment: a}
 		// Whoever may refuse gets to see the form; why they may not agree stands beside it.
-		if mayDecide(c, g.organization, by, step, true, nil, now) == "" {
+		if mayDecide(c, g, by, step, true, nil, now) == "" {
 			d.May[a.ID] = step
 		}
-		if why := mayDecide(c, g.organization, by, step, false, g.lacks(c, s.profileOf(c), a, now), now); why != "" {
+		if why := mayDecide(c, g, by, step, false, g.lacks(c, s.profileOf(c), a, now), now); why != "" {
 			d.Why[a.ID] = why
 		}
 	}

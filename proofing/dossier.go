@@ -201,7 +201,7 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		return nil, err
 	}
 	me, o, mine, people := at.officer, at.organization, at.mine, at.people
-	told, err := s.toReview(ctx, o, d.Kind, me.Person.ID)
+	told, err := s.toReview(ctx, o, people, d.Kind, me.Person.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		if err != nil {
 			return err
 		}
-		if sidesWith(people, o, me.Person.ID, now) {
+		if SidesWith(people, o, me.Person.ID, now) {
 			return &InputError{Field: "kind", Code: "item_side"}
 		}
 		it.ID, it.RecordedAt, it.Appointment = id, now, mine.ID

@@ -91,7 +91,7 @@ func (s *Service) ReviewDossier(ctx context.Context, v Visit, organization strin
 			return nil // once more
 		case len(o.recordedAfter(entry)) > 0 || entry > o.Version():
 			return &InputError{Field: "number", Code: "review_stale"}
-		case sidesWith(people, o, me.Person.ID, now):
+		case SidesWith(people, o, me.Person.ID, now):
 			return &InputError{Field: "number", Code: "item_side"}
 		case !o.MayReview(me.Person.ID, now):
 			return &InputError{Field: "number", Code: "review_collector"}
@@ -125,9 +125,9 @@ type reviewers struct {
 	after int64
 }
 
-// toReview are those who are to hear that somebody records something of a kind: the authority's reviewers, but not who collects it (CSBR 3.2.9), and
-// nobody as long as no grant rests on the dossier.
-func (s *Service) toReview(ctx context.Context, o *Organization, kind ItemKind, collector string) (r reviewers, err error) {
+// toReview are those who are to hear that somebody records something of a kind: the authority's reviewers, but not who collects it (CSBR 3.2.9)
+// or acts for the organization, and nobody as long as no grant rests on the dossier.
+func (s *Service) toReview(ctx context.Context, o *Organization, people []*Appointment, kind ItemKind, collector string) (r reviewers, err error) {
 	if kind == ItemDomain {
 		return r, nil
 	}
@@ -142,7 +142,7 @@ func (s *Service) toReview(ctx context.Context, o *Organization, kind ItemKind, 
 	}
 	now := s.now()
 	r.boxes, err = s.boxesOf(ctx, o, func(a *Appointment) bool {
-		return a.reviews(o.CA) && o.MayReview(a.Person, now) && (a.Person != collector || o.exempts(collector, now))
+		return a.reviews(o.CA) && o.MayReview(a.Person, now) && !SidesWith(people, o, a.Person, now) && (a.Person != collector || o.exempts(collector, now))
 	})
 	return r, err
 }

@@ -112,9 +112,10 @@ func TestWhoMayReviewADossier(t *testing.T) {
 	}
 }
 
-// The reviewers hear once that there is something to review, and nobody who has collected it.
+// The reviewers hear once that there is something to review, and nobody who has collected it or acts for the organization.
 func TestReviewersHearThatSomethingWasRecordedAnew(t *testing.T) {
 	c := newCourt(t)
+	c.adds(c.signer, c.one, c.two, draft(proofing.RoleReviewer, "alpha", ""))
 	c.work()
 	if n := len(c.post.all("dossier_review")); n != 0 {
 		t.Fatalf("before anybody reviewed anything there are %d notices", n)

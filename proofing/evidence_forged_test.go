@@ -230,6 +230,38 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// asked is a request of somebody, of whom the store says that another approver has asked.
+	asked := func(c *court, who *representative) *proofing.Case {
+		k, _, err := c.Open(t.Context(), c.ca, c.asks("signing"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		office := c.office[who]
+		if office.Organization == "" { // whoever has no office there could not ask
+			office = c.adds(who, c.one, c.two, draft(proofing.RoleRequester, "alpha", c.org.ID))
+		}
+		k = must[*proofing.Case](t)(c.use(visit(k, "requester"), who.key))
+		c.work()
+		edits(c, k, func(k *proofing.Case) { k.Person = c.second.person() })
+		if office != c.office[who] {
+			if err := edit(c.Appointments, office.ID, func(a *proofing.Appointment) { a.Organization = "elsewhere" }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return k
+	}
+	// hides has the store forget for a while that an appointment is of the organization, while something is done.
+	hides := func(c *court, a *proofing.Appointment, do func()) {
+		for _, of := range []string{"elsewhere", c.org.ID} {
+			if err := edit(c.Appointments, a.ID, func(a *proofing.Appointment) { a.Organization = of }); err != nil {
+				t.Fatal(err)
+			}
+			if do != nil {
+				do()
+			}
+			do = nil
+		}
+	}
 	for name, x := range map[string]struct {
 		story func(c *court) *proofing.Case
 		want  string
@@ -246,13 +278,51 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 			// The approver collects, too, and the store is made to forget that they have approved.
 			office := c.adds(c.approver, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
 			k := must[*proofing.Case](t)(c.decides(c.approver, c.submitted("signing"), proofing.StepApprove, false))
-			edits(c, k, func(k *proofing.Case) { k.Approval.Decisions[0].Person = c.second.person() })
+			edits(c, k, func(k *proofing.Case) {
+				k.Approval.Decisions[0].Person, k.Approval.Decisions[0].Appointment = c.second.person(), c.office[c.second].ID
+			})
 			approves := c.office[c.approver]
 			c.office[c.approver] = office
-			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepVet, false))
+			hides(c, approves, func() { must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepVet, false)) })
 			c.office[c.approver] = approves
 			return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
 		}, "has decided for both sides"},
+		"an approver who asks, where the roles are not combined": {func(c *court) *proofing.Case {
+			k := asked(c, c.approver)
+			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+			return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+		}, "has not combined the roles"},
+		"a reviewer who asks": {func(c *court) *proofing.Case {
+			k := asked(c, c.reviewer)
+			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+			return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+		}, "asks for it, and has judged it"},
+		"an approver who has collected": {func(c *court) *proofing.Case {
+			// They record an item by another office, while the store has forgotten whom they act for, and then it forgets who has recorded it.
+			c.adds(c.approver, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))
+			d := screening(proofing.OutcomeGood)
+			d.Source, d.CollectedAt = "lists", c.clock()
+			c.approver.renew()
+			hides(c, c.office[c.approver], func() { must[*proofing.Organization](t)(c.RecordItem(t.Context(), c.approver.visit(), c.org.ID, d)) })
+			if err := edit(c.Dossiers, c.org.ID, func(o *proofing.Organization) { o.Current(proofing.ItemDenied, "").CollectedBy = c.specialist.person() }); err != nil {
+				t.Fatal(err)
+			}
+			return c.granted()
+		}, "has approved it, and collected"},
+		"an approver who has explained a discrepancy": {func(c *court) *proofing.Case {
+			k := c.submitted("signing")
+			edits(c, k, func(k *proofing.Case) {
+				k.Journal.Write(proofing.Note{
+					Of: proofing.SubjectCase, Object: k.ID, Kind: proofing.CaseResolved, At: c.clock(), Facts: map[string]any{"discrepancy": int64(1)},
+					By: proofing.Actor{Kind: "person", ID: c.approver.person(), Role: proofing.RoleSpecialist, Appointment: c.office[c.approver].ID},
+				})
+			})
+			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+			return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+		}, "has approved it, and judged a discrepancy"},
 		"a reviewer who has collected": {func(c *court) *proofing.Case {
 			// The reviewer records an item, too, and the store is made to forget who has.
 			office := c.adds(c.reviewer, c.one, c.two, draft(proofing.RoleSpecialist, "alpha", ""))

@@ -16,6 +16,7 @@ type grounds struct {
 	key          string         // that a certificate would be for; empty: not known yet
 	organization *Organization  // nil where nobody decides, or there is none
 	appointments []*Appointment // those in the organization that stand now
+	people       []*Appointment // all that there ever were in it, while the request is under way
 	authority    []*Appointment // and those in its authority, while the request is under way
 	// deciders are the appointments by which decisions were made, by their ids, as they are now; nil for one that is gone.
 	deciders map[string]*Appointment
@@ -43,6 +44,9 @@ func (s *Service) grounds(ctx context.Context, c *Case) (*grounds, error) {
 	}
 	if c.Status == CaseOpen || c.Status == CaseReview {
 		if g.authority, err = s.standingIn(ctx, g, (&Appointment{Role: RoleReviewer, CA: c.CA}).scope()); err != nil {
+			return nil, err
+		}
+		if g.people, err = s.appointments(ctx, "organization", g.organization.ID); err != nil {
 			return nil, err
 		}
 	}

@@ -163,9 +163,7 @@ func (s *Site) viewAdminCase(r *http.Request, o *officer, d *proofing.Dossiered)
 	if c.Status != proofing.CaseReview || c.Frozen != nil {
 		return page, nil
 	}
-	if slices.ContainsFunc(o.offices, func(a *proofing.Appointment) bool {
-		return (a.Role == proofing.RoleSpecialist || a.Role == proofing.RoleReviewer) && a.Covers(c.CA, c.Approval.Organization)
-	}) {
+	if d.Judges {
 		page.Raise, page.Resolve = s.Keep(r, path+"/discrepancies"), s.Keep(r, path+"/explanations")
 	}
 	s.viewDecide(r, &page, o, d, now)

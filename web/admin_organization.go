@@ -239,9 +239,9 @@ func (s *Site) viewReview(r *http.Request, o *officer, d *proofing.Organization,
 	for _, it := range d.Unreviewed() {
 		v.Since = append(v.Since, viewLack(proofing.Lack{Kind: it.Kind, Subject: it.Subject}, people))
 	}
-	if proofing.Reviews(o.offices, d.CA) {
+	if now := s.service.Now(); proofing.Reviews(o.offices, d.CA) && !proofing.SidesWith(people, d, o.Person.ID, now) {
 		v.Save, v.Number = s.Keep(r, organizationPath(d.ID)+"/review"), d.Version()
-		v.Collected = !d.MayReview(o.Person.ID, s.service.Now())
+		v.Collected = !d.MayReview(o.Person.ID, now)
 	}
 	return v
 }
@@ -266,7 +266,7 @@ func (s *Site) renderOrganization(w http.ResponseWriter, r *http.Request, o *off
 	}
 	path, now := organizationPath(d.ID), s.service.Now()
 	v := dossierView{
-		Organization: d, people: people, now: now, collects: proofing.Collects(o.offices, d.CA), governs: proofing.Governs(o.offices, proofing.RoleApprover, d.CA),
+		Organization: d, people: people, now: now, collects: proofing.Collects(o.offices, d.CA) && !proofing.SidesWith(people, d, o.Person.ID, now), governs: proofing.Governs(o.offices, proofing.RoleApprover, d.CA),
 		items: s.Keep(r, path+"/items"), rule: s.Keep(r, path+"/rule"), me: o.Person.ID, sent: form, typed: r.PostForm, answer: a,
 	}
 	page := templates.AdminOrganization{

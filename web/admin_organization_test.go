@@ -233,6 +233,23 @@ func TestADossierIsReviewedByWhoHasCollectedNothing(t *testing.T) {
 	}
 }
 
+func TestNobodyIsOfferedToFillOrReviewTheDossierOfAnOrganizationThatTheyActFor(t *testing.T) {
+	c := newCourt(t)
+	c.item(proofing.ItemDraft{Kind: proofing.ItemCommunication, Value: "+49 30 1234567", SourceKind: proofing.SourceQIIS})
+	both := c.seat("both", proofing.RoleSpecialist, "example", "")
+	c.appoint(both, "both", proofing.RoleReviewer, "example", "")
+	offers := []string{"/items\"", "It fits together"}
+	for _, form := range offers {
+		c.want(both.get(c.dossier()), 200, form)
+	}
+	c.appoint(both, "both", proofing.RoleSigner, "", c.org.ID)
+	for _, form := range offers {
+		if page := both.get(c.dossier()); page.Code != 200 || strings.Contains(page.Body.String(), form) {
+			t.Errorf("%d, and they are offered %s", page.Code, form)
+		}
+	}
+}
+
 func TestAnApprovalRuleTakesTwo(t *testing.T) {
 	c := newCourt(t)
 	one, two := c.office[c.approver].ID, c.office[c.second].ID
