@@ -158,26 +158,27 @@ func (r *reading) policyAt(k *EvidenceCase, issued proofing.Leaf) (*EvidencePoli
 		return nil, err
 	}
 	p, err := policyIn(book, digest, issued.At, textOf(r.object(proofing.SubjectCase, k.Object).opened(), "profile"))
-	if errors.Is(err, errNoProfile) { // it was taken out after the grant, and the authority reported the certificate later: nothing was demanded of it any more
-		return nil, nil
-	}
 	if err != nil {
 		return nil, fmt.Errorf("it was held against the case %s by %w", k.Object, err)
 	}
 	return p, nil
 }
 
-// eachApproved says whether a certificate has the approval of its CSR beneath a case, where the policy took one for each by then, or says itself that it has none.
+// eachApproved says whether a certificate has the approval of its CSR beneath a case, where the policy took one for each by then, or says itself that it has none, or that its profile
+// is gone.
 func (r *reading) eachApproved(c *EvidenceCertificate, k *EvidenceCase, issued proofing.Leaf) (bool, error) {
 	o := r.object(proofing.SubjectCase, k.Object)
+	found := listOf(issued.Facts, "findings")
 	p, err := r.policyAt(k, issued)
+	if errors.Is(err, errNoProfile) && slices.Contains(found, proofing.FindingProfile) { // it was taken out after the grant, and the certificate says that it was held to nothing
+		return true, nil
+	}
 	if err != nil {
 		return false, err
 	}
 	if p == nil || p.Approvals == 0 || p.Approve != proofing.ApproveEach || textOf(o.opened(), "csr_digest") != "" {
 		return true, nil
 	}
-	found := listOf(issued.Facts, "findings")
 	return slices.Contains(found, proofing.FindingCSRUnapproved) || slices.Contains(found, proofing.FindingCSRUnchecked) || slices.ContainsFunc(c.Approvals, func(id string) bool {
 		of := r.object(proofing.SubjectCase, id)
 		return of != nil && slices.ContainsFunc(of.leaves, func(l proofing.Leaf) bool {

@@ -60,10 +60,11 @@ type Case struct {
 
 	Status Status  `json:"status"`
 	Frozen *Freeze `json:"frozen,omitempty"`
-	// Repudiated is when somebody said that it was not them, by a link of this request or of one that the same proof served; zero again once it is given back. The word
-	// about one certificate freezes the request, and is no such word.
+	// Repudiated is when somebody last said that it was not them, by a link of this case or of a request that the same proof served; zero again once it is given back, and
+	// never without a freeze unless it is over. The word about one certificate freezes the request, and is no such word.
 	Repudiated time.Time `json:"repudiated,omitzero"`
-	// GivenBack is when its person has lifted a freeze, which they do once.
+	// Lifted is when a freeze was last lifted: what was said before reaches the case no more. GivenBack is when its person has lifted one, which they do once.
+	Lifted    time.Time `json:"lifted,omitzero"`
 	GivenBack time.Time `json:"given_back,omitzero"`
 	Denied    time.Time `json:"denied,omitzero"`  // when somebody said so after it was over
 	Reason    string    `json:"reason,omitempty"` // why it is refused, revoked or in review: a code
@@ -227,6 +228,13 @@ func (c *Case) endingAt() time.Time {
 		return time.Time{}
 	}
 	return c.Ending.At
+}
+
+func (c *Case) frozenAt() time.Time {
+	if c.Frozen == nil {
+		return time.Time{}
+	}
+	return c.Frozen.At
 }
 
 func (c *Case) frozenUntil() time.Time {

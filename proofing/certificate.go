@@ -64,6 +64,7 @@ const (
 	FindingNotValid      = "not_valid"      // an authorization did not hold any more when the certificate was reported
 	FindingCSRUnchecked  = "csr_unchecked"  // the authorization is for one CSR, and the report has none to hold the certificate against
 	FindingCSRUnapproved = "csr_unapproved" // each certificate takes an approval, and nobody has approved its CSR
+	FindingProfile       = "profile_gone"   // its profile is gone, so that it is held to nothing of what that demanded when it was issued
 	FindingKey           = "key_protection" // the dossier has no evidence that its private key is protected (CSBR 6.2.7.4.2)
 	FindingAccountKey    = "account_key"    // its key is the account's own (RFC 8555 11.1)
 	FindingCA            = "ca_certificate" // it may sign certificates itself

@@ -3,6 +3,7 @@ package proofing
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -70,7 +71,7 @@ func (s *Service) DisownCertificate(ctx context.Context, ref Secret) (*Certifica
 // disownCertificates takes somebody's word that a request was not theirs as one about its certificates, and about those of the requests that what was proved in
 // it served, whatever has become of these (CSBR 4.9.1.1(2)). It may be done again.
 func (s *Service) disownCertificates(ctx context.Context, c *Case) error {
-	if !c.repudiated() {
+	if c.Repudiated.IsZero() {
 		return nil // it was given back before this was done
 	}
 	served := map[string]bool{c.ID: true} // by their ids, whether what was proved in the case served them
@@ -78,17 +79,7 @@ func (s *Service) disownCertificates(ctx context.Context, c *Case) error {
 		if err != nil {
 			return err
 		}
-		if served[o.ID] = o.sharesWith(c); !served[o.ID] {
-			continue
-		}
-		if _, err := s.update(ctx, o.ID, func(o *Case, now time.Time) error { // what is issued on it later is no more theirs
-			if o.Repudiated.IsZero() {
-				o.Repudiated = now
-			}
-			return nil
-		}); ignoreNotFound(err) != nil {
-			return err
-		}
+		served[o.ID] = o.reachedBy(c)
 	}
 	all, err := s.certificatesAbout(ctx, c)
 	if err != nil {
@@ -101,7 +92,7 @@ func (s *Service) disownCertificates(ctx context.Context, c *Case) error {
 				if ignoreNotFound(err) != nil {
 					return err
 				}
-				served[id] = err == nil && o.sharesWith(c)
+				served[id] = err == nil && o.reachedBy(c)
 			}
 		}
 		if !slices.ContainsFunc(slices.Concat(cert.Cases, cert.Approvals), func(id string) bool { return served[id] }) {
@@ -137,19 +128,57 @@ func (c *Case) sharesWith(o *Case) bool {
 	return slices.ContainsFunc(o.Evidence, func(e Evidence) bool { return c.has(e.ID) })
 }
 
-// disownLate begins the clock of a certificate that was reported after somebody had said of its request that it was not them. An authority that got no answer
-// reports it again, and so it is done in the end.
+// reachedBy says whether somebody's word about another case, which stands, is also about this one: what was proved there is at work here, and this one was
+// not given back since.
+func (c *Case) reachedBy(o *Case) bool {
+	return !o.Repudiated.IsZero() && c.sharesWith(o) && !c.Lifted.After(o.Repudiated)
+}
+
+// disownLate begins the clock of a certificate that was reported after somebody had said of its request, of the approval of its CSR or of a request that the same
+// proof served that it was not them. An authority that got no answer reports it again, and so it is done in the end.
 func (s *Service) disownLate(ctx context.Context, c *Certificate) (*Certificate, error) {
-	for _, id := range c.Cases {
+	for _, id := range slices.Concat(c.Cases, c.Approvals) {
 		k, err := s.get(ctx, id)
 		if ignoreNotFound(err) != nil {
 			return nil, err
 		}
-		if err == nil && !k.Repudiated.IsZero() {
-			return s.disownCertificate(ctx, c.ID, CertificateLink{}, map[string]any{"case": k.ID})
+		if err != nil {
+			continue
+		}
+		by, err := s.saidOf(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		if by != "" {
+			return s.disownCertificate(ctx, c.ID, CertificateLink{}, map[string]any{"case": by})
 		}
 	}
 	return c, nil
+}
+
+// saidOf is the case by whose link somebody has said, as it stands, that a case was not them; empty: none.
+func (s *Service) saidOf(ctx context.Context, k *Case) (string, error) {
+	if !k.Repudiated.IsZero() {
+		return k.ID, nil
+	}
+	if !k.Status.Over() { // the word would have reached it
+		return "", nil
+	}
+	where := []iter.Seq2[*Case, error]{s.casesOf(ctx, k.Applicant.ID)}
+	if k.Person != "" { // theirs are found once they are over, too
+		where = append(where, s.casesOfPerson(ctx, k.Person))
+	}
+	for _, all := range where {
+		for o, err := range all {
+			if err != nil {
+				return "", err
+			}
+			if o.CA == k.CA && o.Applicant.ID == k.Applicant.ID && k.reachedBy(o) {
+				return o.ID, nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // disownCertificate begins the clock of a certificate's revocation, once. Facts say by whose word.

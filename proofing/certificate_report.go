@@ -51,6 +51,9 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 		if err := c.holdAgainst(k, r, s.evOf(k), c.Reported); err != nil {
 			return nil, err
 		}
+		if s.profileOf(k) == nil { // the authority chooses when it reports
+			c.find(FindingProfile, "the profile %s of the authorization %s is gone: what it demanded when the certificate was issued is not held against it", k.Profile, k.ID)
+		}
 		approval, err := s.approvalOf(ctx, c, k, r.CSRDigest)
 		if err != nil {
 			return nil, err

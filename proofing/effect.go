@@ -65,7 +65,7 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 			}
 		}
 		c.Outbox.Effects = left
-		if shared && c.Frozen != nil { // meanwhile: it must follow what was shared
+		if shared && c.takenBack() { // meanwhile: that must follow what was shared
 			c.Outbox.disown(now)
 		}
 		return nil
@@ -182,21 +182,32 @@ func (c *Case) has(event string) bool {
 }
 
 // spreadFreeze freezes the cases that evidence of this one served: who says that
-// it was not them speaks of the answer, and not of one name.
+// it was not them speaks of the answer, and not of one name. It may be done again, and late: what was given back since stays so.
 func (s *Service) spreadFreeze(ctx context.Context, c *Case) error {
-	freeze := c.Frozen
-	if freeze == nil && !c.Denied.IsZero() { // it was over by then, and what its evidence served need not be
-		freeze = &Freeze{At: c.Denied, Until: c.Denied.Add(s.Policy.FreezeLifetime)}
+	said := c.Repudiated // it stands also where the case has ended since
+	for _, t := range []time.Time{c.Denied, c.frozenAt()} {
+		if t.After(said) {
+			said = t
+		}
+	}
+	if said.IsZero() { // it was given back before this was done
+		return nil
 	}
 	for o, err := range s.siblings(ctx, c) {
 		if err != nil {
 			return err
 		}
-		if freeze == nil || o.Frozen != nil || !o.sharesWith(c) {
+		if !o.sharesWith(c) {
 			continue
 		}
 		_, err := s.update(ctx, o.ID, func(o *Case, _ time.Time) error {
-			o.freeze(*freeze)
+			if o.Lifted.After(said) {
+				return nil
+			}
+			o.freeze(Freeze{At: said, Until: said.Add(s.Policy.FreezeLifetime)})
+			if !c.Repudiated.IsZero() && o.Repudiated.Before(said) { // what is issued on it later is no more theirs
+				o.Repudiated = said
+			}
 			return nil
 		})
 		if err != nil && !errors.Is(err, ErrNotFound) {

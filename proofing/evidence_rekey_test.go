@@ -1,6 +1,7 @@
 package proofing_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,8 +32,9 @@ func TestTheEvidenceFollowsAnAccountToItsNewKey(t *testing.T) {
 	}
 }
 
-// A profile may be gone from the policy by the time that the authority tells of a certificate: nothing was demanded of it any more, and what it rests on can still be shown.
-func TestACertificateUnderAProfileThatIsGoneHasEvidence(t *testing.T) {
+// A profile may be gone from the policy by the time that the authority tells of a certificate, which chooses when: what was demanded when it was issued is held against
+// nothing any more. The certificate says so, and what it rests on can still be shown; one that does not say it has no evidence.
+func TestACertificateUnderAProfileThatIsGoneSaysSo(t *testing.T) {
 	c, tree := governed(t, evPolicy)
 	k := c.granted()
 	c.logged()
@@ -41,14 +43,21 @@ func TestACertificateUnderAProfileThatIsGoneHasEvidence(t *testing.T) {
 	must[*proofing.PolicyBook](t)(c.one.decidesPolicy(false))
 	must[*proofing.PolicyBook](t)(c.two.decidesPolicy(false))
 	c.Policy.Text, c.Policy.Digest = without, proofing.PolicyDigest(without)
-	delete(c.Policy.Profiles, "signing")
-	cert := c.certificate(k, 1)
-	c.logged()
-	chain, err := c.ChainOfCertificate(t.Context(), cert)
-	if err != nil {
-		t.Fatal(err)
+	evidence := func(cert *proofing.Certificate) error {
+		t.Helper()
+		c.logged()
+		_, err := tree.Evidence(t.Context(), must[*proofing.Chain](t)(c.ChainOfCertificate(t.Context(), cert)), proofing.SubjectCertificate, cert.ID)
+		return err
 	}
-	if _, err := tree.Evidence(t.Context(), chain, proofing.SubjectCertificate, cert.ID); err != nil {
+	if err := evidence(c.certificate(k, 1)); err == nil || !strings.Contains(err.Error(), "no profile") { // by who still has it, under the policy that has not
+		t.Errorf("of one that says nothing: %v", err)
+	}
+	delete(c.Policy.Profiles, "signing")
+	cert := c.certificate(k, 2)
+	if codes := codesOf(cert); !slices.Equal(codes, []string{proofing.FindingProfile}) {
+		t.Errorf("it says %v", codes)
+	}
+	if err := evidence(cert); err != nil {
 		t.Error(err)
 	}
 }

@@ -125,10 +125,15 @@ func (s *Service) grant(c *Case, p *Profile, a Assessment, basis string, now tim
 // notify tells everybody on whose address the case rests, also if they confirmed
 // it in another case of the applicant: they must hear of this one too.
 func (s *Service) notify(c *Case, kind string, now time.Time) {
+	s.notifyAt(c, c.confirmed(), kind, now)
+}
+
+// notifyAt tells some addresses, each once.
+func (s *Service) notifyAt(c *Case, contacts []Contact, kind string, now time.Time) {
 	ctx := s.messageContext(c)
 	ctx.Lang = c.Lang
 	told := map[Secret]bool{}
-	for _, k := range c.confirmed() {
+	for _, k := range contacts {
 		if k.Channel != ChannelEmail || told[k.Address] {
 			continue // notices go by mail: a text message costs money and says too little
 		}

@@ -60,7 +60,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, v Visit) ([]Secret, erro
 	if err != nil {
 		return nil, err
 	}
-	if again.repudiated() {
+	if again.takenBack() {
 		return nil, errors.Join(ErrNotAdmitted, s.voidMadeIn(ctx, again))
 	}
 	return codes, nil

@@ -139,6 +139,9 @@ func (s *Service) RestoreFrozen(ctx context.Context, v Visit, id, reason string,
 
 // thaw lifts a freeze: what waited for that goes on.
 func (c *Case) thaw(now time.Time) {
+	if c.Frozen != nil {
+		c.Lifted = now
+	}
 	c.Frozen, c.Repudiated = nil, time.Time{}
 	for i := range c.Outbox.Effects {
 		c.Outbox.Effects[i].Due = now

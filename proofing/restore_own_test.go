@@ -88,6 +88,27 @@ func TestAPersonGivesBackWhatWasFrozenByMistakeOnceTheyHaveSignedIn(t *testing.T
 	wantErr(t, "over", gives(session), proofing.ErrClosed)
 }
 
+// Whoever got a code and did not answer may be the one who spoke: they hear that it was given back, with the link.
+func TestWhoeverGotACodeHearsThatARequestWasGivenBack(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	w.signUp(key) // with applicant@example.org
+	c := w.openFor("strong", "applicant@example.org", "another-key-another-key-another-key-another-")
+	w.pass(time.Second)
+	must[*proofing.Case](t)(w.use(visit(c, "b"), key))
+	if _, _, err := w.Begin(t.Context(), visit(c, "b"), "email", "applicant@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	w.disowns(c)
+	must[*proofing.Case](t)(w.RestoreOwn(t.Context(), ownVisit(w.signIn(key)), linkOf(c)))
+	w.work()
+	all := w.post.all("given_back")
+	if len(all) != 1 || all[0].To != "applicant@example.org" || all[0].Disown == "" {
+		t.Errorf("told are %+v", all)
+	}
+}
+
 // Who came in by deceiving somebody cannot overrule them: what is theirs alone, and was before, is not enough where a message went to somebody else, and what they
 // have added since counts for nothing.
 func TestNobodyGivesBackWhatAnotherMayHaveFrozen(t *testing.T) {
@@ -159,6 +180,25 @@ func TestARequestIsGivenBackByItsOwnPersonAlone(t *testing.T) {
 	wantErr(t, "somebody else", err, proofing.ErrNotFound)
 	_, err = w.RestoreOwn(t.Context(), ownVisit(w.signIn(key)), proofing.Secret(c.ID+".x"))
 	wantErr(t, "a link that is not the case's", err, proofing.ErrNotFound)
+}
+
+// Also before it is submitted, where people would decide about it.
+func TestWhatPeopleWouldDecideAboutIsNotGivenBackByItsPerson(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	w.signUp(key)
+	c := w.frozenOf(key, nil)
+	p := *w.Policy.Profiles["strong"]
+	p.Approvals = 1
+	w.Policy.Profiles["strong"] = &p
+	if got := w.problemOf(c); got != "frozen" {
+		t.Errorf("the authority is told %q", got)
+	}
+	_, err := w.RestoreOwn(t.Context(), ownVisit(w.signIn(key)), linkOf(c))
+	wantInput(t, "its person", err, "restore_operator")
+	if w.reload(c).Frozen == nil {
+		t.Error("it is given back")
+	}
 }
 
 // What people decide about is given back by two who run the authority, and never by who asks.

@@ -365,18 +365,19 @@ func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.disown(ctx, byBearer(), c.ID, !c.Own())
+	return s.disown(ctx, byBearer(), c.ID, true)
 }
 
-// disown freezes a case, or takes back what one that is over has done. Said: the word is about the request itself, and so about its certificates, whatever has become of
-// it: it may be frozen already for another reason, and the certificate be of a request that is over, or yet to come.
+// disown freezes a case, or takes back what one that is over has done. Said: the word is about the case itself, and so about a request's certificates and all that its
+// proof served, whatever has become of it: it may be frozen already, or end before anything has followed, and the certificate be of one that is over, or yet to come.
 func (s *Service) disown(ctx context.Context, by author, id string, said bool) (*Case, error) {
 	return s.updateBy(ctx, by, id, func(c *Case, now time.Time) error {
 		if said {
-			if c.Repudiated.IsZero() {
-				c.Repudiated = now
-			}
+			c.Repudiated = now
+		}
+		if said && !c.Own() { // also once more: something of it may have been given back meanwhile
 			c.Outbox.also(EffectRevoke, now)
+			c.Outbox.disown(now)
 		}
 		switch {
 		case !c.Disownable():

@@ -117,7 +117,7 @@ func (s *Service) applyRecovery(ctx context.Context, c *Case) error {
 	if c.Recovered.IsZero() {
 		return nil
 	}
-	if !c.repudiated() {
+	if !c.takenBack() {
 		if err := s.suspend(ctx, c); err != nil {
 			return fmt.Errorf("suspend authenticators: %w", err)
 		}
@@ -126,7 +126,7 @@ func (s *Service) applyRecovery(ctx context.Context, c *Case) error {
 		if err != nil {
 			return ignoreNotFound(err)
 		}
-		if !again.repudiated() {
+		if !again.takenBack() {
 			return nil
 		}
 	}
@@ -166,9 +166,10 @@ func (s *Service) voidMadeIn(ctx context.Context, c *Case) error {
 	return ignoreNotFound(err)
 }
 
-// repudiated says whether somebody has said that the case was not them.
-func (c *Case) repudiated() bool {
-	return c.Frozen != nil || !c.Denied.IsZero() || c.Status.Over() && c.Reason == reasonDisowned
+// takenBack says whether nothing is to follow from the case, because somebody has said that it was not them, or a freeze that came from elsewhere holds or ended it.
+// Whether the word was about the case itself, and stands, its Repudiated says.
+func (c *Case) takenBack() bool {
+	return c.Frozen != nil || !c.Repudiated.IsZero() || !c.Denied.IsZero() || c.Status.Over() && c.Reason == reasonDisowned
 }
 
 func (s *Service) suspend(ctx context.Context, c *Case) error {
@@ -344,7 +345,7 @@ func (s *Service) undoReactivations(ctx context.Context, c *Case) error {
 			if err != nil && !errors.Is(err, ErrNotFound) {
 				return err
 			}
-			if err != nil || !of.repudiated() {
+			if err != nil || !of.takenBack() {
 				stands = append(stands, by)
 			}
 		}
@@ -387,7 +388,7 @@ func (s *Service) applyReactivation(ctx context.Context, c *Case, binding string
 		return err
 	}
 	again, err := s.get(ctx, c.ID)
-	if err != nil || !again.repudiated() {
+	if err != nil || !again.takenBack() {
 		return ignoreNotFound(err)
 	}
 	return s.undoReactivations(ctx, again)
@@ -446,7 +447,7 @@ func (s *Service) StopRecovery(ctx context.Context, v Visit) error {
 		}
 	}
 	for id, at := range recoveries {
-		_, err := s.disown(ctx, byPerson(session, v), id, false)
+		_, err := s.disown(ctx, byPerson(session, v), id, true)
 		if errors.Is(err, ErrNotFound) { // its record is gone, and what it did is not
 			err = errors.Join(s.endSuspensions(ctx, session.Person.ID, func(by Suspension) bool { return by.Case == id }), s.voidCodes(ctx, session.Person.ID, at))
 		}

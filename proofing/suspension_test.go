@@ -320,6 +320,25 @@ func TestAUsedCodeIsReplacedAndADisownedRecoveryEndsTheCodes(t *testing.T) {
 	}
 }
 
+// Whoever is in ends the session as soon as somebody says that it was not them: what it did is taken back all the same.
+func TestARecoveryThatIsDisownedIsTakenBackAlthoughItsSessionEndsFirst(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	codes := w.codes(w.signUp(key))
+	thief, _ := w.renewed(codes[0])
+	w.work()
+	_, ref, _ := strings.Cut(w.post.last(t, "recovered").Disown.Reveal(), proofing.DisownPath)
+	must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(ref)))
+	if err := w.SignOut(t.Context(), ownVisit(thief)); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	own := w.session(w.signIn(key))
+	if own.Recovering || len(own.Person.Recovery) != 0 {
+		t.Errorf("recovering %v, and %d codes are left", own.Recovering, len(own.Person.Recovery))
+	}
+}
+
 // Codes that somebody made in a session which was not their person's are void, as all else that was added in it; those that its person has made elsewhere stay.
 func TestCodesThatWereMadeInADisownedSessionAreVoid(t *testing.T) {
 	for _, over := range []bool{false, true} {
