@@ -25,6 +25,7 @@ var businessCategories = []string{"Private Organization", "Government Entity", b
 type Registration struct {
 	Number, Jurisdiction string // empty: not known
 	Business             bool   // it is a Business Entity
+	BusinessAged         bool   // it was found to be one, too long ago: whether it still is nobody knows
 }
 
 // Registration is what of the dossier is good now, for a certificate that is for EV or not.
@@ -35,7 +36,11 @@ func (o *Organization) Registration(ev bool, now time.Time) *Registration {
 		}
 		return ""
 	}
-	return &Registration{value(ItemRegistration), value(ItemJurisdiction), value(ItemBusinessEntity) != ""}
+	r := &Registration{Number: value(ItemRegistration), Jurisdiction: value(ItemJurisdiction)}
+	if it := o.Current(ItemBusinessEntity, ""); it != nil && it.Outcome == OutcomeGood { // with a value or without
+		r.Business, r.BusinessAged = it.good(ev, now), !it.good(ev, now)
+	}
+	return r
 }
 
 // RegistrationOf is that of the one organization among the identifiers; nil if there is none or several, or it has no dossier.
@@ -86,8 +91,8 @@ func (r *Registration) Judge(subject []SubjectMember) (faults []CSRFault) {
 		switch {
 		case m.Name == SubjectNumber && (r.Number == "" || m.Value != r.Number):
 			fault("the subject has %s %s, which is not the registration number that the dossier of one organization that is asked for has: leave it out, or write that", m.Name, told(m.Value))
-		case m.Name == SubjectCategory && (r.Number == "" || !slices.Contains(businessCategories, m.Value) || (m.Value == businessEntity) != r.Business):
-			fault("the subject has %s %s, which is no category by the dossier of one organization that is asked for: leave it out, or write one of CSBR 7.1.4.2 (%q for one that the dossier says is such, and no other)", m.Name, told(m.Value), businessEntity)
+		case m.Name == SubjectCategory && (r.Number == "" || r.BusinessAged || !slices.Contains(businessCategories, m.Value) || (m.Value == businessEntity) != r.Business):
+			fault("the subject has %s %s, which is no category by the dossier of one organization that is asked for: leave it out, or write one of CSBR 7.1.4.2 (%q for one that the dossier says is such, and no other; none while what it says of that is too old)", m.Name, told(m.Value), businessEntity)
 		}
 	}
 	var places []string
