@@ -59,7 +59,7 @@ func (o *Organization) anyProtection(now time.Time) (newest *Item) {
 		if it.Kind != ItemKeyProtection {
 			continue
 		}
-		if it.Outcome == OutcomeGood && it.good(true, now) && o.counts(it, now) {
+		if o.does(it, now) {
 			return it
 		}
 		if newest == nil {
@@ -67,6 +67,21 @@ func (o *Organization) anyProtection(now time.Time) (newest *Item) {
 		}
 	}
 	return newest
+}
+
+// does says whether an item is good evidence of how some key is protected.
+func (o *Organization) does(it *Item, now time.Time) bool {
+	return it.Kind == ItemKeyProtection && it.Outcome == OutcomeGood && it.good(true, now) && o.counts(it, now)
+}
+
+// protectedBy says whether there is such evidence among what was recorded up to an entry of the dossier.
+func (o *Organization) protectedBy(entry int64, now time.Time) bool {
+	for i := range o.Items {
+		if it := &o.Items[i]; it.Entry <= entry && o.does(it, now) {
+			return true
+		}
+	}
+	return false
 }
 
 // counts says whether no newer item has taken the place of one of key protection, for one of its keys at least.

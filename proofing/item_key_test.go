@@ -235,10 +235,42 @@ func TestWhatIsRecordedOfAnotherKeyIsNotWhatAGrantRestsOn(t *testing.T) {
 	if got := lacks(); got != "" {
 		t.Errorf("after evidence of another key: %s", got)
 	}
+	if a := c.asksFor(k, keyPrint(0)); a.Problem != "" {
+		t.Errorf("after evidence of another key the authority hears %s, %s", a.Problem, a.Detail)
+	}
 	c.protects(2, proofing.OutcomeGood, keyPrint(0))
 	if got := lacks(); got != "key_protection unreviewed" {
 		t.Errorf("after evidence of its own key: %s", got)
 	}
+}
+
+// Nor does a grant whose key is known by the CSR alone, or not yet. It rests on evidence that somebody has reviewed, of one key or another.
+func TestAGrantInAdvanceDoesNotWaitForTheReviewOfAnotherKeysEvidence(t *testing.T) {
+	const unreviewed = "key_protection unreviewed (CSBR 3.2.9)"
+	c := newCourtOf(t, attested(keyPrint(0)))
+	k := c.granted()
+	hears := func(when, order string, keys ...string) {
+		t.Helper()
+		if _, detail := c.problem(k); detail != order {
+			t.Errorf("%s: at the order: %s, want %s", when, detail, order)
+		}
+		for i, want := range keys {
+			if a := c.asksFor(k, keyPrint(i)); a.Detail != want {
+				t.Errorf("%s: key %d: %s, %s, want %s", when, i, a.Problem, a.Detail, want)
+			}
+		}
+	}
+	c.protects(2, proofing.OutcomeGood, keyPrint(1))
+	hears("another key's evidence", "", "", unreviewed)
+	c.protects(2, proofing.OutcomeGood, keyPrint(0))
+	hears("its own anew", unreviewed, unreviewed, unreviewed)
+	c.reviewsAgain()
+	hears("reviewed", "", "", "", anotherKey)
+	c.protects(2, proofing.OutcomeBad, keyPrint(1))
+	c.protects(2, proofing.OutcomeGood, keyPrint(1))
+	hears("another key's was refuted and attested anew", "", "", unreviewed)
+	c.protects(4, proofing.OutcomeGood)
+	hears("an audit of all", unreviewed, unreviewed, unreviewed, unreviewed)
 }
 
 // A certificate is issued after the last question: what its key is, it says itself.
