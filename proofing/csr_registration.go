@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ const (
 
 // businessEntity is the category of which a dossier says whether it is the organization's. Which of the others one is the authority finds out, as it does places.
 const businessEntity = "Business Entity"
+
+// countryCode is how a subject names a country (ISO 3166-1 alpha-2).
+var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
 
 var businessCategories = []string{"Private Organization", "Government Entity", businessEntity, "Non-Commercial Entity"}
 
@@ -101,13 +105,27 @@ func (r *Registration) Judge(subject []SubjectMember) (faults []CSRFault) {
 			places = append(places, v)
 		}
 	}
-	if len(places) == 0 {
-		return faults
-	}
-	narrow := strings.Join(places, ", ")
-	slices.Reverse(places)
-	if wide := strings.Join(places, ", "); r.Jurisdiction == "" || r.Jurisdiction != narrow && r.Jurisdiction != wide {
-		fault("the subject has the jurisdiction %s, which is not that of the dossier of one organization that is asked for: leave it out, or write jurisdictionCountryName, and the state and the locality where the dossier has them, as it does", told(narrow))
+	placed := !slices.Contains(places, "") && r.placed(said[SubjectJurisdiction+"C"], said[SubjectJurisdiction+"ST"], said[SubjectJurisdiction+"L"])
+	if len(places) > 0 && !placed {
+		fault("the subject has the jurisdiction %s, which is not, in these attributes, that of the dossier of one organization that is asked for: leave it out, or write jurisdictionCountryName, by its two letters, and the state and then the locality where the dossier has them, as it does", told(strings.Join(places, ", ")))
 	}
 	return faults
+}
+
+// placed says whether a jurisdiction is the dossier's, each part in its own attribute (CSBR 7.1.4.2): the country by the two letters of ISO 3166, alone, with a state, or with a state and a locality.
+// The dossier has them with commas between them, the widest or the narrowest first. A second part is a state: of a locality without one a dossier does not tell.
+func (r *Registration) placed(country, state, locality string) bool {
+	places := []string{country}
+	if state != "" || locality != "" {
+		places = append(places, state)
+	}
+	if locality != "" {
+		places = append(places, locality)
+	}
+	if !countryCode.MatchString(country) || slices.ContainsFunc(places, func(place string) bool { return place == "" || strings.Contains(place, ",") }) {
+		return false
+	}
+	wide := strings.Join(places, ", ")
+	slices.Reverse(places)
+	return r.Jurisdiction == wide || r.Jurisdiction == strings.Join(places, ", ")
 }
