@@ -39,6 +39,7 @@ func TestASubjectSaysHowTheDossierHasTheOrganizationRegistered(t *testing.T) {
 	german := proofing.Registration{Number: "HRB 1234", Jurisdiction: "DE"}
 	american := proofing.Registration{Number: "7", Jurisdiction: "US, Delaware"}
 	local := proofing.Registration{Number: "7", Jurisdiction: "Wilmington, Delaware, US"}
+	spelled := proofing.Registration{Number: "7", Jurisdiction: "Germany"}
 	business := proofing.Registration{Number: "7", Business: true}
 	key := ecKey(t, elliptic.P256())
 	type member struct {
@@ -67,6 +68,17 @@ func TestASubjectSaysHowTheDossierHasTheOrganizationRegistered(t *testing.T) {
 		"a country without its state":      {&american, []member{{oidIncC, "US"}}, `the jurisdiction "US"`},
 		"a state without its country":      {&american, []member{{oidIncST, "Delaware"}}, `the jurisdiction "Delaware"`},
 		"all in the country":               {&german, []member{{oidIncC, "DE"}, {oidIncC, "FR"}}, "jurisdictionC twice"},
+		"a state within the country":       {&american, []member{{oidIncC, "US, Delaware"}}, `the jurisdiction "US, Delaware"`},
+		"a state as the locality":          {&american, []member{{oidIncC, "US"}, {oidIncL, "Delaware"}}, `the jurisdiction "Delaware, US"`},
+		"a state in the country's place":   {&american, []member{{oidIncST, "US, Delaware"}}, "the jurisdiction"},
+		"all in the locality":              {&american, []member{{oidIncL, "Delaware, US"}}, "the jurisdiction"},
+		"the other way in the country":     {&american, []member{{oidIncC, "Delaware"}, {oidIncST, "US"}}, `the jurisdiction "US, Delaware"`},
+		"a country as the locality":        {&german, []member{{oidIncL, "DE"}}, `the jurisdiction "DE"`},
+		"a country as the state":           {&german, []member{{oidIncST, "DE"}}, `the jurisdiction "DE"`},
+		"a country that is no code":        {&spelled, []member{{oidIncC, "Germany"}}, `the jurisdiction "Germany"`},
+		"a locality within the state":      {&local, []member{{oidIncC, "US"}, {oidIncST, "Wilmington, Delaware"}}, "the jurisdiction"},
+		"a locality without its state":     {&local, []member{{oidIncC, "US"}, {oidIncL, "Wilmington, Delaware"}}, "the jurisdiction"},
+		"a state that is empty":            {&german, []member{{oidIncC, "DE"}, {oidIncST, ""}}, "the jurisdiction"},
 		"a category that there is not":     {&german, []member{{oidCategory, "Bank"}}, `businessCategory "Bank"`},
 		"a Business Entity that is none":   {&german, []member{{oidCategory, "Business Entity"}}, "no category"},
 		"another of a Business Entity":     {&business, []member{{oidCategory, "Private Organization"}}, "no category"},

@@ -24,17 +24,20 @@ func (r *reading) verifyKey(key string, issued proofing.Leaf) error {
 	return errors.Join(faults...)
 }
 
-// protects says whether a dossier had something good about a key, within the skew of clocks. The entry of an older program does not tell which keys it is about.
+// protects says whether a dossier had something good about a key, within the skew of clocks: what names the key and is bad only what names it takes back
+// (proofing.Organization.Protection). The entry of an older program does not tell which keys it is about.
 func (o *readObject) protects(key string, issued proofing.Leaf) (is bool) {
+	refuted := false // by name
 	for _, l := range o.leaves {
 		it, told := keyItem(l)
 		if it == nil || told && !it.About(key) {
 			continue
 		}
-		if good := it.Outcome == proofing.OutcomeGood; good && !l.At.After(issued.At.Add(proofing.ClockSkew)) {
-			is = true
+		named := len(it.Keys) > 0
+		if good := it.Outcome == proofing.OutcomeGood; good && !l.At.After(issued.At.Add(proofing.ClockSkew)) && (named || !refuted) {
+			is, refuted = true, false
 		} else if !good && l.At.Before(issued.At.Add(-proofing.ClockSkew)) {
-			is = false
+			is, refuted = false, refuted || named
 		}
 	}
 	return is

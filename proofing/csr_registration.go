@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,12 +20,16 @@ const (
 // businessEntity is the category of which a dossier says whether it is the organization's. Which of the others one is the authority finds out, as it does places.
 const businessEntity = "Business Entity"
 
+// countryCode is how a subject names a country (ISO 3166-1 alpha-2).
+var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+
 var businessCategories = []string{"Private Organization", "Government Entity", businessEntity, "Non-Commercial Entity"}
 
 // Registration is what a subject may say of an organization beside its name, by its dossier.
 type Registration struct {
 	Number, Jurisdiction string // empty: not known
 	Business             bool   // it is a Business Entity
+	BusinessAged         bool   // it was found to be one, too long ago: whether it still is nobody knows
 }
 
 // Registration is what of the dossier is good now, for a certificate that is for EV or not.
@@ -35,7 +40,11 @@ func (o *Organization) Registration(ev bool, now time.Time) *Registration {
 		}
 		return ""
 	}
-	return &Registration{value(ItemRegistration), value(ItemJurisdiction), value(ItemBusinessEntity) != ""}
+	r := &Registration{Number: value(ItemRegistration), Jurisdiction: value(ItemJurisdiction)}
+	if it := o.Current(ItemBusinessEntity, ""); it != nil && it.Outcome == OutcomeGood { // with a value or without
+		r.Business, r.BusinessAged = it.good(ev, now), !it.good(ev, now)
+	}
+	return r
 }
 
 // RegistrationOf is that of the one organization among the identifiers; nil if there is none or several, or it has no dossier.
@@ -86,8 +95,8 @@ func (r *Registration) Judge(subject []SubjectMember) (faults []CSRFault) {
 		switch {
 		case m.Name == SubjectNumber && (r.Number == "" || m.Value != r.Number):
 			fault("the subject has %s %s, which is not the registration number that the dossier of one organization that is asked for has: leave it out, or write that", m.Name, told(m.Value))
-		case m.Name == SubjectCategory && (r.Number == "" || !slices.Contains(businessCategories, m.Value) || (m.Value == businessEntity) != r.Business):
-			fault("the subject has %s %s, which is no category by the dossier of one organization that is asked for: leave it out, or write one of CSBR 7.1.4.2 (%q for one that the dossier says is such, and no other)", m.Name, told(m.Value), businessEntity)
+		case m.Name == SubjectCategory && (r.Number == "" || r.BusinessAged || !slices.Contains(businessCategories, m.Value) || (m.Value == businessEntity) != r.Business):
+			fault("the subject has %s %s, which is no category by the dossier of one organization that is asked for: leave it out, or write one of CSBR 7.1.4.2 (%q for one that the dossier says is such, and no other; none while what it says of that is too old)", m.Name, told(m.Value), businessEntity)
 		}
 	}
 	var places []string
@@ -96,13 +105,27 @@ func (r *Registration) Judge(subject []SubjectMember) (faults []CSRFault) {
 			places = append(places, v)
 		}
 	}
-	if len(places) == 0 {
-		return faults
-	}
-	narrow := strings.Join(places, ", ")
-	slices.Reverse(places)
-	if wide := strings.Join(places, ", "); r.Jurisdiction == "" || r.Jurisdiction != narrow && r.Jurisdiction != wide {
-		fault("the subject has the jurisdiction %s, which is not that of the dossier of one organization that is asked for: leave it out, or write jurisdictionCountryName, and the state and the locality where the dossier has them, as it does", told(narrow))
+	placed := !slices.Contains(places, "") && r.placed(said[SubjectJurisdiction+"C"], said[SubjectJurisdiction+"ST"], said[SubjectJurisdiction+"L"])
+	if len(places) > 0 && !placed {
+		fault("the subject has the jurisdiction %s, which is not, in these attributes, that of the dossier of one organization that is asked for: leave it out, or write jurisdictionCountryName, by its two letters, and the state and then the locality where the dossier has them, as it does", told(strings.Join(places, ", ")))
 	}
 	return faults
+}
+
+// placed says whether a jurisdiction is the dossier's, each part in its own attribute (CSBR 7.1.4.2): the country by the two letters of ISO 3166, alone, with a state, or with a state and a locality.
+// The dossier has them with commas between them, the widest or the narrowest first. A second part is a state: of a locality without one a dossier does not tell.
+func (r *Registration) placed(country, state, locality string) bool {
+	places := []string{country}
+	if state != "" || locality != "" {
+		places = append(places, state)
+	}
+	if locality != "" {
+		places = append(places, locality)
+	}
+	if !countryCode.MatchString(country) || slices.ContainsFunc(places, func(place string) bool { return place == "" || strings.Contains(place, ",") }) {
+		return false
+	}
+	wide := strings.Join(places, ", ")
+	slices.Reverse(places)
+	return r.Jurisdiction == wide || r.Jurisdiction == strings.Join(places, ", ")
 }

@@ -44,23 +44,25 @@ func (o *Organization) recordedAfter(entry int64) []*Item {
 	return slices.DeleteFunc(o.Currents(), func(it *Item) bool { return it.Entry <= entry || it.Kind == ItemDomain })
 }
 
-// unreviewed are the items that a grant for a key (empty: none that is known yet) would rest on and whose collection nobody else has looked at: neither its own review, nor one of the dossier since.
-func (o *Organization) unreviewed(a *Approval, key string, partakers []*Appointment) (all []Lack) {
+// unreviewed are the items that a grant for a key would rest on and whose collection nobody else has looked at: neither its own review, nor one of the dossier since. As long as
+// the key is not known (it is empty), the grant rests on any evidence of key protection that does for some key: it waits for a review if none of it had one.
+func (o *Organization) unreviewed(a *Approval, key string, partakers []*Appointment, now time.Time) (all []Lack) {
 	seen := o.reviewedTo()
 	for _, d := range a.Decisions {
 		if d.Step == StepReview && !d.Refused && d.Void == "" {
 			seen = max(seen, d.Dossier)
 		}
 	}
+	protection := false // is among them
 	for _, it := range o.recordedAfter(seen) {
-		lack := Lack{Code: LackUnreviewed, Kind: it.Kind, Clause: "3.2.9", Subject: it.Subject}
 		if it.Kind == ItemKeyProtection {
-			if lack.Subject = ""; key == "" || it.About(key) {
-				all = append(all, lack)
-			}
+			protection = protection || key == "" && !o.protectedBy(seen, now) || key != "" && it.About(key)
 		} else if it.Subject == "" || slices.ContainsFunc(partakers, func(p *Appointment) bool { return p.ID == it.Subject }) {
-			all = append(all, lack)
+			all = append(all, Lack{Code: LackUnreviewed, Kind: it.Kind, Clause: "3.2.9", Subject: it.Subject})
 		}
+	}
+	if protection {
+		all = append(all, Lack{Code: LackUnreviewed, Kind: ItemKeyProtection, Clause: "3.2.9"})
 	}
 	return all
 }

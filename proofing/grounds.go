@@ -172,7 +172,7 @@ func (g *grounds) lacks(c *Case, p *Profile, by *Appointment, now time.Time) []L
 		}
 	}
 	if c.Grant != nil && c.Approval != nil {
-		all = append(all, g.organization.unreviewed(c.Approval, g.key, partakers)...)
+		all = append(all, g.organization.unreviewed(c.Approval, g.key, partakers, now)...)
 	}
 	return all
 }

@@ -26,15 +26,40 @@ func (it *Item) About(key string) bool {
 	return it.Outcome == OutcomeBad || slices.Contains(methodsOfPractice, it.Method)
 }
 
-// Protection is the newest item that is about how a key is protected; nil if there is none. As long as no key is known (it is empty), it is the newest that does for
+// Protection is the newest item that is about how a key is protected; nil if there is none. One that names the key and is bad stays that until one that names it is good: what
+// an organization does with all of its keys says nothing of one that was found elsewhere. As long as no key is known (it is empty), it is the newest that does for
 // some key, or else the newest.
-func (o *Organization) Protection(key string, now time.Time) (newest *Item) {
+func (o *Organization) Protection(key string, now time.Time) *Item {
+	if key == "" {
+		return o.anyProtection(now)
+	}
+	var newest *Item
 	for i := len(o.Items) - 1; i >= 0; i-- {
 		it := &o.Items[i]
-		if it.Kind != ItemKeyProtection || key != "" && !it.About(key) {
+		if it.Kind != ItemKeyProtection || !it.About(key) {
 			continue
 		}
-		if key != "" || it.Outcome == OutcomeGood && it.good(true, now) && o.counts(it, now) {
+		if newest == nil {
+			newest = it
+		}
+		if len(it.Keys) > 0 {
+			if it.Outcome == OutcomeBad {
+				return it
+			}
+			break
+		}
+	}
+	return newest
+}
+
+// anyProtection is the newest item that does for some key, or else the newest.
+func (o *Organization) anyProtection(now time.Time) (newest *Item) {
+	for i := len(o.Items) - 1; i >= 0; i-- {
+		it := &o.Items[i]
+		if it.Kind != ItemKeyProtection {
+			continue
+		}
+		if o.does(it, now) {
 			return it
 		}
 		if newest == nil {
@@ -42,6 +67,21 @@ func (o *Organization) Protection(key string, now time.Time) (newest *Item) {
 		}
 	}
 	return newest
+}
+
+// does says whether an item is good evidence of how some key is protected.
+func (o *Organization) does(it *Item, now time.Time) bool {
+	return it.Kind == ItemKeyProtection && it.Outcome == OutcomeGood && it.good(true, now) && o.counts(it, now)
+}
+
+// protectedBy says whether there is such evidence among what was recorded up to an entry of the dossier.
+func (o *Organization) protectedBy(entry int64, now time.Time) bool {
+	for i := range o.Items {
+		if it := &o.Items[i]; it.Entry <= entry && o.does(it, now) {
+			return true
+		}
+	}
+	return false
 }
 
 // counts says whether no newer item has taken the place of one of key protection, for one of its keys at least.

@@ -88,6 +88,31 @@ func TestEvidenceOfOneKeyAuthorizesNoOther(t *testing.T) {
 	}
 }
 
+// What is found of a key by name, only what names it takes back: an audit of how the organization keeps its keys says nothing of one that left its module.
+func TestAnAuditOfAllKeysDoesNotMakeARefutedKeyGood(t *testing.T) {
+	const bad = "key_protection bad (CSBR 6.2.7.4.2)"
+	c := newCourtOf(t, attested(keyPrint(0), keyPrint(1)))
+	k := c.granted()
+	holds := func(when string, want ...string) {
+		t.Helper()
+		c.reviewsAgain()
+		for i, want := range want {
+			if a := c.asksFor(k, keyPrint(i)); a.Detail != want {
+				t.Errorf("%s: key %d: %s, %s, want %s", when, i, a.Problem, a.Detail, want)
+			}
+		}
+	}
+	c.protects(2, proofing.OutcomeBad, keyPrint(0))
+	holds("refuted", bad, "")
+	c.protects(4, proofing.OutcomeGood)
+	holds("after an audit", bad, "", "")
+	c.protects(4, proofing.OutcomeBad)
+	c.protects(4, proofing.OutcomeGood)
+	holds("after an audit that was refuted, and another one", bad, "", "")
+	c.protects(2, proofing.OutcomeGood, keyPrint(0))
+	holds("after it was attested anew", "", "", "")
+}
+
 // Where each CSR is approved, its key is known when people decide: nobody reviews one for which there is no evidence, and the same one holds once there is.
 func TestNobodyReviewsACSRForAKeyOfWhichThereIsNoEvidence(t *testing.T) {
 	c := newCourtOf(t, attested(keyPrint(0)))
@@ -210,10 +235,42 @@ func TestWhatIsRecordedOfAnotherKeyIsNotWhatAGrantRestsOn(t *testing.T) {
 	if got := lacks(); got != "" {
 		t.Errorf("after evidence of another key: %s", got)
 	}
+	if a := c.asksFor(k, keyPrint(0)); a.Problem != "" {
+		t.Errorf("after evidence of another key the authority hears %s, %s", a.Problem, a.Detail)
+	}
 	c.protects(2, proofing.OutcomeGood, keyPrint(0))
 	if got := lacks(); got != "key_protection unreviewed" {
 		t.Errorf("after evidence of its own key: %s", got)
 	}
+}
+
+// Nor does a grant whose key is known by the CSR alone, or not yet. It rests on evidence that somebody has reviewed, of one key or another.
+func TestAGrantInAdvanceDoesNotWaitForTheReviewOfAnotherKeysEvidence(t *testing.T) {
+	const unreviewed = "key_protection unreviewed (CSBR 3.2.9)"
+	c := newCourtOf(t, attested(keyPrint(0)))
+	k := c.granted()
+	hears := func(when, order string, keys ...string) {
+		t.Helper()
+		if _, detail := c.problem(k); detail != order {
+			t.Errorf("%s: at the order: %s, want %s", when, detail, order)
+		}
+		for i, want := range keys {
+			if a := c.asksFor(k, keyPrint(i)); a.Detail != want {
+				t.Errorf("%s: key %d: %s, %s, want %s", when, i, a.Problem, a.Detail, want)
+			}
+		}
+	}
+	c.protects(2, proofing.OutcomeGood, keyPrint(1))
+	hears("another key's evidence", "", "", unreviewed)
+	c.protects(2, proofing.OutcomeGood, keyPrint(0))
+	hears("its own anew", unreviewed, unreviewed, unreviewed)
+	c.reviewsAgain()
+	hears("reviewed", "", "", "", anotherKey)
+	c.protects(2, proofing.OutcomeBad, keyPrint(1))
+	c.protects(2, proofing.OutcomeGood, keyPrint(1))
+	hears("another key's was refuted and attested anew", "", "", unreviewed)
+	c.protects(4, proofing.OutcomeGood)
+	hears("an audit of all", unreviewed, unreviewed, unreviewed, unreviewed)
 }
 
 // A certificate is issued after the last question: what its key is, it says itself.
@@ -237,11 +294,11 @@ func TestACertificateForAKeyOfWhichThereIsNoEvidenceSaysSo(t *testing.T) {
 		}
 		return err
 	}
-	good, bad := report(mine), report(other)
-	if len(good.Findings) != 0 || !slices.Equal(codesOf(bad), []string{proofing.FindingKey}) || !strings.Contains(bad.Findings[0].Detail, anotherKey) {
-		t.Errorf("for the key %v, for another %v", good.Findings, bad.Findings)
+	named, bad := report(mine), report(other)
+	if len(named.Findings) != 0 || !slices.Equal(codesOf(bad), []string{proofing.FindingKey}) || !strings.Contains(bad.Findings[0].Detail, anotherKey) {
+		t.Errorf("for the key %v, for another %v", named.Findings, bad.Findings)
 	}
-	for what, made := range map[string]*proofing.Certificate{"the key": good, "another, which its entry says": bad} {
+	for what, made := range map[string]*proofing.Certificate{"the key": named, "another, which its entry says": bad} {
 		if err := evidence(made); err != nil {
 			t.Errorf("evidence of a certificate for %s: %v", what, err)
 		}
@@ -257,7 +314,45 @@ func TestACertificateForAKeyOfWhichThereIsNoEvidenceSaysSo(t *testing.T) {
 	if len(forged.Findings) != 0 {
 		t.Fatal(forged.Findings)
 	}
-	if err := evidence(forged); err == nil || !strings.Contains(err.Error(), "is not among those about whose protection the dossier") {
+	const unproved = "is not among those about whose protection the dossier"
+	if err := evidence(forged); err == nil || !strings.Contains(err.Error(), unproved) {
 		t.Errorf("the evidence of a certificate for a key that nobody has verified: %v", err)
+	}
+	// A key is found outside its module, and the next audit of all keys is good. Whoever has the store has it forget the first.
+	const good, refuted, audited = "attested", "refuted", "audited with all others"
+	for i, x := range []struct {
+		story []string
+		want  string
+	}{
+		{[]string{good, refuted}, unproved},
+		{[]string{good, refuted, audited}, unproved},
+		{[]string{good, refuted, good}, ""},
+	} {
+		der := issued(t, orgName, int64(4+i), from, time.Hour)
+		for _, what := range x.story {
+			switch what {
+			case good:
+				c.protects(2, proofing.OutcomeGood, keyOf(t, der))
+			case refuted:
+				c.protects(2, proofing.OutcomeBad, keyOf(t, der))
+			case audited:
+				c.protects(4, proofing.OutcomeGood)
+			}
+			c.pass(time.Hour) // past the skew of clocks
+		}
+		if err := edit(c.Dossiers, c.org.ID, func(o *proofing.Organization) {
+			o.Items = slices.DeleteFunc(o.Items, func(it proofing.Item) bool {
+				return it.Kind == proofing.ItemKeyProtection && it.Outcome == proofing.OutcomeBad
+			})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		made := report(der)
+		if len(made.Findings) != 0 {
+			t.Fatal(x.story, made.Findings)
+		}
+		if err := evidence(made); (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
+			t.Errorf("the evidence of a certificate for a key that was %v: %v", x.story, err)
+		}
 	}
 }

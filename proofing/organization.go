@@ -176,7 +176,8 @@ func (o *Organization) value(kind ItemKind) string {
 	return ""
 }
 
-// Registered is the number that the organization is registered under, and where; empty where the dossier has nothing good.
+// Registered is the number that the organization is registered under, and where; empty where the dossier has nothing good. It is for the
+// document of a decision, which says who the organization is, as the page showed it: what of it has aged is a lack of its own. What a certificate may say is its Registration.
 func (o *Organization) Registered() (number, jurisdiction string) {
 	return o.value(ItemRegistration), o.value(ItemJurisdiction)
 }

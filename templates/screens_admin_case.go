@@ -53,7 +53,7 @@ type AdminCase struct {
 
 // AdminProtection is what the dossier has about how the key is protected that a request is for.
 type AdminProtection struct {
-	// Code is "named" (it is for this key), "practice" (for all keys of the organization), "other" (there is none for this key), or empty: no key is known yet.
+	// Code is "named" (it is for this key), "practice" (for all keys of the organization), "other" (there is none for this key), "bad" (what there is was refuted, or has aged), or empty: no key is known yet.
 	Code              string
 	Method, Reference string
 }

@@ -248,6 +248,9 @@ func viewProtection(d *proofing.Dossiered, now time.Time) (v templates.AdminProt
 	if it == nil {
 		return templates.AdminProtection{Code: "other"}
 	}
+	if until := it.GoodUntil(true); it.Outcome != proofing.OutcomeGood || !until.IsZero() && !now.Before(until) {
+		return templates.AdminProtection{Code: "bad"} // what the evidence was to say it does not
+	}
 	v.Reference = it.Reference
 	if it.Method > 0 {
 		v.Method = strconv.Itoa(it.Method)

@@ -258,6 +258,7 @@ func TestWhereEachCertificateIsApprovedTheTextSaysSo(t *testing.T) {
 func TestTheRequestSaysWhetherItsKeyIsAmongThoseOfTheEvidence(t *testing.T) {
 	const heading = "<dt>Protection of the private key</dt>"
 	key := base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xab}, 32))
+	const bad = "What was found of this key is bad, or too old."
 	for name, x := range map[string]struct {
 		method int
 		keys   []string
@@ -267,10 +268,16 @@ func TestTheRequestSaysWhetherItsKeyIsAmongThoseOfTheEvidence(t *testing.T) {
 		"the key":       {2, []string{strings.Repeat("ab", 32), strings.Repeat("01", 32)}, "<dd>The evidence names this key.<br><small>2: The manufacturer’s certificate attests that the key is in its hardware crypto module. Document: <bdi>file &lt;9&gt;</bdi></small>", false},
 		"another one":   {2, []string{strings.Repeat("01", 32)}, "There is no evidence for this key.", true},
 		"the whole way": {7, nil, "The evidence is for all keys of the organization, and names none.<br><small>7: ", false},
+		"the key, bad":  {-2, []string{strings.Repeat("ab", 32)}, bad, false},
+		"the way, bad":  {-7, nil, bad, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCourt(t)
-			c.item(proofing.ItemDraft{Kind: proofing.ItemKeyProtection, SourceKind: proofing.SourceAttestation, Method: x.method, Keys: x.keys, Reference: "file <9>"})
+			outcome := proofing.OutcomeGood
+			if x.method < 0 {
+				x.method, outcome = -x.method, proofing.OutcomeBad
+			}
+			c.item(proofing.ItemDraft{Kind: proofing.ItemKeyProtection, SourceKind: proofing.SourceAttestation, Method: x.method, Keys: x.keys, Reference: "file <9>", Outcome: outcome})
 			k := c.submitted("signing")
 			c.reviewer.renew()
 			if page := c.reviewer.get("/admin/cases/" + k.ID).Body.String(); strings.Contains(page, heading) {

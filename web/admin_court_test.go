@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"testing"
 	"time"
@@ -156,7 +157,7 @@ func (c *court) seat(name string, role proofing.Role, ca, organization string) *
 // item records something in the dossier.
 func (c *court) item(d proofing.ItemDraft) {
 	c.t.Helper()
-	d.CollectedAt, d.Outcome = c.now(), proofing.OutcomeGood
+	d.CollectedAt, d.Outcome = c.now(), cmp.Or(d.Outcome, proofing.OutcomeGood)
 	if d.Source == "" {
 		d.Source = "register of companies"
 	}
