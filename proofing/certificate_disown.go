@@ -105,19 +105,36 @@ func (s *Service) disownCertificates(ctx context.Context, c *Case) error {
 	return nil
 }
 
-// certificatesAbout are those of a case, and of its applicant at the same authority.
+// certificatesAbout are those of a case, of its applicant at the same authority, and of the accounts that are bound by the keys that it has ended in.
 func (s *Service) certificatesAbout(ctx context.Context, c *Case) ([]*Certificate, error) {
 	all, err := s.CertificatesOf(ctx, c.ID)
-	if err != nil || c.Applicant.ID == "" {
-		return all, err
-	}
-	theirs, err := s.certificates(ctx, Query{Index: "applicant", Value: c.CA + "." + c.Applicant.ID})
 	if err != nil {
 		return nil, err
 	}
-	for _, cert := range theirs {
-		if !slices.ContainsFunc(all, func(have *Certificate) bool { return have.ID == cert.ID }) {
-			all = append(all, cert)
+	var applicants []string
+	if c.Applicant.ID != "" {
+		applicants = append(applicants, c.Applicant.ID)
+	}
+	for _, kid := range c.Keys {
+		k, err := s.newest(ctx, kid) // what came in its place has all accounts
+		if ignoreNotFound(err) != nil {
+			return nil, fmt.Errorf("look up key of case: %w", err)
+		}
+		if err == nil {
+			for _, b := range k.Accounts {
+				applicants = append(applicants, b.Account)
+			}
+		}
+	}
+	for _, applicant := range applicants {
+		theirs, err := s.certificates(ctx, Query{Index: "applicant", Value: c.CA + "." + applicant})
+		if err != nil {
+			return nil, err
+		}
+		for _, cert := range theirs {
+			if !slices.ContainsFunc(all, func(have *Certificate) bool { return have.ID == cert.ID }) {
+				all = append(all, cert)
+			}
 		}
 	}
 	return all, nil
@@ -131,7 +148,7 @@ func (c *Case) sharesWith(o *Case) bool {
 // reachedBy says whether somebody's word about another case, which stands, is also about this one: what was proved there is at work here, and this one was
 // not given back since.
 func (c *Case) reachedBy(o *Case) bool {
-	return !o.Repudiated.IsZero() && c.sharesWith(o) && !c.Lifted.After(o.Repudiated)
+	return o.Repudiated.After(c.Lifted) && c.sharesWith(o)
 }
 
 // disownLate begins the clock of a certificate that was reported after somebody had said of its request, of the approval of its CSR or of a request that the same
@@ -161,9 +178,7 @@ func (s *Service) saidOf(ctx context.Context, k *Case) (string, error) {
 	if !k.Repudiated.IsZero() {
 		return k.ID, nil
 	}
-	if !k.Status.Over() { // the word would have reached it
-		return "", nil
-	}
+	// Also if it is not over: the word may be on its way to it, and have looked through the certificates already.
 	where := []iter.Seq2[*Case, error]{s.casesOf(ctx, k.Applicant.ID)}
 	if k.Person != "" { // theirs are found once they are over, too
 		where = append(where, s.casesOfPerson(ctx, k.Person))
@@ -173,7 +188,7 @@ func (s *Service) saidOf(ctx context.Context, k *Case) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			if o.CA == k.CA && o.Applicant.ID == k.Applicant.ID && k.reachedBy(o) {
+			if o.CA == k.CA && k.reachedBy(o) { // of another applicant, if it is the one that a key of its account is the result of
 				return o.ID, nil
 			}
 		}

@@ -1,6 +1,7 @@
 package proofing_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -176,6 +177,14 @@ func TestThisWasNotMeReachesTheCertificatesOfAllThatTheSameProofServed(t *testin
 			}
 			return cert
 		}, true},
+		"reported once the certificates were looked through, and before the word has reached the request": {func(w *world, r requests) *proofing.Certificate {
+			w.says(r.said)
+			must[*proofing.Case](w.t)(w.Cases.Update(w.t.Context(), r.said.ID, func(c *proofing.Case) error {
+				c.Outbox.Effects = slices.DeleteFunc(c.Outbox.Effects, func(e proofing.Effect) bool { return e.Kind == proofing.EffectRevoke })
+				return nil
+			}))
+			return w.reports(r.other)
+		}, true},
 		"of a request that has nothing to do with it": {func(w *world, r requests) *proofing.Certificate {
 			w.pass(time.Hour)
 			ask := request("email")
@@ -260,5 +269,33 @@ func TestTheApprovalOfACSRThatWasDisownedStartsTheClockOfWhatIsReportedAfterward
 	}))
 	if cert.Disowned == nil {
 		t.Error("the clock does not run")
+	}
+}
+
+// A proof that ended in a key is at work in the accounts that the key binds, and so is the word that it was not them.
+func TestThisWasNotMeReachesTheCertificatesOfAccountsThatAKeyOfTheProofBinds(t *testing.T) {
+	for name, late := range map[string]bool{"issued before": false, "reported afterwards": true} {
+		t.Run(name, func(t *testing.T) {
+			w, c := withKeys(t)
+			k := w.caseKey(c)
+			must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+			got := w.asks(1, proved)
+			if got.Problem != "" {
+				t.Fatal(got.Problem)
+			}
+			var cert *proofing.Certificate
+			if !late {
+				cert = w.reports(got.Case)
+			}
+			w.says(c)
+			w.work()
+			if late {
+				cert = w.reports(got.Case)
+				w.work()
+			}
+			if cert = must[*proofing.Certificate](t)(w.Certificates.Get(t.Context(), cert.ID)); cert.Disowned == nil {
+				t.Error("the clock does not run")
+			}
+		})
 	}
 }

@@ -71,7 +71,7 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 	}
 	if !slices.Contains(account.Kids, k.Kid) {
 		_, err := s.Accounts.Update(ctx, account.ID, func(a *Account) error {
-			if a.ReplacedBy != "" || !a.Deactivated.IsZero() || len(a.Kids) >= MostKeyAccounts && !slices.Contains(a.Kids, k.Kid) {
+			if a.Account != who.ID || a.ReplacedBy != "" || !a.Deactivated.IsZero() || len(a.Kids) >= MostKeyAccounts && !slices.Contains(a.Kids, k.Kid) {
 				return ErrBinding
 			}
 			a.Kids = union(a.Kids, []string{k.Kid})

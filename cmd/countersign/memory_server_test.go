@@ -61,7 +61,7 @@ func (a *app) owed(ctx context.Context) (string, error) {
 	if err != nil || len(due) > 0 {
 		return "messages or effects", err
 	}
-	told, _, err := a.service.Cases.List(ctx, proofing.Query{Index: "event", Below: "~", Limit: 1})
+	told, _, err := a.service.Cases.List(ctx, proofing.Query{Index: "entry", Below: "~", Limit: 1})
 	if err != nil || len(told) > 0 {
 		return "events", err
 	}
