@@ -42,7 +42,7 @@ type screen struct {
 
 // step is the time that one step in a browser has: many times what it takes, on a machine that may be slow. A whole visit has no
 // limit of its own, since how long it takes says how busy the machine is, and nothing of the pages.
-const step = time.Minute
+const step = 2 * time.Minute
 
 // withoutScript is the key of a tab's context by which audit knows that it runs none.
 type withoutScript struct{}
