@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"net/http"
 	"testing"
 
 	"github.com/chromedp/cdproto/webauthn"
@@ -22,12 +20,7 @@ func TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey(t *testing.T) {
 	ctx := t.Context()
 	const email = "leaver@example.org"
 
-	status, opened := asCA.call("POST", "/v1/preauthorizations", map[string]any{
-		"result": "eab_key", "identifier": map[string]any{"type": "email", "value": email}, "profile": "strong",
-	})
-	if status != http.StatusCreated {
-		t.Fatal(status, opened)
-	}
+	opened := opensForKey(t, asCA, "strong", email)
 	window := tab(t, screen{name: "removed", width: 390, height: 844, phone: true, lang: "en"})
 	old := passkeys(t, window)
 	run(t, window, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`))
@@ -41,15 +34,8 @@ func TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey(t *testing.T) {
 	}
 	run(t, window, chromedp.Navigate(opened["case_url"].(string)), chromedp.WaitVisible("main"), chromedp.Click(`form[action*="/enrol"] button`, chromedp.ByQuery), created(old, 0))
 	proves()
-	var kid, hmacKey string
-	run(t, window, chromedp.Click(`form[action$="/key"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-kid]`, chromedp.ByQuery),
-		chromedp.Text(`[data-kid]`, &kid, chromedp.ByQuery), chromedp.Text(`[data-hmac]`, &hmacKey, chromedp.ByQuery))
-	raw, err := base64.RawURLEncoding.DecodeString(secret("a MAC key", hmacKey))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mine := ca.acmeClient()
-	if _, err := mine.Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: kid, Key: raw}}, acme.AcceptTOS); err != nil {
+	binding, mine := keyOnPage(t, window), ca.acmeClient()
+	if _, err := mine.Register(ctx, &acme.Account{ExternalAccountBinding: binding}, acme.AcceptTOS); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ca.obtain(mine, email); err != nil {
@@ -60,9 +46,9 @@ func TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey(t *testing.T) {
 	look(t, window, "removed-0-signin")
 	run(t, window, chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="me"]`, chromedp.ByQuery))
 	look(t, window, "removed-1-me")
-	var binding string
-	run(t, window, chromedp.Evaluate(`[...document.querySelectorAll(".things > li")].find((li) => li.querySelector("h3").textContent.startsWith("Passkey")).querySelector('input[name="binding"]').value`, &binding))
-	removal := `form[action*="/me/remove"]:has(input[value="` + binding + `"])`
+	var thing string
+	run(t, window, chromedp.Evaluate(`[...document.querySelectorAll(".things > li")].find((li) => li.querySelector("h3").textContent.startsWith("Passkey")).querySelector('input[name="binding"]').value`, &thing))
+	removal := `form[action*="/me/remove"]:has(input[value="` + thing + `"])`
 	takeAway := func() {
 		t.Helper()
 		run(t, window, chromedp.Evaluate(`document.querySelector('`+removal+`').closest("details").open = true`, nil), chromedp.Click(removal+` button`, chromedp.ByQuery))
@@ -79,13 +65,13 @@ func TestWhoTakesTheirPasskeyAwayGetsNoMoreCertificatesByItsKey(t *testing.T) {
 	run(t, window, chromedp.WaitNotPresent(removal, chromedp.ByQuery), chromedp.WaitVisible("main", chromedp.ByQuery))
 	look(t, window, "removed-3-gone")
 
-	_, err = ca.obtain(mine, email)
+	_, err := ca.obtain(mine, email)
 	refused(t, "after the passkey was taken away", err, "userActionRequired", "open the instance")
 	no, ok := errors.AsType[*acme.Error](err)
 	if !ok || no.Instance == "" {
 		t.Fatalf("no link is told: %v", err)
 	}
-	_, err = ca.acmeClient().Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: kid, Key: raw}}, acme.AcceptTOS)
+	_, err = ca.acmeClient().Register(ctx, &acme.Account{ExternalAccountBinding: binding}, acme.AcceptTOS)
 	refused(t, "the key after that", err, "unauthorized", "binding")
 	run(t, window, chromedp.Navigate(no.Instance), chromedp.WaitVisible("main"))
 	look(t, window, "removed-4-anew")

@@ -233,6 +233,31 @@ func keyOf(jwk json.RawMessage) (*ecdsa.PublicKey, error) {
 	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 }
 
+// opensForKey has an authority ask for a proof that ends in a key.
+func opensForKey(t testing.TB, asCA *program, profile, email string) map[string]any {
+	t.Helper()
+	status, opened := asCA.call("POST", "/v1/preauthorizations", map[string]any{
+		"result": "eab_key", "identifier": map[string]any{"type": "email", "value": email}, "profile": profile,
+	})
+	if status != http.StatusCreated {
+		t.Fatal(status, opened)
+	}
+	return opened
+}
+
+// keyOnPage has a person ask for the key on the last page of their proof, and is what it shows.
+func keyOnPage(t testing.TB, window context.Context) *acme.ExternalAccountBinding {
+	t.Helper()
+	var kid, hmacKey string
+	run(t, window, chromedp.Click(`form[action$="/key"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-kid]`, chromedp.ByQuery),
+		chromedp.Text(`[data-kid]`, &kid, chromedp.ByQuery), chromedp.Text(`[data-hmac]`, &hmacKey, chromedp.ByQuery))
+	raw, err := base64.RawURLEncoding.DecodeString(secret("a MAC key", hmacKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &acme.ExternalAccountBinding{KID: kid, Key: raw}
+}
+
 // newAccount asks about the binding before there is an account, and tells of the account then (RFC 8555 7.3.4).
 func (ca *ownCA) newAccount(w http.ResponseWriter, r *http.Request, jwk, payload json.RawMessage) {
 	var asked struct {
@@ -431,32 +456,20 @@ func TestTheWholeChainFromAPersonToACertificate(t *testing.T) {
 	ctx := t.Context()
 	const email = "chain@example.org"
 
-	status, opened := asCA.call("POST", "/v1/preauthorizations", map[string]any{
-		"result": "eab_key", "identifier": map[string]any{"type": "email", "value": email}, "profile": "address",
-	})
-	if status != http.StatusCreated {
-		t.Fatal(status, opened)
-	}
+	opened := opensForKey(t, asCA, "address", email)
 	window := tab(t, screen{name: "chain", width: 390, height: 844, phone: true, lang: "en"})
-	var kid, hmacKey string
 	run(t, window, chromedp.Navigate(opened["case_url"].(string)), chromedp.WaitVisible("main", chromedp.ByQuery),
 		chromedp.Click(`.panel form[action*="/begin"] button`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery))
 	run(t, window, chromedp.SendKeys(`input[name="code"]`, p.codeAfter("email", email, 0), chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery),
 		chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 	look(t, window, "chain-1-proved")
-	run(t, window, chromedp.Click(`form[action$="/key"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-kid]`, chromedp.ByQuery),
-		chromedp.Text(`[data-kid]`, &kid, chromedp.ByQuery), chromedp.Text(`[data-hmac]`, &hmacKey, chromedp.ByQuery))
+	binding := keyOnPage(t, window)
 	look(t, window, "chain-2-key")
-	raw, err := base64.RawURLEncoding.DecodeString(secret("a MAC key", hmacKey))
-	if err != nil {
-		t.Fatal(err)
-	}
 
 	mine := ca.acmeClient()
-	binding := &acme.ExternalAccountBinding{KID: kid, Key: raw}
-	_, err = ca.acmeClient().Register(ctx, &acme.Account{}, acme.AcceptTOS)
+	_, err := ca.acmeClient().Register(ctx, &acme.Account{}, acme.AcceptTOS)
 	refused(t, "without a key", err, "externalAccountRequired", "binding")
-	_, err = ca.acmeClient().Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: kid, Key: bytes.Repeat([]byte{7}, 32)}}, acme.AcceptTOS)
+	_, err = ca.acmeClient().Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: binding.KID, Key: bytes.Repeat([]byte{7}, 32)}}, acme.AcceptTOS)
 	refused(t, "with a wrong MAC key", err, "unauthorized", "binding")
 	if _, err := mine.Register(ctx, &acme.Account{ExternalAccountBinding: binding}, acme.AcceptTOS); err != nil {
 		t.Fatal(err)
@@ -481,7 +494,7 @@ func TestTheWholeChainFromAPersonToACertificate(t *testing.T) {
 	if err != nil {
 		t.Fatalf("its evidence: %v\n%s", err, said)
 	}
-	for _, want := range []string{"The evidence holds.", ca.url("/order/"), ca.url("/account/"), "bound by the key " + kid, "in the case " + opened["id"].(string), "judged anew"} {
+	for _, want := range []string{"The evidence holds.", ca.url("/order/"), ca.url("/account/"), "bound by the key " + binding.KID, "in the case " + opened["id"].(string), "judged anew"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("its evidence does not say %q:\n%s", want, said)
 		}

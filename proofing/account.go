@@ -199,7 +199,7 @@ func (s *Service) AccountKeyChanged(ctx context.Context, ca *Authority, url, old
 }
 
 // leftBehind is the account at a key to which another one has rolled over, if its authority has never made it: a binding of that key was found good, and the authority
-// stopped before it had an account. Nobody has asked for anything in its name, so that the key is given to the account that has it now. What that binding has bound is
+// stopped before it had an account. Nothing that was asked for in its name stands, so that the key is given to the account that has it now. What that binding has bound is
 // ended first; its place stays taken. It is nil if there is no such account.
 func (s *Service) leftBehind(ctx context.Context, id string, old *Account) (*Account, error) {
 	left, err := s.Accounts.Get(ctx, id)

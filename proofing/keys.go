@@ -143,11 +143,11 @@ func (s *Service) RotateKey(ctx context.Context, ca *Authority, kid string, over
 	if err != nil {
 		return nil, err
 	}
-	if p := s.Policy.Profiles[old.Profile]; old.Case != "" && (ca.Release == nil || !ca.Release.Limited || p != nil && p.peopleDecide()) {
+	profile, now, by := s.Policy.Profiles[old.Profile], s.now(), byAuthority(ca).Actor
+	if old.Case != "" && (ca.Release == nil || !ca.Release.Limited || profile != nil && profile.peopleDecide()) {
 		return nil, ErrWithheld
 	}
-	profile, now, by := s.Policy.Profiles[old.Profile], s.now(), byAuthority(ca).Actor
-	if profile == nil || !ca.May(old.Profile) || old.Status(now) != KeyActive || old.ReplacedBy != "" {
+	if !s.mayHave(ca, old) || old.Status(now) != KeyActive || old.ReplacedBy != "" {
 		return nil, ErrClosed
 	}
 	next := &Key{

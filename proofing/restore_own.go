@@ -31,7 +31,7 @@ func (s *Service) restorer(ctx context.Context, c *Case) (*Person, error) {
 
 // decidedAbout says whether people decide about the case, or would once it is submitted: what they are to rely on is not its own person's to give back.
 func (c *Case) decidedAbout(p *Profile) bool {
-	return p == nil || p.EV || p.Approvals > 0 || c.Approval != nil
+	return p == nil || p.peopleDecide() || c.Approval != nil
 }
 
 // givenBackBy says whether the case is one that the person may give back.

@@ -81,6 +81,7 @@ func adminCaseSamples() map[string]Screen {
 	frozen := granted
 	frozen.Status, frozen.Mine, frozen.Requester = "frozen", nil, AdminRequester{}
 	frozen.Certificates, frozen.MoreCertificates = nil, false
+	frozen.Protection = AdminProtection{Code: "bad"}
 	frozen.Freeze = &AdminFreeze{At: at.Add(-2 * time.Hour), Until: at.Add(22 * time.Hour), Granted: true, Certificates: true, Action: "/admin/cases/0a1b2c/restore", Number: 9}
 	asked, waiting, others := frozen, frozen, frozen
 	asked.Freeze = &AdminFreeze{At: at.Add(-2 * time.Hour), Until: at.Add(22 * time.Hour), AskedBy: "One <administrator>", Reason: "The signer pressed the wrong link; called back, file <17>.", Asked: at.Add(-time.Hour), Action: "/admin/cases/0a1b2c/restore", Number: 10}

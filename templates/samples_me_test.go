@@ -42,6 +42,7 @@ func meSamples() map[string]Screen {
 	added.Codes, added.Panel, added.Cools = nil, nil, at.Add(24*time.Hour)
 	recovered.Recovering, recovered.Reactivate, recovered.Things = true, "/me/reactivate", recovering.Things
 	return map[string]Screen{
+		"signin-new":     SignIn{New: true, Frame: frame, Start: "/me/sign-in", Regain: "/me/regain"},
 		"signin-start":   SignIn{Frame: frame, Start: "/me/sign-in", Regain: "/me/regain"},
 		"signin":         SignIn{Frame: frame, Panel: panel, Others: others[:2], Lost: "/c/ref/begin"},
 		"signin-other":   SignIn{Frame: frame, Panel: &Panel{Method: "sms", Begin: "/c/ref/begin", Restricted: &Restricted{Clause: clause}}, Others: []Way{{"fido", "/c/ref?method=fido"}, {"recovery", "/c/ref?method=email"}}},

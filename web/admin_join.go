@@ -59,13 +59,11 @@ func (s *Site) renderJoin(w http.ResponseWriter, r *http.Request, wrong error) e
 			return err
 		}
 		page.Leave = s.Keep(r, "/me/sign-out")
-	}
-	switch {
-	case page.State != "open" || session == nil:
-	case session.Fresh && strong(session):
-		page.Fresh, page.Take = true, s.Keep(r, path)
-	default:
-		page.SignIn = s.confirmLink(r, path)
+		if session.Fresh && strong(session) {
+			page.Fresh, page.Take = true, s.Keep(r, path)
+		} else {
+			page.SignIn = s.confirmLink(r, path)
+		}
 	}
 	return s.Render(w, r, status, page)
 }
