@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -193,8 +194,10 @@ func draw(w http.ResponseWriter, r *http.Request, status int, page templates.Scr
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", lang)
+	whole := withSeal(b.Bytes(), seal)
+	w.Header().Set("Content-Length", strconv.Itoa(len(whole))) // else it is sent in chunks, of which each has to be written
 	w.WriteHeader(status)
-	_, _ = w.Write(withSeal(b.Bytes(), seal)) // the browser has gone: nobody is left to tell
+	_, _ = w.Write(whole) // the browser has gone: nobody is left to tell
 	return nil
 }
 
