@@ -161,6 +161,7 @@ func (a *app) serve(ctx context.Context, endpoints []endpoint) error {
 	crew := a.newCrew(working)
 	background.Go(func() { a.watchRing(working) })
 	background.Go(func() { a.ageMemory(working, rememberInterval) })
+	background.Go(func() { easeCollector(working) })
 	background.Go(func() { a.watchStore(working, storeInterval) })
 	background.Go(func() { a.watchHooks(working, hooksInterval) })
 	background.Go(func() { watchCertificates(working, certificateInterval, a.certificates) })
