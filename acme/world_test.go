@@ -96,11 +96,11 @@ func (k *shakyKV) broken(call string) error {
 	return nil
 }
 
-func (k *shakyKV) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+func (k *shakyKV) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
 	if err := k.broken("get"); err != nil {
 		return store.Item{}, err
 	}
-	return k.KV.Get(ctx, bucket, name)
+	return k.KV.Get(ctx, bucket, name, known)
 }
 
 func (k *shakyKV) Apply(ctx context.Context, bucket string, ops []store.Op) error {

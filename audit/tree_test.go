@@ -239,11 +239,11 @@ func (f *failing) dead() (now, already bool) {
 	return calls == f.n, calls > f.n && f.n > 0
 }
 
-func (f *failing) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+func (f *failing) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
 	if now, already := f.dead(); now || already {
 		return store.Item{}, errDead
 	}
-	return f.KV.Get(ctx, bucket, name)
+	return f.KV.Get(ctx, bucket, name, known)
 }
 
 func (f *failing) Apply(ctx context.Context, bucket string, ops []store.Op) error {

@@ -44,11 +44,11 @@ func (f *faulty) fault() error {
 	return errFault
 }
 
-func (f *faulty) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+func (f *faulty) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
 	if f.fails(false) {
 		return store.Item{}, f.fault()
 	}
-	return f.KV.Get(ctx, bucket, name)
+	return f.KV.Get(ctx, bucket, name, known)
 }
 
 func (f *faulty) Scan(ctx context.Context, bucket, prefix, after string, limit int) ([]store.Item, error) {
@@ -258,11 +258,11 @@ type downKV struct {
 	away atomic.Bool
 }
 
-func (d *downKV) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+func (d *downKV) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
 	if d.away.Load() {
 		return store.Item{}, errFault
 	}
-	return d.KV.Get(ctx, bucket, name)
+	return d.KV.Get(ctx, bucket, name, known)
 }
 
 func (d *downKV) Apply(ctx context.Context, bucket string, ops []store.Op) error {

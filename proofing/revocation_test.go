@@ -199,11 +199,11 @@ type partAway struct {
 	id string
 }
 
-func (p *partAway) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+func (p *partAway) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
 	if strings.Contains(name, p.id) {
 		return store.Item{}, errFault
 	}
-	return p.KV.Get(ctx, bucket, name)
+	return p.KV.Get(ctx, bucket, name, known)
 }
 
 // What is noted for the console holds up no event: while the part of the store that has the certificate is away, the webhook is told once, and of what comes after it.

@@ -80,7 +80,7 @@ func replaceItem(b *testing.B, s *SQLite, caller int) error {
 	// them, so that few callers meet.
 	bucket, name := benchName(int(benchTurn.Add(1)*7919+int64(caller)) % benchItems)
 	for {
-		item, err := s.Get(b.Context(), bucket, name)
+		item, err := s.Get(b.Context(), bucket, name, 0)
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func Claim(ctx context.Context, kv KV, ring *Ring) error {
 // Owns finds a store that this ring has claimed, and writes nothing: the error wraps proofing.ErrNotFound
 // if nobody has, and ErrForeignRing if another has.
 func Owns(ctx context.Context, kv KV, ring *Ring) error {
-	if _, err := kv.Get(ctx, markBucket, markName); err != nil {
+	if _, err := kv.Get(ctx, markBucket, markName, 0); err != nil {
 		return err
 	}
 	return claimRing(ctx, kv, ring)
@@ -45,13 +45,13 @@ func claimRing(ctx context.Context, kv KV, ring *Ring) error {
 	}
 	sum := hasher.Sum("ring mark")
 	mark := hex.EncodeToString(sum[:])
-	item, err := kv.Get(ctx, markBucket, markName)
+	item, err := kv.Get(ctx, markBucket, markName, 0)
 	if errors.Is(err, proofing.ErrNotFound) {
 		err = kv.Apply(ctx, markBucket, []Op{{Name: markName, If: Absent, Value: ring.seal(markBucket, markName, []byte(mark))}})
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}
-		item, err = kv.Get(ctx, markBucket, markName) // another was first: is its ring ours?
+		item, err = kv.Get(ctx, markBucket, markName, 0) // another was first: is its ring ours?
 	}
 	if err != nil {
 		return err

@@ -330,7 +330,7 @@ func (c Copy) finish(ctx context.Context, h *hold, moved uint64) error {
 	if err != nil {
 		return err
 	}
-	ring, err := c.From.Get(ctx, markBucket, markName)
+	ring, err := c.From.Get(ctx, markBucket, markName, 0)
 	if err != nil {
 		return err
 	}
@@ -402,7 +402,7 @@ var ErrNotMoved = errors.New("the store is in its place")
 // emptyStore is one without anything in it.
 type emptyStore struct{}
 
-func (emptyStore) Get(context.Context, string, string) (Item, error) {
+func (emptyStore) Get(context.Context, string, string, uint64) (Item, error) {
 	return Item{}, proofing.ErrNotFound
 }
 func (emptyStore) Scan(context.Context, string, string, string, int) ([]Item, error) { return nil, nil }

@@ -192,11 +192,11 @@ func (k cutKV) call() error {
 	return nil
 }
 
-func (k cutKV) Get(ctx context.Context, bucket, name string) (Item, error) {
+func (k cutKV) Get(ctx context.Context, bucket, name string, known uint64) (Item, error) {
 	if err := k.call(); err != nil {
 		return Item{}, err
 	}
-	return k.Movable.Get(ctx, bucket, name)
+	return k.Movable.Get(ctx, bucket, name, known)
 }
 
 func (k cutKV) Scan(ctx context.Context, bucket, prefix, after string, limit int) ([]Item, error) {

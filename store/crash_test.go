@@ -108,7 +108,7 @@ func checkSurvivors(t *testing.T, path string, acknowledged map[string][]string)
 	for bucket, names := range acknowledged {
 		sum += len(names)
 		for _, name := range names {
-			item, err := s.Get(ctx, bucket, "a/"+name)
+			item, err := s.Get(ctx, bucket, "a/"+name, 0)
 			if err != nil || string(item.Value) != name {
 				t.Errorf("%s was acknowledged: %q, %v", name, item.Value, err)
 			}

@@ -48,6 +48,9 @@ func TestSuiteCatchesFaults(t *testing.T) {
 		{"stale read", func(kv store.KV) store.KV { return &staleRead{KV: kv, old: map[string]store.Item{}} }, []string{
 			"a read sees every change before it", "a condition that holds lets a change through",
 		}},
+		{"whatever is known is what is there", func(kv store.KV) store.KV { return credulous{kv} }, []string{
+			"who has a version need not have it sent",
+		}},
 		{"scan out of order", func(kv store.KV) store.KV { return mixedScan{kv} }, []string{
 			"a scan is in the order of bytes", "pages of a scan join without gap or overlap",
 		}},
@@ -237,21 +240,30 @@ func (f *staleRead) Apply(ctx context.Context, bucket string, ops []store.Op) er
 		if len(op.Name) > store.MaxName || op.Name == "" {
 			continue
 		}
-		if item, err := f.KV.Get(ctx, bucket, op.Name); err == nil {
+		if item, err := f.KV.Get(ctx, bucket, op.Name, 0); err == nil {
 			f.old[bucket+op.Name] = item
 		}
 	}
 	return f.KV.Apply(ctx, bucket, ops)
 }
 
-func (f *staleRead) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+func (f *staleRead) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if item, ok := f.old[bucket+name]; ok {
 		delete(f.old, bucket+name)
 		return item, nil
 	}
-	return f.KV.Get(ctx, bucket, name)
+	return f.KV.Get(ctx, bucket, name, known)
+}
+
+type credulous struct{ store.KV }
+
+func (f credulous) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
+	if known != 0 {
+		return store.Item{Name: name, Version: known}, nil
+	}
+	return f.KV.Get(ctx, bucket, name, 0)
 }
 
 type mixedScan struct{ store.KV }

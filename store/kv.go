@@ -55,8 +55,9 @@ var (
 // cannot tell which: it reads again or repeats what is safe to repeat.
 // ErrInvalid is returned for what breaks a bound.
 type KV interface {
-	// Get returns the item of that name; proofing.ErrNotFound if there is none.
-	Get(ctx context.Context, bucket, name string) (Item, error)
+	// Get returns the item of that name; proofing.ErrNotFound if there is none. An item of the version known, which
+	// whoever asks has already (0: none), may come without its value.
+	Get(ctx context.Context, bucket, name string, known uint64) (Item, error)
 
 	// Scan returns, in order, the first limit items (1 to MaxScan) whose names
 	// begin with prefix and sort after the name after, which need not exist.

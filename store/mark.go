@@ -44,7 +44,7 @@ type Mark struct {
 
 // readMark returns the mark of that name and its version; no mark has none.
 func readMark(ctx context.Context, kv KV, name string) (m Mark, version uint64, err error) {
-	item, err := kv.Get(ctx, markBucket, name)
+	item, err := kv.Get(ctx, markBucket, name, 0)
 	if errors.Is(err, proofing.ErrNotFound) {
 		return Mark{}, 0, nil
 	}

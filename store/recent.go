@@ -3,9 +3,9 @@ package store
 import "sync"
 
 // recent remembers the records that this process has last read or written, opened and decoded. A
-// record is read again from the store all the same, and what is remembered
-// counts only if it is what is there, byte for byte: what is saved is opening and decoding it,
-// and, for a change, the reading itself (Table.Update).
+// record is asked for again all the same, and what is remembered counts only if the store still has that version of it,
+// which no other content ever has: what is saved is to bring it here, to open and to decode it, and, for a change, the
+// asking itself (Table.Update).
 //
 // It is two maps: when the young one is full, it becomes the old one, and what
 // of that nobody has asked for since is forgotten. It becomes that with time, too (Table.Age).

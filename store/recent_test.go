@@ -166,9 +166,9 @@ type counted struct {
 	gets atomic.Int64
 }
 
-func (c *counted) Get(ctx context.Context, bucket, name string) (Item, error) {
+func (c *counted) Get(ctx context.Context, bucket, name string, known uint64) (Item, error) {
 	c.gets.Add(1)
-	return c.KV.Get(ctx, bucket, name)
+	return c.KV.Get(ctx, bucket, name, known)
 }
 
 func TestAChangeStartsFromWhatThisProcessSawLast(t *testing.T) {

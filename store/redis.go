@@ -201,21 +201,24 @@ func (r *Redis) Close() error {
 func (r *Redis) bucket(bucket string) string { return r.o.Prefix + ":{" + bucket + "}:" }
 
 // Get implements KV.
-func (r *Redis) Get(ctx context.Context, bucket, name string) (Item, error) {
+func (r *Redis) Get(ctx context.Context, bucket, name string, known uint64) (Item, error) {
 	if err := checkName(bucket, name); err != nil {
 		return Item{}, err
 	}
 	key := r.bucket(bucket) + "v:" + name
-	value, err := run(ctx, r, "get", bucket, func(ctx context.Context) (string, error) {
-		// A pipeline is sent in runs of commands of one kind of repetition, so a read that
-		// may be repeated among changes that may not would undo their gathering.
-		cmd := once{redis.NewCmd(ctx, "get", key)}
-		_ = r.hot.Process(ctx, cmd) // the error is the command's
-		if isNetwork(cmd.Err()) {
-			return r.client.Get(ctx, key).Result()
+	if known != 0 { // most often it is that one still: its head is enough
+		head, err := r.read(ctx, bucket, "getrange", key, 0, headLen-1)
+		if err != nil {
+			return Item{}, err
 		}
-		return cmd.Text()
-	})
+		if head == "" { // so says Redis of a key that is not there
+			return Item{}, fmt.Errorf("store: get: %w", proofing.ErrNotFound)
+		}
+		if item, err := redisItem("get", name, head); err != nil || item.Version == known {
+			return item, err
+		}
+	}
+	value, err := r.read(ctx, bucket, "get", key)
 	if errors.Is(err, redis.Nil) {
 		return Item{}, fmt.Errorf("store: get: %w", proofing.ErrNotFound)
 	}
@@ -223,6 +226,21 @@ func (r *Redis) Get(ctx context.Context, bucket, name string) (Item, error) {
 		return Item{}, err
 	}
 	return redisItem("get", name, value)
+}
+
+// read asks for what is under a key.
+func (r *Redis) read(ctx context.Context, bucket, command, key string, args ...any) (string, error) {
+	args = append([]any{command, key}, args...)
+	return run(ctx, r, "get", bucket, func(ctx context.Context) (string, error) {
+		// A pipeline is sent in runs of commands of one kind of repetition, so a read that
+		// may be repeated among changes that may not would undo their gathering.
+		cmd := once{redis.NewCmd(ctx, args...)}
+		_ = r.hot.Process(ctx, cmd) // the error is the command's
+		if isNetwork(cmd.Err()) {
+			return r.client.Do(ctx, args...).Text()
+		}
+		return cmd.Text()
+	})
 }
 
 const headLen = 16 // bytes of version and expiry before a value

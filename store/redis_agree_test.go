@@ -106,7 +106,7 @@ func (p *pair) get(bucket, name string) {
 	var items [2]store.Item
 	var errs [2]error
 	for i, kv := range p.kvs {
-		items[i], errs[i] = kv.Get(p.Context(), bucket, name)
+		items[i], errs[i] = kv.Get(p.Context(), bucket, name, 0)
 	}
 	what := fmt.Sprintf("get %s %q", bucket, name)
 	if p.errs(what, errs) {

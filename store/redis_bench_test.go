@@ -34,7 +34,7 @@ func BenchmarkRedisCAS(b *testing.B) {
 			together(b, callers, int64(b.N), func(i int64) error {
 				bucket, name := place(i)
 				for {
-					item, err := r.Get(b.Context(), bucket, name)
+					item, err := r.Get(b.Context(), bucket, name, 0)
 					if err == nil {
 						err = r.Apply(b.Context(), bucket, []store.Op{{Name: name, If: store.Match, Version: item.Version, Value: item.Value}})
 					}
@@ -48,7 +48,7 @@ func BenchmarkRedisCAS(b *testing.B) {
 		b.Run(fmt.Sprintf("get/callers=%d", callers), func(b *testing.B) {
 			together(b, callers, int64(b.N), func(i int64) error {
 				bucket, name := place(i)
-				_, err := r.Get(b.Context(), bucket, name)
+				_, err := r.Get(b.Context(), bucket, name, 0)
 				return err
 			})
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "get/s")

@@ -86,7 +86,7 @@ func failover(t *testing.T, nodes []*redisServer, o store.RedisOptions) {
 	for b := range proofing.Buckets {
 		bucket := fmt.Sprintf("%02d", b)
 		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-			item, err := r.Get(ctx, bucket, "a")
+			item, err := r.Get(ctx, bucket, "a", 0)
 			if err == nil && string(item.Value) == "kept" {
 				seen++
 				break
@@ -137,7 +137,7 @@ func TestANodeThatLagsTakesNoBucketBack(t *testing.T) {
 	for deadline := time.Now().Add(30 * time.Second); asked() < 3 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		r.ReadLayout()
 		for b := range proofing.Buckets {
-			if _, err := r.Get(t.Context(), fmt.Sprintf("%02d", b), "after"); err != nil {
+			if _, err := r.Get(t.Context(), fmt.Sprintf("%02d", b), "after", 0); err != nil {
 				t.Fatalf("bucket %02d, when the node was asked %d times: %v", b, asked(), err)
 			}
 		}
@@ -173,7 +173,7 @@ func TestRedisBehindSentinels(t *testing.T) {
 	}
 	w.Nodes[0].Kill()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		item, err := r.Get(ctx, "07", "a")
+		item, err := r.Get(ctx, "07", "a", 0)
 		if err == nil && string(item.Value) == "kept" {
 			break
 		}

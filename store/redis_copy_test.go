@@ -34,7 +34,7 @@ func thereAndBack(t *testing.T, o store.RedisOptions, seeds ...uint64) {
 			if total, err := store.NewTestCopy(t, ring, file, shared).Run(ctx); err != nil || total.Values < 100 || total.Counters < 50 {
 				t.Fatalf("there: %+v, %v", total, err)
 			}
-			if item, err := shared.Get(ctx, "07", "soon"); err != nil || !item.Expires.Equal(soon) {
+			if item, err := shared.Get(ctx, "07", "soon", 0); err != nil || !item.Expires.Equal(soon) {
 				t.Errorf("a value that expires soon: %v, %v", item, err)
 			}
 			if some, err := shared.Counters(ctx, "07", []string{"soon"}); err != nil || len(some) != 1 || some[0].Total != 3 || !some[0].Expires.Equal(soon) {

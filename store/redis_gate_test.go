@@ -38,7 +38,7 @@ func TestRedisThatIsFrozenIsGivenUpSoonAndComesBack(t *testing.T) {
 			var err error
 			switch n % 4 {
 			case 0:
-				_, err = r.Get(ctx, "07", "a")
+				_, err = r.Get(ctx, "07", "a", 0)
 			case 1:
 				_, err = r.Scan(ctx, "07", "", "", 10)
 			case 2:
@@ -56,7 +56,7 @@ func TestRedisThatIsFrozenIsGivenUpSoonAndComesBack(t *testing.T) {
 	began, before := time.Now(), runtime.NumGoroutine()
 	for range 1000 {
 		call := time.Now()
-		if _, err := r.Get(ctx, "07", "a"); !errors.Is(err, proofing.ErrUnavailable) {
+		if _, err := r.Get(ctx, "07", "a", 0); !errors.Is(err, proofing.ErrUnavailable) {
 			t.Fatalf("a frozen server answers: %v", err)
 		}
 		if time.Since(call) < 10*time.Millisecond {

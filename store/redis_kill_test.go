@@ -63,7 +63,7 @@ func (l *ledger) write(t *testing.T, r *store.Redis, who int, stop context.Conte
 		l.Unlock()
 		// A master that has been replaced and does not know it must not answer for the other.
 		if last != "" {
-			if _, err := r.Get(ctx, in, "a/"+last); errors.Is(err, proofing.ErrNotFound) {
+			if _, err := r.Get(ctx, in, "a/"+last, 0); errors.Is(err, proofing.ErrNotFound) {
 				t.Errorf("%s of bucket %s was acknowledged, and a later read does not see it", last, in)
 			}
 		}
@@ -78,7 +78,7 @@ func (l *ledger) check(t *testing.T, r *store.Redis) {
 	lost := 0
 	for name, bucket := range l.made {
 		for _, half := range []string{"a/", "b/"} {
-			if item, err := r.Get(ctx, bucket, half+name); err != nil || string(item.Value) != name {
+			if item, err := r.Get(ctx, bucket, half+name, 0); err != nil || string(item.Value) != name {
 				lost++
 				t.Errorf("%s%s of bucket %s was acknowledged: %q, %v", half, name, bucket, item.Value, err)
 			}
@@ -247,7 +247,7 @@ func TestAFailoverWithoutReplicasLosesTheLatestChangesAlone(t *testing.T) {
 	if there < before || there == before+after {
 		t.Errorf("%d changes are there: the replica had %d, and %d more were acknowledged", there, before, after)
 	}
-	if _, err := r.Get(t.Context(), bucket, "known"); err != nil {
+	if _, err := r.Get(t.Context(), bucket, "known", 0); err != nil {
 		t.Errorf("what the replica was waited for is lost: %v", err)
 	}
 	t.Logf("%d of %d acknowledged changes are lost", before+after-there, before+after)

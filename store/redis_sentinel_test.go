@@ -70,7 +70,7 @@ func stillThere(t *testing.T, r *store.Redis, name string) {
 		callers.Go(func() {
 			read := 0
 			for deadline := time.Now().Add(20 * time.Second); read < 50; {
-				_, err := r.Get(t.Context(), "07", name)
+				_, err := r.Get(t.Context(), "07", name, 0)
 				switch {
 				case err == nil:
 					read++
@@ -104,7 +104,7 @@ func TestAConnectionThatWasBeingMadeEndsWithItsMaster(t *testing.T) {
 		door.Shut()
 		var callers sync.WaitGroup
 		for range 8 {
-			callers.Go(func() { _, _ = r.Get(t.Context(), "07", "before") }) // what it says is of no matter
+			callers.Go(func() { _, _ = r.Get(t.Context(), "07", "before", 0) }) // what it says is of no matter
 			callers.Go(func() { _, _ = r.Scan(t.Context(), "07", "", "", 10) })
 		}
 		door.AwaitWaiting(4)
@@ -190,7 +190,7 @@ func TestSentinelsThatAreAwayOrSlowHoldNobodyUp(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 	sentinels[2].Close()
-	if _, err := r.Get(t.Context(), "07", "a"); err != nil {
+	if _, err := r.Get(t.Context(), "07", "a", 0); err != nil {
 		t.Errorf("with a connection, and without sentinels: %v", err)
 	}
 	o.Timeout = 500 * time.Millisecond

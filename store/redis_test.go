@@ -110,7 +110,7 @@ func TestRedisIsUnavailableWhileTheServerIsAwayAndComesBack(t *testing.T) {
 	if _, _, err := r.Add(ctx, "07", "n", 1, 0); !errors.Is(err, proofing.ErrUnavailable) {
 		t.Errorf("add: %v, want ErrUnavailable", err)
 	}
-	if _, err := r.Get(ctx, "07", "a"); !errors.Is(err, proofing.ErrUnavailable) || errors.Is(err, proofing.ErrNotFound) {
+	if _, err := r.Get(ctx, "07", "a", 0); !errors.Is(err, proofing.ErrUnavailable) || errors.Is(err, proofing.ErrNotFound) {
 		t.Errorf("get: %v, want ErrUnavailable", err)
 	}
 	server.Start() // without the scripts
@@ -165,7 +165,7 @@ func TestRedisLetsCallersGoAndRefusesMoreThanItsQueue(t *testing.T) {
 	start := time.Now()
 	answers := make(chan error, o.Queue)
 	for range o.Queue {
-		go func() { _, err := r.Get(ctx, "07", "a"); answers <- err }()
+		go func() { _, err := r.Get(ctx, "07", "a", 0); answers <- err }()
 	}
 	for range o.Queue {
 		if err := <-answers; !errors.Is(err, errGone) || !errors.Is(err, proofing.ErrUnavailable) {
@@ -175,7 +175,7 @@ func TestRedisLetsCallersGoAndRefusesMoreThanItsQueue(t *testing.T) {
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("callers waited %s", took)
 	}
-	if _, err := r.Get(t.Context(), "07", "a"); !errors.Is(err, proofing.ErrUnavailable) || !strings.Contains(err.Error(), "too many") {
+	if _, err := r.Get(t.Context(), "07", "a", 0); !errors.Is(err, proofing.ErrUnavailable) || !strings.Contains(err.Error(), "too many") {
 		t.Errorf("beyond the queue: %v", err)
 	}
 }

@@ -45,7 +45,7 @@ func resealOne(ctx context.Context, kv KV, ring *Ring, bucket string, item Item)
 		if !errors.Is(err, ErrConflict) {
 			return err == nil, err
 		}
-		item, err = kv.Get(ctx, bucket, item.Name)
+		item, err = kv.Get(ctx, bucket, item.Name, 0)
 		if errors.Is(err, proofing.ErrNotFound) {
 			return false, nil
 		}

@@ -303,7 +303,7 @@ func TestRotationBesideWriters(t *testing.T) {
 	if again, err := Reseal(ctx, s, r); again != 0 || err != nil {
 		t.Errorf("a second time: %d, %v", again, err)
 	}
-	if item, err := s.Get(ctx, "63", mortal.Name); err != nil || !item.Expires.Equal(mortal.Expires.Truncate(time.Millisecond)) {
+	if item, err := s.Get(ctx, "63", mortal.Name, 0); err != nil || !item.Expires.Equal(mortal.Expires.Truncate(time.Millisecond)) {
 		t.Errorf("after resealing it expires %v, %v; want %v", item.Expires, err, mortal.Expires)
 	}
 	wantNil(t, r.Prune(ctx, s, day.Add(2*time.Hour)))

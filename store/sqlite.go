@@ -97,7 +97,7 @@ func (s *SQLite) connect(ctx context.Context, o Options) (err error) {
 	}
 	s.reads.SetMaxOpenConns(readers)
 	s.reads.SetMaxIdleConns(readers)
-	if s.get, err = s.reads.PrepareContext(ctx, `SELECT value, version, expires FROM item
+	if s.get, err = s.reads.PrepareContext(ctx, `SELECT CASE version WHEN ? THEN x'' ELSE value END, version, expires FROM item
 		WHERE bucket = ? AND name = ? AND (expires IS NULL OR expires > ?)`); err != nil {
 		return err
 	}
@@ -129,11 +129,11 @@ func (s *SQLite) Close() (err error) {
 }
 
 // Get implements KV.
-func (s *SQLite) Get(ctx context.Context, bucket, name string) (Item, error) {
+func (s *SQLite) Get(ctx context.Context, bucket, name string, known uint64) (Item, error) {
 	if err := checkName(bucket, name); err != nil {
 		return Item{}, err
 	}
-	row := s.get.QueryRowContext(ctx, bucket, []byte(name), s.now().UnixMilli())
+	row := s.get.QueryRowContext(ctx, int64(known), bucket, []byte(name), s.now().UnixMilli())
 	item := Item{Name: name}
 	var expires sql.NullInt64
 	err := row.Scan(&item.Value, &item.Version, &expires)

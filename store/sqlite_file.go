@@ -30,10 +30,11 @@ const applicationID = 0x4373674e
 // released is never edited.
 var migrations = []string{
 	// WITHOUT ROWID: a row lies where its name sorts, so that a scan of index entries
-	// reads neighbouring pages and a look-up walks one tree.
+	// reads neighbouring pages and a look-up walks one tree. The value comes last: one of some kilobytes lies on
+	// pages of its own, which nobody reads who asks for what is before it.
 	`CREATE TABLE item (
 		bucket TEXT NOT NULL, name BLOB NOT NULL,
-		value BLOB NOT NULL, version INTEGER NOT NULL, expires INTEGER,
+		version INTEGER NOT NULL, expires INTEGER, value BLOB NOT NULL,
 		PRIMARY KEY (bucket, name)) STRICT, WITHOUT ROWID;
 	CREATE INDEX item_expires ON item (expires) WHERE expires IS NOT NULL;
 	CREATE TABLE counter (

@@ -31,7 +31,7 @@ func mustPut(t *testing.T, kv KV, name, value string) {
 
 func wantValue(t *testing.T, kv KV, name, want string) {
 	t.Helper()
-	if item, err := kv.Get(t.Context(), "07", name); err != nil || string(item.Value) != want {
+	if item, err := kv.Get(t.Context(), "07", name, 0); err != nil || string(item.Value) != want {
 		t.Fatalf("%s: %q, %v; want %q", name, item.Value, err, want)
 	}
 }

@@ -73,6 +73,14 @@ type loaded[T any] struct {
 	sure    bool // the store keeps it as it keeps what it has acknowledged, and not only shows it
 }
 
+// atVersion is the version of a record; 0: there is none.
+func (l *loaded[T]) atVersion() uint64 {
+	if l == nil {
+		return 0
+	}
+	return l.version
+}
+
 // Create implements proofing.Table.
 func (t *Table[T, P]) Create(ctx context.Context, id string, v *T) error {
 	bucket, ok := proofing.IDBucket(id)
@@ -210,7 +218,7 @@ func (t *Table[T, P]) Find(ctx context.Context, bucket, index, value string) (*T
 	unique := uniqueName(t.kind, index, value)
 	var found *T
 	err := t.retry(ctx, func(bool) error {
-		claim, err := t.kv.Get(ctx, bucket, unique)
+		claim, err := t.kv.Get(ctx, bucket, unique, 0)
 		if err != nil {
 			return err
 		}
@@ -244,11 +252,12 @@ func (t *Table[T, P]) place(id string) (bucket, name string, err error) {
 }
 
 func (t *Table[T, P]) load(ctx context.Context, bucket, name string) (*loaded[T], error) {
-	item, err := t.kv.Get(ctx, bucket, name)
+	known := t.recent.get(name)
+	item, err := t.kv.Get(ctx, bucket, name, known.atVersion())
 	if err != nil {
 		return nil, err
 	}
-	if known := t.recent.get(name); known != nil && known.version == item.Version && bytes.Equal(known.sealed, item.Value) {
+	if known != nil && known.version == item.Version {
 		return t.copyOf(known), nil
 	}
 	plain, err := t.ring.open(bucket, name, item.Value)
@@ -336,7 +345,7 @@ func (t *Table[T, P]) claimable(ctx context.Context, bucket string, ops []Op) er
 		if op.If != Absent {
 			continue
 		}
-		_, err := t.kv.Get(ctx, bucket, op.Name)
+		_, err := t.kv.Get(ctx, bucket, op.Name, 0)
 		if err == nil {
 			return fmt.Errorf("store: update %s: %w", t.kind, proofing.ErrExists)
 		}

@@ -73,7 +73,7 @@ func TestAnOlderProgramKeepsOffWhatANewerOneWrote(t *testing.T) {
 			t.Errorf("%s: %v", doing, err)
 		}
 	}
-	item, err := s.Get(ctx, bucket, name)
+	item, err := s.Get(ctx, bucket, name, 0)
 	wantNil(t, err)
 	if plain, err := r.open(bucket, name, item.Value); err != nil || string(plain) != string(newer) {
 		t.Errorf("it is %s, %v", plain, err)
@@ -131,12 +131,12 @@ type between struct {
 	before func()
 }
 
-func (b *between) Get(ctx context.Context, bucket, name string) (Item, error) {
+func (b *between) Get(ctx context.Context, bucket, name string, known uint64) (Item, error) {
 	if act := b.before; act != nil && strings.HasPrefix(name, recordPrefix) {
 		b.before = nil
 		act()
 	}
-	return b.KV.Get(ctx, bucket, name)
+	return b.KV.Get(ctx, bucket, name, known)
 }
 
 func TestListLeavesOutWhatChangedMeanwhile(t *testing.T) {

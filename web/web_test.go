@@ -78,11 +78,11 @@ type switched struct {
 	down bool
 }
 
-func (s *switched) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+func (s *switched) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
 	if s.down {
 		return store.Item{}, proofing.ErrUnavailable
 	}
-	return s.KV.Get(ctx, bucket, name)
+	return s.KV.Get(ctx, bucket, name, known)
 }
 
 func profiles() map[string]*proofing.Profile {

@@ -53,9 +53,9 @@ func (k tracedKV) end(ctx context.Context, span trace.Span, err error) {
 }
 
 // Get implements store.KV.
-func (k tracedKV) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+func (k tracedKV) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
 	in, span := k.start(ctx, "get")
-	item, err := k.KV.Get(in, bucket, name)
+	item, err := k.KV.Get(in, bucket, name, known)
 	k.end(ctx, span, err)
 	return item, err
 }

@@ -58,9 +58,9 @@ func (k *trips) row(flow string) string {
 	return row
 }
 
-func (k *trips) Get(ctx context.Context, bucket, name string) (store.Item, error) {
+func (k *trips) Get(ctx context.Context, bucket, name string, known uint64) (store.Item, error) {
 	defer k.begin(&k.reads, false)()
-	return k.KV.Get(ctx, bucket, name)
+	return k.KV.Get(ctx, bucket, name, known)
 }
 
 func (k *trips) Scan(ctx context.Context, bucket, prefix, after string, limit int) ([]store.Item, error) {

@@ -18,6 +18,7 @@ var applyParts = []Part{
 	{"a version never comes back", checkVersions},
 	{"an apply changes all or nothing", checkAllOrNothing},
 	{"values and names come back byte for byte", checkBytes},
+	{"who has a version need not have it sent", checkKnown},
 	{"buckets are apart", checkBuckets},
 	{"what breaks a bound is refused and changes nothing", checkBounds},
 	{"the largest apply goes through", checkLargest},
@@ -112,6 +113,30 @@ func checkBytes(t T, kv store.KV) {
 	}
 }
 
+// checkKnown reads with a version in hand: all but the value is as without one, and the value comes if it is another's.
+func checkKnown(t T, kv store.KV) {
+	at := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	apply(t, kv, "07", store.Op{Name: "a", If: store.Absent, Value: []byte("1"), Expires: at})
+	first := get(t, kv, "07", "a")
+	same, err := kv.Get(t.Context(), "07", "a", first.Version)
+	if err != nil || same.Name != "a" || same.Version != first.Version || !same.Expires.Equal(at) || len(same.Value) > 0 && string(same.Value) != "1" {
+		t.Fatalf("with its version in hand: got %+v, %v, want %+v", same, err, first)
+	}
+	apply(t, kv, "07", put("a", "2"))
+	second := get(t, kv, "07", "a")
+	for _, known := range []uint64{first.Version, second.Version ^ 1, 1, 1<<63 - 1} {
+		if item, err := kv.Get(t.Context(), "07", "a", known); err != nil || string(item.Value) != "2" || item.Version != second.Version || !item.Expires.IsZero() {
+			t.Fatalf("with version %d in hand: got %+v, %v", known, item, err)
+		}
+	}
+	apply(t, kv, "07", store.Op{Name: "a", If: store.Any, Delete: true})
+	for _, name := range []string{"a", "never"} {
+		if _, err := kv.Get(t.Context(), "07", name, second.Version); !errors.Is(err, proofing.ErrNotFound) {
+			t.Fatalf("get %q, which is not there: got %v, want ErrNotFound", name, err)
+		}
+	}
+}
+
 func checkBuckets(t T, kv store.KV) {
 	for i, bucket := range []string{"00", "09", "10", "63"} {
 		apply(t, kv, bucket, store.Op{Name: "a", If: store.Absent, Value: []byte{byte(i)}})
@@ -160,7 +185,7 @@ func checkBounds(t T, kv store.KV) {
 		refused(what, kv.Apply(ctx, "07", ops))
 	}
 	for _, bucket := range []string{"", "7", "64", "007", "ab", "+7", "-1"} {
-		_, getErr := kv.Get(ctx, bucket, "a")
+		_, getErr := kv.Get(ctx, bucket, "a", 0)
 		_, scanErr := kv.Scan(ctx, bucket, "", "", 1)
 		_, _, addErr := kv.Add(ctx, bucket, "a", 1, 0)
 		for _, err := range []error{getErr, scanErr, addErr, kv.Apply(ctx, bucket, []store.Op{put("a", "")})} {
@@ -168,7 +193,7 @@ func checkBounds(t T, kv store.KV) {
 		}
 	}
 	for _, name := range []string{"", long} {
-		_, getErr := kv.Get(ctx, "07", name)
+		_, getErr := kv.Get(ctx, "07", name, 0)
 		_, _, addErr := kv.Add(ctx, "07", name, 1, 0)
 		refused("get", getErr)
 		refused("add", addErr)
@@ -250,7 +275,7 @@ func checkNoLostUpdate(t T, kv store.KV) {
 	apply(t, kv, "07", store.Op{Name: "a", If: store.Absent, Value: []byte{0}})
 	together(callers, func(int) {
 		for done := 0; done < each; {
-			item, err := kv.Get(t.Context(), "07", "a")
+			item, err := kv.Get(t.Context(), "07", "a", 0)
 			if err == nil {
 				err = kv.Apply(t.Context(), "07", []store.Op{{Name: "a", If: store.Match, Version: item.Version, Value: []byte{item.Value[0] + 1}}})
 			}
@@ -275,7 +300,7 @@ func checkIndependent(t T, kv store.KV) {
 			t.Errorf("apply: %v", err)
 			return
 		}
-		item, err := kv.Get(t.Context(), bucket, name)
+		item, err := kv.Get(t.Context(), bucket, name, 0)
 		if err != nil || string(item.Value) != name {
 			t.Errorf("get: %v, %v", item, err)
 			return
@@ -283,7 +308,7 @@ func checkIndependent(t T, kv store.KV) {
 		if err := kv.Apply(t.Context(), bucket, []store.Op{{Name: name, If: store.Match, Version: item.Version, Delete: true}}); err != nil {
 			t.Errorf("delete: %v", err)
 		}
-		if _, err := kv.Get(t.Context(), bucket, name); !errors.Is(err, proofing.ErrNotFound) {
+		if _, err := kv.Get(t.Context(), bucket, name, 0); !errors.Is(err, proofing.ErrNotFound) {
 			t.Errorf("get of what was deleted: %v", err)
 		}
 	})

@@ -97,7 +97,7 @@ var callParts = []Part{
 func everyMethod(ctx context.Context, t T, kv store.KV) map[string]error {
 	m := movable(t, kv)
 	_, countersErr := m.Counters(ctx, "07", []string{"n"})
-	_, getErr := kv.Get(ctx, "07", "a")
+	_, getErr := kv.Get(ctx, "07", "a", 0)
 	_, scanErr := kv.Scan(ctx, "07", "", "", 1)
 	_, _, addErr := kv.Add(ctx, "07", "n", 1, 0)
 	return map[string]error{

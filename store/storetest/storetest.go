@@ -106,7 +106,7 @@ func conflict(t T, kv store.KV, bucket string, ops ...store.Op) {
 
 func get(t T, kv store.KV, bucket, name string) store.Item {
 	t.Helper()
-	item, err := kv.Get(t.Context(), bucket, name)
+	item, err := kv.Get(t.Context(), bucket, name, 0)
 	if err != nil {
 		t.Fatalf("get %q: %v", name, err)
 	}
@@ -118,7 +118,7 @@ func get(t T, kv store.KV, bucket, name string) store.Item {
 
 func absent(t T, kv store.KV, bucket, name string) {
 	t.Helper()
-	if _, err := kv.Get(t.Context(), bucket, name); !errors.Is(err, proofing.ErrNotFound) {
+	if _, err := kv.Get(t.Context(), bucket, name, 0); !errors.Is(err, proofing.ErrNotFound) {
 		t.Fatalf("get %q: got %v, want ErrNotFound", name, err)
 	}
 }
