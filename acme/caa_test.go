@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 )
@@ -18,9 +19,13 @@ type published struct {
 	sets  map[string][]proofing.CAARecord
 	fails map[string]error
 	asked []string
+	slow  func(domain string) // before an answer; nil: none is waited for
 }
 
 func (p *published) CAA(_ context.Context, domain string) (proofing.CAASet, error) {
+	if p.slow != nil {
+		p.slow(domain)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked = append(p.asked, domain)
@@ -157,6 +162,45 @@ func TestCAABlocks(t *testing.T) {
 	}
 	if log := w.log.String(); !strings.Contains(log, `"finding":"unknown","domain":"broken.example.com","refused":true`) {
 		t.Error(log)
+	}
+}
+
+// TestCAAOfADomainThatIsAskedForTwiceIsHeeded has the answer of the first there before the second comes: a name, as many that are slow as are
+// looked up at once, and a mailbox under the name.
+func TestCAAOfADomainThatIsAskedForTwiceIsHeeded(t *testing.T) {
+	w, p := newCAAWorld(t, proofing.CAABlock)
+	p.sets["example.org"] = []proofing.CAARecord{{Tag: "issue", Value: ";"}, {Tag: "issuemail", Value: ";"}}
+	p.fails["f5.example.com"] = p.fails["broken.example.com"]
+	names := []string{"dns:example.org"}
+	for i := range 8 {
+		names = append(names, fmt.Sprintf("dns:f%d.example.com", i+1))
+	}
+	names = append(names, "email:"+applicant)
+	w.granted(t, "device", names...)
+	last := make(chan struct{})
+	p.slow = func(domain string) {
+		switch domain {
+		case "example.org":
+		case "f8.example.com": // there is room for it once the first is there
+			close(last)
+		default:
+			select {
+			case <-last:
+			case <-time.After(20 * time.Second):
+				t.Errorf("%s: the last was never asked for", domain)
+			}
+		}
+	}
+	o := w.ask(t, question("device", names...))
+	var refused []string
+	for _, s := range o.object("error").list("subproblems") {
+		refused = append(refused, s.object("identifier").text("value"))
+	}
+	if slices.Sort(refused); o["allow"] != false || !slices.Equal(refused, []string{applicant, "example.org", "f5.example.com"}) {
+		t.Errorf("refused for %q: %v", refused, o)
+	}
+	if got := p.questions(); strings.Count(got, "example.org") != 1 {
+		t.Errorf("asked %s", got)
 	}
 }
 

@@ -188,8 +188,8 @@ func TestEachMistakeOfACSRIsAFaultOfItsOwn(t *testing.T) {
 		"an unknown member":             {codeSigning, member(purposeUnknown, "x"), "subject"},
 		"a common name that is no text": {codeSigning, member(asn1.ObjectIdentifier{2, 5, 4, 3}, 5), "common_name"},
 		"places":                        {codeSigning, subject(pkix.Name{Country: []string{"DE"}, Province: []string{"Berlin"}, Locality: []string{"Berlin"}, StreetAddress: []string{"Way 1"}, PostalCode: []string{"1"}}), ""},
-		"the applicant's mailbox":       {codeSigning, member(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, applicant), ""},
-		"another mailbox":               {codeSigning, member(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, "other@example.org"), "name"},
+		"the applicant's mailbox":       {codeSigning, member(oidMailbox, applicant), ""},
+		"another mailbox":               {codeSigning, member(oidMailbox, "other@example.org"), "name"},
 		"a domain that is asked for":    {codeSigning, func(r *x509.CertificateRequest) { r.DNSNames = []string{"example.org"} }, "domain"},
 		"such a domain, as chosen": {domain, func(r *x509.CertificateRequest) {
 			r.Subject.CommonName, r.DNSNames = "example.org", []string{"example.org"}
@@ -216,6 +216,9 @@ func TestEachMistakeOfACSRIsAFaultOfItsOwn(t *testing.T) {
 		"a URI, where nothing is said": {silent, func(r *x509.CertificateRequest) { r.URIs = []*url.URL{{Scheme: "https", Host: "example.com"}} }, ""},
 		"purposes, where nothing is":   {silent, extensions(purposes(purposeServer, purposeAny)), ""},
 		"a subject, where nothing is":  {silent, subject(pkix.Name{CommonName: "Somebody", Organization: []string{"Another GmbH"}, OrganizationalUnit: []string{"x"}}), ""},
+		"another mailbox there":        {silent, member(oidMailbox, asn1.RawValue{Tag: asn1.TagIA5String, Bytes: []byte("o@example.org")}), "name"},
+		"a mailbox that is no text":    {silent, member(oidMailbox, asn1.RawValue{Tag: 28, Bytes: []byte{0, 0, 0, 'o'}}), "name"},
+		"the mailbox there":            {silent, member(oidMailbox, asn1.RawValue{Tag: asn1.TagIA5String, Bytes: []byte("applicant@example.org")}), ""},
 		"a foreign common name there":  {silent, subject(pkix.Name{CommonName: "example.com"}), "common_name"},
 		"foreign names there": {silent, func(r *x509.CertificateRequest) {
 			r.DNSNames, r.EmailAddresses, r.IPAddresses = []string{"example.com"}, []string{"o@example.org"}, []net.IP{net.IPv6loopback}
@@ -243,6 +246,9 @@ func otherName(oid asn1.ObjectIdentifier, value any) asn1.RawValue {
 	inner := must(asn1.Marshal(asn1.RawValue{Class: 2, Tag: 0, IsCompound: true, Bytes: must(asn1.Marshal(value))}))
 	return asn1.RawValue{Class: 2, Tag: 0, IsCompound: true, Bytes: append(must(asn1.Marshal(oid)), inner...)}
 }
+
+// oidMailbox is that of emailAddress (RFC 2985 5.2.1).
+var oidMailbox = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}
 
 var oidPermanent = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 8, 3}
 

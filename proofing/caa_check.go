@@ -97,12 +97,8 @@ func (s *Service) relevantCAA(ctx context.Context, domains []string) (map[string
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	room := make(chan struct{}, caaAtOnce)
-	for _, domain := range domains {
-		mu.Lock()
-		_, asked := found[domain]
-		found[domain] = caaAnswer{}
-		mu.Unlock()
-		if asked {
+	for i, domain := range domains {
+		if slices.Contains(domains[:i], domain) { // its answer may be there by now, and is to stay
 			continue
 		}
 		room <- struct{}{}

@@ -107,7 +107,7 @@ func (p CSRPolicy) Judge(c *CSR, authorized []Identifier, registered *Registrati
 	j.names()
 	switch p.Purpose {
 	case "":
-		j.plainCommonName()
+		j.plainSubject()
 	default:
 		j.key()
 		j.subject()
@@ -199,10 +199,14 @@ func spelled(text string) (Identifier, bool) {
 	return Identifier{}, false
 }
 
-// plainCommonName is for profiles that say nothing of CSRs: clients write the names that they order into the common name too, and
-// authorities read them there (RFC 8555 7.4). Whatever else it says is the authority's to judge.
-func (j *csrJudge) plainCommonName() {
+// plainSubject is for profiles that say nothing of CSRs: clients write the names that they order into the common name too, and
+// authorities read them there (RFC 8555 7.4), as they read a mailbox in emailAddress (RFC 5280 4.1.2.6). Whatever else the subject says is the
+// authority's to judge.
+func (j *csrJudge) plainSubject() {
 	for _, m := range j.csr.Subject {
+		if m.Name == "emailAddress" {
+			j.mailbox(m)
+		}
 		if m.Name != "CN" {
 			continue
 		}
@@ -213,6 +217,13 @@ func (j *csrJudge) plainCommonName() {
 		if n, ok := spelled(m.Value); ok && !j.has(n) && !j.named(m.Value) {
 			j.fault("common_name", "the common name is the %s %s, which is none of the identifiers that are asked for: leave it out, or order it too", n.Type, told(m.Value))
 		}
+	}
+}
+
+// mailbox holds an emailAddress of the subject against what is authorized.
+func (j *csrJudge) mailbox(m SubjectMember) {
+	if m.NoText || !j.has(Identifier{IdentifierEmail, m.Value}) {
+		j.fault("name", "the subject has the e-mail address %s, which is none of the identifiers that are asked for: leave it out, or order it too", told(m.Value))
 	}
 }
 
@@ -238,9 +249,7 @@ func (j *csrJudge) subject() {
 				j.fault("organization", "the subject has the organization %s, which is none of the identifiers that are asked for: leave it out, or write the name letter by letter as it was registered and order it too", told(m.Value))
 			}
 		case "emailAddress":
-			if !j.has(Identifier{IdentifierEmail, m.Value}) {
-				j.fault("name", "the subject has the e-mail address %s, which is none of the identifiers that are asked for: leave it out, or order it too", told(m.Value))
-			}
+			j.mailbox(m)
 		default:
 			if !slices.Contains(places, m.Name) && !m.SaysRegistration() {
 				j.fault("subject", "the subject has %s %s, which nobody has proved here: leave it out", m.Name, told(m.Value))

@@ -108,7 +108,7 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 		return nil, err
 	}
 	s.mark(SubjectKey, k.ID[:2])
-	if k.Case == "" && account.Created.Before(now) { // an account that is as new as this has asked for nothing
+	if k.Case == "" { // one that is as new as this may have asked since, too
 		if err := s.confine(ctx, ca, who.ID); err != nil {
 			return nil, err
 		}
