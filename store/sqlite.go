@@ -97,11 +97,12 @@ func (s *SQLite) connect(ctx context.Context, o Options) (err error) {
 	}
 	s.reads.SetMaxOpenConns(readers)
 	s.reads.SetMaxIdleConns(readers)
-	if s.get, err = s.reads.PrepareContext(ctx, `SELECT CASE version WHEN ? THEN x'' ELSE value END, version, expires FROM item
+	if s.get, err = s.reads.PrepareContext(ctx, `SELECT CASE version WHEN ? THEN x'' ELSE coalesce((SELECT value FROM body WHERE id = item.body), value) END,
+		version, expires FROM item
 		WHERE bucket = ? AND name = ? AND (expires IS NULL OR expires > ?)`); err != nil {
 		return err
 	}
-	s.scan, err = s.reads.PrepareContext(ctx, `SELECT name, value, version, expires FROM item
+	s.scan, err = s.reads.PrepareContext(ctx, `SELECT name, coalesce((SELECT value FROM body WHERE id = item.body), value), version, expires FROM item
 		WHERE bucket = ? AND name >= ? AND name < ? AND (expires IS NULL OR expires > ?)
 		ORDER BY name LIMIT ?`)
 	return err

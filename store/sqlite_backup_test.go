@@ -96,7 +96,7 @@ func TestRestoreRefusesWhatIsNoBackup(t *testing.T) {
 		"empty":     nil,
 		"text":      []byte(strings.Repeat("text ", 1000)),
 		"truncated": text[:len(text)/2],
-		"damaged":   []byte(string(text[:5000]) + strings.Repeat("\x55", 3000) + string(text[8000:])),
+		"damaged":   []byte(string(text[:len(text)/4]) + strings.Repeat("\x55", len(text)/4) + string(text[len(text)/4*2:])),
 	} {
 		from, to := filepath.Join(dir, name), filepath.Join(dir, "to.db")
 		wantNil(t, os.WriteFile(from, content, 0o600))

@@ -30,11 +30,10 @@ const applicationID = 0x4373674e
 // released is never edited.
 var migrations = []string{
 	// WITHOUT ROWID: a row lies where its name sorts, so that a scan of index entries
-	// reads neighbouring pages and a look-up walks one tree. The value comes last: one of some kilobytes lies on
-	// pages of its own, which nobody reads who asks for what is before it.
+	// reads neighbouring pages and a look-up walks one tree.
 	`CREATE TABLE item (
 		bucket TEXT NOT NULL, name BLOB NOT NULL,
-		version INTEGER NOT NULL, expires INTEGER, value BLOB NOT NULL,
+		value BLOB NOT NULL, version INTEGER NOT NULL, expires INTEGER,
 		PRIMARY KEY (bucket, name)) STRICT, WITHOUT ROWID;
 	CREATE INDEX item_expires ON item (expires) WHERE expires IS NOT NULL;
 	CREATE TABLE counter (
@@ -42,7 +41,26 @@ var migrations = []string{
 		total INTEGER NOT NULL, expires INTEGER,
 		PRIMARY KEY (bucket, name)) STRICT, WITHOUT ROWID;
 	CREATE INDEX counter_expires ON counter (expires) WHERE expires IS NOT NULL`,
+	// Long values are in a table of their own: in the tree of names each one that a look-up passes would be
+	// read whole, to compare its name. What is there stays in its row until it is next written.
+	`CREATE TABLE body (id INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT;
+	DROP INDEX item_expires;
+	ALTER TABLE item RENAME TO item_before;
+	CREATE TABLE item (
+		bucket TEXT NOT NULL, name BLOB NOT NULL,
+		version INTEGER NOT NULL, expires INTEGER, body INTEGER, value BLOB NOT NULL,
+		PRIMARY KEY (bucket, name)) STRICT, WITHOUT ROWID;
+	INSERT INTO item (bucket, name, version, expires, value) SELECT bucket, name, version, expires, value FROM item_before;
+	DROP TABLE item_before;
+	CREATE INDEX item_expires ON item (expires) WHERE expires IS NOT NULL;
+	CREATE TRIGGER item_deleted AFTER DELETE ON item WHEN old.body IS NOT NULL
+		BEGIN DELETE FROM body WHERE id = old.body; END;
+	CREATE TRIGGER item_shortened AFTER UPDATE OF body ON item WHEN old.body IS NOT NULL AND new.body IS NULL
+		BEGIN DELETE FROM body WHERE id = old.body; END`,
 }
+
+// longValue is from how many bytes on a value has a row of its own in body. What is below it is as long as a name.
+const longValue = 256
 
 // openFile opens a SQLite file; mode is SQLite's own word ("ro", "rw"), and
 // nothing but these parameters can come in through a strange path.

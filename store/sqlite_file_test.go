@@ -3,9 +3,11 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -100,7 +102,7 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		{"a newer schema", "made by a newer version of countersign (schema 99, this one knows 1): downgrade refused", func(path string) {
+		{"a newer schema", "made by a newer version of countersign (schema 99, this one knows 2): downgrade refused", func(path string) {
 			rawSQL(t, path, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = 99; CREATE TABLE t (a)", applicationID))
 		}},
 		{"a directory", "store.db is not a countersign store: it is no regular file", func(path string) {
@@ -154,6 +156,70 @@ func TestMigrationsRunOnceAndInOrder(t *testing.T) {
 	}
 	if _, err := OpenSQLite(t.Context(), path, Options{}); err == nil || !strings.Contains(err.Error(), "downgrade refused") {
 		t.Errorf("an older program: %v", err)
+	}
+}
+
+// TestAFileOfTheFirstSchemaKeepsItsValues has one of them moved out of its row when it is next written.
+func TestAFileOfTheFirstSchemaKeepsItsValues(t *testing.T) {
+	path, long := testPath(t), strings.Repeat("long ", 1000)
+	rawSQL(t, path, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = 1;", migrations[0], applicationID)+
+		fmt.Sprintf("INSERT INTO item (bucket, name, value, version) VALUES ('07', CAST('a' AS BLOB), CAST('%s' AS BLOB), 11), ('07', CAST('b' AS BLOB), CAST('short' AS BLOB), 12)", long))
+	s := openTest(t, path, Options{})
+	wantValue(t, s, "a", long)
+	wantValue(t, s, "b", "short")
+	wantBodies(t, s, 0)
+	wantNil(t, s.Apply(t.Context(), "07", []Op{{Name: "a", If: Match, Version: 11, Value: []byte(long + "er")}}))
+	wantValue(t, s, "a", long+"er")
+	wantBodies(t, s, 1)
+}
+
+// TestALongValueGoesWithItsItem changes items at random and looks for bodies of nobody, and for items without theirs.
+func TestALongValueGoesWithItsItem(t *testing.T) {
+	var clock atomic.Int64
+	s := openTest(t, testPath(t), Options{Now: func() time.Time { return time.UnixMilli(1e12 + clock.Load()) }, Sweep: time.Hour})
+	seed := rand.Uint64()
+	dice, want := rand.New(rand.NewPCG(seed, 0)), map[string]string{}
+	for range 400 {
+		name := fmt.Sprint(dice.IntN(12))
+		op := Op{Name: name, If: Any, Value: []byte(strings.Repeat(fmt.Sprint(dice.IntN(10)), []int{0, longValue - 1, longValue, 9000}[dice.IntN(4)]))}
+		delete(want, name)
+		switch dice.IntN(4) {
+		case 0:
+			op.Delete, op.Value = true, nil
+		case 1:
+			op.Expires = s.now().Add(time.Millisecond)
+		default:
+			want[name] = string(op.Value)
+		}
+		wantNil(t, s.Apply(t.Context(), "07", []Op{op}))
+		if clock.Add(1); dice.IntN(10) == 0 {
+			_, err := s.sweep()
+			wantNil(t, err)
+		}
+	}
+	clock.Add(2)
+	_, err := s.sweep()
+	wantNil(t, err)
+	long := 0
+	for name, value := range want {
+		wantValue(t, s, name, value)
+		if len(value) >= longValue {
+			long++
+		}
+	}
+	wantBodies(t, s, long)
+	if t.Failed() {
+		t.Logf("seed %d", seed)
+	}
+}
+
+// wantBodies counts the bodies, each of which is to be of one item.
+func wantBodies(t *testing.T, s *SQLite, want int) {
+	t.Helper()
+	var all, named, kinds int
+	wantNil(t, s.reads.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM body), (SELECT count(*) FROM body JOIN item ON item.body = body.id), (SELECT count(DISTINCT body) FROM item)").Scan(&all, &named, &kinds))
+	if all != want || named != want || kinds != want {
+		t.Errorf("%d bodies, %d of items, %d named; want %d", all, named, kinds, want)
 	}
 }
 

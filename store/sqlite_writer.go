@@ -177,7 +177,7 @@ func (w *writer) runAll(batch []*write) error {
 // writeTx is what a write can do, inside the open transaction. Its errors,
 // ErrConflict apart, condemn the transaction.
 type writeTx struct {
-	version, put, drop, total, setTotal, dropTotal *sql.Stmt
+	version, put, rewrite, write, drop, total, setTotal, dropTotal *sql.Stmt
 }
 
 func (tx *writeTx) prepare(ctx context.Context, conn *sql.Conn) (err error) {
@@ -187,8 +187,10 @@ func (tx *writeTx) prepare(ctx context.Context, conn *sql.Conn) (err error) {
 	}{
 		{&tx.version, `SELECT version FROM item
 			WHERE bucket = ? AND name = ? AND (expires IS NULL OR expires > ?)`},
-		{&tx.put, `INSERT INTO item (bucket, name, value, version, expires) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET value = excluded.value, version = excluded.version, expires = excluded.expires`},
+		{&tx.put, `INSERT INTO item (bucket, name, value, body, version, expires) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET value = excluded.value, body = excluded.body, version = excluded.version, expires = excluded.expires`},
+		{&tx.rewrite, `UPDATE body SET value = ? WHERE id = (SELECT body FROM item WHERE bucket = ? AND name = ?) RETURNING id`},
+		{&tx.write, `INSERT INTO body (value) VALUES (?) RETURNING id`},
 		{&tx.drop, `DELETE FROM item WHERE bucket = ? AND name = ?`},
 		{&tx.total, `SELECT total, expires FROM counter
 			WHERE bucket = ? AND name = ? AND (expires IS NULL OR expires > ?)`},
@@ -207,7 +209,7 @@ func (tx *writeTx) prepare(ctx context.Context, conn *sql.Conn) (err error) {
 // left open would keep the file open and locked.
 func (tx *writeTx) close() error {
 	var errs []error
-	for _, stmt := range []*sql.Stmt{tx.version, tx.put, tx.drop, tx.total, tx.setTotal, tx.dropTotal} {
+	for _, stmt := range []*sql.Stmt{tx.version, tx.put, tx.rewrite, tx.write, tx.drop, tx.total, tx.setTotal, tx.dropTotal} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -236,12 +238,28 @@ func (tx *writeTx) change(bucket string, op Op, now int64) error {
 		_, err := tx.drop.Exec(bucket, []byte(op.Name))
 		return err
 	}
-	value := op.Value
+	value, body := op.Value, sql.NullInt64{}
+	if len(value) >= longValue {
+		var err error
+		if body, err = tx.body(bucket, op.Name, value); err != nil {
+			return err
+		}
+		value = nil
+	}
 	if value == nil {
 		value = []byte{} // nil would be NULL
 	}
-	_, err := tx.put.Exec(bucket, []byte(op.Name), value, int64(op.newVersion()), expires)
+	_, err := tx.put.Exec(bucket, []byte(op.Name), value, body, int64(op.newVersion()), expires)
 	return err
+}
+
+// body puts a long value where the item of that name has one, or in a row of its own.
+func (tx *writeTx) body(bucket, name string, value []byte) (id sql.NullInt64, err error) {
+	err = tx.rewrite.QueryRow(value, bucket, []byte(name)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = tx.write.QueryRow(value).Scan(&id)
+	}
+	return id, err
 }
 
 type counter struct {
