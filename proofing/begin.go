@@ -98,6 +98,11 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 	if browser == "" {
 		return nil, nil, ErrOtherBrowser // without a cookie nobody could answer
 	}
+	if contact.Channel.Reached() { // one of before, or of the authority's, may be where nothing goes to any more
+		if _, err := m.Check(contact.Address.Reveal()); err != nil {
+			return nil, nil, err
+		}
+	}
 	b, spent, err := s.prepare(ctx, c, v, m, contact, enrol)
 	if err != nil {
 		return nil, nil, err

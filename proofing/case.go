@@ -197,9 +197,9 @@ func (c *Case) ownIndexes() (ix []Index) {
 	return append(append(ix, c.ledger().deadIndexes()...), c.Journal.index()...)
 }
 
-// ExpiresAt implements Record. A record stays until everything that it has to say is in the log.
+// ExpiresAt implements Record. A record stays until everything that it has to say is in the log, and everything that it owes is done.
 func (c *Case) ExpiresAt() time.Time {
-	if c.Status.Over() && c.Journal.Logged() {
+	if c.Status.Over() && c.Journal.Logged() && !c.Outbox.owes() {
 		if c.Keep.After(c.Retain) {
 			return c.Keep
 		}

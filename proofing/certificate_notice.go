@@ -71,7 +71,14 @@ func (s *Service) answerable(ctx context.Context, cases []*Case) (told []recipie
 	}
 	// What further authorizations confirmed crowds out nobody who decided.
 	for i, k := range cases {
+		p, err := s.person(ctx, k.Person)
+		if err != nil {
+			return nil, fmt.Errorf("who answers for a certificate: %w", err)
+		}
 		for _, a := range k.confirmed() {
+			if k.Person != "" && p == nil {
+				break // whoever was erased is written to no more
+			}
 			told = join(told, []recipient{{a, k.Person}})
 		}
 		if i == 0 {

@@ -86,8 +86,11 @@ func (s *Service) mayNotify(ctx context.Context, ca string, m *Outgoing) (may bo
 	}()
 	contact := Contact{Channel: m.Channel, Address: m.To}
 	if sms := s.Methods["sms"]; sms != nil { // with the country, by which it is priced
-		if known, err := sms.Check(m.To.Reveal()); err == nil {
+		known, err := sms.Check(m.To.Reveal())
+		if err == nil {
 			contact = known
+		} else if !slices.Contains(alwaysSent, m.Kind) {
+			return false // text messages do not go there any more
 		}
 	}
 	spends, err := s.budgetSpends(ctx, ca, contact)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -187,8 +188,13 @@ func (o Outbox) Persons() int {
 	return len(persons)
 }
 
-// bury gives a notice up, for a reason or for that of its last try. Where too many are dead the oldest go.
+// bury gives a notice up, for a reason or for that of its last try. Where too many are dead the oldest go. What was to tell somebody that they are
+// forgotten is forgotten itself: it is all that still has their address.
 func (o *Outbox) bury(m *Outgoing, reason string, now time.Time) {
+	if strings.TrimPrefix(m.Kind, "sms_") == noticeErased {
+		o.settle(m.ID)
+		return
+	}
 	m.State, m.Claim, m.Died, m.Reason = MessageDead, "", now, cmp.Or(reason, m.Reason)
 	m.rest(now)
 	for dead := o.dead(); len(dead) > mostDeadNotices; dead = dead[1:] {
@@ -206,6 +212,9 @@ func (o *Outbox) dead() (all []Outgoing) {
 	slices.SortStableFunc(all, func(a, b Outgoing) int { return a.Died.Compare(b.Died) })
 	return all
 }
+
+// owes says whether something is still to be done: a message to go out, an effect to follow, an event to be listed. What is dead is not.
+func (o Outbox) owes() bool { return len(o.waiting())+len(o.Effects)+len(o.Events) > 0 }
 
 // waiting are the messages that have yet to go out.
 func (o *Outbox) waiting() []Outgoing {

@@ -46,6 +46,6 @@ func easeCollector(ctx context.Context) {
 // collectorPercent is by how much of itself the heap may grow before garbage is collected, if so many bytes live: in percent, as
 // GOGC is.
 func collectorPercent(live uint64) int {
-	const least = 16 << 20 // what a process has that has just begun counts as this
+	const least = 4 << 20 // less than any process of ours has
 	return int(max(100, 100*collectorRoom/max(live, least)))
 }
