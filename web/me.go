@@ -272,7 +272,9 @@ func (s *Site) renderOwn(w http.ResponseWriter, r *http.Request, c *proofing.Cas
 	if err != nil {
 		return err
 	}
+	page.New = s.joins(r)
 	page.Panel, page.Notice = panel, notice
+	page.Panel.New = page.New
 	if c.Recoverable() && method.Name() == "email" {
 		page.Panel, page.Recover = nil, s.Keep(r, casePath(r.PathValue("ref"))+"/recover")
 		page.Notice = a.problem
