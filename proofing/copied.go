@@ -55,7 +55,7 @@ func answerMark(question string, response []byte) string {
 // is nobody's any more: who judges next says why.
 func (s *Service) hear(ctx context.Context, known *Address, mark string, judge func(kept json.RawMessage) (*WebAuthnFacts, json.RawMessage, error)) (h *Heard, err error) {
 	var unverified error
-	_, err = s.Addresses.Update(ctx, known.ID, func(a *Address) error {
+	heard, err := s.Addresses.Update(ctx, known.ID, func(a *Address) error {
 		h, unverified = nil, nil
 		if a.Person != known.Person || a.Kept == nil {
 			return nil
@@ -87,6 +87,11 @@ func (s *Service) hear(ctx context.Context, known *Address, mark string, judge f
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store use of passkey: %w", err)
+	}
+	if h != nil && h.Regressed { // sessions are judged by the list: from now on, whatever becomes of the use
+		if _, _, err := s.listCopied(ctx, heard); err != nil {
+			s.Log.WarnContext(ctx, "list of a copied passkey's person waits for the worker", "authenticator", known.ID, "error", err)
+		}
 	}
 	return h, nil
 }

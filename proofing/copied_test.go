@@ -373,6 +373,25 @@ func TestASessionThatIsDisownedForgetsNoCopy(t *testing.T) {
 	}
 }
 
+// Sessions are judged by what may be a copy though nothing became of its use.
+func TestACopyIsSeenWhereItsUseIsLost(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	key.Count = 50
+	w.signUp(key)
+	before := w.signIn(key)
+	v, attempt, answer := w.usesCopy(key)
+	cases := w.Cases
+	w.Cases = &refusing[proofing.Case]{cases}
+	if _, _, err := w.Respond(t.Context(), v, attempt, answer); err == nil {
+		t.Fatal("nothing was lost")
+	}
+	w.Cases = cases
+	if a := w.session(before).Case.Grant.Assessment; *a.AAL != 1 {
+		t.Errorf("a session of before has %+v", a)
+	}
+}
+
 func TestASessionOfBeforeACopyWasSeenIsWorthNoMoreThanOneOfAfter(t *testing.T) {
 	w := withPasskeys(t)
 	key, second := webauthntest.New(), webauthntest.New()
