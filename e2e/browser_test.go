@@ -189,8 +189,16 @@ func TestAPersonInABrowser(t *testing.T) {
 			code = p.codeAfter("sms", phone, 0)
 			run(t, ctx, chromedp.SendKeys(`input[name="code"]`, "12345678", chromedp.ByQuery), chromedp.SendKeys(`input[name="code"]`, kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`#code-error`, chromedp.ByQuery))
 			look(t, ctx, s.name+"-5-wrong")
+			var focused bool // loading the page again sends nothing again, and nor does going back to it
+			run(t, ctx, chromedp.Evaluate(`document.activeElement.name === "code"`, &focused), chromedp.Reload(), chromedp.WaitVisible(`input[name="code"]`, chromedp.ByQuery), chromedp.WaitNotPresent(`#code-error`, chromedp.ByQuery))
+			if !focused {
+				t.Error("the field that is wrong has not the focus")
+			}
 			run(t, ctx, chromedp.SetValue(`input[name="code"]`, code, chromedp.ByQuery), chromedp.SendKeys(`input[name="code"]`, kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 			look(t, ctx, s.name+"-6-done")
+			if !s.noScript { // there the browser may show the page as it was left, without asking for it
+				run(t, ctx, chromedp.NavigateBack(), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
+			}
 			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
 			wantStatus(t, done, "valid")
 		})

@@ -54,6 +54,9 @@ func read(resp *http.Response, err error) (int, string, error) {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
+	if resp.Request.URL.Query().Has("said") { // what was wrong is told by the page that a redirect led to
+		return http.StatusUnprocessableEntity, string(text), err
+	}
 	return resp.StatusCode, string(text), err
 }
 

@@ -2,6 +2,8 @@ package proofing_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -249,18 +251,174 @@ func TestASignOfACopyWhereADecisionIsSignedIsKeptAndTold(t *testing.T) {
 	asked := w.askToSign(c, decision())
 	real := key.Count
 	key.Count = 0
+	people := w.People
+	w.People = &refusing[proofing.Person]{people} // their list does not say it yet
 	_, err := w.take(c, w.signs(key, asked))
 	wantInput(t, "a copy", err, "passkey_clone")
 	if w.passkeyRecord(c).Copied.At.IsZero() {
 		t.Error("the passkey's record does not say so")
-	}
-	w.work()
-	if n := len(w.post.all("copied")); n != 1 {
-		t.Errorf("%d messages", n)
 	}
 	key.Count = real + 5
 	_, err = w.take(c, w.signs(key, asked))
 	wantInput(t, "the passkey itself then", err, "passkey_clone")
 	_, err = w.AskSignature(t.Context(), ownVisit(c), decision())
 	wantInput(t, "asking it again", err, "passkey_clone")
+	w.People = people
+	w.pass(time.Minute)
+	w.work()
+	if n := len(w.post.all("copied")); n != 1 {
+		t.Errorf("%d messages", n)
+	}
+	_, err = w.AskSignature(t.Context(), ownVisit(c), decision())
+	wantErr(t, "asking it in a session that is worth less by now", err, proofing.ErrNotAdmitted)
+}
+
+// toldOfCopy says whether somebody with one mailbox was told of a copy, as often as may be, if the passkey's record says that there may be one.
+func (w *world) toldOfCopy(what string, id string, most int) {
+	w.t.Helper()
+	a := must[*proofing.Address](w.t)(w.Addresses.Get(w.t.Context(), id))
+	p := must[*proofing.Person](w.t)(w.People.Get(w.t.Context(), a.Person))
+	i := slices.IndexFunc(p.Bindings, func(b proofing.Binding) bool { return b.ID == id })
+	n, copied := len(w.post.all("copied")), !a.Copied.At.IsZero()
+	if copied && n == 0 || !copied && n > 0 || n > most || !p.Bindings[i].Copied.Equal(a.Copied.At) || !a.Copied.Due.IsZero() || a.Copied.Use != "" {
+		w.t.Errorf("%s: the record says %+v, the list %v, and there are %d messages", what, a.Copied, p.Bindings[i].Copied, n)
+	}
+}
+
+// usesCopy has a copy of a passkey ready to sign in.
+func (w *world) usesCopy(key *webauthntest.Authenticator) (v proofing.Visit, attempt string, answer []byte) {
+	w.t.Helper()
+	v = ownVisit(w.openOwn())
+	_, a, err := w.Begin(w.t.Context(), v, "fido", "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	key.Count = 1
+	return v, a.ID, must[[]byte](w.t)(key.Get(a.Ask, passkeyOrigin))
+}
+
+// Whoever uses the copy does not come back to have it told.
+func TestTheProcessMayDieWhereverASignOfACopyIsSeen(t *testing.T) {
+	diesAfterEach(t, func(t *testing.T, n int64, after bool) (broke bool) {
+		w := withPasskeys(t)
+		key := webauthntest.New()
+		key.Count = 50
+		id := w.passkeyRecord(w.signUp(key)).ID
+		v, attempt, answer := w.usesCopy(key)
+		kv := &faulty{KV: w.kv, after: after, n: n, dies: true}
+		s := w.process(kv)
+		s.Methods, s.Policy = w.Methods, w.Policy
+		_, _, _ = s.Respond(t.Context(), v, attempt, answer)
+		broke = kv.calls.Load() >= n
+		w.pass(2 * time.Minute)
+		w.work()
+		w.toldOfCopy(fmt.Sprintf("call %d, after %v", n, after), id, 2)
+		if !broke && len(w.post.all("copied")) != 1 {
+			t.Errorf("where nothing dies there are %d messages", len(w.post.all("copied")))
+		}
+		return broke
+	})
+}
+
+func TestTheProcessMayDieWhileItTellsOfACopyThatNobodyWasToldOf(t *testing.T) {
+	diesAfterEach(t, func(t *testing.T, n int64, after bool) (broke bool) {
+		w := withPasskeys(t)
+		key := webauthntest.New()
+		key.Count = 50
+		id := w.passkeyRecord(w.signUp(key)).ID
+		v, attempt, answer := w.usesCopy(key)
+		cases := w.Cases
+		w.Cases = &refusing[proofing.Case]{cases}
+		if _, _, err := w.Respond(t.Context(), v, attempt, answer); err == nil {
+			t.Fatal("nothing was lost")
+		}
+		w.Cases = cases
+		w.pass(2 * time.Minute)
+		kv := &faulty{KV: w.kv, after: after, n: n, dies: true}
+		s := w.process(kv)
+		s.Methods, s.Policy = w.Methods, w.Policy
+		_, _ = s.WorkOnce(t.Context())
+		broke = kv.calls.Load() >= n
+		w.pass(time.Hour)
+		w.work()
+		w.toldOfCopy(fmt.Sprintf("call %d, after %v", n, after), id, 2)
+		return broke
+	})
+}
+
+// Nothing follows from a session of which somebody says that it was not them, but that a copy was seen in it.
+func TestASessionThatIsDisownedForgetsNoCopy(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	key.Count = 50
+	id := w.passkeyRecord(w.signUp(key)).ID
+	v, attempt, answer := w.usesCopy(key)
+	table := w.People
+	w.People = &refusing[proofing.Person]{table} // its effects wait
+	c, _, err := w.Respond(t.Context(), v, attempt, answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.People = table
+	w.disown(c)
+	w.pass(2 * time.Minute)
+	w.work()
+	w.toldOfCopy("while it is frozen", id, 1)
+	w.pass(25 * time.Hour)
+	w.work()
+	w.toldOfCopy("once it is over", id, 1)
+	w.sequenceAll()
+	if m := w.post.all("copied"); len(m) != 1 || m[0].Disown != "" {
+		t.Errorf("told are %+v", m)
+	}
+}
+
+// Sessions are judged by what may be a copy though nothing became of its use.
+func TestACopyIsSeenWhereItsUseIsLost(t *testing.T) {
+	w := withPasskeys(t)
+	key := webauthntest.New()
+	key.Count = 50
+	w.signUp(key)
+	before := w.signIn(key)
+	v, attempt, answer := w.usesCopy(key)
+	cases := w.Cases
+	w.Cases = &refusing[proofing.Case]{cases}
+	if _, _, err := w.Respond(t.Context(), v, attempt, answer); err == nil {
+		t.Fatal("nothing was lost")
+	}
+	w.Cases = cases
+	if a := w.session(before).Case.Grant.Assessment; *a.AAL != 1 {
+		t.Errorf("a session of before has %+v", a)
+	}
+}
+
+func TestASessionOfBeforeACopyWasSeenIsWorthNoMoreThanOneOfAfter(t *testing.T) {
+	w := withPasskeys(t)
+	key, second := webauthntest.New(), webauthntest.New()
+	key.Count = 50
+	c := w.signUp(key)
+	c = must[*proofing.Case](t)(w.enrol(ownVisit(c), second))
+	before, other := w.signIn(key), w.signIn(second)
+	if s := w.session(before); !s.Fresh || *s.Case.Grant.Assessment.AAL != 2 {
+		t.Fatalf("before: %+v", s.Case.Grant.Assessment)
+	}
+	v, attempt, answer := w.usesCopy(key)
+	if _, _, err := w.Respond(t.Context(), v, attempt, answer); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.session(before); s.Fresh || *s.Case.Grant.Assessment.AAL != 1 {
+		t.Errorf("the session of before is fresh: %v, and has %+v", s.Fresh, s.Case.Grant.Assessment)
+	}
+	_, err := w.AskSignature(t.Context(), ownVisit(before), decision())
+	wantErr(t, "to sign in it", err, proofing.ErrNotAdmitted)
+	if err := w.Remove(t.Context(), ownVisit(before), binding(w.session(other), proofing.ChannelPasskey).ID); !errors.Is(err, proofing.ErrNotAdmitted) {
+		t.Errorf("it removes: %v", err)
+	}
+	if s := w.session(other); !s.Fresh || *s.Case.Grant.Assessment.AAL != 2 {
+		t.Errorf("the session of the other passkey: %v, %+v", s.Fresh, s.Case.Grant.Assessment)
+	}
+	again := must[*proofing.Case](t)(w.use(ownVisit(before), second))
+	if s := w.session(again); !s.Fresh || *s.Case.Grant.Assessment.AAL != 2 {
+		t.Errorf("by the other passkey it rises again: %v, %+v", s.Fresh, s.Case.Grant.Assessment)
+	}
 }

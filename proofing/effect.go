@@ -70,6 +70,11 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 		}
 		return nil
 	})
+	for _, r := range results {
+		if err == nil && r.copied != nil {
+			errs = append(errs, s.toldOfCopy(ctx, r.copied.ID, r.copiedBy))
+		}
+	}
 	return errors.Join(append(errs, err)...)
 }
 
@@ -82,7 +87,9 @@ type effected struct {
 	// bound is what has become the person's.
 	bound *Binding
 	// copied is the passkey of which its person is to hear that there may be a copy of it.
-	copied *Binding
+	// CopiedBy is the use that tells of it.
+	copied   *Binding
+	copiedBy string
 	// added is what somebody has now who had something before, and had is what.
 	added *Binding
 	had   []Binding // before, or what is theirs

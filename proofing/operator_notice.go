@@ -18,7 +18,7 @@ const (
 // reasonTold is why a case ended that was made to carry notices.
 const reasonTold = "operator_notice"
 
-// tellPerson tells a person what an operator does to what is theirs (SP 800-63B 6.1.2.1; SP 800-63B-4 4.6). What carries the notices is a case of
+// tellPerson tells a person what an operator does to what is theirs, or what has come of it by itself (SP 800-63B 6.1.2.1; SP 800-63B-4 4.6). What carries the notices is a case of
 // the person's own that is over as it begins, and that nobody has a link to. It is stored before what it tells of is done: a crash between the
 // two tells too much and not too little. What tells of an erasure is not the person's: it outlives them, and knows their addresses until these are told.
 // Ends is when what it tells of happens; zero: now.
@@ -40,7 +40,10 @@ func (s *Service) tellPerson(ctx context.Context, p *Person, kind string, of Bin
 	if kind != noticeErased {
 		c.Person = p.ID
 	}
-	if s.notifyPerson(c, p.Bindings, kind, of, now); len(c.Outbox.Messages) == 0 {
+	if kind == noticeCopied {
+		c.write(byService, now, EntryCopied, map[string]any{"authenticator": of.ID}, nil)
+	}
+	if s.notifyPerson(c, p.Bindings, kind, of, now); len(c.Outbox.Messages) == 0 && c.Journal.Logged() {
 		return nil
 	}
 	if err := s.Cases.Create(ctx, c.ID, c); err != nil {

@@ -144,8 +144,9 @@ func (s *Service) Session(ctx context.Context, v Visit) (*Session, error) {
 	if p == nil {
 		return nil, ErrNotFound // erased meanwhile
 	}
-	if c.Lost = c.lostOf(p, s.addressID); c.suspended() {
-		c.Grant.Assessment = Assess(s.Policy.Own.Framework, s.Policy.OperatorFacts, now, c.Standing())
+	c.Lost = c.lostOf(p, s.addressID)
+	if standing, copied := s.withCopies(c.Standing(), p); copied || c.suspended() {
+		c.Grant.Assessment = Assess(s.Policy.Own.Framework, s.Policy.OperatorFacts, now, standing)
 	}
 	idle := c.Seen.Add(s.Policy.Own.Framework.sessionLimit(c.Grant.Assessment.AAL).idle)
 	if c.Expires.Before(idle) {
@@ -197,6 +198,7 @@ func (s *Service) authenticatedFor(c *Case, who *Person, have []Binding, within 
 	if len(proved) == 0 {
 		return false
 	}
+	proved, _ = s.withCopies(proved, who)
 	// What is little under one framework may be all that another asks for: a passkey that can be copied is AAL1 in revision 3, and AAL2 in revision 4.
 	for _, f := range s.frameworks(p.Framework) {
 		strongest, aal := s.strongest(f, have, newestList(proved), now), Assess(f, s.Policy.OperatorFacts, now, proved).AAL

@@ -228,6 +228,9 @@ func (a *Address) Indexes() []Index {
 	if a.Person != "" {
 		ix = append(ix, Index{Name: "person", Value: a.Person})
 	}
+	if !a.Copied.Due.IsZero() {
+		ix = append(ix, Index{Name: "due", Value: stamp(a.Copied.Due)})
+	}
 	return ix
 }
 

@@ -228,6 +228,7 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets [
 // dispatchSlow is dispatch for what can wait for minutes, so that looking for it in one bucket at a time is enough.
 func (s *Service) dispatchSlow(ctx context.Context, hands *sync.WaitGroup, bucket string, worked func()) error {
 	err := dispatchDue(ctx, s, s.Keys, "eab_key", bucket, func(k *Key) string { return k.ID }, s.workKey, hands, worked)
+	err = errors.Join(err, dispatchDue(ctx, s, s.Addresses, "authenticator", bucket, func(a *Address) string { return a.ID }, s.workCopied, hands, worked))
 	id := func(p *Person) string { return p.ID }
 	err = errors.Join(err, dispatchBy(ctx, s, s.People, "going", "person", bucket, id, s.workPerson, hands, worked))
 	if s.Policy.PersonRetention > 0 {

@@ -41,8 +41,11 @@ func meSamples() map[string]Screen {
 	added := renewed
 	added.Codes, added.Panel, added.Cools = nil, nil, at.Add(24*time.Hour)
 	recovered.Recovering, recovered.Reactivate, recovered.Things = true, "/me/reactivate", recovering.Things
+	fresh := *panel
+	fresh.New = true
 	return map[string]Screen{
 		"signin-new":     SignIn{New: true, Frame: frame, Start: "/me/sign-in", Regain: "/me/regain"},
+		"signin-choose":  SignIn{New: true, Frame: frame, Panel: &fresh, Others: others[:1], Lost: "/c/ref/begin"},
 		"signin-start":   SignIn{Frame: frame, Start: "/me/sign-in", Regain: "/me/regain"},
 		"signin":         SignIn{Frame: frame, Panel: panel, Others: others[:2], Lost: "/c/ref/begin"},
 		"signin-other":   SignIn{Frame: frame, Panel: &Panel{Method: "sms", Begin: "/c/ref/begin", Restricted: &Restricted{Clause: clause}}, Others: []Way{{"fido", "/c/ref?method=fido"}, {"recovery", "/c/ref?method=email"}}},

@@ -101,6 +101,8 @@ type Panel struct {
 	Enrol string
 	// Owned: the person has a passkey here. Created: they have just made it, and are to use it.
 	Owned, Created bool
+	// New: they may as well have none here yet, so that creating one is as good a way as using one.
+	New bool
 	// Choices are the providers to sign in with.
 	Choices []Choice
 	// Use is the passkey or sign-in that has been asked for; nil before.

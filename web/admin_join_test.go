@@ -26,8 +26,19 @@ func TestTheFirstTwoAdministratorsJoinByTheirLinks(t *testing.T) {
 	// Whoever has nothing yet creates a passkey, uses it, and comes back.
 	h.want(one.get("/me/sign-in?to="+link), 200, "the next page creates one")
 	page := one.follow(one.post("/me/sign-in"))
+	const create = `<button type="submit">Create a passkey</button>`
+	h.want(one.get(page), 200, "<h1>Sign in, or create a passkey</h1>", `<button type="submit">Use my passkey</button>`, "If you have one here already.", create, "If you have none here yet.")
+	plain := h.browser()
+	plain.get("/me/sign-in")
+	to, _, _ := strings.Cut(plain.post("/me/sign-in").Header().Get("Location"), "#")
+	if body := plain.get(to).Body.String(); strings.Contains(body, create) || !strings.Contains(body, "<h1>Sign in</h1>") {
+		t.Errorf("whoever comes to sign in is asked to create a passkey first:\n%s", body)
+	}
 	one.passkey(page, "enrol")
 	h.wait(time.Second)
+	if strings.Contains(one.get(page).Body.String(), create) {
+		t.Error("who has just created one is asked to create another")
+	}
 	h.want(one.post(page+"/begin", "method", "fido"), http.StatusSeeOther)
 	if to := one.signIn(page); to != link {
 		t.Fatalf("after signing in: %s", to)

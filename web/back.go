@@ -42,6 +42,12 @@ func (s *Site) goBack(w http.ResponseWriter, r *http.Request) string {
 	return c.Value
 }
 
+// joins says whether the browser wanted to take up a role. Who does has perhaps nothing here yet.
+func (s *Site) joins(r *http.Request) bool {
+	c, err := r.Cookie(s.backName())
+	return err == nil && strings.HasPrefix(c.Value, proofing.JoinPath)
+}
+
 // ofConsole says whether a path is one of the console's. What comes from a browser may be anything, and must not lead elsewhere.
 func ofConsole(path string) bool {
 	if path != proofing.AdminPath && !strings.HasPrefix(path, proofing.AdminPath+"/") || strings.Contains(path, "..") {

@@ -26,7 +26,7 @@ func TestACaseFromTheFirstPageToTheGrant(t *testing.T) {
 	h.want(b.get(page), 200, "h•••@example.org", `autocomplete="one-time-code"`, `aria-current="step"`, "Sent. It should arrive shortly.", "data-wait=")
 	a := h.current(c, "email")
 	wrong := b.post(page+"/answer", "attempt", a.ID, "code", "0000-0000")
-	h.want(wrong, http.StatusUnprocessableEntity, "That is not the code.", "4 tries left.", `aria-invalid="true"`, "autofocus")
+	b.told(wrong, 200, "That is not the code.", "4 tries left.", `aria-invalid="true"`, "autofocus")
 	typed := strings.ToLower(m.Code.Reveal()[:4]) + " - " + m.Code.Reveal()[4:]
 	h.want(b.post(page+"/answer", "attempt", a.ID, "code", typed), http.StatusSeeOther)
 	h.work()
@@ -129,16 +129,14 @@ func TestMistakesAreShownAtTheirField(t *testing.T) {
 	h.want(w, 422, "That is not an e-mail address.", `value="no&#34;body"`, `aria-describedby="address-hint address-error"`, `role="alert"`)
 	h.want(b.post(page+"/begin", "method", "sms", "address", "07400 123456"), 422, "and the country code, as in", `type="tel"`)
 	h.want(b.post(page+"/begin", "method", "fido", "address", "x"), 422, "does not offer this method")
+	b.told(b.post(page+"/begin", "method", "fido"), 200, "does not offer this method")
 	a, _ := b.begin(c, "email", "a@example.org")
-	h.want(b.post(page+"/answer", "attempt", a.ID, "code", "not it"), 422, "This does not look like the code")
-	h.want(b.post(page+"/resend", "attempt", a.ID), 429, "A message has just gone out", "Try again in 1 minute.")
-	if got := b.post(page+"/resend", "attempt", a.ID).Header().Get("Retry-After"); got != "60" {
-		t.Errorf("Retry-After is %q", got)
-	}
+	b.told(b.post(page+"/answer", "attempt", a.ID, "code", "not it"), 200, "This does not look like the code")
+	b.told(b.post(page+"/resend", "attempt", a.ID), 200, "A message has just gone out", "Try again in 1 minute.")
 	for range 4 {
-		h.want(b.post(page+"/answer", "attempt", a.ID, "code", "ZZZZZZZZ"), 422)
+		b.told(b.post(page+"/answer", "attempt", a.ID, "code", "ZZZZZZZZ"), 200, "That is not the code.")
 	}
-	h.want(b.post(page+"/answer", "attempt", a.ID, "code", "ZZZZZZZZ"), 422, "it was the last try")
+	b.told(b.post(page+"/answer", "attempt", a.ID, "code", "ZZZZZZZZ"), 200, "it was the last try")
 	h.want(b.get(page), 200, "Every try for this code is used up")
 	h.want(b.post(page+"/answer", "attempt", "nothing", "code", "ZZZZZZZZ"), 404)
 }

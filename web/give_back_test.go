@@ -34,7 +34,8 @@ func TestThePageOfAFrozenRequestLetsItsPersonGiveItBack(t *testing.T) {
 	}
 	h.wait(11 * time.Minute)
 	hides(t, ada.get(page), button)
-	h.want(ada.post(page+"/restore"), http.StatusForbidden, "The request is frozen")
+	ada.follow(ada.post(page + "/restore"))
+	hides(t, ada.get(page), button)
 	mine := ada.session()
 	ada.passkey("/c/"+mine.ID+"."+mine.LinkSecret.Reveal(), "begin")
 	h.want(ada.get(page), 200, "The request is frozen", button)
@@ -51,5 +52,5 @@ func TestThePageOfAFrozenRequestLetsItsPersonGiveItBack(t *testing.T) {
 	// Said once more, it is for the operator.
 	h.want(ada.post(path(c.DisownURL(origin)), "sure", "yes"), http.StatusSeeOther)
 	hides(t, ada.get(page), "give it back yourself")
-	h.want(ada.post(page+"/restore"), http.StatusUnprocessableEntity, "You cannot give this back yourself")
+	ada.told(ada.post(page+"/restore"), 200, "You cannot give this back yourself")
 }

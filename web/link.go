@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -14,7 +13,7 @@ func (s *Site) showLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.renderLink(w, r, c, a, nil)
+	return s.renderLink(w, r, c, a, s.told(w, r))
 }
 
 // linked is the attempt that the link of a message is about. The reference of another attempt went to an
@@ -46,20 +45,18 @@ func (s *Site) followLink(w http.ResponseWriter, r *http.Request) error {
 		s.see(w, r, c.CaseURL("").Reveal())
 		return nil
 	}
-	if s.answerTo(err).problem == nil {
+	wrong := s.answerTo(err)
+	if wrong.problem == nil {
 		return err
 	}
-	c, a, again := s.linked(r)
-	if again != nil {
-		return again
-	}
-	return s.renderLink(w, r, c, a, err)
+	s.tell(w, s.Keep(r, linkPath(r.PathValue("ref"))), wrong)
+	return nil
 }
 
-func (s *Site) renderLink(w http.ResponseWriter, r *http.Request, c *proofing.Case, a *proofing.Attempt, wrong error) error {
+func (s *Site) renderLink(w http.ResponseWriter, r *http.Request, c *proofing.Case, a *proofing.Attempt, m mistake) error {
 	browser, ref := s.service.BrowserHash(s.browser(r)), r.PathValue("ref")
 	frame, request := s.Frame(r, linkPath(ref)), s.viewRequest(r, c)
-	status := http.StatusOK
+	status, wrong := s.statusOf(w, m)
 	page := templates.Link{
 		Frame: frame, Request: request, Method: a.Method, Action: s.Keep(r, linkPath(ref)), Shown: legible(c, a.Contact), Expires: a.Expires,
 	}
@@ -67,19 +64,13 @@ func (s *Site) renderLink(w http.ResponseWriter, r *http.Request, c *proofing.Ca
 	if own || browser != "" && c.Browser == browser {
 		page.Case = s.Keep(r, c.CaseURL("").Reveal())
 	}
-	if wrong != nil {
-		answer := s.answerTo(wrong)
-		status = answer.status
-		s.retryAfter(w, answer)
-		if answer.problem.Code == "wrong_answer" {
-			answer.problem.Tries = a.Tries
-		}
-		page.Notice = answer.problem
+	if page.Notice = wrong.problem; page.Notice != nil && page.Notice.Code == "wrong_answer" {
+		page.Notice.Tries = a.Tries
 	}
 	switch {
 	case a.Status == proofing.AttemptPassed:
 		page.Mode, page.Notice = "passed", nil
-	case c.Browser != "" && c.Browser != browser || errors.Is(wrong, proofing.ErrClaimed):
+	case c.Browser != "" && c.Browser != browser:
 		return s.Render(w, r, http.StatusForbidden, templates.Claimed{Frame: frame, Request: request})
 	case c.Status != proofing.CaseOpen || c.Frozen != nil || s.viewBegun(c, a).Over != "" || a.Status != proofing.AttemptOpen:
 		page.Mode, page.Notice = "over", nil

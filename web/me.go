@@ -131,7 +131,7 @@ func (s *Site) endKey(w http.ResponseWriter, r *http.Request) error {
 	if err := s.service.EndOwnKey(r.Context(), s.signedInAs(r), r.PostForm.Get("kid")); err != nil {
 		return s.changed(w, r, err)
 	}
-	s.seeAt(w, r, s.meWith(r, "keys=show"), "keys-title")
+	s.seeAt(w, r, s.meWith(r, "keys", "show"), "keys-title")
 	return nil
 }
 
@@ -272,7 +272,9 @@ func (s *Site) renderOwn(w http.ResponseWriter, r *http.Request, c *proofing.Cas
 	if err != nil {
 		return err
 	}
+	page.New = s.joins(r)
 	page.Panel, page.Notice = panel, notice
+	page.Panel.New = page.New
 	if c.Recoverable() && method.Name() == "email" {
 		page.Panel, page.Recover = nil, s.Keep(r, casePath(r.PathValue("ref"))+"/recover")
 		page.Notice = a.problem
@@ -297,6 +299,9 @@ func (s *Site) renderOwn(w http.ResponseWriter, r *http.Request, c *proofing.Cas
 
 // statusOf is what a mistake means, with the header that goes with it.
 func (s *Site) statusOf(w http.ResponseWriter, m mistake) (int, answer) {
+	if m.told != nil {
+		return http.StatusOK, *m.told
+	}
 	if m.err == nil {
 		return http.StatusOK, answer{}
 	}
@@ -379,7 +384,7 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 		t.Copied = b.Copied
 		page.Things = append(page.Things, t)
 	}
-	page.ShowKeys = s.meWith(r, "keys=show") + "#keys-title"
+	page.ShowKeys = s.meWith(r, "keys", "show") + "#keys-title"
 	if r.URL.Query().Get("keys") != "" { // looking for them costs a look into every bucket
 		keys, err := s.viewOwnKeys(r, session)
 		if err != nil {
@@ -406,14 +411,9 @@ func (s *Site) renderMe(w http.ResponseWriter, r *http.Request, session *proofin
 	return s.Render(w, r, status, page)
 }
 
-func (s *Site) meLink(r *http.Request, method string) string { return s.meWith(r, "method="+method) }
+func (s *Site) meLink(r *http.Request, method string) string { return s.meWith(r, "method", method) }
 
 // meWith is the page of who is signed in, with something in its query.
-func (s *Site) meWith(r *http.Request, query string) string {
-	path := s.Keep(r, mePath)
-	between := "?"
-	if strings.Contains(path, "?") {
-		between = "&"
-	}
-	return path + between + query
+func (s *Site) meWith(r *http.Request, name, value string) string {
+	return with(s.Keep(r, mePath), name, value)
 }

@@ -24,7 +24,7 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("POST /c/{ref}/resend", s.actByLink(s.resend))
 	s.mux.Handle("POST /c/{ref}/enrol", s.actByLink(s.enrol))
 	s.mux.Handle("POST /c/{ref}/answer", s.actByLink(s.answer))
-	// A page with a mistake stands at the path it was posted to. Whoever opens that path means the case.
+	// A page with a mistake in an address, or one that says no, stands at the path it was posted to. Whoever opens that path means the case.
 	s.mux.Handle("GET /c/{ref}/begin", s.Serve(s.toCase))
 	s.mux.Handle("GET /c/{ref}/resend", s.Serve(s.toCase))
 	s.mux.Handle("GET /c/{ref}/enrol", s.Serve(s.toCase))
@@ -110,7 +110,7 @@ func (s *Site) showCase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.renderCase(w, r, c, mistake{})
+	return s.renderCase(w, r, c, s.told(w, r))
 }
 
 func (s *Site) begin(w http.ResponseWriter, r *http.Request) error {
@@ -234,19 +234,30 @@ func methodOf(a *proofing.Attempt) string {
 // mistake is what went wrong with a form on the page of a case.
 type mistake struct {
 	err     error
-	method  string // that the form was about
-	address string // as it was typed
+	method  string  // that the form was about
+	address string  // as it was typed
+	told    *answer // what it is, where a redirect has led to the page; err is nil then
 }
 
-// afterwards answers a form on the page of a case: with a redirect to the page, or with the
-// page as it stands now and the mistake in its place.
+// afterwards answers a form on the page of a case: with a redirect to the page, which tells the mistake if there is
+// one, or, where an address was typed that is to be put right, with the page as it stands now and the mistake in its place.
 func (s *Site) afterwards(w http.ResponseWriter, r *http.Request, c *proofing.Case, m mistake) error {
 	if m.err == nil {
 		s.see(w, r, s.homeOf(w, r, c))
 		return nil
 	}
-	if s.answerTo(m.err).problem == nil {
+	a := s.answerTo(m.err)
+	if a.problem == nil {
 		return m.err
+	}
+	if m.address == "" {
+		s.reword(m, &a)
+		path := s.Keep(r, casePath(r.PathValue("ref")))
+		if s.service.Methods[m.method] != nil {
+			path = s.methodLink(r, m.method)
+		}
+		s.tell(w, path, a)
+		return nil
 	}
 	c, err := s.service.CaseByLink(r.Context(), s.visit(r).Link)
 	if err != nil {

@@ -39,7 +39,7 @@ func (s *Site) showRegain(w http.ResponseWriter, r *http.Request) error {
 	if s.service.Policy.Own == nil {
 		return proofing.ErrNotFound
 	}
-	return s.renderRegain(w, r, mistake{})
+	return s.renderRegain(w, r, s.told(w, r))
 }
 
 // regain takes the code, and gives the browser a session without a level.
@@ -49,10 +49,12 @@ func (s *Site) regain(w http.ResponseWriter, r *http.Request) error {
 		err = &proofing.InputError{Field: "code", Code: "regain_wrong"}
 	}
 	if err != nil {
-		if s.answerTo(err).problem == nil {
+		a := s.answerTo(err)
+		if a.problem == nil {
 			return err
 		}
-		return s.renderRegain(w, r, mistake{err: err})
+		s.tell(w, s.Keep(r, regainPath), a)
+		return nil
 	}
 	s.see(w, r, s.homeOf(w, r, c))
 	return nil

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -110,12 +109,7 @@ func (s *Site) reword(wrong mistake, a *answer) {
 
 // methodLink opens the page of a case at another of its methods.
 func (s *Site) methodLink(r *http.Request, method string) string {
-	path := s.Keep(r, casePath(r.PathValue("ref")))
-	between := "?"
-	if strings.Contains(path, "?") {
-		between = "&"
-	}
-	return path + between + "method=" + method
+	return with(s.Keep(r, casePath(r.PathValue("ref"))), "method", method)
 }
 
 // place puts a problem at the field it is about, or above the form.

@@ -164,7 +164,7 @@ func TestTheDemoLeadsFromStepToStepAndKeepsItsLanguage(t *testing.T) {
 		t.Errorf("the call leads to %q", to)
 	}
 	home := page("/?lang=de")
-	link := regexp.MustCompile(`class="button" href="(/c/[^"]+\?lang=de)"`).FindStringSubmatch(home)
+	link := regexp.MustCompile(`class="button" href="(/c/[^"]+\?lang=de)" target="_blank" rel="noopener"`).FindStringSubmatch(home)
 	if link == nil || strings.Contains(home, "<details open") {
 		t.Fatalf("the person's page is not to be found:\n%s", home)
 	}

@@ -319,7 +319,7 @@ func (x *soak) confirm(people []soakCase, method string, address func(n int) str
 		if i%soakMistypes == 0 {
 			wrong := *c.benchCase
 			wrong.code = "000000"
-			if _, err := x.ask(w, "a wrong answer", 422, wrong.answerRequest(c.n)); err != nil {
+			if _, err := x.ask(w, "a wrong answer", 303, wrong.answerRequest(c.n)); err != nil {
 				return err
 			}
 		}

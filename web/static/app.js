@@ -156,4 +156,4 @@ const otp = document.querySelector("input[data-otp]");
 if (otp) fillFromMessage(otp);
 if (!startAsked() && document.querySelector('input[autocomplete~="webauthn"]')) offer().catch(() => {}); // the button is there
 document.querySelector("form[data-onward]")?.submit();
-if (document.querySelector("[data-live]") && !/\/(begin|resend|enrol|answer|representative)$/.test(location.pathname)) watch();
+if (document.querySelector("[data-live]") && !/\/begin$/.test(location.pathname)) watch();
