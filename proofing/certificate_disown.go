@@ -2,6 +2,7 @@ package proofing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -115,18 +116,11 @@ func (s *Service) certificatesAbout(ctx context.Context, c *Case) ([]*Certificat
 	if c.Applicant.ID != "" {
 		applicants = append(applicants, c.Applicant.ID)
 	}
-	for _, kid := range c.Keys {
-		k, err := s.newest(ctx, kid) // what came in its place has all accounts
-		if ignoreNotFound(err) != nil {
-			return nil, fmt.Errorf("look up key of case: %w", err)
-		}
-		if err == nil {
-			for _, b := range k.Accounts {
-				applicants = append(applicants, b.Account)
-			}
-		}
+	bound, err := s.boundByKeysOf(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	for _, applicant := range applicants {
+	for _, applicant := range append(applicants, bound...) {
 		theirs, err := s.certificates(ctx, Query{Index: "applicant", Value: c.CA + "." + applicant})
 		if err != nil {
 			return nil, err
@@ -138,6 +132,23 @@ func (s *Service) certificatesAbout(ctx context.Context, c *Case) ([]*Certificat
 		}
 	}
 	return all, nil
+}
+
+// boundByKeysOf are the accounts that are bound by the keys that a case has ended in.
+func (s *Service) boundByKeysOf(ctx context.Context, c *Case) (accounts []string, err error) {
+	for _, kid := range c.Keys {
+		k, err := s.newest(ctx, kid) // what came in its place has all accounts
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up key of case: %w", err)
+		}
+		for _, b := range k.Accounts {
+			accounts = append(accounts, b.Account)
+		}
+	}
+	return accounts, nil
 }
 
 // sharesWith says whether anything that was proved in another case is at work in this one.
@@ -229,15 +240,13 @@ func (c *Certificate) Over(now time.Time) bool { return !c.Revoked.IsZero() || n
 
 // spreadDisowned freezes what the account has at that authority, and tells the authority. It may be done again.
 func (s *Service) spreadDisowned(ctx context.Context, cert *Certificate) error {
-	for c, err := range s.casesOf(ctx, cert.Applicant.ID) {
-		if err != nil {
-			return err
-		}
-		if c.CA != cert.CA || c.Own() {
-			continue
-		}
-		if _, err := s.disown(ctx, byBearer(), c.ID, false); ignoreNotFound(err) != nil {
-			return fmt.Errorf("freeze %s: %w", c.ID, err)
+	ids, err := s.restingOn(ctx, cert)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, err := s.disown(ctx, byBearer(), id, false); ignoreNotFound(err) != nil {
+			return fmt.Errorf("freeze %s: %w", id, err)
 		}
 	}
 	for _, id := range cert.Cases {
@@ -254,13 +263,44 @@ func (s *Service) spreadDisowned(ctx context.Context, cert *Certificate) error {
 			return fmt.Errorf("tell of %s: %w", id, err)
 		}
 	}
-	_, err := s.Certificates.Update(ctx, cert.ID, func(c *Certificate) error {
+	_, err = s.Certificates.Update(ctx, cert.ID, func(c *Certificate) error {
 		if c.Disowned != nil && c.Disowned.Spread.IsZero() {
 			c.Disowned.Spread = s.now()
 		}
 		return nil
 	})
 	return ignoreNotFound(err)
+}
+
+// restingOn are the cases that fall with a certificate: what it was reported for, which may have no account of its own and end in a key; and what else the account has, and
+// those that such a key has bound.
+func (s *Service) restingOn(ctx context.Context, cert *Certificate) (ids []string, err error) {
+	accounts := []string{cert.Applicant.ID}
+	for _, id := range slices.Concat(cert.Cases, cert.Approvals) {
+		c, err := s.get(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		bound, err := s.boundByKeysOf(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		ids, accounts = append(ids, id), append(accounts, bound...)
+	}
+	for _, account := range accounts {
+		for c, err := range s.casesOf(ctx, account) {
+			if err != nil {
+				return nil, err
+			}
+			if c.CA == cert.CA && !c.Own() && !slices.Contains(ids, c.ID) {
+				ids = append(ids, c.ID)
+			}
+		}
+	}
+	return ids, nil
 }
 
 // CertificateRevoked records that the authority has revoked a certificate: the clock of its revocation stops. It may be called again. ErrNotFound for

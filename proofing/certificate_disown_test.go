@@ -409,3 +409,27 @@ func TestWhoCollectsIsRemindedOnceOfWhatAges(t *testing.T) {
 	c.pass(60 * someDay)
 	count("after one of it was collected anew", 3)
 }
+
+// A certificate may be reported for the request that ended in a key: it has no account of its own, and what the key has bound falls with it.
+func TestThisWasNotUsFreezesWhatAKeyHasBound(t *testing.T) {
+	w, c := withKeys(t)
+	k := w.caseKey(c)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	account := w.asks(1, c.Identifier)
+	if account.Case == nil || account.Problem != "" {
+		t.Fatalf("before: %+v", account)
+	}
+	cert := must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, proofing.CertificateReport{DER: issued(t, "X", 9, w.clock(), 90*someDay), Cases: []string{c.ID}}))
+	w.work()
+	cert = must[*proofing.Certificate](t)(w.Certificates.Get(t.Context(), cert.ID))
+	must[*proofing.Certificate](t)(w.DisownCertificate(t.Context(), disowns(cert)))
+	w.work()
+	if got := w.reload(c); got.Frozen == nil {
+		t.Error("the request stands")
+	}
+	if got := w.asks(1, c.Identifier); got.Problem == "" {
+		t.Errorf("the account is still authorized: %+v", got)
+	}
+	_, err := w.VerifyKey(t.Context(), w.ca, present(k, 2))
+	wantErr(t, "another account by the key", err, proofing.ErrBinding)
+}
