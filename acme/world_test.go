@@ -80,6 +80,7 @@ type shakyKV struct {
 	store.KV
 	mu   sync.Mutex
 	fail func(call string) bool
+	read func(found bool) // is told of each record that is looked up
 }
 
 func (k *shakyKV) sabotage(fail func(call string) bool) {
@@ -101,7 +102,13 @@ func (k *shakyKV) Get(ctx context.Context, bucket, name string) (store.Item, err
 	if err := k.broken("get"); err != nil {
 		return store.Item{}, err
 	}
-	return k.KV.Get(ctx, bucket, name)
+	item, err := k.KV.Get(ctx, bucket, name)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.read != nil {
+		k.read(err == nil)
+	}
+	return item, err
 }
 
 func (k *shakyKV) Apply(ctx context.Context, bucket string, ops []store.Op) error {
@@ -154,9 +161,17 @@ func (s *syncBuffer) String() string {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldOver(t, func(now func() time.Time) (store.KV, error) {
+		return store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "w.db"), store.Options{Now: now})
+	})
+}
+
+// newWorldOver is newWorld over another store.
+func newWorldOver(t testing.TB, open func(now func() time.Time) (store.KV, error)) *world {
+	t.Helper()
 	const day = 24 * time.Hour
 	w := &world{t: t, at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), post: &post{}, log: &syncBuffer{}, contract: newContract(t)}
-	kv, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "w.db"), store.Options{Now: w.clock})
+	kv, err := open(w.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
