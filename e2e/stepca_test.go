@@ -23,36 +23,52 @@ import (
 // stepCA is step-ca as it is given out, managed by step, with a provisioner for ACME.
 type stepCA struct {
 	*root
-	directory, newAccount string
-	acme                  *acme.Client
-	proofs                *httptest.Server // answers http-01 for localhost
-	proof                 atomic.Value     // what it answers, a string
+	at, directory, newAccount string
+	acme                      *acme.Client
+	proofs                    *httptest.Server // answers http-01 for localhost
+	proof                     atomic.Value     // what it answers, a string
 }
 
 // asAdmin is how step says who manages the CA.
 var asAdmin = []string{"--admin-subject", "step", "--admin-provisioner", "admin@example.org", "--admin-password-file"}
 
-// newStepCA makes a CA under the root and starts it.
+// newStepCA makes a CA under the root that step manages, and starts it.
 func newStepCA(t testing.TB, r *root) *stepCA {
+	t.Helper()
+	s := initStepCA(t, r, "--remote-management")
+	s.run()
+	return s
+}
+
+// initStepCA makes a CA under the root.
+func initStepCA(t testing.TB, r *root, more ...string) *stepCA {
 	t.Helper()
 	address := free(t)
 	at := "https://localhost:" + port(t, address)
-	s := &stepCA{root: r, directory: at + "/acme/acme/directory", newAccount: at + "/acme/acme/new-account"}
+	s := &stepCA{root: r, at: at, directory: at + "/acme/acme/directory", newAccount: at + "/acme/acme/new-account"}
 	s.proofs = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(s.proof.Load().(string))) }))
 	t.Cleanup(s.proofs.Close)
 	if err := os.WriteFile(s.password(), []byte(secret("the password of a CA", rand.Text())), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.step("ca", "init", "--deployment-type", "standalone", "--name", "Example", "--dns", "localhost", "--address", address, "--provisioner", "admin@example.org",
-		"--password-file", s.password(), "--root", r.file, "--key", r.keyFile, "--acme", "--remote-management")
-	start(t, s.env(), part(t, "step-ca"), filepath.Join(r.dir, "config", "ca.json"), "--password-file", s.password(),
-		"--insecure", "--acme-http-port", port(t, s.proofs.Listener.Addr().String()))
-	await(t, "step-ca", 20*time.Second, s.answers(at+"/health"))
-	s.acme = &acme.Client{Key: newSigner(t), DirectoryURL: s.directory, HTTPClient: r.http(), RetryBackoff: retryNonces}
-	if _, err := s.acme.Register(context.Background(), &acme.Account{}, acme.AcceptTOS); err != nil {
-		t.Fatal(err)
-	}
+	s.step(append([]string{"ca", "init", "--deployment-type", "standalone", "--name", "Example", "--dns", "localhost", "--address", address, "--provisioner", "admin@example.org",
+		"--password-file", s.password(), "--root", r.file, "--key", r.keyFile, "--acme"}, more...)...)
 	return s
+}
+
+func (s *stepCA) config() string { return filepath.Join(s.dir, "config", "ca.json") }
+
+// run starts the CA, and has an account there.
+func (s *stepCA) run() (stop func()) {
+	s.t.Helper()
+	cmd := start(s.t, s.env(), part(s.t, "step-ca"), s.config(), "--password-file", s.password(),
+		"--insecure", "--acme-http-port", port(s.t, s.proofs.Listener.Addr().String()))
+	await(s.t, "step-ca", 20*time.Second, s.answers(s.at+"/health"))
+	s.acme = &acme.Client{Key: newSigner(s.t), DirectoryURL: s.directory, HTTPClient: s.http(), RetryBackoff: retryNonces}
+	if _, err := s.acme.Register(context.Background(), &acme.Account{}, acme.AcceptTOS); err != nil {
+		s.t.Fatal(err)
+	}
+	return func() { end(cmd, syscall.SIGTERM) }
 }
 
 // retryNonces tries again what a client must, and nothing that the server calls its own fault: x/crypto/acme would for as long as it may.
