@@ -141,11 +141,7 @@ func (g *grounds) asks(person string) *Appointment {
 
 // partakers are the appointments that a request takes: of who asks, of who has approved or still can, and of the Contract Signers.
 func (g *grounds) partakers(c *Case, now time.Time, by *Appointment) []*Appointment {
-	at := now
-	if c.Grant != nil { // what was said before it has been used
-		at = c.Grant.At
-	}
-	approved := c.Approval.Approved(at)
+	approved := c.Approval.Approved(c.asOf(now))
 	return slices.DeleteFunc(slices.Clone(g.appointments), func(a *Appointment) bool {
 		switch {
 		case a.Role == RoleSigner, by != nil && a.ID == by.ID:
@@ -157,6 +153,21 @@ func (g *grounds) partakers(c *Case, now time.Time, by *Appointment) []*Appointm
 	})
 }
 
+// asOf is when the approvals of a request count: once it is granted, what was said before has been used.
+func (c *Case) asOf(now time.Time) time.Time {
+	if c.Grant != nil {
+		return c.Grant.At
+	}
+	return now
+}
+
+// approvedByAsker says whether an approval counts that is of the very person who asks.
+func (c *Case) approvedByAsker(now time.Time) bool {
+	return c.Approval != nil && slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool {
+		return d.Step == StepApprove && d.Person == c.Person && d.counts(c.asOf(now))
+	})
+}
+
 // lacks is everything that stands between the request and a grant under its profile, nil for one that is not there any more.
 func (g *grounds) lacks(c *Case, p *Profile, by *Appointment, now time.Time) []Lack {
 	if g.organization == nil {
@@ -165,6 +176,9 @@ func (g *grounds) lacks(c *Case, p *Profile, by *Appointment, now time.Time) []L
 	partakers := g.partakers(c, now, by)
 	ev, pre := p != nil && p.EV, p != nil && p.Approve == ApprovePre
 	all := append(g.organization.lacksFor(g.key, ev, partakers, now), g.unlisted(c)...)
+	if c.approvedByAsker(now) {
+		all = append(all, g.organization.lacksCombined(now)...)
+	}
 	for _, a := range partakers {
 		speaks := a.Role == RoleApprover && (a.Person != c.Person || slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Appointment == a.ID }))
 		if pre && speaks && a.Agreement == nil {
