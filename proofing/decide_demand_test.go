@@ -130,3 +130,36 @@ func TestADecisionThatRunsOutIsAskedForAgain(t *testing.T) {
 		t.Errorf("it is %s", k.Status)
 	}
 }
+
+// A policy that two have approved may drop a profile while people decide about its requests. Nobody knows then what a grant takes: whoever would agree is told so,
+// and whoever refuses is heard.
+func TestARequestWhoseProfileIsGoneCanBeRefusedAndNotApproved(t *testing.T) {
+	for step, before := range map[proofing.Step]int{proofing.StepApprove: 0, proofing.StepVet: 1, proofing.StepReview: 2} {
+		t.Run(string(step), func(t *testing.T) {
+			c := newCourt(t)
+			k := c.submitted("signing")
+			order := []*representative{c.approver, c.specialist, c.reviewer}
+			steps := []proofing.Step{proofing.StepApprove, proofing.StepVet, proofing.StepReview}
+			for i := range before {
+				must[*proofing.Case](t)(c.decides(order[i], k, steps[i], false))
+			}
+			who := order[before]
+			asked, err := c.asked(who, k, step, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			delete(c.Policy.Profiles, "signing")
+			_, err = c.Decide(t.Context(), who.visit(), c.signs(who.key, asked)) // who was asked before
+			wantInput(t, "signing it", err, "decide_profile")
+			_, err = c.asked(who, k, step, false)
+			wantInput(t, "asking for it", err, "decide_profile")
+			page := must[*proofing.Dossiered](t)(c.CaseInConsole(t.Context(), who.visit(), k.ID))
+			if id := c.office[who].ID; page.May[id] != step || page.Why[id] != "decide_profile" {
+				t.Errorf("the page offers %v, and says %v", page.May, page.Why)
+			}
+			if k, err = c.decides(who, k, step, true); err != nil || k.Status != proofing.CaseRefused || !k.Retain.Equal(k.Changed.Add(90*24*time.Hour)) {
+				t.Errorf("refusing: %+v, %v", k, err)
+			}
+		})
+	}
+}

@@ -309,7 +309,7 @@ func (s *Service) waitsFor(c *Case, g *grounds, by decider, now time.Time) bool 
 	if c.Frozen != nil || !by.appointment.Covers(c.CA, c.Approval.Organization) {
 		return false
 	}
-	switch mayDecide(c, g, by, c.Approval.Stage.Step(), false, g.lacks(c, s.profileOf(c), by.appointment, now), now) {
+	switch s.mayDecide(c, g, by, c.Approval.Stage.Step(), false, now) {
 	case "", denyDiscrepancy, denyLacks:
 		return true
 	}
@@ -373,10 +373,10 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 		}
 		by := decider{person: session.Person.ID, appointment: a}
 		// Whoever may refuse gets to see the form; why they may not agree stands beside it.
-		if mayDecide(c, g, by, step, true, nil, now) == "" {
+		if s.mayDecide(c, g, by, step, true, now) == "" {
 			d.May[a.ID] = step
 		}
-		if why := mayDecide(c, g, by, step, false, g.lacks(c, s.profileOf(c), a, now), now); why != "" {
+		if why := s.mayDecide(c, g, by, step, false, now); why != "" {
 			d.Why[a.ID] = why
 		}
 	}
