@@ -80,7 +80,7 @@ func (s *Service) cooled(session *Session, a *Appointment) error {
 	return nil
 }
 
-// checkDecision holds a decision to the state that was shown, and to the hard rules.
+// checkDecision holds a decision to the state that was shown, and to the hard rules. Approvals that have lost their ground are marked so before.
 func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionRequest) error {
 	now := s.now()
 	switch {
@@ -93,6 +93,7 @@ func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionReque
 	case g.organization == nil || g.organization.Digest() != r.Dossier:
 		return &InputError{Field: "number", Code: "decision_stale", Detail: "the dossier has changed"}
 	}
+	g.void(c, now)
 	if why := s.mayDecide(c, g, by, r.Step, r.Refuse, now); why != "" {
 		return &InputError{Field: "decision", Code: why}
 	}
