@@ -28,6 +28,7 @@ const (
 	denyNotNamed    = "decide_not_named"   // the organization has named others
 	denyDiscrepancy = "decide_discrepancy" // something is not explained yet
 	denyLacks       = "decide_lacks"       // something is missing, or too old
+	denyProfile     = "decide_profile"     // nobody knows what it takes: its profile is gone from the policy
 
 	denyPolicyStage = "policy_stage" // the proposal is decided, or another one has taken its place
 	denyPolicyAgain = "policy_again" // they have approved it already
@@ -73,6 +74,17 @@ func mayDecide(c *Case, g *grounds, by decider, step Step, refuse bool, lacks []
 		return denyLacks
 	}
 	return ""
+}
+
+// mayDecide is the same, with what is lacking under the request's profile. Where that is gone nobody knows what a grant would take, nor how long it would
+// hold: it can be refused, or waits until the profile is back.
+func (s *Service) mayDecide(c *Case, g *grounds, by decider, step Step, refuse bool, now time.Time) string {
+	p := s.profileOf(c)
+	why := mayDecide(c, g, by, step, refuse, g.lacks(c, p, by.appointment, now), now)
+	if p == nil && !refuse && (why == "" || why == denyDiscrepancy || why == denyLacks) {
+		return denyProfile
+	}
+	return why
 }
 
 // mayDecidePolicy says why somebody may not decide about a proposed policy; empty if they may. Nobody has proposed it who could: that was a file, or an

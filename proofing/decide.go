@@ -80,7 +80,7 @@ func (s *Service) cooled(session *Session, a *Appointment) error {
 	return nil
 }
 
-// checkDecision holds a decision to the state that was shown, and to the hard rules.
+// checkDecision holds a decision to the state that was shown, and to the hard rules. Approvals that have lost their ground are marked so before.
 func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionRequest) error {
 	now := s.now()
 	switch {
@@ -93,7 +93,8 @@ func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionReque
 	case g.organization == nil || g.organization.Digest() != r.Dossier:
 		return &InputError{Field: "number", Code: "decision_stale", Detail: "the dossier has changed"}
 	}
-	if why := mayDecide(c, g, by, r.Step, r.Refuse, g.lacks(c, s.profileOf(c), by.appointment, now), now); why != "" {
+	g.void(c, now)
+	if why := s.mayDecide(c, g, by, r.Step, r.Refuse, now); why != "" {
 		return &InputError{Field: "decision", Code: why}
 	}
 	return nil
@@ -195,10 +196,13 @@ const (
 
 // decide makes the decision, and draws what follows from it.
 func (s *Service) decide(c *Case, g *grounds, by decider, d Document, signed *Signature, now time.Time) {
-	a, p := c.Approval, s.profileOf(c)
+	a := c.Approval
 	made := Decision{
 		Nonce: d.Nonce, Step: Step(d.Step), Refused: d.Decision == DecideRefuse, Reason: d.Reason,
-		Person: by.person, Name: by.appointment.Name, Appointment: by.appointment.ID, At: now, Expires: now.Add(p.ApprovalLifetime), Signature: *signed,
+		Person: by.person, Name: by.appointment.Name, Appointment: by.appointment.ID, At: now, Expires: now, Signature: *signed,
+	}
+	if p := s.profileOf(c); p != nil { // who refuses needs none
+		made.Expires = now.Add(p.ApprovalLifetime)
 	}
 	c.record(CaseDecided, by.actor(), now, map[string]any{
 		"step": d.Step, "decision": d.Decision, FactDocument: Digest([]byte(signed.Document)), "credential": d.Credential, "organization": a.Organization, "dossier": g.organization.Version(), "policy": d.Policy,
@@ -206,7 +210,7 @@ func (s *Service) decide(c *Case, g *grounds, by decider, d Document, signed *Si
 	made.Entry, made.Dossier = c.Journal.Written, g.organization.Version()
 	a.Decisions = append(a.Decisions, made)
 	if made.Refused {
-		c.end(CaseRefused, "refused_"+d.Step, now, p.Retention)
+		c.end(CaseRefused, "refused_"+d.Step, now, s.retention(c))
 		s.notify(c, noticeRefused, now)
 		return
 	}

@@ -130,3 +130,87 @@ func TestADecisionThatRunsOutIsAskedForAgain(t *testing.T) {
 		t.Errorf("it is %s", k.Status)
 	}
 }
+
+// A policy that two have approved may drop a profile while people decide about its requests. Nobody knows then what a grant takes: whoever would agree is told so,
+// and whoever refuses is heard.
+func TestARequestWhoseProfileIsGoneCanBeRefusedAndNotApproved(t *testing.T) {
+	for step, before := range map[proofing.Step]int{proofing.StepApprove: 0, proofing.StepVet: 1, proofing.StepReview: 2} {
+		t.Run(string(step), func(t *testing.T) {
+			c := newCourt(t)
+			k := c.submitted("signing")
+			order := []*representative{c.approver, c.specialist, c.reviewer}
+			steps := []proofing.Step{proofing.StepApprove, proofing.StepVet, proofing.StepReview}
+			for i := range before {
+				must[*proofing.Case](t)(c.decides(order[i], k, steps[i], false))
+			}
+			who := order[before]
+			asked, err := c.asked(who, k, step, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			delete(c.Policy.Profiles, "signing")
+			_, err = c.Decide(t.Context(), who.visit(), c.signs(who.key, asked)) // who was asked before
+			wantInput(t, "signing it", err, "decide_profile")
+			_, err = c.asked(who, k, step, false)
+			wantInput(t, "asking for it", err, "decide_profile")
+			page := must[*proofing.Dossiered](t)(c.CaseInConsole(t.Context(), who.visit(), k.ID))
+			if id := c.office[who].ID; page.May[id] != step || page.Why[id] != "decide_profile" {
+				t.Errorf("the page offers %v, and says %v", page.May, page.Why)
+			}
+			if k, err = c.decides(who, k, step, true); err != nil || k.Status != proofing.CaseRefused || !k.Retain.Equal(k.Changed.Add(90*24*time.Hour)) {
+				t.Errorf("refusing: %+v, %v", k, err)
+			}
+		})
+	}
+}
+
+// loses takes the passkey of somebody away; whatever else they have stays.
+func (w *world) loses(r *representative) {
+	w.t.Helper()
+	if err := edit(w.People, r.person(), func(p *proofing.Person) {
+		for i := range p.Bindings {
+			if b := &p.Bindings[i]; b.Contact.Channel == proofing.ChannelPasskey {
+				b.Gone = w.clock()
+			}
+		}
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// An approval stands for what it said while its approver and the passkey that signed it do. One that has lost its ground before the review sends the request back, as
+// one that has run out does: what was granted on it would end with the first question of the authority.
+func TestAReviewThatFindsAnApprovalWithoutItsGroundSendsTheRequestBack(t *testing.T) {
+	for name, x := range map[string]struct {
+		meanwhile func(c *court)
+		why       string
+	}{
+		"the approver is suspended": {func(c *court) {
+			c.one.renew()
+			must[*proofing.Appointment](c.t)(c.SuspendAppointment(c.t.Context(), c.one.visit(), c.office[c.approver].ID, "a doubt"))
+		}, "approver_ended"},
+		"the approver's passkey is taken away": {func(c *court) { c.loses(c.approver) }, "authenticator_removed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCourt(t)
+			k := c.submitted("signing")
+			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+			x.meanwhile(c)
+			c.reviewer.renew()
+			page := must[*proofing.Dossiered](t)(c.CaseInConsole(t.Context(), c.reviewer.visit(), k.ID))
+			if got := page.Case.Approval.Decisions[0]; got.Void != x.why || got.VoidSince.IsZero() {
+				t.Errorf("the page says of the approval %q", got.Void)
+			}
+			k = must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+			if k.Status != proofing.CaseReview || k.Approval.Stage != proofing.StageSubmitted || k.Approval.Decisions[0].Void != x.why {
+				t.Fatalf("it is %s, %s, and of the approval it says %q", k.Status, k.Approval.Stage, k.Approval.Decisions[0].Void)
+			}
+			must[*proofing.Case](t)(c.decides(c.second, k, proofing.StepApprove, false))
+			k = must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+			if code, detail := c.problem(k); k.Status != proofing.CaseGranted || code != "" {
+				t.Errorf("after another approval it is %s, and the authority hears %s %s", k.Status, code, detail)
+			}
+		})
+	}
+}

@@ -113,6 +113,7 @@ func (s *Service) DocketWithGrounds(ctx context.Context, v Visit, q DocketQuery)
 	now := s.now()
 	for _, c := range d.Cases {
 		g := known[c.Approval.Organization]
+		g.void(c, now)
 		row := Docketed{Case: c, Organization: g.organization, Lacks: g.lacks(c, s.profileOf(c), nil, now)}
 		row.Waits = g.organization != nil && slices.ContainsFunc(held, func(a *Appointment) bool {
 			return s.waitsFor(c, g, decider{person: session.Person.ID, appointment: a}, now)
@@ -248,7 +249,7 @@ func (s *Service) DocketCounts(ctx context.Context, v Visit, by string, limit in
 func (s *Service) docketGrounds(ctx context.Context, cases []*Case) (map[string]*grounds, error) {
 	known, persons := map[string]*grounds{}, map[string]*Person{}
 	for _, c := range cases {
-		known[c.Approval.Organization] = &grounds{persons: persons}
+		known[c.Approval.Organization] = &grounds{persons: persons, deciders: map[string]*Appointment{}}
 	}
 	organizations := slices.Collect(maps.Keys(known))
 	err := readAtOnce(len(organizations), func(i int) (err error) {
@@ -266,6 +267,9 @@ func (s *Service) docketGrounds(ctx context.Context, cases []*Case) (map[string]
 		return nil, err
 	}
 	for _, g := range known {
+		for _, a := range g.people {
+			g.deciders[a.ID] = a
+		}
 		g.appointments = slices.DeleteFunc(slices.Clone(g.people), func(a *Appointment) bool { return a.Status != AppointmentActive })
 		for _, a := range g.appointments {
 			persons[a.Person] = nil
@@ -309,7 +313,7 @@ func (s *Service) waitsFor(c *Case, g *grounds, by decider, now time.Time) bool 
 	if c.Frozen != nil || !by.appointment.Covers(c.CA, c.Approval.Organization) {
 		return false
 	}
-	switch mayDecide(c, g, by, c.Approval.Stage.Step(), false, g.lacks(c, s.profileOf(c), by.appointment, now), now) {
+	switch s.mayDecide(c, g, by, c.Approval.Stage.Step(), false, now) {
 	case "", denyDiscrepancy, denyLacks:
 		return true
 	}
@@ -354,6 +358,7 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 		return nil, err
 	}
 	now := s.now()
+	g.void(c, now)
 	d := &Dossiered{Case: c, Organization: g.organization, Appointments: g.appointments, Lacks: g.lacks(c, s.profileOf(c), nil, now), May: map[string]Step{}, Why: map[string]string{}}
 	step := c.Approval.Stage.Step()
 	if g.organization == nil || c.Status != CaseReview {
@@ -373,10 +378,10 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 		}
 		by := decider{person: session.Person.ID, appointment: a}
 		// Whoever may refuse gets to see the form; why they may not agree stands beside it.
-		if mayDecide(c, g, by, step, true, nil, now) == "" {
+		if s.mayDecide(c, g, by, step, true, now) == "" {
 			d.May[a.ID] = step
 		}
-		if why := mayDecide(c, g, by, step, false, g.lacks(c, s.profileOf(c), a, now), now); why != "" {
+		if why := s.mayDecide(c, g, by, step, false, now); why != "" {
 			d.Why[a.ID] = why
 		}
 	}

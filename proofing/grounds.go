@@ -141,11 +141,7 @@ func (g *grounds) asks(person string) *Appointment {
 
 // partakers are the appointments that a request takes: of who asks, of who has approved or still can, and of the Contract Signers.
 func (g *grounds) partakers(c *Case, now time.Time, by *Appointment) []*Appointment {
-	at := now
-	if c.Grant != nil { // what was said before it has been used
-		at = c.Grant.At
-	}
-	approved := c.Approval.Approved(at)
+	approved := c.Approval.Approved(c.asOf(now))
 	return slices.DeleteFunc(slices.Clone(g.appointments), func(a *Appointment) bool {
 		switch {
 		case a.Role == RoleSigner, by != nil && a.ID == by.ID:
@@ -157,6 +153,21 @@ func (g *grounds) partakers(c *Case, now time.Time, by *Appointment) []*Appointm
 	})
 }
 
+// asOf is when the approvals of a request count: once it is granted, what was said before has been used.
+func (c *Case) asOf(now time.Time) time.Time {
+	if c.Grant != nil {
+		return c.Grant.At
+	}
+	return now
+}
+
+// approvedByAsker says whether an approval counts that is of the very person who asks.
+func (c *Case) approvedByAsker(now time.Time) bool {
+	return c.Approval != nil && slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool {
+		return d.Step == StepApprove && d.Person == c.Person && d.counts(c.asOf(now))
+	})
+}
+
 // lacks is everything that stands between the request and a grant under its profile, nil for one that is not there any more.
 func (g *grounds) lacks(c *Case, p *Profile, by *Appointment, now time.Time) []Lack {
 	if g.organization == nil {
@@ -165,10 +176,17 @@ func (g *grounds) lacks(c *Case, p *Profile, by *Appointment, now time.Time) []L
 	partakers := g.partakers(c, now, by)
 	ev, pre := p != nil && p.EV, p != nil && p.Approve == ApprovePre
 	all := append(g.organization.lacksFor(g.key, ev, partakers, now), g.unlisted(c)...)
+	if c.approvedByAsker(now) {
+		all = append(all, g.organization.lacksCombined(now)...)
+	}
 	for _, a := range partakers {
 		speaks := a.Role == RoleApprover && (a.Person != c.Person || slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Appointment == a.ID }))
-		if pre && speaks && a.Agreement == nil {
+		switch {
+		case !pre || !speaks || a.PreAuthorized(now):
+		case a.Agreement == nil:
 			all = append(all, Lack{Code: LackNoAgreement, Clause: "3.2.2.2.7(4)", Subject: a.ID})
+		case !ev: // for EV it is said of every approver who takes part
+			all = append(all, Lack{Code: LackAgreement, Clause: "3.2.2.2.7(4)", Subject: a.ID, Since: a.Agreement.Until})
 		}
 	}
 	if c.Grant != nil && c.Approval != nil {
@@ -202,23 +220,43 @@ const (
 // reason: it can be collected, and until then the grant authorizes nothing (see lacks).
 func (g *grounds) shaken(c *Case, now time.Time) string {
 	for i := range c.Approval.Decisions {
-		d := &c.Approval.Decisions[i]
-		if d.Step != StepApprove || d.Void != "" || d.Refused {
-			continue
-		}
-		a, p := g.deciders[d.Appointment], g.persons[d.Person]
-		if a == nil || a.Person != d.Person || !a.Stands(p, now) {
-			return reasonApproverEnded
-		}
-		credential := d.Signature.Credential.String()
-		has := p != nil && slices.ContainsFunc(p.Bindings, func(b Binding) bool {
-			return b.Contact.Channel == ChannelPasskey && b.Contact.Address.Reveal() == credential && b.Gone.IsZero() && len(b.Suspended) == 0
-		})
-		if !has {
-			return reasonTakenAway
+		if why := g.fallen(&c.Approval.Decisions[i], now); why != "" {
+			return why
 		}
 	}
 	return ""
+}
+
+// fallen says why a decision that counts as an approval has lost its ground; nothing if it has not.
+func (g *grounds) fallen(d *Decision, now time.Time) string {
+	if d.Step != StepApprove || d.Void != "" || d.Refused {
+		return ""
+	}
+	a, p := g.deciders[d.Appointment], g.persons[d.Person]
+	switch {
+	case a == nil || a.Person != d.Person || !a.Stands(p, now):
+		return reasonApproverEnded
+	case !p.signsBy(d.Signature.Credential.String()):
+		return reasonTakenAway
+	}
+	return ""
+}
+
+// void marks the approvals of a request that have lost their ground before it is granted: they count no more, and their people, or colleagues, may approve
+// again. One that was made after the grounds were read stays.
+func (g *grounds) void(c *Case, now time.Time) {
+	if c.Status != CaseReview || c.Approval == nil {
+		return
+	}
+	for i := range c.Approval.Decisions {
+		d := &c.Approval.Decisions[i]
+		if _, known := g.deciders[d.Appointment]; !known {
+			continue
+		}
+		if why := g.fallen(d, now); why != "" {
+			d.Void, d.VoidSince = why, now
+		}
+	}
 }
 
 // lackText says what is lacking, for whoever reads answers of the API.

@@ -110,6 +110,11 @@ func (o *Organization) Currents() (all []*Item) {
 // a source, and has not taken it back.
 func (o *Organization) Combined(now time.Time) bool { return o.declares(ItemRolesCombined, now) }
 
+// lacksCombined are the faults of that word: nothing while it stands.
+func (o *Organization) lacksCombined(now time.Time) []Lack {
+	return o.lacks(*ItemRolesCombined.rule(), "", nil, "", true, nil, now)
+}
+
 // EnterpriseRA says whether one person of the organization's own may make the final cross-correlation (CSBR 1.3.2.1.2).
 func (o *Organization) EnterpriseRA(now time.Time) bool { return o.declares(ItemEnterpriseRA, now) }
 
