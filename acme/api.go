@@ -31,7 +31,8 @@ func (a *api) routes() []route {
 		{"GET", "/v1/eab/keys/{kid}/mac", a.serve(a.readMAC)},
 		{"POST", "/v1/certificates", a.serve(a.once(a.certificateIssued))},
 		{"POST", "/v1/certificates/{id}", a.serve(a.changeCertificate)},
-		{"POST", "/v1/authority-tokens", a.serve(a.once(a.makeToken))},
+		{"POST", holderPath, a.tokens()},
+		{"GET", noncePath, a.showNonce()},
 		{"GET", "/v1/events", a.serve(a.readEvents)},
 
 		{"POST", "/step-ca/{ca}/{hook}", a.stepHook()},
@@ -69,11 +70,16 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-type api struct{ Options }
+type api struct {
+	Options
+	holders chan struct{} // a place for each request of an account's holder that is in hand
+}
+
+func newAPI(o Options) *api { return &api{o, make(chan struct{}, mostHolders)} }
 
 // New returns the handler of the authorities' side.
 func New(o Options) http.Handler {
-	a := &api{o}
+	a := newAPI(o)
 	mux := http.NewServeMux()
 	allowed := map[string][]string{}
 	for _, r := range a.routes() {

@@ -28,9 +28,15 @@ func (a *api) makeToken(c *call) (answer, error) {
 	}
 	cert := a.TokenCertificate()
 	t, one, err := a.Service.ClaimAuthority(c.Context(), c.ca, r, cert.Leaf.NotAfter)
-	switch {
-	case err != nil:
+	if err != nil {
 		return answer{}, err
+	}
+	return a.sendToken(c, cert, t, one)
+}
+
+// sendToken answers with a token of the claims, or with what stands in the way of one.
+func (a *api) sendToken(c *call, cert *tls.Certificate, t *proofing.AuthorityClaim, one proofing.Authorization) (answer, error) {
+	switch {
 	case t == nil && one.Problem == "missing":
 		return answer{}, newProblem(typeUnauthorized, "this account has no authorization for the identifier under this profile: open one")
 	case t == nil:
@@ -40,7 +46,7 @@ func (a *api) makeToken(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a.Log.LogAttrs(c.Context(), slog.LevelInfo, "made an authority token", slog.String("ca", c.ca.Name), slog.String("case", t.Case.ID),
+	a.Log.LogAttrs(c.Context(), slog.LevelInfo, "made an authority token", slog.String("ca", c.ca.Name), slog.String("by", c.by), slog.String("case", t.Case.ID),
 		slog.String("jti", fmt.Sprint(t.Claims["jti"])), slog.Time("expires", t.Expires))
 	return jsonAnswer(http.StatusOK, struct {
 		Token string `json:"token"`
@@ -53,6 +59,12 @@ func readTokenRequest(body []byte) (proofing.TokenRequest, error) {
 	if err != nil {
 		return proofing.TokenRequest{}, err
 	}
+	r := readToken(o)
+	return r, m.err()
+}
+
+// readToken reads what a token shall say.
+func readToken(o *object) proofing.TokenRequest {
 	o.require("profile")
 	o.require("atc")
 	r := proofing.TokenRequest{Profile: o.text("profile", 64)}
@@ -76,7 +88,7 @@ func readTokenRequest(body []byte) (proofing.TokenRequest, error) {
 		atc.closed()
 	}
 	o.closed()
-	return r, m.err()
+	return r
 }
 
 // signToken signs with ES256 and puts the certificate with its intermediates into the header.

@@ -29,6 +29,7 @@ type tokenWorld struct {
 	*world
 	roots   *x509.CertPool
 	account jose.JSONWebKey
+	cert    *tls.Certificate
 }
 
 func newTokenWorld(t testing.TB) *tokenWorld {
@@ -61,12 +62,16 @@ func newTokenWorld(t testing.TB) *tokenWorld {
 	middle, middleKey := issue("middle", ca(), root, rootKey)
 	leaf, key := issue("token authority", &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}, middle, middleKey)
 	w.roots.AddCert(root)
-	cert := &tls.Certificate{Certificate: [][]byte{leaf.Raw, middle.Raw}, PrivateKey: key, Leaf: leaf}
-	w.handler = acme.New(acme.Options{
-		Service: w.Service, Origin: apiOrigin, Replies: w.replies, Keys: w.keys, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
-		TokenCertificate: func() *tls.Certificate { return cert },
-	})
+	w.cert = &tls.Certificate{Certificate: [][]byte{leaf.Raw, middle.Raw}, PrivateKey: key, Leaf: leaf}
+	w.handler = acme.New(w.options(w.Service, apiOrigin))
 	return w
+}
+
+func (w *tokenWorld) options(s *proofing.Service, origin string) acme.Options {
+	return acme.Options{
+		Service: s, Origin: origin, Replies: w.replies, Keys: w.keys, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
+		TokenCertificate: func() *tls.Certificate { return w.cert },
+	}
 }
 
 func (w *tokenWorld) allow(t testing.TB, types ...string) {

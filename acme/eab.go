@@ -101,26 +101,10 @@ func readBinding(body []byte, newAccounts []string) (proofing.ExternalBinding, e
 
 // readInner reads the inner JWS: one signature, in the flattened form (RFC 7515 7.2.2), with nothing that is not protected.
 func readInner(jws, outer *object, b *proofing.ExternalBinding) {
-	part := func(name string) (text string, raw []byte) {
-		jws.require(name)
-		if text = jws.text(name, maxJWSPart); text == "" {
-			return "", nil
-		}
-		raw, err := decode64(text)
-		if err != nil {
-			jws.mistake(name, err.Error())
-			return "", nil
-		}
-		return text, raw
-	}
-	protected, header := part("protected")
-	payload, key := part("payload")
-	_, b.MAC = part("signature")
-	if slices.Contains(jws.asked, false) { // an unprotected header, the general form, or anything else that somebody could have added
-		for _, name := range jws.unasked() {
-			jws.mistake(name, "an external account binding has protected, payload and signature, and nothing else")
-		}
-	}
+	protected, header := jws.part("protected")
+	payload, key := jws.part("payload")
+	_, b.MAC = jws.part("signature")
+	jws.flattened("an external account binding")
 	if protected == "" || payload == "" {
 		return
 	}
@@ -134,6 +118,29 @@ func readInner(jws, outer *object, b *proofing.ExternalBinding) {
 			b.Bound = b.Thumbprint
 		} else {
 			b.Bound = readThumbprint(j)
+		}
+	}
+}
+
+// part reads a part of a JWS: its text, and what that is base64url of.
+func (o *object) part(name string) (text string, raw []byte) {
+	o.require(name)
+	if text = o.text(name, maxJWSPart); text == "" {
+		return "", nil
+	}
+	raw, err := decode64(text)
+	if err != nil {
+		o.mistake(name, err.Error())
+		return "", nil
+	}
+	return text, raw
+}
+
+// flattened reports an unprotected header, the general form, or anything else that somebody could have added to a JWS whose parts were read.
+func (o *object) flattened(what string) {
+	if slices.Contains(o.asked, false) {
+		for _, name := range o.unasked() {
+			o.mistake(name, what+" has protected, payload and signature, and nothing else")
 		}
 	}
 }

@@ -31,6 +31,13 @@ const newAccount = "https://ca.example/acme/new-account"
 // withDirectory gives the authority a directory.
 func withDirectory(t testing.TB) *world {
 	w := newWorld(t)
+	w.haveDirectory(t)
+	return w
+}
+
+// haveDirectory gives both authorities the one directory.
+func (w *world) haveDirectory(t testing.TB) {
+	t.Helper()
 	for _, name := range []string{"alpha", "beta"} {
 		if _, err := w.Authorities.Update(t.Context(), w.AuthorityID(name), func(ca *proofing.Authority) error {
 			ca.Directories, ca.NewAccounts = []string{"https://ca.example/acme/directory"}, []string{newAccount}
@@ -39,7 +46,6 @@ func withDirectory(t testing.TB) *world {
 			t.Fatal(err)
 		}
 	}
-	return w
 }
 
 // binding is what an authority asks about one account, part by part, so that a test can spoil one of them.

@@ -82,7 +82,7 @@ func TestAMACKeyIsGivenNoLongerThanItsProofHolds(t *testing.T) {
 	c := w.want(t, 201, "POST", caPath, `{"result": "eab_key", "identifier": {"type": "email", "value": "applicant@example.org"}, "profile": "client"}`)
 	w.prove(t, c.text("case_url"), applicant)
 	link := proofing.Secret(strings.TrimPrefix(c.text("case_url"), "https://proof.example.org/c/"))
-	_, k, err := w.CaseKey(t.Context(), proofing.Visit{Link: link, Browser: "browser", Client: "192.0.2.7", Lang: "en"})
+	_, k, err := w.CaseKey(t.Context(), proofing.Visit{Link: link, Browser: "browser", Client: "192.0.2.7", Lang: "en"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,11 @@ func readRequestBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			return nil, newProblem(typeMediaType, "send application/json in UTF-8")
 		}
 	}
+	return readAll(w, r)
+}
+
+// readAll reads a body of any kind.
+func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, newProblem(typeTooLarge, fmt.Sprintf("a body has at most %d bytes", maxBody))

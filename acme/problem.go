@@ -20,6 +20,8 @@ const (
 const (
 	typeMalformed             = acmeError + "malformed"
 	typeBadCSR                = acmeError + "badCSR"
+	typeBadNonce              = acmeError + "badNonce"
+	typeBadSignatureAlgorithm = acmeError + "badSignatureAlgorithm"
 	typeBadPublicKey          = acmeError + "badPublicKey"
 	typeInvalidContact        = acmeError + "invalidContact"
 	typeRejectedIdentifier    = acmeError + "rejectedIdentifier"
@@ -60,6 +62,8 @@ var problemTypes = map[string]struct {
 }{
 	typeMalformed:             {"Malformed request", http.StatusBadRequest},
 	typeBadCSR:                {"Certificate signing request not acceptable", http.StatusBadRequest},
+	typeBadNonce:              {"Nonce not acceptable", http.StatusBadRequest},
+	typeBadSignatureAlgorithm: {"Signature algorithm not acceptable", http.StatusBadRequest},
 	typeBadPublicKey:          {"Public key not acceptable", http.StatusBadRequest},
 	typeInvalidContact:        {"Contact not usable", http.StatusBadRequest},
 	typeRejectedIdentifier:    {"Identifier rejected", http.StatusForbidden},
@@ -102,6 +106,7 @@ type problem struct {
 	Detail      string       `json:"detail,omitempty"`
 	Instance    string       `json:"instance,omitempty"`
 	Subproblems []subproblem `json:"subproblems,omitempty"`
+	Algorithms  []string     `json:"algorithms,omitempty"` // that are served (RFC 8555 6.2)
 
 	retryAfter time.Duration     // of a Retry-After header; 0: none
 	header     map[string]string // others that the answer needs

@@ -38,6 +38,7 @@ type world struct {
 	contract *contract
 	kv       *shakyKV
 	keys     ring
+	policy   proofing.Policy
 	replies  proofing.Table[acme.Reply]
 	post     *post
 	log      *syncBuffer
@@ -79,6 +80,7 @@ type shakyKV struct {
 	store.KV
 	mu   sync.Mutex
 	fail func(call string) bool
+	read func(found bool) // is told of each record that is looked up
 }
 
 func (k *shakyKV) sabotage(fail func(call string) bool) {
@@ -100,7 +102,13 @@ func (k *shakyKV) Get(ctx context.Context, bucket, name string, known uint64) (s
 	if err := k.broken("get"); err != nil {
 		return store.Item{}, err
 	}
-	return k.KV.Get(ctx, bucket, name, known)
+	item, err := k.KV.Get(ctx, bucket, name, known)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.read != nil {
+		k.read(err == nil)
+	}
+	return item, err
 }
 
 func (k *shakyKV) Apply(ctx context.Context, bucket string, ops []store.Op) error {
@@ -153,9 +161,17 @@ func (s *syncBuffer) String() string {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldOver(t, func(now func() time.Time) (store.KV, error) {
+		return store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "w.db"), store.Options{Now: now})
+	})
+}
+
+// newWorldOver is newWorld over another store.
+func newWorldOver(t testing.TB, open func(now func() time.Time) (store.KV, error)) *world {
+	t.Helper()
 	const day = 24 * time.Hour
 	w := &world{t: t, at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), post: &post{}, log: &syncBuffer{}, contract: newContract(t)}
-	kv, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "w.db"), store.Options{Now: w.clock})
+	kv, err := open(w.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,10 +182,6 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.keys = ring{r}
-	hasher, err := r.Hasher()
-	if err != nil {
-		t.Fatal(err)
-	}
 	profile := func(name string, change func(*proofing.Profile)) *proofing.Profile {
 		p := &proofing.Profile{Name: name, Title: name, Framework: proofing.R4, Identifiers: []string{"dns", "ip", "email"}, Methods: []string{"email"},
 			Require:      proofing.Requirement{ConfirmedAddresses: []proofing.Channel{proofing.ChannelEmail}},
@@ -181,7 +193,34 @@ func newWorld(t testing.TB) *world {
 	}
 	limits := proofing.DefaultLimits()
 	limits.AddressHour, limits.AddressDay, limits.ClientHour = 1000, 1000, 1000
-	w.Service = &proofing.Service{
+	w.policy = proofing.Policy{
+		Origin: "https://proof.example.org", Operator: "Example Operator", Digest: "digest", Limits: limits, FreezeLifetime: day,
+		Profiles: map[string]*proofing.Profile{
+			"client":   profile("client", func(p *proofing.Profile) { p.Identifiers = []string{"email"} }),
+			"device":   profile("device", nil),
+			"started":  profile("started", func(p *proofing.Profile) { p.RequireStart = true }),
+			"reviewed": profile("reviewed", func(p *proofing.Profile) { p.Approvals = 2 }),
+			"private":  profile("private", nil),
+			"code": profile("code", func(p *proofing.Profile) {
+				p.Identifiers, p.CSR = []string{"organization", "email"}, codeSigning
+			}),
+		},
+	}
+	w.Service, w.handler = w.process(t)
+	w.ca, w.token = w.addCA("alpha")
+	_, w.stranger = w.addCA("beta")
+	return w
+}
+
+// process is a service of its own over the world's store, and its interface.
+func (w *world) process(t testing.TB) (*proofing.Service, http.Handler) {
+	t.Helper()
+	r := w.keys.Ring
+	hasher, err := r.Hasher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &proofing.Service{
 		Cases: store.NewTable[proofing.Case](w.kv, r, "case"), People: store.NewTable[proofing.Person](w.kv, r, "person"),
 		Addresses: store.NewTable[proofing.Address](w.kv, r, "address"), Accounts: store.NewTable[proofing.Account](w.kv, r, "account"), Keys: store.NewTable[proofing.Key](w.kv, r, "eab_key"),
 		Authorities: store.NewTable[proofing.Authority](w.kv, r, "authority"), Pins: store.NewTable[proofing.Pin](w.kv, r, "pin"), Registry: store.NewTable[proofing.RegistryEntry](w.kv, r, "registry"),
@@ -195,26 +234,11 @@ func newWorld(t testing.TB) *world {
 		PolicyBooks:    store.NewTable[proofing.PolicyBook](w.kv, r, "policy_book"), PolicyProposals: store.NewTable[proofing.PolicyProposal](w.kv, r, "policy_proposal"),
 		Limiter: store.NewLimiter(w.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: acme.NewSigner(w.keys), Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),
-		Policy: proofing.Policy{
-			Origin: "https://proof.example.org", Operator: "Example Operator", Digest: "digest", Limits: limits, FreezeLifetime: day,
-			Profiles: map[string]*proofing.Profile{
-				"client":   profile("client", func(p *proofing.Profile) { p.Identifiers = []string{"email"} }),
-				"device":   profile("device", nil),
-				"started":  profile("started", func(p *proofing.Profile) { p.RequireStart = true }),
-				"reviewed": profile("reviewed", func(p *proofing.Profile) { p.Approvals = 2 }),
-				"private":  profile("private", nil),
-				"code": profile("code", func(p *proofing.Profile) {
-					p.Identifiers, p.CSR = []string{"organization", "email"}, codeSigning
-				}),
-			},
-		},
+		Policy: w.policy,
 	}
-	w.Start()
+	s.Start()
 	w.replies = store.NewTable[acme.Reply](w.kv, r, "reply")
-	w.handler = acme.New(acme.Options{Service: w.Service, Origin: apiOrigin, Replies: w.replies, Keys: w.keys, Log: slog.New(slog.NewJSONHandler(w.log, nil))})
-	w.ca, w.token = w.addCA("alpha")
-	_, w.stranger = w.addCA("beta")
-	return w
+	return s, acme.New(acme.Options{Service: s, Origin: apiOrigin, Replies: w.replies, Keys: w.keys, Log: slog.New(slog.NewJSONHandler(w.log, nil))})
 }
 
 func (w *world) addCA(name string) (*proofing.Authority, string) {
@@ -243,11 +267,16 @@ func (w *world) do(t testing.TB, method, path, token, body string, headers ...st
 	return w.exchange(t, r, body)
 }
 
-// exchange is do for a request that the test has made.
+// exchange is do for a request that the test has made, and exchangeAt at another process.
 func (w *world) exchange(t testing.TB, r *http.Request, body string) *httptest.ResponseRecorder {
 	t.Helper()
+	return w.exchangeAt(t, w.handler, r, body)
+}
+
+func (w *world) exchangeAt(t testing.TB, h http.Handler, r *http.Request, body string) *httptest.ResponseRecorder {
+	t.Helper()
 	answer := httptest.NewRecorder()
-	w.handler.ServeHTTP(answer, r)
+	h.ServeHTTP(answer, r)
 	w.contract.check(t, r, []byte(body), answer)
 	return answer
 }

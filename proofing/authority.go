@@ -61,6 +61,20 @@ func (a *Authority) ExpiresAt() time.Time { return time.Time{} }
 // TakesKeys says whether a binding can be good: at one of its newAccount URLs, or because it verifies by itself.
 func (a *Authority) TakesKeys() bool { return len(a.NewAccounts) > 0 || a.Release != nil }
 
+// directory is the directory that is meant by its URL; an empty one stands for the only one, and for none where the authority has none. *InputError "directory_unknown" if there are
+// several, or none of that URL.
+func (a *Authority) directory(url string) (string, error) {
+	switch {
+	case url == "" && len(a.Directories) > 1:
+		return "", &InputError{"directory", "directory_unknown", "the authority has several directories: name one"}
+	case url == "" && len(a.Directories) == 1:
+		return a.Directories[0], nil
+	case url != "" && !slices.Contains(a.Directories, url):
+		return "", &InputError{"directory", "directory_unknown", "not a directory of this certificate authority"}
+	}
+	return url, nil
+}
+
 // May says whether the authority may ask for a profile.
 func (a *Authority) May(profile string) bool { return slices.Contains(a.Profiles, profile) }
 

@@ -291,7 +291,7 @@ func (c *court) boundByKeyFor(csr string) (*proofing.Case, *proofing.Key) {
 	first = must[*proofing.Case](c.t)(c.use(visit(first, "requester"), c.requester.key))
 	c.work()
 	first = c.decided(first)
-	_, k, err := c.CaseKey(c.t.Context(), visit(first, "requester"))
+	_, k, err := c.CaseKey(c.t.Context(), visit(first, "requester"), "")
 	if err != nil {
 		c.t.Fatal(err)
 	}

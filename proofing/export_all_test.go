@@ -27,7 +27,7 @@ func TestAnExportHasAllThatIsKept(t *testing.T) {
 	}
 	must[*proofing.Case](t)(w.use(visit(open, "b"), key))
 	w.prove(open, "b", "email", "")
-	_, k, err := w.CaseKey(t.Context(), visit(open, "b"))
+	_, k, err := w.CaseKey(t.Context(), visit(open, "b"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,13 +14,9 @@ import (
 // and so is what is used up or has been replaced; so are those of profiles under which people decide, as in ReleaseKey. An empty directory stands for the only one; an *InputError "directory_unknown" if there are
 // several, or none of that name.
 func (s *Service) ExportKeys(ctx context.Context, ca *Authority, directory string) ([]*Key, error) {
-	switch {
-	case directory == "" && len(ca.Directories) > 1:
-		return nil, &InputError{"directory", "directory_unknown", "the authority has several directories: name one"}
-	case directory == "" && len(ca.Directories) == 1:
-		directory = ca.Directories[0]
-	case directory != "" && !slices.Contains(ca.Directories, directory):
-		return nil, &InputError{"directory", "directory_unknown", "not a directory of this certificate authority"}
+	directory, err := ca.directory(directory)
+	if err != nil {
+		return nil, err
 	}
 	var keys []*Key
 	for after := ""; ; {

@@ -91,8 +91,18 @@ func TestKeysAreExportedForOneDirectory(t *testing.T) {
 		have.Directories, have.NewAccounts = w.ca.Directories, w.ca.NewAccounts
 		return nil
 	}))
-	anywhere, here := w.caseKey(c), w.issued(w.ca, proofing.KeyRequest{Directory: staging})
-	for directory, want := range map[string][]string{staging: {anywhere.Kid, here.Kid}, w.ca.Directories[0]: {anywhere.Kid}} {
+	live := w.ca.Directories[0]
+	_, proofOf, err := w.CaseKey(t.Context(), visit(c, "b"), live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := w.issued(w.ca, proofing.KeyRequest{Directory: staging})
+	// One of an authority that had no directory yet is good at any.
+	anywhere := must[*proofing.Key](t)(w.Keys.Update(t.Context(), w.issued(w.ca, proofing.KeyRequest{Directory: live}).ID, func(k *proofing.Key) error {
+		k.Directory = ""
+		return nil
+	}))
+	for directory, want := range map[string][]string{staging: {anywhere.Kid, here.Kid}, live: {anywhere.Kid, proofOf.Kid}} {
 		var got []string
 		for _, k := range must[[]*proofing.Key](t)(w.ExportKeys(t.Context(), w.ca, directory)) {
 			got = append(got, k.Kid)

@@ -29,7 +29,7 @@ func (s *Service) IssueKey(ctx context.Context, ca *Authority, r KeyRequest) (*K
 		return nil, &InputError{"profile", "profile_unknown", fmt.Sprintf("%q is not a profile of this certificate authority", r.Profile)}
 	}
 	p := profile.keyPolicy()
-	k := &Key{CA: ca.Name, Directory: r.Directory, Profile: profile.Name, Subject: r.Subject, MaxAccounts: p.MaxAccounts}
+	k := &Key{CA: ca.Name, Profile: profile.Name, Subject: r.Subject, MaxAccounts: p.MaxAccounts}
 	for i, id := range r.Identifiers {
 		id, err := s.canonicalIdentifier(profile, id)
 		if input, wrong := errors.AsType[*InputError](err); wrong {
@@ -42,14 +42,11 @@ func (s *Service) IssueKey(ctx context.Context, ca *Authority, r KeyRequest) (*K
 			k.Identifiers = append(k.Identifiers, id)
 		}
 	}
-	switch {
-	case r.Directory == "" && len(ca.Directories) > 1:
-		return nil, &InputError{"directory", "directory_unknown", "the authority has several directories: name one"}
-	case r.Directory == "" && len(ca.Directories) == 1:
-		k.Directory = ca.Directories[0]
-	case r.Directory != "" && !slices.Contains(ca.Directories, r.Directory):
-		return nil, &InputError{"directory", "directory_unknown", "not a directory of this certificate authority"}
+	directory, err := ca.directory(r.Directory)
+	if err != nil {
+		return nil, err
 	}
+	k.Directory = directory
 	lasts := p.Lifetime
 	if r.ExpiresIn != 0 {
 		if lasts = r.ExpiresIn; lasts < time.Minute || lasts > mostKeyLifetime {
@@ -102,9 +99,11 @@ func (s *Service) keyID(kid string) string { return FixedID(s.Hasher.Sum("eab ke
 const maxCaseKeys = 5
 
 // CaseKey makes the key that a case without an account ends in, for the browser that has proved it. Whoever has lost what they were shown
-// may ask again as long as no account is bound: the key before it is worth nothing from then on. Its errors are ErrNotFound,
-// ErrOtherBrowser, ErrClosed for a case that ends in no key or in none any more, ErrFrozen, and *InputError "key_in_use" and "key_limit".
-func (s *Service) CaseKey(ctx context.Context, v Visit) (*Case, *Key, error) {
+// may ask again as long as no account is bound: the key before it is worth nothing from then on. It is good at one directory of the authority:
+// the only one, or that which they name, who alone knows where they will register. Its errors are ErrNotFound,
+// ErrOtherBrowser, ErrClosed for a case that ends in no key or in none any more, ErrFrozen, and *InputError "key_in_use", "key_limit" and
+// "directory_unknown".
+func (s *Service) CaseKey(ctx context.Context, v Visit, directory string) (*Case, *Key, error) {
 	c, err := s.CaseByLink(ctx, v.Link)
 	if err != nil {
 		return nil, nil, err
@@ -129,9 +128,19 @@ func (s *Service) CaseKey(ctx context.Context, v Visit) (*Case, *Key, error) {
 	if len(c.Keys) >= maxCaseKeys {
 		return c, nil, &InputError{Field: "key", Code: "key_limit"}
 	}
+	ca, err := s.Authority(ctx, c.CA)
+	if errors.Is(err, ErrNotFound) { // it takes no keys any more
+		return c, nil, ErrClosed
+	}
+	if err != nil {
+		return c, nil, fmt.Errorf("look up the authority of a key: %w", err)
+	}
+	if directory, err = ca.directory(directory); err != nil {
+		return c, nil, err
+	}
 	now, seen := s.now(), len(c.Keys)
 	k := &Key{
-		CA: c.CA, Profile: c.Profile, Identifiers: []Identifier{c.Identifier}, Subject: s.pairwise(c), Case: c.ID, Person: c.Person,
+		CA: c.CA, Directory: directory, Profile: c.Profile, Identifiers: []Identifier{c.Identifier}, Subject: s.pairwise(c), Case: c.ID, Person: c.Person,
 		MaxAccounts: profile.keyPolicy().MaxAccounts,
 	}
 	expires := c.Grant.Expires

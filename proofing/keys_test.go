@@ -56,7 +56,7 @@ func present(k *proofing.Key, n int) proofing.ExternalBinding {
 
 func (w *world) caseKey(c *proofing.Case) *proofing.Key {
 	w.t.Helper()
-	_, k, err := w.CaseKey(w.t.Context(), visit(c, "b"))
+	_, k, err := w.CaseKey(w.t.Context(), visit(c, "b"), "")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -248,17 +248,17 @@ func TestACrashWhileAnAccountIsBoundLeavesTheKeyToIt(t *testing.T) {
 
 func TestAKeyThatWasLostIsMadeAnewUntilItIsUsed(t *testing.T) {
 	w, c := withKeys(t)
-	_, _, err := w.CaseKey(t.Context(), visit(c, "another browser"))
+	_, _, err := w.CaseKey(t.Context(), visit(c, "another browser"), "")
 	wantErr(t, "another browser", err, proofing.ErrOtherBrowser)
 	lost, k := w.caseKey(c), w.caseKey(c)
 	_, err = w.VerifyKey(t.Context(), w.ca, present(lost, 1))
 	wantErr(t, "the one that was lost", err, proofing.ErrBinding)
 	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
-	_, _, err = w.CaseKey(t.Context(), visit(c, "b"))
+	_, _, err = w.CaseKey(t.Context(), visit(c, "b"), "")
 	wantInput(t, "once it is used", err, "key_in_use")
 	mine := w.open("email")
 	w.prove(mine, "b", "email", "")
-	_, _, err = w.CaseKey(t.Context(), visit(mine, "b"))
+	_, _, err = w.CaseKey(t.Context(), visit(mine, "b"), "")
 	wantErr(t, "a case that has an account", err, proofing.ErrClosed)
 }
 

@@ -19,7 +19,7 @@ func meSamples() map[string]Screen {
 		Levels: []Level{{"IAL", "", nil}, {"AAL", "2", nil}, {"FAL", "", nil}},
 		Keys: []MyKey{
 			{Kid: "cs2705zv3m8bkq6rt4xw1c9n", Identifier: "applicant@example.org", CA: "Example CA", Status: "active", Accounts: 1, Made: at, Until: at.Add(30 * 24 * time.Hour)},
-			{Kid: "cs8n1c4xwrt6qkb8m3vz5072", Identifier: "www.example.com", CA: "Example CA", Status: "revoked", Made: at.Add(-48 * time.Hour), Until: at},
+			{Kid: "cs8n1c4xwrt6qkb8m3vz5072", Identifier: "www.example.com", CA: "Example CA", Status: "revoked", Directory: "https://ca.example/acme/directory", Made: at.Add(-48 * time.Hour), Until: at},
 		},
 		EndKey: "/me/keys/end", Rename: "/me/rename", Remove: "/me/remove", NewCodes: "/me/codes", SignOut: "/me/sign-out", Export: "/me/export", Erase: "/me/erase",
 	}

@@ -166,6 +166,9 @@ func samples() map[string]Screen {
 	recorded.Levels, recorded.Restricted, recorded.Later = []Level{{Name: "IAL"}, {Name: "AAL"}, {Name: "FAL"}}, false, 1
 	recorded.Key = &EABKey{Make: "/c/ref/key"}
 	all["outcome-recorded"] = recorded
+	several := recorded
+	several.Key = &EABKey{Make: "/c/ref/key", Directories: []string{"https://ca.example/acme/directory", "https://ca.example/staging/directory"}}
+	all["outcome-key-directories"] = several
 	lost := recorded
 	lost.Key = &EABKey{Make: "/c/ref/key", Before: true, NotReady: true}
 	all["outcome-key-before"] = lost

@@ -202,6 +202,8 @@ type Outcome struct {
 type EABKey struct {
 	Make   string // where the form goes; empty: none can be made
 	Before bool   // one was made
+	// Directories are those of an authority that has several: a key is good at the one that is chosen.
+	Directories []string
 	// NotReady says that the authority is not set up to take any key yet.
 	NotReady bool
 	// Kid and the rest are of the key that is shown; empty: none is.

@@ -58,6 +58,7 @@ type Me struct {
 type MyKey struct {
 	Kid, Identifier, CA string
 	Status              string // "active", "expired" or "revoked"
+	Directory           string // at which it works, where the authority has several
 	Accounts            int
 	Made, Until         time.Time
 }

@@ -273,6 +273,26 @@ func TestAProofForNobodyYetIsRecordedAndGoesOnByNoProgram(t *testing.T) {
 	if second == nil || second[1] == secret[1] {
 		t.Errorf("another key is %v", second)
 	}
+
+	// Where there are several directories, who registers says at which.
+	const live, staging = "https://ca.example/directory", "https://ca.example/staging"
+	if _, err := h.svc.Authorities.Update(t.Context(), h.ca.ID, func(ca *proofing.Authority) error {
+		ca.Directories, ca.NewAccounts = []string{live, staging}, []string{"https://ca.example/new-account", "https://ca.example/staging/new-account"}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.want(b.get(page), 200, "At which ACME directory", `value="`+live+`" required>`, `value="`+staging+`" required>`)
+	none := b.post(page + "/key")
+	h.want(none, 422, "Choose the ACME directory", `value="`+staging+`" required>`)
+	if strings.Contains(none.Body.String(), "data-hmac") {
+		t.Error("a key is shown for no directory")
+	}
+	third := b.post(page+"/key", "directory", staging)
+	h.want(third, 200, "--server "+staging+" --eab-kid", `<code class="print">`+staging+`</code>`, `value="`+staging+`" required checked>`)
+	if strings.Contains(third.Body.String(), "--server "+live) || strings.Contains(third.Body.String(), noDirectory) {
+		t.Error("the instructions are for another directory")
+	}
 }
 
 // Who has begun one thing and then another is at the other, whichever of them the page would begin with.

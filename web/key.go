@@ -14,7 +14,7 @@ import (
 // makeKey makes the key that a case ends in, and shows it in this one answer: nothing leads back to it, and whoever loads
 // the page again is asked whether to make another.
 func (s *Site) makeKey(w http.ResponseWriter, r *http.Request) error {
-	c, k, err := s.service.CaseKey(r.Context(), s.visit(r))
+	c, k, err := s.service.CaseKey(r.Context(), s.visit(r), r.PostFormValue("directory"))
 	if err != nil {
 		return s.afterwards(w, r, c, mistake{err: err})
 	}
@@ -23,8 +23,8 @@ func (s *Site) makeKey(w http.ResponseWriter, r *http.Request) error {
 	if page.Key, err = s.viewKeyPanel(r, c); err != nil {
 		return err
 	}
-	page.Key.Kid, page.Key.Secret, page.Key.Algorithm, page.Key.Until = k.Kid, k.Secret.Reveal(), k.Algorithm, k.UnusedUntil
-	texts := k.Instructions(page.Key.Directory)
+	page.Key.Kid, page.Key.Secret, page.Key.Algorithm, page.Key.Directory, page.Key.Until = k.Kid, k.Secret.Reveal(), k.Algorithm, k.Directory, k.UnusedUntil
+	texts := k.Instructions(k.Directory)
 	for _, client := range slices.SortedFunc(maps.Keys(texts), func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }) {
 		page.Key.Clients = append(page.Key.Clients, templates.ClientText{Name: client, Text: texts[client]})
 	}
@@ -42,8 +42,8 @@ func (s *Site) viewKeyPanel(r *http.Request, c *proofing.Case) (*templates.EABKe
 		return nil, err
 	}
 	v.NotReady = !ca.TakesKeys()
-	if len(ca.Directories) == 1 {
-		v.Directory = ca.Directories[0]
+	if len(ca.Directories) > 1 { // which of them they will register at is theirs to say
+		v.Directories = ca.Directories
 	}
 	return v, nil
 }
@@ -54,13 +54,13 @@ func (s *Site) viewOwnKeys(r *http.Request, session *proofing.Session) ([]templa
 	if err != nil {
 		return nil, err
 	}
-	titles, now := map[string]string{}, s.service.Now()
+	titles, several, now := map[string]string{}, map[string]bool{}, s.service.Now()
 	var out []templates.MyKey
 	for _, k := range keys {
 		if _, known := titles[k.CA]; !known {
 			titles[k.CA] = k.CA
 			if ca, err := s.service.Authority(r.Context(), k.CA); err == nil {
-				titles[k.CA] = ca.Title
+				titles[k.CA], several[k.CA] = ca.Title, len(ca.Directories) > 1
 			} else if !errors.Is(err, proofing.ErrNotFound) {
 				return nil, err
 			}
@@ -68,6 +68,9 @@ func (s *Site) viewOwnKeys(r *http.Request, session *proofing.Session) ([]templa
 		v := templates.MyKey{Kid: k.Kid, CA: titles[k.CA], Status: string(k.Status(now)), Accounts: len(k.Accounts), Made: k.Created, Until: k.Expires}
 		if len(k.Identifiers) > 0 {
 			v.Identifier = k.Identifiers[0].Value
+		}
+		if several[k.CA] {
+			v.Directory = k.Directory
 		}
 		if v.Accounts == 0 {
 			v.Until = k.UnusedUntil

@@ -20,6 +20,15 @@ func TestAPersonSeesTheirKeysAndEndsOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	directories := func(urls ...string) {
+		if _, err := h.svc.Authorities.Update(t.Context(), h.ca.ID, func(ca *proofing.Authority) error {
+			ca.Directories = urls
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	directories("https://ca.example/directory")
 	page := path(c.CaseURL(origin))
 	ada.get(page)
 	ada.prove(c, "email", "ada@example.org")
@@ -30,6 +39,9 @@ func TestAPersonSeesTheirKeysAndEndsOne(t *testing.T) {
 	h.want(ada.get("/me?keys=show"), 200, "Your keys for ACME clients", kid[1], "No account is registered with it yet.", "End this key")
 	hides(t, ada.get("/me?keys=show"), "data-hmac")
 	hides(t, bob.get("/me?keys=show"), kid[1])
+	hides(t, ada.get("/me?keys=show"), "https://ca.example/directory") // of one that is all there is nobody needs to read
+	directories("https://ca.example/directory", "https://ca.example/staging")
+	h.want(ada.get("/me?keys=show"), 200, "https://ca.example/directory")
 
 	h.want(bob.post("/me/keys/end", "kid", kid[1]), http.StatusNotFound)
 	h.wait(11 * time.Minute)

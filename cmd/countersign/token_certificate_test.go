@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -111,6 +112,15 @@ func TestTheProgramMakesAuthorityTokensWithTheCertificateOfItsConfiguration(t *t
 		t.Fatal(err)
 	}
 	contains(t, ask(again), "this account has no authorization for the identifier")
+	// Whoever has an account asks where people come.
+	alone := httptest.NewRecorder()
+	again.people().ServeHTTP(alone, httptest.NewRequestWithContext(t.Context(), "GET", again.config.Origin+"/v1/nonce", nil))
+	if alone.Code != http.StatusNoContent || alone.Header().Get("Replay-Nonce") == "" {
+		t.Errorf("on the listener for people: %d %v", alone.Code, alone.Header())
+	}
+	empty := httptest.NewRecorder()
+	again.people().ServeHTTP(empty, httptest.NewRequestWithContext(t.Context(), "POST", again.config.Origin+"/v1/authority-tokens", nil))
+	contains(t, empty.Body.String(), "send application/jose+json")
 	if !slices.Contains(a.certificates, a.tokens) {
 		t.Error("nobody looks whether the certificate's files have changed")
 	}

@@ -282,6 +282,13 @@ func (a *app) people() http.Handler {
 	mux.Handle("/", a.site)
 	mux.Handle("GET /.well-known/jwks.json", acme.JWKS(a.keys()))
 	mux.HandleFunc("GET "+checkpointPath, a.showCheckpoint)
+	if a.tokens != nil { // whoever has an account at a CA need not reach the CAs' listener
+		o := a.authorityOptions()
+		o.Origin = a.config.Origin
+		holders := acme.Holders(o)
+		mux.Handle("/v1/authority-tokens", holders)
+		mux.Handle("/v1/nonce", holders)
+	}
 	if a.config.Twilio.StatusCallbacks {
 		if hook := a.router.Callback(proofing.ChannelPhone, a.service.Delivered); hook != nil {
 			mux.Handle(smsHook, hook)
@@ -292,12 +299,16 @@ func (a *app) people() http.Handler {
 
 // authorities is the handler of the listener for CAs.
 func (a *app) authorities() http.Handler {
+	api := acme.New(a.authorityOptions())
+	return a.clientAddress(a.tracing.requests(listenCAs, a.meters.measure(listenCAs, a.gates[listenCAs].admit(api, acme.Busy))))
+}
+
+func (a *app) authorityOptions() acme.Options {
 	o := acme.Options{Service: a.service, Origin: a.config.apiOrigin(), Replies: a.replies, Keys: a.keys(), Shares: a.shares, Log: a.log}
 	if a.tokens != nil {
 		o.TokenCertificate = func() *tls.Certificate { return a.tokens.shown.Load().Certificate }
 	}
-	api := acme.New(o)
-	return a.clientAddress(a.tracing.requests(listenCAs, a.meters.measure(listenCAs, a.gates[listenCAs].admit(api, acme.Busy))))
+	return o
 }
 
 // apiOrigin is where CAs reach us: what the configuration says, or the public
