@@ -170,13 +170,14 @@ func (c *Client) attempt(ctx context.Context, k call, body []byte) (reply, error
 func (c *Client) problem(k call, resp *http.Response, body []byte) error {
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	var p Problem
-	if media != "application/problem+json" || json.Unmarshal(body, &p) != nil || p.Type == "" || resp.StatusCode < 400 {
+	ours := media == "application/problem+json" && json.Unmarshal(body, &p) == nil && p.Type != "" && resp.StatusCode >= 400
+	if !ours {
 		// Not from the service: a proxy before it, or another server. What it says is nobody's business but ours.
 		p = Problem{Type: Unavailable, Title: http.StatusText(resp.StatusCode), Detail: fmt.Sprintf("%s %s was answered %d by something that is not countersign", k.method, k.path, resp.StatusCode)}
 	}
 	p.Status = resp.StatusCode
 	p.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), c.now())
-	if p.Status >= 500 || p.Status < 400 {
+	if !ours || p.Status >= 500 {
 		return fmt.Errorf("%w: %w", ErrUnavailable, &p)
 	}
 	return &p

@@ -54,6 +54,29 @@ func TestARefusalIsNotTriedAgain(t *testing.T) {
 	}
 }
 
+// A load balancer that has lost the service for a while says so by a page of its own, and that is no word of the service.
+func TestAnAnswerThatIsNotTheServicesIsNoAnswer(t *testing.T) {
+	page := func(status int) answer {
+		return answer{status: status, body: "<html>", header: map[string]string{"Content-Type": "text/html"}}
+	}
+	for _, status := range []int{401, 403, 404, 410, 421} {
+		c, d := newDouble(t, client.Config{}, page(status))
+		_, err := c.Authorization(t.Context(), "a1")
+		if !errors.Is(err, client.ErrUnavailable) || !client.IsProblem(err, client.Unavailable) || len(d.calls()) != 1 {
+			t.Errorf("%d: %v after %d calls", status, err, len(d.calls()))
+		}
+	}
+	c, d := newDouble(t, client.Config{}, page(429), answer{status: 200, body: `{"id":"a1","status":"pending"}`})
+	if a, err := c.Authorization(t.Context(), "a1"); err != nil || a.ID != "a1" || len(d.calls()) != 2 {
+		t.Errorf("of a proxy that is busy: %v after %d calls", err, len(d.calls()))
+	}
+	typeless := answer{status: 404, body: `{"title":"No"}`}
+	c, _ = newDouble(t, client.Config{}, typeless)
+	if _, err := c.Authorization(t.Context(), "a1"); !errors.Is(err, client.ErrUnavailable) {
+		t.Errorf("of a problem without a type: %v", err)
+	}
+}
+
 func TestAttemptsEndAndAnOutageIsNoYes(t *testing.T) {
 	c, d := newDouble(t, client.Config{Attempts: 2}, answer{})
 	yes, err := c.Authorize(t.Context(), question)

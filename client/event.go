@@ -64,7 +64,7 @@ func (c *Client) heard(e Event) {
 }
 
 // Follow reads the feed from a cursor on and hands over one page after the other, until the context ends or handle fails. handle gets pages with events only, and keeps
-// page.Next when it is done with them: what it has not kept comes again. An outage of the service is waited out.
+// page.Next when it is done with them: what it has not kept comes again. An outage of the service is waited out, and so is whatever answers in its place.
 func (c *Client) Follow(ctx context.Context, after string, handle func(context.Context, *EventsPage) error) error {
 	for failures := 0; ; {
 		p, err := c.Events(ctx, after, 0, maxPatience)

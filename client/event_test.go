@@ -62,6 +62,16 @@ func TestFollowingEndsWhereTheCallerOrTheServiceSaysSo(t *testing.T) {
 	}
 }
 
+func TestFollowingWaitsOutWhatAProxySaysInTheServicesPlace(t *testing.T) {
+	for _, status := range []int{403, 404, 421, 429} {
+		c, _ := newDouble(t, client.Config{Attempts: 1}, answer{status: status, body: "<html>", header: map[string]string{"Content-Type": "text/html"}}, events("1", "e1"))
+		found := errors.New("found")
+		if err := c.Follow(t.Context(), "0", func(context.Context, *client.EventsPage) error { return found }); !errors.Is(err, found) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
 const whsec = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 func sign(secret, id string, at time.Time, body string) http.Header {

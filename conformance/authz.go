@@ -413,9 +413,12 @@ func (r *Run) ended(ctx context.Context, g good, z authz) {
 	ended, done := r.deactivate(ctx, g.account, z)
 	r.add("authz-deactivated", Should, "RFC 8555 7.5.2", "its owner deactivates the authorization: 200, and it is deactivated when it is read", ended)
 	v := verdict{Undecided, "the authorization could not be deactivated"}
-	if done {
+	switch {
+	case done:
 		o, a, err := r.newOrder(ctx, g.account)
 		v = useless(z, o, a, err)
+	case ended.outcome == NotApplicable: // the server may say no, and has nothing to hold to then
+		v = verdict{NotApplicable, "the server did not deactivate it"}
 	}
 	r.add("authz-ended-is-ended", Must, "RFC 8555 7.5.2", "an authorization that is deactivated makes no order ready", v)
 }

@@ -174,43 +174,69 @@ func (s *Service) Register(ctx context.Context, ca string, id Identifier, note s
 	if err != nil {
 		return nil, err
 	}
+	return s.register(ctx, ca, id, note, nil, holders)
+}
+
+// RegisterOrganization is Register for an organization with domains, whose CAA records count for it. All of it is written at once or
+// nothing is: an organization is entitled from then on, and one without a domain is let pass with a warning. An *InputError of the
+// field "domain" says what is wrong with one of them.
+func (s *Service) RegisterOrganization(ctx context.Context, ca string, id Identifier, note string, domains []string, holders ...Holder) (*RegistryEntry, error) {
+	id, err := s.canonicalIdentifier(&Profile{Name: registryProfile.Name, Identifiers: []string{IdentifierOrganization}}, id)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{}
+	for _, d := range domains {
+		name, err := s.canonicalIdentifier(&Profile{Name: registryProfile.Name, Identifiers: []string{IdentifierDNS}}, Identifier{IdentifierDNS, d})
+		if input, wrong := errors.AsType[*InputError](err); wrong {
+			return nil, &InputError{"domain", input.Code, fmt.Sprintf("%q: %s", d, input.Detail)}
+		}
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name.Value)
+	}
+	return s.register(ctx, ca, id, note, names, holders)
+}
+
+func (s *Service) register(ctx context.Context, ca string, id Identifier, note string, domains []string, holders []Holder) (*RegistryEntry, error) {
 	for i, h := range holders {
 		if h.Organization == "" {
 			continue
 		}
+		var err error
 		if holders[i].Organization, err = s.holderOrganization(ctx, ca, id, h.Organization); err != nil {
 			return nil, err
 		}
 	}
 	now := s.now()
-	entry := &RegistryEntry{ID: s.registryID(ca, id), CA: ca, Identifier: id, Holders: holders, Created: now, Note: note}
-	s.noteRegistered(entry, now, holders, nil)
-	err = s.Registry.Create(ctx, entry.ID, entry)
-	if err == nil {
-		s.mark(SubjectRegistry, entry.ID[:2])
-	}
-	if !errors.Is(err, ErrExists) {
-		return entry, err
-	}
-	entry, err = s.Registry.Update(ctx, entry.ID, func(have *RegistryEntry) error {
-		if !have.Removed.IsZero() {
-			have.Removed, have.Created = time.Time{}, now
+	add := func(e *RegistryEntry) error {
+		if !e.Removed.IsZero() {
+			e.Removed, e.Created = time.Time{}, now
 		}
-		s.noteRegistered(have, now, holders, nil)
-		for _, h := range holders {
-			if !slices.Contains(have.Holders, h) {
-				have.Holders = append(have.Holders, h)
-			}
+		s.noteRegistered(e, now, holders, domains)
+		e.Holders, e.Domains = union(e.Holders, holders), union(e.Domains, domains)
+		if len(e.Domains) > mostDomains {
+			return &InputError{"domain", "domains_many", fmt.Sprintf("an organization has at most %d domains here", mostDomains)}
 		}
 		if note != "" {
-			have.Note = note
+			e.Note = note
 		}
 		return nil
-	})
-	if err == nil {
-		s.mark(SubjectRegistry, entry.ID[:2])
 	}
-	return entry, err
+	entry := &RegistryEntry{ID: s.registryID(ca, id), CA: ca, Identifier: id, Created: now}
+	if err := add(entry); err != nil {
+		return nil, err
+	}
+	err := s.Registry.Create(ctx, entry.ID, entry)
+	if errors.Is(err, ErrExists) {
+		entry, err = s.Registry.Update(ctx, entry.ID, add)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mark(SubjectRegistry, entry.ID[:2])
+	return entry, nil
 }
 
 // holderOrganization is the name of an organization that has a dossier at the authority.
@@ -254,42 +280,6 @@ func (s *Service) noteRegistered(e *RegistryEntry, now time.Time, holders []Hold
 		private["domains"] = anyOf(domains)
 	}
 	e.Journal.Write(Note{Of: SubjectRegistry, Object: e.ID, Kind: EntryRegistered, By: s.operator(), At: now, Facts: facts, Private: private})
-}
-
-// RegisterDomains adds domains to the entry of an organization; ErrNotFound if there is none.
-func (s *Service) RegisterDomains(ctx context.Context, ca string, organization Identifier, domains ...string) error {
-	one := Profile{Name: "registry", Identifiers: []string{IdentifierDNS, IdentifierOrganization}}
-	organization, err := s.canonicalIdentifier(&one, organization)
-	if err != nil {
-		return err
-	}
-	var names []string
-	for _, d := range domains {
-		name, err := s.canonicalIdentifier(&one, Identifier{IdentifierDNS, d})
-		if err != nil {
-			return err
-		}
-		names = append(names, name.Value)
-	}
-	entry, err := s.Registry.Update(ctx, s.registryID(ca, organization), func(have *RegistryEntry) error {
-		if !have.Removed.IsZero() {
-			return ErrNotFound
-		}
-		s.noteRegistered(have, s.now(), nil, names)
-		for _, name := range names {
-			if slices.Contains(have.Domains, name) {
-				continue
-			}
-			if have.Domains = append(have.Domains, name); len(have.Domains) > mostDomains {
-				return &InputError{"domain", "domains_many", fmt.Sprintf("an organization has at most %d domains here", mostDomains)}
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		s.mark(SubjectRegistry, entry.ID[:2])
-	}
-	return err
 }
 
 // mostDomains is how many domains an organization may have in the registry: all of them are looked up.

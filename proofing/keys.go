@@ -234,11 +234,11 @@ func (k *Key) edit(account string, edit func(*KeyAccount)) {
 }
 
 // union is a with what of b is not in it.
-func union(a, b []string) []string {
+func union[T comparable](a, b []T) []T {
 	all := slices.Clone(a)
-	for _, s := range b {
-		if !slices.Contains(all, s) {
-			all = append(all, s)
+	for _, v := range b {
+		if !slices.Contains(all, v) {
+			all = append(all, v)
 		}
 	}
 	return all

@@ -193,7 +193,6 @@ func TestWhatBecomesOfTheRegistryIsInTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantErr(t, "removing it again", w.Unregister(ctx, "alpha", name), proofing.ErrNotFound)
-	wantErr(t, "a domain of what was removed", w.RegisterDomains(ctx, "alpha", proofing.Identifier{Type: "organization", Value: "Nobody"}, "example.org"), proofing.ErrNotFound)
 	if page, _, err := w.Registered(ctx, "alpha", "", 10); err != nil || len(page) != 0 {
 		t.Errorf("what was removed is listed: %d, %v", len(page), err)
 	}
@@ -224,6 +223,33 @@ func TestWhatBecomesOfTheRegistryIsInTheLog(t *testing.T) {
 	}
 	if !strings.Contains(private, "host.example.org") || !strings.Contains(private, "operator-one") || strings.Contains(private, "admin@example.org") {
 		t.Errorf("beside the leaves is %s", private)
+	}
+}
+
+// Who is entitled and what CAA says of them are one decision of the operator's: there is no moment with half of it, and one entry that says so.
+func TestAnOrganizationAndItsDomainsAreRegisteredAtOnce(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	example, holder := proofing.Identifier{Type: "organization", Value: "Example GmbH"}, proofing.Holder{Channel: "email", Address: "admin@example.org"}
+	e := must[*proofing.RegistryEntry](t)(w.RegisterOrganization(ctx, "alpha", example, "", []string{"Example.org", "example.org."}, holder, holder))
+	e = must[*proofing.RegistryEntry](t)(w.RegisterOrganization(ctx, "alpha", example, "", []string{"example.net", "example.org"}, holder))
+	if !slices.Equal(e.Domains, []string{"example.org", "example.net"}) || !slices.Equal(e.Holders, []proofing.Holder{holder}) {
+		t.Errorf("it has %q and %v", e.Domains, e.Holders)
+	}
+	got, _, private := w.entered(proofing.SubjectRegistry, e.ID)
+	wantEntries(t, "the entry", got, "registry_added by operator", "registry_added by operator")
+	if !strings.Contains(private, "example.net") {
+		t.Errorf("the domains are not in %s", private)
+	}
+	if err := w.Unregister(ctx, "alpha", example); err != nil {
+		t.Fatal(err)
+	}
+	if e = must[*proofing.RegistryEntry](t)(w.RegisterOrganization(ctx, "alpha", example, "", []string{"example.com"}, holder)); !slices.Equal(e.Domains, []string{"example.com"}) {
+		t.Errorf("taken up again it has %q", e.Domains)
+	}
+	name := proofing.Identifier{Type: "dns", Value: "host.example.org"}
+	if _, err := w.RegisterOrganization(ctx, "alpha", name, "", []string{"example.org"}, holder); err == nil {
+		t.Error("a name has domains")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -232,12 +233,40 @@ func TestAnOrganizationIsRegisteredWithItsDomains(t *testing.T) {
 		_, said := d.run(want, append([]string{"registry", "add", "example"}, args...)...)
 		return said
 	}
-	contains(t, add(exitOK, "organization", "Example GmbH", "--email", "applicant@example.org", "--domain", "Example.com", "--domain", "example.org"), "named now: 1", "whose CAA records count for it: Example.com, example.org")
+	contains(t, add(exitOK, "organization", "Example GmbH", "--email", "applicant@example.org", "--domain", "Example.com", "--domain", "example.org"), "named now: 1", "whose CAA records count for it: example.com, example.org")
 	contains(t, add(exitOK, "organization", "Example GmbH", "--email", "applicant@example.org", "--domain", "example.net"), "named now: 1")
 	out, _ := d.run(exitOK, "registry", "list", "example")
 	contains(t, out, "DOMAINS", "example.com example.org example.net")
 	contains(t, add(exitUsage, "dns", "host.example.org", "--email", "applicant@example.org", "--domain", "example.org"), "--domain is for organizations")
-	contains(t, add(exitUsage, "organization", "Example GmbH", "--email", "applicant@example.org", "--domain", "localhost"), `"localhost" is not a fully qualified domain name`)
+	contains(t, add(exitUsage, "organization", "Example GmbH", "--email", "applicant@example.org", "--domain", "localhost"), `--domain: "localhost": not a fully qualified domain name`)
+}
+
+// An entry entitles as soon as it is there, and says nothing of CAA without its domains.
+func TestAnOrganizationIsRegisteredWithAllOfItsDomainsOrNotAtAll(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	organization := []string{"registry", "add", "example", "organization", "Example GmbH", "--email", "applicant@example.org", "--domain", "example.org"}
+	var many []string
+	for i := range 20 {
+		many = append(many, "--domain", fmt.Sprintf("d%d.example.org", i))
+	}
+	unchanged := func(want string) {
+		t.Helper()
+		for fault, more := range map[string][]string{
+			`--domain: "exa_mple..ltd": `:                           {"--domain", "exa_mple..ltd", "--phone", "+4915123456789"},
+			"--domain: an organization has at most 20 domains here": slices.Concat(many, []string{"--note", "more"}),
+		} {
+			_, said := d.run(exitUsage, slices.Concat(organization, more)...)
+			contains(t, said, fault)
+			if out, _ := d.run(exitOK, "registry", "list", "example", "--json"); strings.TrimSpace(out) != want {
+				t.Errorf("%s: there is %s", fault, out)
+			}
+		}
+	}
+	unchanged("[]")
+	d.run(exitOK, organization...)
+	out, _ := d.run(exitOK, "registry", "list", "example", "--json")
+	unchanged(strings.TrimSpace(out))
 }
 
 func TestTokensComeAndGo(t *testing.T) {

@@ -43,18 +43,26 @@ func (c *registryAddCommand) Run(g *globals) error {
 		if err != nil {
 			return err
 		}
-		entry, err := a.service.Register(a.ctx, c.CA, proofing.Identifier{Type: c.Type, Value: c.Value}, c.Note, holders...)
-		if input, ok := errors.AsType[*proofing.InputError](err); ok && strings.HasPrefix(input.Code, "organization_") {
-			return usagef("--organization: %s", input.Detail)
+		id := proofing.Identifier{Type: c.Type, Value: c.Value}
+		var entry *proofing.RegistryEntry
+		if len(c.Domain) > 0 {
+			entry, err = a.service.RegisterOrganization(a.ctx, c.CA, id, c.Note, c.Domain, holders...)
+		} else {
+			entry, err = a.service.Register(a.ctx, c.CA, id, c.Note, holders...)
+		}
+		if input, ok := errors.AsType[*proofing.InputError](err); ok {
+			switch {
+			case strings.HasPrefix(input.Code, "organization_"):
+				return usagef("--organization: %s", input.Detail)
+			case input.Field == "domain":
+				return usagef("--domain: %s", input.Detail)
+			}
 		}
 		if err != nil {
 			return valueFault(err, c.Value)
 		}
 		if len(c.Domain) > 0 {
-			if err := a.service.RegisterDomains(a.ctx, c.CA, entry.Identifier, c.Domain...); err != nil {
-				return valueFault(err, strings.Join(c.Domain, ", "))
-			}
-			a.say("its domains, whose CAA records count for it: %s", strings.Join(c.Domain, ", "))
+			a.say("its domains, whose CAA records count for it: %s", strings.Join(entry.Domains, ", "))
 		}
 		a.say("%s %s: whoever is named may have certificates of %s; named now: %d", entry.Identifier.Type, entry.Identifier.Value, c.CA, len(entry.Holders))
 		return nil
