@@ -421,4 +421,7 @@ func TestASessionOfBeforeACopyWasSeenIsWorthNoMoreThanOneOfAfter(t *testing.T) {
 	if s := w.session(again); !s.Fresh || *s.Case.Grant.Assessment.AAL != 2 {
 		t.Errorf("by the other passkey it rises again: %v, %+v", s.Fresh, s.Case.Grant.Assessment)
 	}
+	if again.LinkSecret == before.LinkSecret { // 63B 7.1, 63B-4 5.1
+		t.Error("it has the secret that it had before it rose")
+	}
 }

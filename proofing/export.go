@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Exported is everything that is kept about a person.
+// Exported is what is kept about a person and means something by itself: not what a request is in the middle of (attempts, codes, messages on their way), nor notices that
+// could not be delivered, which are their copy of what is told here.
 type Exported struct {
 	Person   string         `json:"person"`
 	Created  time.Time      `json:"created"`
@@ -117,7 +118,7 @@ type ExportedEntry struct {
 	Private json.RawMessage `json:"private"`
 }
 
-// Export is everything that is kept about who is signed in. ErrNotAdmitted unless they have just
+// Export is what is kept about who is signed in. ErrNotAdmitted unless they have just
 // authenticated, as strongly as they can: it has whole addresses.
 func (s *Service) Export(ctx context.Context, v Visit) (*Exported, error) {
 	session, err := s.Session(ctx, v)

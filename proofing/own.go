@@ -146,7 +146,19 @@ func (s *Service) Session(ctx context.Context, v Visit) (*Session, error) {
 	}
 	c.Lost = c.lostOf(p, s.addressID)
 	if standing, copied := s.withCopies(c.Standing(), p); copied || c.suspended() {
-		c.Grant.Assessment = Assess(s.Policy.Own.Framework, s.Policy.OperatorFacts, now, standing)
+		a := Assess(s.Policy.Own.Framework, s.Policy.OperatorFacts, now, standing)
+		if was := c.Grant.Assessment.AAL; was != nil && (a.AAL == nil || *a.AAL < *was) {
+			// It is stored, so that what rises from here is a rise, and has a new secret.
+			if _, err := s.update(ctx, c.ID, func(c *Case, _ time.Time) error {
+				if c.Grant != nil {
+					c.Grant.Assessment = a
+				}
+				return nil
+			}); err != nil {
+				return nil, err
+			}
+		}
+		c.Grant.Assessment = a
 	}
 	idle := c.Seen.Add(s.Policy.Own.Framework.sessionLimit(c.Grant.Assessment.AAL).idle)
 	if c.Expires.Before(idle) {
