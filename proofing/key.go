@@ -272,6 +272,11 @@ func (k *Key) proves(b ExternalBinding, ca *Authority, now time.Time) bool {
 	return good
 }
 
+// at says whether the directory that the key is for is one of the authority's.
+func (k *Key) at(ca *Authority) bool {
+	return k.Directory == "" || slices.Contains(ca.Directories, k.Directory)
+}
+
 // servedAt says whether the key may be used at that newAccount URL of its authority. The directories and the URLs of an authority are in the same order; where
 // there is one directory, all URLs are of it.
 func (k *Key) servedAt(ca *Authority, url string) bool {

@@ -153,6 +153,7 @@ func (s *Service) RotateKey(ctx context.Context, ca *Authority, kid string, over
 	next := &Key{
 		CA: old.CA, Directory: old.Directory, Profile: old.Profile, Identifiers: old.Identifiers, Subject: old.Subject, MaxAccounts: old.MaxAccounts,
 		Accounts: old.Accounts, Case: old.Case, Person: old.Person, Replaces: old.Kid,
+		Reported: old.Reported, // as the accounts: where nobody tells us of these, that is how it is known that there is one
 	}
 	if err := s.createKey(ctx, by, next, profile, now, old.Expires); err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ type ReleasedKey struct {
 }
 
 // ReleaseKey hands a key's MAC key to its authority, as long as the key is active and what it rests on holds, its levels included: an
-// authority that verifies by itself sees no assessment and could not judge them. The first time is noted, before anything is
+// authority that verifies by itself sees no assessment and could not judge them. Nor does it see which directory the key is for: that must be one of its own still. The first time is noted, before anything is
 // handed out. No key is handed out of a profile under which people decide: an authority that asks nobody again would issue past them. ErrWithheld if the authority
 // is given none at all; ErrNotFound for every other reason.
 func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid string) (*ReleasedKey, error) {
@@ -39,7 +39,7 @@ func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid string) (*R
 	}
 	now := s.now()
 	p := s.Policy.Profiles[k.Profile]
-	if p == nil || p.peopleDecide() || !ca.May(k.Profile) || k.Status(now) != KeyActive || len(k.Identifiers) > 0 && !ca.Release.Limited {
+	if p == nil || p.peopleDecide() || !ca.May(k.Profile) || k.Status(now) != KeyActive || len(k.Identifiers) > 0 && !ca.Release.Limited || !k.at(ca) {
 		return nil, ErrNotFound
 	}
 	until := p.recheck(now, k.Expires)
@@ -69,6 +69,42 @@ func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid string) (*R
 		s.mark(SubjectKey, k.ID[:2])
 	}
 	return &ReleasedKey{k, until}, nil
+}
+
+// ReleaseKeys is ReleaseKey for all keys that may be used at a directory, for software that cannot ask for one. The directory is as in
+// ExportKeys. Withheld counts those that are active and are not handed out.
+func (s *Service) ReleaseKeys(ctx context.Context, ca *Authority, directory string) (keys []*ReleasedKey, withheld int, err error) {
+	if ca.Release == nil {
+		return nil, 0, ErrWithheld
+	}
+	if directory, err = ca.directory(directory); err != nil {
+		return nil, 0, err
+	}
+	for after := ""; ; {
+		page, next, err := s.KeysOf(ctx, ca.Name, after, 500)
+		if err != nil {
+			return nil, 0, fmt.Errorf("list keys: %w", err)
+		}
+		for _, k := range page {
+			if k.Directory != "" && k.Directory != directory && k.at(ca) { // another directory of this authority has it
+				continue
+			}
+			released, err := s.ReleaseKey(ctx, ca, k.Kid)
+			switch {
+			case errors.Is(err, ErrNotFound):
+				if k.Status(s.now()) == KeyActive {
+					withheld++
+				}
+			case err != nil:
+				return nil, 0, err
+			default:
+				keys = append(keys, released)
+			}
+		}
+		if after = next; next == "" {
+			return keys, withheld, nil
+		}
+	}
 }
 
 // standingGrant is the grant that a key rests on, if it would be made now as well; otherwise ErrNotFound.

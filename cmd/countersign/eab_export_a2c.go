@@ -11,48 +11,26 @@ import (
 	"github.com/countersign-id/countersign/proofing"
 )
 
-// releasedKeys are the CA's active keys, for software that cannot ask for one.
-func (a *admin) releasedKeys(name string) (keys []*proofing.ReleasedKey, withheld int, err error) {
-	ca, err := a.living(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	if ca.Release == nil {
-		return nil, 0, usagef("%s is given no MAC keys: `countersign ca mac-keys release %s` says what that means", name, name)
-	}
-	for after := ""; ; {
-		page, next, err := a.service.KeysOf(a.ctx, name, after, 500)
-		if err != nil {
-			return nil, 0, err
-		}
-		for _, k := range page {
-			released, err := a.service.ReleaseKey(a.ctx, ca, k.Kid)
-			switch {
-			case errors.Is(err, proofing.ErrNotFound):
-				if k.Status(a.service.Now()) == proofing.KeyActive {
-					withheld++
-				}
-			case err != nil:
-				return nil, 0, err
-			default:
-				keys = append(keys, released)
-			}
-		}
-		if after = next; next == "" {
-			return keys, withheld, nil
-		}
-	}
-}
-
 type eabExportA2CCommand struct {
-	CA     string `arg:"" name:"ca" help:"The CA."`
-	Format string `enum:"json,csv" default:"json" help:"json for its json_handler, csv for its file_handler."`
-	File   string `help:"Write this file, readable by its owner alone, in one step; otherwise standard output." placeholder:"FILE"`
+	CA        string `arg:"" name:"ca" help:"The CA."`
+	Directory string `help:"The directory that acme2certifier serves, if the CA has several." placeholder:"URL"`
+	Format    string `enum:"json,csv" default:"json" help:"json for its json_handler, csv for its file_handler."`
+	File      string `help:"Write this file, readable by its owner alone, in one step; otherwise standard output." placeholder:"FILE"`
 }
 
 func (c *eabExportA2CCommand) Run(g *globals) error {
 	return g.administer(false, func(a *admin) error {
-		keys, withheld, err := a.releasedKeys(c.CA)
+		ca, err := a.living(c.CA)
+		if err != nil {
+			return err
+		}
+		keys, withheld, err := a.service.ReleaseKeys(a.ctx, ca, c.Directory)
+		if errors.Is(err, proofing.ErrWithheld) {
+			return usagef("%s is given no MAC keys: `countersign ca mac-keys release %s` says what that means", ca.Name, ca.Name)
+		}
+		if input, ok := errors.AsType[*proofing.InputError](err); ok {
+			return usagef("--directory: %s", input.Detail)
+		}
 		if err != nil {
 			return err
 		}
@@ -65,7 +43,7 @@ func (c *eabExportA2CCommand) Run(g *globals) error {
 		if err != nil {
 			return err
 		}
-		a.say("exported %d keys of %s with their MAC keys; %d active ones are withheld, because what they rest on does not hold or their limit would be lost", len(keys), c.CA, withheld)
+		a.say("exported %d keys of %s with their MAC keys; %d active ones are withheld, because what they rest on does not hold, their limit would be lost or their directory is not the CA's any more", len(keys), c.CA, withheld)
 		a.say("acme2certifier uses them until the file is written anew: export as often as a revocation must take")
 		return nil
 	})

@@ -83,3 +83,52 @@ func TestKeysAreExportedForAcme2certifier(t *testing.T) {
 	d.run(exitUsage, "eab", "export", "acme2certifier", "other")
 	d.run(exitUsage, "eab", "export", "acme2certifier", "nobody")
 }
+
+// A file of keys says of none where it may be used: one for another directory is not in it.
+func TestKeysOfOneDirectoryAreExportedForAcme2certifier(t *testing.T) {
+	const live, staging = "https://ca.example/acme/directory", "https://ca.example/staging/directory"
+	d := newDesk(t)
+	d.addCA("example")
+	set := func(directories ...string) {
+		args := []string{"ca", "set", "example"}
+		for _, url := range directories {
+			args = append(args, "--directory", url, "--new-account", url+"/new-account")
+		}
+		d.run(exitOK, args...)
+	}
+	set(live, staging)
+	d.run(exitOK, "ca", "mac-keys", "release", "example")
+	kids := map[string]string{}
+	d.service(func(s *proofing.Service) {
+		for _, url := range []string{live, staging} {
+			ca, err := s.Authority(t.Context(), "example")
+			if err != nil {
+				t.Fatal(err)
+			}
+			k, err := s.IssueKey(t.Context(), ca, proofing.KeyRequest{Profile: ca.Profiles[0], Directory: url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			kids[url] = k.Kid
+		}
+	})
+	export := []string{"eab", "export", "acme2certifier", "example"}
+	_, said := d.run(exitUsage, export...)
+	contains(t, said, "--directory: the authority has several directories: name one")
+	_, said = d.run(exitUsage, append(export, "--directory", "https://elsewhere.example/directory")...)
+	contains(t, said, "--directory: not a directory of this certificate authority")
+	for _, url := range []string{live, staging} {
+		out, said := d.run(exitOK, append(export, "--directory", url)...)
+		var keys map[string]string
+		if err := json.Unmarshal([]byte(out), &keys); err != nil || len(keys) != 1 || keys[kids[url]] == "" {
+			t.Errorf("of %s there are %d keys, %v", url, len(keys), err)
+		}
+		contains(t, said, "exported 1 keys of example", "0 active ones are withheld")
+	}
+	set(live)
+	out, said := d.run(exitOK, export...)
+	contains(t, said, "exported 1 keys of example", "1 active ones are withheld", "their directory is not the CA's any more")
+	if strings.Contains(out, kids[staging]) {
+		t.Error("a key is exported whose directory is gone")
+	}
+}
