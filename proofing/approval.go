@@ -96,15 +96,17 @@ type Decision struct {
 	// Entry is the number of the journal's entry that tells of it, and Dossier that of the newest entry of the dossier that was shown.
 	Entry   int64 `json:"entry"`
 	Dossier int64 `json:"dossier,omitempty"`
-	// Void is why it counts no more, and since when: VoidDiscrepancy or VoidApprovals.
+	// Void is why it counts no more, and since when: VoidDiscrepancy and so on.
 	Void      string    `json:"void,omitempty"`
 	VoidSince time.Time `json:"void_since,omitzero"`
 }
 
 // Why a decision counts no more.
 const (
-	VoidDiscrepancy = "discrepancy" // something was found that it did not know of
-	VoidApprovals   = "approvals"   // a review, before which an approval had run out, or the profile demanded more of them
+	VoidDiscrepancy = "discrepancy"       // something was found that it did not know of
+	VoidApprovals   = "approvals"         // a review, before which an approval had run out, or the profile demanded more of them
+	VoidApprover    = reasonApproverEnded // an approval: its approver's appointment does not stand any more
+	VoidPasskey     = reasonTakenAway     // an approval: the passkey that signed it is its person's no more
 )
 
 // counts says whether a decision still stands for what it said.
@@ -201,10 +203,27 @@ func (s *Service) reweigh(ctx context.Context, c *Case) (*Case, error) {
 		}
 		c.Approval.Weighed = now
 		if s.profileOf(c) != nil {
+			g.void(c, now)
 			s.advance(c, g, now)
 		}
 		return nil
 	})
+}
+
+// settled is what a request rests on, and the request as it is once the approvals that have lost their ground count no more: it has gone back to its stage then, as
+// where one has run out.
+func (s *Service) settled(ctx context.Context, c **Case) (*grounds, error) {
+	g, err := s.grounds(ctx, *c)
+	if err != nil || !g.void(*c, s.now()) {
+		return g, err
+	}
+	*c, err = s.update(ctx, (*c).ID, func(c *Case, now time.Time) error {
+		if g.void(c, now) && s.profileOf(c) != nil {
+			s.advance(c, g, now)
+		}
+		return nil
+	})
+	return g, err
 }
 
 // enter moves to a stage.

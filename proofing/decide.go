@@ -53,7 +53,7 @@ func (s *Service) AskDecision(ctx context.Context, v Visit, r DecisionRequest) (
 	if err := s.cooled(session, by.appointment); err != nil {
 		return nil, err
 	}
-	g, err := s.grounds(ctx, c)
+	g, err := s.settled(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.grounds(ctx, c)
+	g, err := s.settled(ctx, &c)
 	if err != nil {
 		return nil, err
 	}

@@ -163,3 +163,58 @@ func TestARequestWhoseProfileIsGoneCanBeRefusedAndNotApproved(t *testing.T) {
 		})
 	}
 }
+
+// loses takes the passkey of somebody away; whatever else they have stays.
+func (w *world) loses(r *representative) {
+	w.t.Helper()
+	if err := edit(w.People, r.person(), func(p *proofing.Person) {
+		for i := range p.Bindings {
+			if b := &p.Bindings[i]; b.Contact.Channel == proofing.ChannelPasskey {
+				b.Gone = w.clock()
+			}
+		}
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// An approval stands for what it said while its approver and the passkey that signed it do. One that has lost its ground before the review sends the request back, as
+// one that has run out does: what was granted on it would end with the first question of the authority.
+func TestAReviewThatFindsAnApprovalWithoutItsGroundSendsTheRequestBack(t *testing.T) {
+	for name, x := range map[string]struct {
+		meanwhile func(c *court)
+		why       string
+	}{
+		"the approver is suspended": {func(c *court) {
+			c.one.renew()
+			must[*proofing.Appointment](c.t)(c.SuspendAppointment(c.t.Context(), c.one.visit(), c.office[c.approver].ID, "a doubt"))
+		}, "approver_ended"},
+		"the approver's passkey is taken away": {func(c *court) { c.loses(c.approver) }, "authenticator_removed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCourt(t)
+			k := c.submitted("signing")
+			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+			asked := must[*proofing.Signing](t)(c.asked(c.reviewer, k, proofing.StepReview, false))
+			x.meanwhile(c)
+			if _, err := c.Decide(t.Context(), c.reviewer.visit(), c.signs(c.reviewer.key, asked)); err == nil {
+				t.Error("it was reviewed")
+			} else {
+				wantInput(t, "reviewing it", err, "decision_stale")
+			}
+			page := must[*proofing.Dossiered](t)(c.CaseInConsole(t.Context(), c.reviewer.visit(), k.ID))
+			if got := page.Case.Approval.Decisions[0]; got.Void != x.why || got.VoidSince.IsZero() {
+				t.Errorf("the page says of the approval %q", got.Void)
+			}
+			if k = c.reload(k); k.Status != proofing.CaseReview || k.Approval.Stage != proofing.StageSubmitted || k.Approval.Decisions[0].Void != x.why {
+				t.Fatalf("it is %s, %s, and of the approval it says %q", k.Status, k.Approval.Stage, k.Approval.Decisions[0].Void)
+			}
+			must[*proofing.Case](t)(c.decides(c.second, k, proofing.StepApprove, false))
+			k = must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+			if code, detail := c.problem(k); k.Status != proofing.CaseGranted || code != "" {
+				t.Errorf("after another approval it is %s, and the authority hears %s %s", k.Status, code, detail)
+			}
+		})
+	}
+}

@@ -113,6 +113,7 @@ func (s *Service) DocketWithGrounds(ctx context.Context, v Visit, q DocketQuery)
 	now := s.now()
 	for _, c := range d.Cases {
 		g := known[c.Approval.Organization]
+		g.void(c, now)
 		row := Docketed{Case: c, Organization: g.organization, Lacks: g.lacks(c, s.profileOf(c), nil, now)}
 		row.Waits = g.organization != nil && slices.ContainsFunc(held, func(a *Appointment) bool {
 			return s.waitsFor(c, g, decider{person: session.Person.ID, appointment: a}, now)
@@ -248,7 +249,7 @@ func (s *Service) DocketCounts(ctx context.Context, v Visit, by string, limit in
 func (s *Service) docketGrounds(ctx context.Context, cases []*Case) (map[string]*grounds, error) {
 	known, persons := map[string]*grounds{}, map[string]*Person{}
 	for _, c := range cases {
-		known[c.Approval.Organization] = &grounds{persons: persons}
+		known[c.Approval.Organization] = &grounds{persons: persons, deciders: map[string]*Appointment{}}
 	}
 	organizations := slices.Collect(maps.Keys(known))
 	err := readAtOnce(len(organizations), func(i int) (err error) {
@@ -266,6 +267,9 @@ func (s *Service) docketGrounds(ctx context.Context, cases []*Case) (map[string]
 		return nil, err
 	}
 	for _, g := range known {
+		for _, a := range g.people {
+			g.deciders[a.ID] = a
+		}
 		g.appointments = slices.DeleteFunc(slices.Clone(g.people), func(a *Appointment) bool { return a.Status != AppointmentActive })
 		for _, a := range g.appointments {
 			persons[a.Person] = nil
@@ -349,7 +353,7 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.grounds(ctx, c)
+	g, err := s.settled(ctx, &c)
 	if err != nil {
 		return nil, err
 	}

@@ -216,23 +216,44 @@ const (
 // reason: it can be collected, and until then the grant authorizes nothing (see lacks).
 func (g *grounds) shaken(c *Case, now time.Time) string {
 	for i := range c.Approval.Decisions {
-		d := &c.Approval.Decisions[i]
-		if d.Step != StepApprove || d.Void != "" || d.Refused {
-			continue
-		}
-		a, p := g.deciders[d.Appointment], g.persons[d.Person]
-		if a == nil || a.Person != d.Person || !a.Stands(p, now) {
-			return reasonApproverEnded
-		}
-		credential := d.Signature.Credential.String()
-		has := p != nil && slices.ContainsFunc(p.Bindings, func(b Binding) bool {
-			return b.Contact.Channel == ChannelPasskey && b.Contact.Address.Reveal() == credential && b.Gone.IsZero() && len(b.Suspended) == 0
-		})
-		if !has {
-			return reasonTakenAway
+		if why := g.fallen(&c.Approval.Decisions[i], now); why != "" {
+			return why
 		}
 	}
 	return ""
+}
+
+// fallen says why a decision that counts as an approval has lost its ground; nothing if it has not.
+func (g *grounds) fallen(d *Decision, now time.Time) string {
+	if d.Step != StepApprove || d.Void != "" || d.Refused {
+		return ""
+	}
+	a, p := g.deciders[d.Appointment], g.persons[d.Person]
+	switch {
+	case a == nil || a.Person != d.Person || !a.Stands(p, now):
+		return reasonApproverEnded
+	case !p.signsBy(d.Signature.Credential.String()):
+		return reasonTakenAway
+	}
+	return ""
+}
+
+// void marks the approvals of a request that have lost their ground before it is granted, and says whether there are any: they count no more, and their people, or
+// colleagues, may approve again. One that was made after the grounds were read stays.
+func (g *grounds) void(c *Case, now time.Time) (any bool) {
+	if c.Status != CaseReview || c.Approval == nil || c.Frozen != nil {
+		return false
+	}
+	for i := range c.Approval.Decisions {
+		d := &c.Approval.Decisions[i]
+		if _, known := g.deciders[d.Appointment]; !known {
+			continue
+		}
+		if why := g.fallen(d, now); why != "" {
+			d.Void, d.VoidSince, any = why, now, true
+		}
+	}
+	return any
 }
 
 // lackText says what is lacking, for whoever reads answers of the API.

@@ -150,6 +150,13 @@ func (s *Service) cools(c *Case, p *Person, b Binding) time.Time {
 // full says whether the person has as much as one may have.
 func (p *Person) full() bool { return p != nil && len(p.Bindings) >= maxBindings }
 
+// signsBy says whether a passkey is the person's, and not suspended.
+func (p *Person) signsBy(credential string) bool {
+	return p != nil && slices.ContainsFunc(p.Bindings, func(b Binding) bool {
+		return b.Contact.Channel == ChannelPasskey && b.Contact.Address.Reveal() == credential && b.Gone.IsZero() && len(b.Suspended) == 0
+	})
+}
+
 // elsewhere is what is bound to the person by other cases, or was handed in: who is at the browser need not be
 // who has handed it in.
 func (p *Person) elsewhere(c *Case) []Binding {
