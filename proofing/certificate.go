@@ -61,7 +61,7 @@ type CertificateFinding struct {
 const (
 	FindingValidity      = "validity"       // it lasts longer than it may (CSBR 6.3.2)
 	FindingOrganization  = "organization"   // its subject names another organization than the authorization
-	FindingNotValid      = "not_valid"      // an authorization did not hold any more when the certificate was reported
+	FindingNotValid      = "not_valid"      // an authorization did not hold any more, or authorized nothing, when the certificate was reported
 	FindingCSRUnchecked  = "csr_unchecked"  // the authorization is for one CSR, and the report has none to hold the certificate against
 	FindingCSRUnapproved = "csr_unapproved" // each certificate takes an approval, and nobody has approved its CSR
 	FindingProfile       = "profile_gone"   // its profile is gone, so that it is held to nothing of what that demanded when it was issued

@@ -51,6 +51,9 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 		if err := c.holdAgainst(k, r, s.evOf(k), c.Reported); err != nil {
 			return nil, err
 		}
+		if err := s.findHeld(ctx, c, k, "authorization"); err != nil {
+			return nil, fmt.Errorf("record certificate: %w", err)
+		}
 		if s.profileOf(k) == nil { // the authority chooses when it reports
 			c.find(FindingProfile, "the profile %s of the authorization %s is gone: what it demanded when the certificate was issued is not held against it", k.Profile, k.ID)
 		}
@@ -106,10 +109,7 @@ func (s *Service) approvalOf(ctx context.Context, c *Certificate, k *Case, csrDi
 	if key := approval.csrKey(); key != "" && key != c.SPKI { // a digest is said; the key is in the certificate
 		return nil, &InputError{"certificate", "certificate_key", "the certificate is for another key than the CSR that was approved as " + approval.ID}
 	}
-	if approval.Status != CaseGranted || approval.Frozen != nil || !approval.Held.IsZero() {
-		c.find(FindingNotValid, "the approval %s of this CSR does not hold any more", approval.ID)
-	}
-	return approval, nil
+	return approval, s.findHeld(ctx, c, approval, "approval of this CSR,")
 }
 
 // findKey holds the certificate's key against what the dossier has about how it is protected, where people decided by one (CSBR 6.2.7.4.2).
@@ -195,9 +195,6 @@ func (c *Certificate) holdAgainst(k *Case, r CertificateReport, ev bool, now tim
 	}
 	if c.IsCA {
 		find(FindingCA, "it may sign certificates itself")
-	}
-	if k.Status != CaseGranted || k.Frozen != nil || !k.Held.IsZero() {
-		find(FindingNotValid, "the authorization %s does not hold any more", k.ID)
 	}
 	return nil
 }

@@ -140,3 +140,56 @@ func TestTheProcessMayDieWhileACertificateIsRecorded(t *testing.T) {
 type dying[T any] struct{ proofing.Table[T] }
 
 func (d *dying[T]) Create(_ context.Context, _ string, _ *T) error { return proofing.ErrUnavailable }
+
+// A certificate that is issued although the authorization authorizes nothing is recorded with a warning, whatever it is that the authority was told, or would have
+// been (CSBR 4.2.1).
+func TestACertificateThatIsIssuedWhileTheGrantAuthorizesNothingSaysSo(t *testing.T) {
+	for name, x := range map[string]struct {
+		do   func(c *court, k *proofing.Case)
+		says string
+	}{
+		"the dossier has aged": {func(c *court, _ *proofing.Case) { c.pass(31 * someDay) }, "denied_list aged"},
+		"the dossier is bad": {func(c *court, _ *proofing.Case) {
+			c.item(screening(proofing.OutcomeBad))
+			c.reviewsAgain()
+		}, "denied_list bad"},
+		"an approver's passkey is taken away": {func(c *court, _ *proofing.Case) { c.loses(c.approver) }, "authenticator_removed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCourt(t)
+			k := c.granted()
+			if got := c.certificate(k, 1); len(got.Findings) != 0 {
+				t.Fatalf("before: %v", got.Findings)
+			}
+			x.do(c, k)
+			got := c.certificate(k, 2)
+			if !slices.Equal(codesOf(got), []string{proofing.FindingNotValid}) || !strings.Contains(got.Findings[0].Detail, x.says) {
+				t.Errorf("%v, want %s", got.Findings, x.says)
+			}
+			if now := c.reload(k); now.Status != proofing.CaseGranted { // a report draws no conclusion
+				t.Errorf("the case is %s", now.Status)
+			}
+		})
+	}
+	t.Run("the key that bound the account is revoked", func(t *testing.T) {
+		c := newCourt(t)
+		first, key := c.boundByKey()
+		ask := proofing.AuthorizeRequest{
+			Applicant: proofing.Applicant{Kind: proofing.ByAccount, Thumbprint: accountKey(1)}, Identifiers: []proofing.Identifier{first.Identifier}, Profile: first.Profile,
+		}
+		c.logged()
+		_, err := c.Authorize(t.Context(), c.ca, ask)
+		wantErr(t, "before it is in the log", err, proofing.ErrUnavailable)
+		c.logged()
+		k := must[proofing.Verdict](t)(c.Authorize(t.Context(), c.ca, ask)).Authorizations[0].Case
+		if got := c.certificate(k, 1); len(got.Findings) != 0 {
+			t.Fatalf("before: %v", got.Findings)
+		}
+		if err := edit(c.Keys, key.ID, func(k *proofing.Key) { k.Revoked = c.clock() }); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.certificate(k, 2); !slices.Equal(codesOf(got), []string{proofing.FindingNotValid}) {
+			t.Errorf("%v", got.Findings)
+		}
+	})
+}

@@ -181,8 +181,12 @@ func (g *grounds) lacks(c *Case, p *Profile, by *Appointment, now time.Time) []L
 	}
 	for _, a := range partakers {
 		speaks := a.Role == RoleApprover && (a.Person != c.Person || slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Appointment == a.ID }))
-		if pre && speaks && a.Agreement == nil {
+		switch {
+		case !pre || !speaks || a.PreAuthorized(now):
+		case a.Agreement == nil:
 			all = append(all, Lack{Code: LackNoAgreement, Clause: "3.2.2.2.7(4)", Subject: a.ID})
+		case !ev: // for EV it is said of every approver who takes part
+			all = append(all, Lack{Code: LackAgreement, Clause: "3.2.2.2.7(4)", Subject: a.ID, Since: a.Agreement.Until})
 		}
 	}
 	if c.Grant != nil && c.Approval != nil {

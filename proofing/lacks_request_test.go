@@ -67,16 +67,29 @@ func TestApprovingInAdvanceTakesAnAgreement(t *testing.T) {
 	for name, x := range map[string]struct {
 		approve proofing.ApproveMode
 		agreed  bool
+		other   bool // not for EV
+		over    bool // the agreement has run out
 		want    string
 	}{
-		"in advance, by an agreement":   {proofing.ApprovePre, true, ""},
-		"in advance, without one":       {proofing.ApprovePre, false, "no_agreement (CSBR 3.2.2.2.7(4))"},
-		"each certificate, without one": {proofing.ApproveEach, false, ""},
+		"in advance, by an agreement":   {proofing.ApprovePre, true, false, false, ""},
+		"in advance, without one":       {proofing.ApprovePre, false, false, false, "no_agreement (CSBR 3.2.2.2.7(4))"},
+		"each certificate, without one": {proofing.ApproveEach, false, false, false, ""},
+
+		"in advance, by one that has run out":              {proofing.ApprovePre, true, false, true, "agreement since 2026-11-20 (CSBR 3.2.2.2.7(4))"},
+		"in advance, by an agreement, not for EV":          {proofing.ApprovePre, true, true, false, ""},
+		"in advance, by one that has run out, not for EV":  {proofing.ApprovePre, true, true, true, "agreement since 2026-11-20 (CSBR 3.2.2.2.7(4))"},
+		"each certificate, by one that has run out, no EV": {proofing.ApproveEach, true, true, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCourt(t)
 			c.demands(1, x.approve)
+			c.Policy.Profiles["signing"].EV = !x.other
 			k := c.granted()
+			if x.over {
+				if err := edit(c.Appointments, c.office[c.approver].ID, func(a *proofing.Appointment) { a.Agreement.Until = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC) }); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if !x.agreed {
 				if err := edit(c.Appointments, c.office[c.approver].ID, func(a *proofing.Appointment) { a.Agreement = nil }); err != nil {
 					t.Fatal(err)
