@@ -210,6 +210,22 @@ func (s *Service) reweigh(ctx context.Context, c *Case) (*Case, error) {
 	})
 }
 
+// settled is what a request rests on, and the request as it is once the approvals that have lost their ground count no more: it has gone back to its stage then, as
+// where one has run out.
+func (s *Service) settled(ctx context.Context, c **Case) (*grounds, error) {
+	g, err := s.grounds(ctx, *c)
+	if err != nil || !g.void(*c, s.now()) {
+		return g, err
+	}
+	*c, err = s.update(ctx, (*c).ID, func(c *Case, now time.Time) error {
+		if g.void(c, now) && s.profileOf(c) != nil {
+			s.advance(c, g, now)
+		}
+		return nil
+	})
+	return g, err
+}
+
 // enter moves to a stage.
 func (a *Approval) enter(g Stage, now time.Time) { a.Stage, a.Since, a.Called = g, now, nil }
 

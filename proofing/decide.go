@@ -53,7 +53,7 @@ func (s *Service) AskDecision(ctx context.Context, v Visit, r DecisionRequest) (
 	if err := s.cooled(session, by.appointment); err != nil {
 		return nil, err
 	}
-	g, err := s.grounds(ctx, c)
+	g, err := s.settled(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *Service) cooled(session *Session, a *Appointment) error {
 	return nil
 }
 
-// checkDecision holds a decision to the state that was shown, and to the hard rules. Approvals that have lost their ground are marked so before.
+// checkDecision holds a decision to the state that was shown, and to the hard rules.
 func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionRequest) error {
 	now := s.now()
 	switch {
@@ -93,7 +93,6 @@ func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionReque
 	case g.organization == nil || g.organization.Digest() != r.Dossier:
 		return &InputError{Field: "number", Code: "decision_stale", Detail: "the dossier has changed"}
 	}
-	g.void(c, now)
 	if why := s.mayDecide(c, g, by, r.Step, r.Refuse, now); why != "" {
 		return &InputError{Field: "decision", Code: why}
 	}
@@ -138,7 +137,7 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.grounds(ctx, c)
+	g, err := s.settled(ctx, &c)
 	if err != nil {
 		return nil, err
 	}

@@ -196,14 +196,18 @@ func TestAReviewThatFindsAnApprovalWithoutItsGroundSendsTheRequestBack(t *testin
 			k := c.submitted("signing")
 			must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
 			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+			asked := must[*proofing.Signing](t)(c.asked(c.reviewer, k, proofing.StepReview, false))
 			x.meanwhile(c)
-			c.reviewer.renew()
+			if _, err := c.Decide(t.Context(), c.reviewer.visit(), c.signs(c.reviewer.key, asked)); err == nil {
+				t.Error("it was reviewed")
+			} else {
+				wantInput(t, "reviewing it", err, "decision_stale")
+			}
 			page := must[*proofing.Dossiered](t)(c.CaseInConsole(t.Context(), c.reviewer.visit(), k.ID))
 			if got := page.Case.Approval.Decisions[0]; got.Void != x.why || got.VoidSince.IsZero() {
 				t.Errorf("the page says of the approval %q", got.Void)
 			}
-			k = must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
-			if k.Status != proofing.CaseReview || k.Approval.Stage != proofing.StageSubmitted || k.Approval.Decisions[0].Void != x.why {
+			if k = c.reload(k); k.Status != proofing.CaseReview || k.Approval.Stage != proofing.StageSubmitted || k.Approval.Decisions[0].Void != x.why {
 				t.Fatalf("it is %s, %s, and of the approval it says %q", k.Status, k.Approval.Stage, k.Approval.Decisions[0].Void)
 			}
 			must[*proofing.Case](t)(c.decides(c.second, k, proofing.StepApprove, false))

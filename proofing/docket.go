@@ -353,12 +353,11 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.grounds(ctx, c)
+	g, err := s.settled(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
 	now := s.now()
-	g.void(c, now)
 	d := &Dossiered{Case: c, Organization: g.organization, Appointments: g.appointments, Lacks: g.lacks(c, s.profileOf(c), nil, now), May: map[string]Step{}, Why: map[string]string{}}
 	step := c.Approval.Stage.Step()
 	if g.organization == nil || c.Status != CaseReview {

@@ -115,6 +115,7 @@ func TestACertificateOfAGraceSaysThatNobodyApprovedItsCSR(t *testing.T) {
 	}
 	k = must[*proofing.Case](t)(c.use(visit(k, "requester"), c.requester.key))
 	c.demands(1, proofing.ApproveEach)
+	c.Policy.Profiles["signing"].Recheck.Grace = time.Hour
 	made, err := c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: issued(t, orgName, 1, c.clock(), time.Hour), Cases: []string{k.ID}, CSRDigest: "csr-1"})
 	if err != nil || len(made.Findings) != 1 || made.Findings[0].Code != proofing.FindingCSRUnapproved {
 		t.Errorf("%v, %+v", err, made)

@@ -242,11 +242,11 @@ func (g *grounds) fallen(d *Decision, now time.Time) string {
 	return ""
 }
 
-// void marks the approvals of a request that have lost their ground before it is granted: they count no more, and their people, or colleagues, may approve
-// again. One that was made after the grounds were read stays.
-func (g *grounds) void(c *Case, now time.Time) {
-	if c.Status != CaseReview || c.Approval == nil {
-		return
+// void marks the approvals of a request that have lost their ground before it is granted, and says whether there are any: they count no more, and their people, or
+// colleagues, may approve again. One that was made after the grounds were read stays.
+func (g *grounds) void(c *Case, now time.Time) (any bool) {
+	if c.Status != CaseReview || c.Approval == nil || c.Frozen != nil {
+		return false
 	}
 	for i := range c.Approval.Decisions {
 		d := &c.Approval.Decisions[i]
@@ -254,9 +254,10 @@ func (g *grounds) void(c *Case, now time.Time) {
 			continue
 		}
 		if why := g.fallen(d, now); why != "" {
-			d.Void, d.VoidSince = why, now
+			d.Void, d.VoidSince, any = why, now, true
 		}
 	}
+	return any
 }
 
 // lackText says what is lacking, for whoever reads answers of the API.

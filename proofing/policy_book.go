@@ -71,7 +71,7 @@ type PolicyDecision struct {
 	At          time.Time `json:"at"`
 	Signature   Signature `json:"signature"`
 	Entry       int64     `json:"entry"` // the number of its entry in the book's journal
-	// Void is why it does not count any more: PolicyVoidGone or PolicyVoidOld.
+	// Void is why it does not count any more: PolicyVoidGone and so on.
 	Void string `json:"void,omitempty"`
 }
 
@@ -79,6 +79,7 @@ type PolicyDecision struct {
 const (
 	PolicyVoidGone = "administrator_gone" // who gave it is no administrator now who can act
 	PolicyVoidOld  = "expired"            // nobody has joined it in time
+	PolicyVoidKey  = "passkey_gone"       // the passkey that signed it is its administrator's no more
 )
 
 // PolicyOutcome is what became of a proposal.

@@ -234,6 +234,22 @@ func TestAnApprovalOfAPolicyCountsWhileItsAdministratorDoes(t *testing.T) {
 	}
 }
 
+// Whoever finds that somebody else has signed by their passkey removes it, and with it goes what was signed.
+func TestAnApprovalOfAPolicyCountsWhileThePasskeyThatSignedItDoes(t *testing.T) {
+	w, one, two := ruled(t)
+	three, _ := w.holds("three", one, two, draft(proofing.RoleAdministrator, "", ""))
+	w.offers(otherPolicy)
+	must[*proofing.PolicyBook](t)(three.decidesPolicy(false))
+	w.loses(three)
+	b := must[*proofing.PolicyBook](t)(one.decidesPolicy(false))
+	if b.InForce.Text != onePolicy || b.Proposed.Approved() != 1 || b.Proposed.Decisions[0].Void != "passkey_gone" {
+		t.Fatalf("%+v", b)
+	}
+	if b = must[*proofing.PolicyBook](t)(two.decidesPolicy(false)); b.InForce.Text != otherPolicy {
+		t.Errorf("%+v", b.Proposed)
+	}
+}
+
 func TestNobodyButAdministratorsDecidesAboutAPolicy(t *testing.T) {
 	c := newCourt(t)
 	c.Policy.Text, c.Policy.Digest = onePolicy, proofing.PolicyDigest(onePolicy)

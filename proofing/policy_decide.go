@@ -223,6 +223,14 @@ func (s *Service) policyVoids(ctx context.Context, p *PolicyProposal) (map[strin
 			gone[d.Nonce] = PolicyVoidGone
 		case !now.Before(d.At.Add(policyApprovedFor)):
 			gone[d.Nonce] = PolicyVoidOld
+		default:
+			who, err := s.person(ctx, d.Person)
+			if err != nil {
+				return nil, fmt.Errorf("read who decided: %w", err)
+			}
+			if !who.signsBy(d.Signature.Credential.String()) {
+				gone[d.Nonce] = PolicyVoidKey
+			}
 		}
 	}
 	return gone, nil
