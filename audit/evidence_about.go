@@ -3,6 +3,8 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/countersign-id/countersign/proofing"
 )
@@ -41,4 +43,30 @@ func about(k *readObject, d *proofing.Document, entry int64) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// stepped says whether the entry of a decision has what was signed, and its step is one of who has signed it: which rules a decision is held to follows from its step.
+func stepped(c *Checked) error {
+	d := &c.Document
+	var faults []error
+	if role := stepRole(d); role == "" || role != d.By.Role {
+		faults = append(faults, fmt.Errorf("the step %q is none of a %s", d.Step, d.By.Role))
+	}
+	signed := signedFacts(d)
+	for _, name := range slices.Sorted(maps.Keys(signed)) { // another one is a fault of the decision itself
+		if textOf(c.Decided.Facts, name) == "" {
+			faults = append(faults, fmt.Errorf("its entry does not tell the %s", name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// together says whether all decisions of a case are about one organization, by their entries.
+func together(id string, all []ProvenApproval) error {
+	for _, a := range all {
+		if first, of := textOf(all[0].Decided.Facts, "organization"), textOf(a.Decided.Facts, "organization"); of != first {
+			return fmt.Errorf("case %s: it was decided for the organization %s by entry %d, and for %s by entry %d", id, first, all[0].Entry, of, a.Entry)
+		}
+	}
+	return nil
 }
