@@ -30,14 +30,14 @@ func (c *court) decidesAs(r *representative, k *proofing.Case, step proofing.Ste
 }
 
 // signsAnything has somebody sign a decision of a request by the office that they hold, which no rule lets them make; of is who made it by the store.
-func (c *court) signsAnything(r, of *representative, k *proofing.Case, step proofing.Step, identifier string) {
+func (c *court) signsAnything(r, of *representative, k *proofing.Case, step proofing.Step, identifier, shown string) {
 	c.t.Helper()
 	r.renew()
 	c.logged()
 	k = c.reload(k)
 	asked := must[*proofing.Signing](c.t)(c.AskSignature(c.t.Context(), r.visit(), proofing.Document{
 		Subject: proofing.DocumentSubject{Of: proofing.SubjectCase, Object: k.ID, Number: k.Journal.Written}, CA: k.CA, Profile: k.Profile,
-		Identifier: &proofing.Identifier{Type: k.Identifier.Type, Value: identifier}, Organization: &proofing.DocumentOrganization{Name: identifier},
+		Identifier: &proofing.Identifier{Type: k.Identifier.Type, Value: identifier}, Organization: &proofing.DocumentOrganization{Name: shown},
 		Applicant: &proofing.DocumentApplicant{Kind: k.Applicant.Kind, Key: k.Applicant.Key()}, Step: string(step), Decision: proofing.DecideApprove,
 		Shown: proofing.DocumentShown{Language: "en", Text: "A certificate is asked for."}, By: proofing.DocumentBy{Role: c.office[r].Role, Appointment: c.office[r].ID},
 	}))
@@ -109,11 +109,72 @@ func TestEvidenceOfDecisionsOfAnotherStepDoesNotHold(t *testing.T) {
 			other, office := c.holds("other", c.one, c.two, draft(proofing.RoleReviewer, "alpha", ""))
 			c.office[other] = office
 			k := c.submitted("signing")
-			c.signsAnything(c.reviewer, c.approver, k, proofing.StepApprove, orgName)
+			c.signsAnything(c.reviewer, c.approver, k, proofing.StepApprove, orgName, orgName)
 			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
 			return must[*proofing.Case](t)(c.decides(other, k, proofing.StepReview, false))
 		}, "the step approve is for the role certificate_approver, and it was signed as reviewer"},
 	} {
 		t.Run(name, func(t *testing.T) { fails(t, x.want, x.story) })
+	}
+}
+
+// evText is a policy whose profile is for extended validation.
+const evText = `{"profiles":{"signing":{"approvals":"1","approve":"pre-authorized","ev":"true"}}}`
+
+// What a certificate shows of itself is among the findings of its entry, and what people signed is for whom the request is.
+func TestEvidenceOfACertificateThatShowsWhatNobodyFoundDoesNotHold(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, x := range map[string]struct {
+		org     string
+		lasts   time.Duration
+		finding string // of which the log is told nothing; empty: of none
+		erased  bool   // what was private
+		want    string
+	}{
+		"another organization":                     {"Other Ltd", day, proofing.FindingOrganization, false, `organizations are ["Other Ltd"]`},
+		"another organization, and words erased":   {"Other Ltd", day, proofing.FindingOrganization, true, `organizations are ["Other Ltd"]`},
+		"more than 460 days":                       {orgName, 460*day + time.Second, proofing.FindingValidity, false, "for extended validation"},
+		"all of it, as the log has it":             {"Other Ltd", 500 * day, "", false, ""},
+		"what may be, of the request's own, whole": {orgName, 460 * day, "", false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, tree := governed(t, evText)
+			k := c.granted()
+			made := must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: issued(t, x.org, 7, c.clock(), x.lasts), Cases: []string{k.ID}}))
+			if x.finding != "" {
+				if err := edit(c.Certificates, made.ID, func(made *proofing.Certificate) {
+					l := &made.Journal.Pending[0].Leaf
+					if was := *l; strings.Contains(was, `"findings":["`+x.finding+`"],`) {
+						*l = strings.Replace(was, `"findings":["`+x.finding+`"],`, "", 1)
+					} else {
+						t.Errorf("the entry is %s", was)
+					}
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.logged(); x.erased {
+				c.Policy.LogRetention = time.Hour
+				c.pass(2 * time.Hour)
+			}
+			_, err := c.fileOf(tree, k)
+			if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
+				t.Errorf("%v, want %q", err, x.want)
+			}
+		})
+	}
+	for name, x := range map[string]struct{ identifier, shown, want string }{
+		"what was signed is for another": {"Other Ltd", "Other Ltd", `another identifier was signed than the case is about: "Other Ltd"`},
+		"another organization was shown": {orgName, "Other Ltd", `for the organization "Other Ltd"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fails(t, x.want, func(c *court) *proofing.Case {
+				k := c.submitted("signing")
+				c.signsAnything(c.approver, c.approver, k, proofing.StepApprove, x.identifier, x.shown)
+				must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
+				return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+			})
+		})
 	}
 }
