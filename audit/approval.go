@@ -236,17 +236,42 @@ func (a *Approval) verifyDecision(c *Checked) error {
 	if l.By.Kind != "person" || l.By.ID != d.By.Person {
 		fault("the log has a decision by %s %s, and the document is of person %s", l.By.Kind, l.By.ID, d.By.Person)
 	}
-	for _, fact := range []struct{ what, got, want string }{
-		{"role", string(l.By.Role), string(d.By.Role)}, {"appointment", l.By.Appointment, d.By.Appointment}, {"decision", textOf(l.Facts, "decision"), d.Decision},
-	} {
+	said := []struct{ what, got, want string }{{"role", string(l.By.Role), string(d.By.Role)}, {"appointment", l.By.Appointment, d.By.Appointment}}
+	for name, want := range signedFacts(d) {
+		said = append(said, struct{ what, got, want string }{name, textOf(l.Facts, name), want})
+	}
+	for _, fact := range said {
 		if fact.got != "" && fact.got != fact.want { // the log of an older program does not have all of them
 			fault("the log has the decision with the %s %s, and the document says %s", fact.what, fact.got, fact.want)
 		}
+	}
+	if role := stepRole(d); role != "" && d.By.Role != "" && role != d.By.Role {
+		fault("the step %s is for the role %s, and it was signed as %s", d.Step, role, d.By.Role)
 	}
 	if l.At.Before(d.Made.Add(-proofing.ClockSkew)) || l.At.After(d.NotAfter.Add(proofing.ClockSkew)) {
 		fault("the decision was entered at %s, and the document was good from %s to %s", l.At, d.Made, d.NotAfter)
 	}
 	return errors.Join(faults...)
+}
+
+// signedFacts are what a document and the entry of its decision both say, by the names of the facts.
+func signedFacts(d *proofing.Document) map[string]string {
+	facts := map[string]string{"decision": d.Decision, "credential": d.Credential, "policy": d.Policy}
+	if d.Subject.Of == proofing.SubjectCase { // about a policy there is one decision
+		facts["step"] = d.Step
+	}
+	return facts
+}
+
+// stepRole is the role that the step of a document takes (CSBR 3.2.2.2, 3.2.9); empty for a step that this program does not know.
+func stepRole(d *proofing.Document) proofing.Role {
+	switch {
+	case d.Subject.Of == proofing.SubjectCase:
+		return proofing.Step(d.Step).Role()
+	case d.Subject.Of == proofing.SubjectPolicy && d.Step == proofing.StepPolicy:
+		return proofing.RoleAdministrator
+	}
+	return ""
 }
 
 // logged reads an entry and has the log say that it is there.

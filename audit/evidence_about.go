@@ -3,6 +3,8 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/countersign-id/countersign/proofing"
 )
@@ -32,6 +34,14 @@ func about(k *readObject, d *proofing.Document, entry int64) error {
 		key = applicant.Key
 	}
 	var faults []error
+	if private := k.private[max(k.first(proofing.EntryOpened), 0)]; private != nil && d.Identifier != nil {
+		if was := textOf(private, "identifier"); d.Identifier.Value != was {
+			faults = append(faults, fmt.Errorf("another identifier was signed than the case is about: %q, not %q", d.Identifier.Value, was))
+		}
+	}
+	if d.Organization != nil && kind == proofing.IdentifierOrganization && d.Organization.Name != d.Identifier.Value {
+		faults = append(faults, fmt.Errorf("it was signed for the organization %q, and as one about %q", d.Organization.Name, d.Identifier.Value))
+	}
 	for _, f := range []struct{ what, signed, was string }{
 		{"authority", d.CA, textOf(opened, "ca")}, {"profile", d.Profile, textOf(opened, "profile")}, {"kind of identifier", kind, textOf(opened, "identifier_type")},
 		{"applicant's key", applicant.Key, key}, {"certificate request", csr.Digest, textOf(opened, "csr_digest")}, {"certificate request's key", csr.SPKI, textOf(opened, "csr_spki_sha256")},
@@ -41,4 +51,41 @@ func about(k *readObject, d *proofing.Document, entry int64) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// stepped says whether the entry of a decision has what was signed, and its step is one of who has signed it: which rules a decision is held to follows from its step.
+func stepped(c *Checked) error {
+	d := &c.Document
+	var faults []error
+	if role := stepRole(d); role == "" || role != d.By.Role {
+		faults = append(faults, fmt.Errorf("the step %q is none of a %s", d.Step, d.By.Role))
+	}
+	signed := signedFacts(d)
+	for _, name := range slices.Sorted(maps.Keys(signed)) { // another one is a fault of the decision itself
+		if textOf(c.Decided.Facts, name) == "" {
+			faults = append(faults, fmt.Errorf("its entry does not tell the %s", name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// together says whether all decisions of a case are about one organization, by their entries, and for one identifier, by what was signed.
+func together(id string, all []ProvenApproval) error {
+	for _, a := range all {
+		if first, of := textOf(all[0].Decided.Facts, "organization"), textOf(a.Decided.Facts, "organization"); of != first {
+			return fmt.Errorf("case %s: it was decided for the organization %s by entry %d, and for %s by entry %d", id, first, all[0].Entry, of, a.Entry)
+		}
+		if first, of := identifierOf(&all[0].Checked.Document), identifierOf(&a.Checked.Document); of != first {
+			return fmt.Errorf("case %s: the decision of entry %d is about %q, and that of entry %d about %q", id, all[0].Entry, first, a.Entry, of)
+		}
+	}
+	return nil
+}
+
+// identifierOf is what a document is about; empty if it names nothing.
+func identifierOf(d *proofing.Document) string {
+	if d.Identifier == nil {
+		return ""
+	}
+	return d.Identifier.Value
 }

@@ -22,6 +22,8 @@ type EvidencePolicy struct {
 	// Approvals is how many of the organization's approvers must agree, 0 if nobody decides; and Approve what their word is for.
 	Approvals int                  `json:"approvals"`
 	Approve   proofing.ApproveMode `json:"approve,omitempty"`
+	// ev says whether the profile is for extended validation. The file does not say it: its text does.
+	ev bool
 }
 
 // book is the policy book of the file; nil if it has none, which is so where nobody has administrators.
@@ -94,6 +96,7 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 		Profiles map[string]struct {
 			Approvals string               `json:"approvals"`
 			Approve   proofing.ApproveMode `json:"approve"`
+			EV        string               `json:"ev"`
 		} `json:"profiles"`
 	}
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
@@ -104,6 +107,7 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 		return nil, fmt.Errorf("the policy %s, which has %w %q", digest, errNoProfile, profileName)
 	}
 	var err error
+	p.ev = profile.EV == "true"
 	if p.Approve = profile.Approve; profile.Approvals != "" {
 		if p.Approvals, err = strconv.Atoi(profile.Approvals); err != nil {
 			return nil, fmt.Errorf("the policy %s, whose approvals are no number: %w", digest, err)
@@ -151,7 +155,7 @@ func (r *reading) policyAt(k *EvidenceCase, issued proofing.Leaf) (*EvidencePoli
 		if !r.lasted(k, issued.At) {
 			return nil, nil
 		}
-		return k.Policy, nil
+		return r.policyOf(r.object(proofing.SubjectCase, k.Object))
 	}
 	book, err := r.book()
 	if err != nil || book == nil {

@@ -157,7 +157,7 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 	if len(c.Cases) == 0 {
 		fault("it rests on nothing")
 	}
-	if err := r.verifyKey(facts.SPKI, issued); err != nil {
+	if err := errors.Join(r.verifyKey(facts.SPKI, issued), r.shows(c, facts, issued)); err != nil {
 		fault("%w", err)
 	}
 	for _, id := range c.Cases {
@@ -234,7 +234,7 @@ func (r *reading) verifyCase(c *EvidenceCase, log Log) (proven []ProvenApproval,
 		proven = append(proven, ProvenApproval{c.Object, a, checked})
 	}
 	if len(faults) == 0 {
-		faults = append(faults, r.decidedEnough(c, o), separated(c.Object, o, proven), r.crossCorrelated(c.Object, o), r.sides(c.Object, o))
+		faults = append(faults, together(c.Object, proven), explained(c.Object, o), r.decidedEnough(c, o), separated(c.Object, o, proven), r.crossCorrelated(c.Object, o), r.sides(c.Object, o))
 	}
 	return proven, errors.Join(faults...)
 }
@@ -348,7 +348,7 @@ func (r *reading) verifyApproval(k *readObject, a *EvidenceApproval, log Log) (*
 	if c.Decided.By.Appointment != by.Appointment || c.Decided.By.Role != by.Role {
 		return nil, fmt.Errorf("it was signed by the appointment %s as %s, and entered by %s as %s", by.Appointment, by.Role, c.Decided.By.Appointment, c.Decided.By.Role)
 	}
-	return c, errors.Join(r.stood(k, c), about(k, &c.Document, a.Entry))
+	return c, errors.Join(stepped(c), r.stood(k, c), about(k, &c.Document, a.Entry))
 }
 
 // stood says whether the appointment was in force by which somebody decided, within the skew of clocks, and of the organization or the authority whose

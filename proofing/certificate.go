@@ -70,8 +70,8 @@ const (
 	FindingCA            = "ca_certificate" // it may sign certificates itself
 )
 
-// mostValidity is how long a code signing certificate that is issued since March 1st, 2026 lasts at most (CSBR 6.3.2).
-const mostValidity = 460 * 24 * time.Hour
+// MostValidity is how long a code signing certificate that is issued since March 1st, 2026 lasts at most (CSBR 6.3.2).
+const MostValidity = 460 * 24 * time.Hour
 
 // The entries that tell of a certificate: its own, and of each case that it rests on.
 const (

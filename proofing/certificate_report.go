@@ -190,7 +190,7 @@ func (c *Certificate) holdAgainst(k *Case, r CertificateReport, ev bool, now tim
 	if id := k.Identifier; id.Type == IdentifierOrganization && !slices.Equal(c.Organizations, []string{id.Value}) {
 		find(FindingOrganization, "the subject's organizations are %q, and the authorization %s is for %q", c.Organizations, k.ID, id.Value)
 	}
-	if lasts := c.Validity(); ev && lasts > mostValidity {
+	if lasts := c.Validity(); ev && lasts > MostValidity {
 		find(FindingValidity, "it lasts for %d days and %s, and a code signing certificate lasts for 460 at most (CSBR 6.3.2)", lasts/(24*time.Hour), lasts%(24*time.Hour))
 	}
 	if c.IsCA {
