@@ -281,6 +281,7 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 			edits(c, k, func(k *proofing.Case) {
 				k.Approval.Decisions[0].Person, k.Approval.Decisions[0].Appointment = c.second.person(), c.office[c.second].ID
 			})
+			c.lends(c.approver, c.second)
 			approves := c.office[c.approver]
 			c.office[c.approver] = office
 			hides(c, approves, func() { must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepVet, false)) })

@@ -29,6 +29,21 @@ func (c *court) decidesAs(r *representative, k *proofing.Case, step proofing.Ste
 	c.logged()
 }
 
+// lends has the store say that somebody's passkey is another's, too.
+func (c *court) lends(of, to *representative) {
+	c.t.Helper()
+	p := must[*proofing.Person](c.t)(c.People.Get(c.t.Context(), of.person()))
+	if err := edit(c.People, to.person(), func(other *proofing.Person) {
+		for _, b := range p.Bindings {
+			if b.Contact.Channel == proofing.ChannelPasskey {
+				other.Bindings = append(other.Bindings, b)
+			}
+		}
+	}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // signsAnything has somebody sign a decision of a request by the office that they hold, which no rule lets them make; of is who made it by the store.
 func (c *court) signsAnything(r, of *representative, k *proofing.Case, step proofing.Step, identifier, shown string) {
 	c.t.Helper()
@@ -109,6 +124,7 @@ func TestEvidenceOfDecisionsOfAnotherStepDoesNotHold(t *testing.T) {
 			other, office := c.holds("other", c.one, c.two, draft(proofing.RoleReviewer, "alpha", ""))
 			c.office[other] = office
 			k := c.submitted("signing")
+			c.lends(c.reviewer, c.approver)
 			c.signsAnything(c.reviewer, c.approver, k, proofing.StepApprove, orgName, orgName)
 			must[*proofing.Case](t)(c.decides(c.specialist, k, proofing.StepVet, false))
 			return must[*proofing.Case](t)(c.decides(other, k, proofing.StepReview, false))

@@ -347,6 +347,7 @@ func TestACertificateForAKeyOfWhichThereIsNoEvidenceSaysSo(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		c.reviewsAgain()
 		made := report(der)
 		if len(made.Findings) != 0 {
 			t.Fatal(x.story, made.Findings)

@@ -249,7 +249,7 @@ func TestAnswersThatDecideNothing(t *testing.T) {
 			}
 			key.Before, key.After = nil, nil
 			if _, err := w.take(c, w.signs(key, asked)); tc.want == "passkey_clone" {
-				wantInput(t, "the right answer then, of what may have been copied", err, tc.want)
+				wantErr(t, "the right answer then, in a session that rests on what may have been copied", err, proofing.ErrNotAdmitted)
 			} else if err != nil {
 				t.Errorf("the right answer then: %v", err)
 			}
