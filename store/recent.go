@@ -61,10 +61,10 @@ func (r *recent[T]) add(name string, l *loaded[T]) {
 		r.young = map[string]*loaded[T]{}
 	}
 	if was := r.young[name]; was != nil {
-		r.size -= len(was.sealed)
+		r.size -= was.size
 	}
 	r.young[name] = l
-	r.size += len(l.sealed)
+	r.size += l.size
 	if r.size > recentBytes || len(r.young) > recentMost {
 		r.turn()
 	}
@@ -92,11 +92,11 @@ func (r *recent[T]) forget(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if was := r.young[name]; was != nil {
-		r.size -= len(was.sealed)
+		r.size -= was.size
 		delete(r.young, name)
 	}
 	if was := r.old[name]; was != nil {
-		r.oldSize -= len(was.sealed)
+		r.oldSize -= was.size
 		delete(r.old, name)
 	}
 }

@@ -227,13 +227,13 @@ func TestAnEditIsRefusedByWhatIsStoredAndNotByWhatWasSeen(t *testing.T) {
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	r := recent[note]{}
 	for n := range 5 * recentMost {
-		r.put(fmt.Sprint(n), &loaded[note]{value: &note{}, sealed: make([]byte, 100)})
+		r.put(fmt.Sprint(n), &loaded[note]{value: &note{}, size: 100})
 	}
 	if n := len(r.young) + len(r.old); n > 2*recentMost+2 {
 		t.Errorf("%d records are remembered", n)
 	}
 	for n := range 100 {
-		r.put(fmt.Sprint(n), &loaded[note]{value: &note{}, sealed: make([]byte, recentBytes/4)})
+		r.put(fmt.Sprint(n), &loaded[note]{value: &note{}, size: recentBytes / 4})
 	}
 	if n := len(r.young) + len(r.old); n > 12 {
 		t.Errorf("%d large records are remembered", n)
@@ -279,12 +279,12 @@ func TestTheSizeOfWhatIsRememberedIsWhatIsThere(t *testing.T) {
 		case 4, 5, 6:
 			r.get(name)
 		default:
-			r.put(name, &loaded[note]{sealed: make([]byte, random.IntN(recentBytes/200))})
+			r.put(name, &loaded[note]{size: random.IntN(recentBytes / 200)})
 		}
 		sum := 0
 		for _, generation := range []map[string]*loaded[note]{r.young, r.old} {
 			for _, l := range generation {
-				sum += len(l.sealed)
+				sum += l.size
 			}
 		}
 		if got := r.bytes(); got != sum {

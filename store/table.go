@@ -66,8 +66,8 @@ type stored[T any] struct {
 type loaded[T any] struct {
 	value   *T
 	entries []string
-	sealed  []byte // as the store has it
-	plain   []byte // and opened
+	size    int    // as the store has it, in bytes
+	plain   []byte // opened
 	version uint64
 	expires time.Time
 	sure    bool // the store keeps it as it keeps what it has acknowledged, and not only shows it
@@ -275,7 +275,7 @@ func (t *Table[T, P]) load(ctx context.Context, bucket, name string) (*loaded[T]
 	if err != nil {
 		return nil, fmt.Errorf("store: read %s: %w: %w", t.kind, proofing.ErrUnreadable, err)
 	}
-	l := &loaded[T]{value: s.Record, entries: s.Entries, sealed: item.Value, plain: plain, version: item.Version, expires: item.Expires}
+	l := &loaded[T]{value: s.Record, entries: s.Entries, size: len(item.Value), plain: plain, version: item.Version, expires: item.Expires}
 	t.remember(name, l)
 	return l, nil
 }
@@ -335,7 +335,7 @@ func (t *Table[T, P]) change(bucket, name, id string, before *loaded[T], v *T) (
 			ops = append(ops, Op{Name: entry, If: Any, Delete: true})
 		}
 	}
-	return ops, &loaded[T]{value: v, entries: entries, sealed: put.Value, plain: plain, version: put.New, expires: put.Expires, sure: true}, nil
+	return ops, &loaded[T]{value: v, entries: entries, size: len(put.Value), plain: plain, version: put.New, expires: put.Expires, sure: true}, nil
 }
 
 // claimable returns proofing.ErrExists if another record holds a unique value that the
