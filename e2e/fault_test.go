@@ -45,7 +45,7 @@ func TestNothingIsLostOnABadLineToRedis(t *testing.T) {
 	server := redistest.Start(t, redistest.Durable()...)
 	toRedis := newLine(t, server.Addr)
 	p := newService(t, layout{store: onRedis([]*redistest.Server{{Addr: toRedis.addr}}, "")})
-	p.hold(5, func() {
+	p.hold(5, func(func()) {
 		for range kills(1, 20) {
 			spoilAll(toRedis)
 		}
@@ -169,7 +169,7 @@ func TestAFrozenRedisIsRefusedEarly(t *testing.T) {
 func TestNothingIsLostOnABadLineToTheMailServer(t *testing.T) {
 	t.Parallel()
 	p := newService(t, layout{lines: true, store: func(dir string) string { return "path: " + dir + "/c.db" }})
-	p.hold(5, func() {
+	p.hold(5, func(func()) {
 		for range kills(1, 20) {
 			for _, f := range []fault{
 				{latency: 100 * time.Millisecond},

@@ -29,7 +29,7 @@ func TestKillOfOneOfTwoProcesses(t *testing.T) {
 	p := newService(t, layout{processes: 2, store: onRedis([]*redistest.Server{redistest.Start(t, redistest.Durable()...)}, "")})
 	running := []*exec.Cmd{p.cmd, p.others[0]}
 	n := kills(15, 300)
-	p.hold(n/2, func() {
+	p.hold(n/2, func(func()) {
 		for range n {
 			time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
 			which := rand.IntN(2)
@@ -47,9 +47,10 @@ func TestKillOfTheRedisMasterUnderSentinels(t *testing.T) {
 	w := redistest.StartWatched(t, 2)
 	p := newService(t, layout{processes: 2, store: onRedis(w.Sentinels, ", master_name: "+w.Name+", replicas: 1")})
 	n := kills(2, 100)
-	p.hold(2*n, func() {
+	p.hold(2*n, func(progress func()) {
 		for range n {
-			time.Sleep(time.Second + rand.N(time.Second))
+			progress()
+			time.Sleep(rand.N(time.Second))
 			was := w.Master()
 			was.Kill()
 			w.AwaitReplaced(was)
@@ -65,9 +66,10 @@ func TestKillOfAClusterMaster(t *testing.T) {
 	nodes := redistest.StartCluster(t, "--min-replicas-to-write", "1")
 	p := newService(t, layout{processes: 2, store: onRedis(nodes, ", cluster: true, replicas: 1")})
 	n := kills(2, 100)
-	p.hold(2*n, func() {
+	p.hold(2*n, func(progress func()) {
 		for range n {
-			time.Sleep(time.Second + rand.N(time.Second))
+			progress()
+			time.Sleep(rand.N(time.Second))
 			was := redistest.AMaster(nodes)
 			was.Kill()
 			redistest.AwaitReplaced(nodes, was)

@@ -34,7 +34,7 @@ func TestKillLosesNothing(t *testing.T) {
 	// By itself: what it kills has a fraction of a second to get something done.
 	p := newProgram(t)
 	n := kills(25, 400)
-	p.hold(n/2, func() {
+	p.hold(n/2, func(func()) {
 		for range n {
 			time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
 			end(p.cmd, syscall.SIGKILL)
@@ -46,7 +46,10 @@ func TestKillLosesNothing(t *testing.T) {
 // hold lets CAs and people work while something is done to the service, and then looks
 // whether everything that was acknowledged is there. No code works twice, a code
 // goes out at most once under one Message-ID, and every notice at least once under one.
-func (p *program) hold(least int, disturb func()) {
+//
+// The disturbance is given a function that waits until one more was granted, so that
+// what it disturbs has begun, however slow the machine.
+func (p *program) hold(least int, disturb func(progress func())) {
 	t := p.t
 	t.Helper()
 	acks := &acknowledged{opened: map[string]string{}, granted: map[string]bool{}}
@@ -64,13 +67,25 @@ func (p *program) hold(least int, disturb func()) {
 			}
 		})
 	}
-	disturb()
-	time.Sleep(2 * time.Second)
-	close(stop)
-	people.Wait()
-	if len(acks.granted) < least {
-		t.Errorf("only %d grants: too little to have looked", len(acks.granted))
+	halt := sync.OnceFunc(func() {
+		close(stop)
+		people.Wait()
+	})
+	defer halt()
+	granted := func() int {
+		acks.Lock()
+		defer acks.Unlock()
+		return len(acks.granted)
 	}
+	progress := func() {
+		t.Helper()
+		before := granted()
+		await(t, "one more to be granted", time.Minute, func() bool { return granted() > before })
+	}
+	disturb(progress)
+	progress() // it has recovered
+	await(t, fmt.Sprintf("%d to be granted: fewer are too little to have looked", least), time.Minute, func() bool { return granted() >= least })
+	halt()
 	t.Logf("%d opened, %d granted", len(acks.opened), len(acks.granted))
 	for id, email := range acks.opened {
 		status, answer := p.call("GET", "/v1/preauthorizations/"+id, nil)

@@ -126,10 +126,12 @@ func TestAWebhookThatHangsOrNeverEndsKeepsNobodyBack(t *testing.T) {
 		await(t, "the good one to be told", 5*time.Second, told("good", n+1))
 		time.Sleep(time.Second)
 	}
-	laterGoroutines, laterHeap := p.figure("go_goroutines"), p.figure("go_memstats_heap_inuse_bytes")
-	if laterGoroutines > goroutines+50 || laterHeap > heap*2+16<<20 {
-		t.Errorf("goroutines went from %.0f to %.0f, memory in use from %.1f to %.1f MB", goroutines, laterGoroutines, heap/(1<<20), laterHeap/(1<<20))
-	}
+	// What is being mailed at this moment goes; what the hostile hold would stay, since they are called on.
+	var laterGoroutines, laterHeap float64
+	await(t, "the process to hold no more than before", 30*time.Second, func() bool {
+		laterGoroutines, laterHeap = p.figure("go_goroutines"), p.figure("go_memstats_heap_inuse_bytes")
+		return laterGoroutines <= goroutines+50 && laterHeap <= heap*2+16<<20
+	})
 	if made := calls.Load(); wrote.Load() > made*(8<<20) {
 		t.Errorf("of %d calls %d MB were read", made, wrote.Load()>>20)
 	}
