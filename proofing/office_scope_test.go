@@ -1,6 +1,7 @@
 package proofing_test
 
 import (
+	"fmt"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -234,7 +235,7 @@ func TestAnErasedPersonHasNoRole(t *testing.T) {
 	}
 }
 
-func TestAnApproverRestsOnAnotherSourceThanThemselves(t *testing.T) {
+func TestARoleRestsOnASourceThatItsClauseAllows(t *testing.T) {
 	s := staff(t)
 	org := s.orgs["alpha"]
 	ctx := t.Context()
@@ -276,6 +277,14 @@ func TestAnApproverRestsOnAnotherSourceThanThemselves(t *testing.T) {
 			continue
 		}
 		wantInput(t, what, err, tt.code)
+	}
+	for _, role := range []proofing.Role{proofing.RoleSpecialist, proofing.RoleReviewer} { // CSBR 5.3.3
+		for _, kind := range []proofing.RoleSourceKind{"", proofing.SourceResolution, proofing.SourceContract} {
+			d := draft(role, "alpha", "")
+			d.Source.Kind = kind
+			_, err := s.one.proposes(d)
+			wantInput(t, fmt.Sprintf("%s by %q and no training", role, kind), err, "appointment_source")
+		}
 	}
 	// The signer who warrants it takes it up.
 	warranted := must[*proofing.Appointment](t)(propose(func(d *proofing.AppointmentDraft) {

@@ -372,6 +372,8 @@ func TestWhatIsWrongWithAnItemIsSaid(t *testing.T) {
 		"no source":                            {proofing.ItemLegalName, func(d *proofing.ItemDraft) { d.Source = "" }, "item_source"},
 		"a source of another kind":             {proofing.ItemLegalName, func(d *proofing.ItemDraft) { d.SourceKind = proofing.SourceApplicant }, "item_source"},
 		"an address from the applicant":        {proofing.ItemCommunication, func(d *proofing.ItemDraft) { d.SourceKind = proofing.SourceApplicant }, "item_source"},
+		"a principal from a register":          {proofing.ItemPrincipal, func(d *proofing.ItemDraft) { d.SourceKind = proofing.SourceQGIS }, "item_source"},
+		"a name by independent confirmation":   {proofing.ItemLegalName, func(d *proofing.ItemDraft) { d.SourceKind = proofing.SourceIndependent }, "item_source"},
 		"no date":                              {proofing.ItemLegalName, func(d *proofing.ItemDraft) { d.CollectedAt = time.Time{} }, "item_collected"},
 		"tomorrow":                             {proofing.ItemLegalName, func(d *proofing.ItemDraft) { d.CollectedAt = s.clock().Add(someDay) }, "item_collected"},
 		"no outcome":                           {proofing.ItemLegalName, func(d *proofing.ItemDraft) { d.Outcome = "perhaps" }, "item_outcome"},

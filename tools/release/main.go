@@ -134,8 +134,7 @@ func releaseFor(root, out, work, target string, at time.Time) error {
 // enclosed is what goes into every archive beside the program: what is run with it, and the pages that its manual leads to. A
 // folder is all files in it.
 var enclosed = []string{
-	"LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "docs/operating.md", "docs/ev.md", "docs/performance.md", "docs/scaling.md", "docs/threat-model.md", "docs/decisions", "docker-compose.yml", "cmd/countersign/config.example.yaml",
-	"contrib/systemd/countersign.service", "contrib/systemd/countersign.sysusers",
+	"LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "contrib", "docker-compose.yml", "cmd/countersign/config.example.yaml", "acme/openapi.yaml",
 }
 
 // enclosedFiles are those of enclosed, in an order that is always the same.
