@@ -246,6 +246,9 @@ func (s *Service) file(ctx context.Context, ca *Authority, c *Certificate, cases
 			return nil, err
 		}
 	}
+	if err := s.keepProved(ctx, cases, keptUntil(c.NotAfter)); err != nil {
+		return nil, err
+	}
 	c.Journal.Write(Note{
 		Of: SubjectCertificate, Object: c.ID, Kind: kind, By: Actor{Kind: "ca", ID: ca.Name}, At: c.Reported, Facts: facts, Private: private, Persons: persons,
 	})
@@ -271,6 +274,35 @@ func (s *Service) file(ctx context.Context, ca *Authority, c *Certificate, cases
 	return c, nil
 }
 
+// keepProved keeps the cases in which that was proved, and decided, which the accounts of these have by a key. What has gone already nobody brings back.
+func (s *Service) keepProved(ctx context.Context, cases []*Case, until time.Time) error {
+	for _, k := range cases {
+		if k.EABKid == "" {
+			continue
+		}
+		from, err := s.provedFor(ctx, k)
+		if err == nil && from != "" {
+			_, err = s.update(ctx, from, func(from *Case, _ time.Time) error {
+				from.keep(until)
+				return nil
+			})
+		}
+		if ignoreNotFound(err) != nil {
+			return fmt.Errorf("keep what was proved for the key of %s: %w", k.ID, err)
+		}
+	}
+	return nil
+}
+
+// provedFor is the case that ended in the key by which a case's account is bound; empty for a key that an authority made. ErrNotFound where the key is gone.
+func (s *Service) provedFor(ctx context.Context, c *Case) (string, error) {
+	k, err := s.Keys.Get(ctx, s.keyID(c.EABKid))
+	if err != nil || k.CA != c.CA {
+		return "", err
+	}
+	return k.Case, nil
+}
+
 // mostCertificates is how many certificates a case knows by their ids: its record is bounded, and the index has all of them.
 const mostCertificates = 500
 
@@ -283,8 +315,13 @@ func (c *Case) certify(cert *Certificate) bool {
 	if over := len(c.Certificates) - mostCertificates; over > 0 {
 		c.Certificates = slices.Delete(c.Certificates, 0, over)
 	}
-	if until := keptUntil(cert.NotAfter); until.After(c.Keep) {
+	c.keep(keptUntil(cert.NotAfter))
+	return true
+}
+
+// keep keeps the case at least until then.
+func (c *Case) keep(until time.Time) {
+	if until.After(c.Keep) {
 		c.Keep = until
 	}
-	return true
 }

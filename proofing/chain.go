@@ -26,7 +26,7 @@ type ChainObject struct {
 // ErrUnlogged says that something has not reached the log yet. A running service takes two seconds for it.
 var ErrUnlogged = errors.New("not everything is in the log yet")
 
-// ChainOfCase is the chain of a case, with all certificates that rest on it. Errors: ErrNotFound, ErrUnlogged, ErrUnavailable.
+// ChainOfCase is the chain of a case, with all certificates that rest on it and the other cases that these rest on, too. Errors: ErrNotFound, ErrUnlogged, ErrUnavailable.
 func (s *Service) ChainOfCase(ctx context.Context, id string) (*Chain, error) {
 	certificates, err := s.CertificatesOf(ctx, id)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Service) ChainOfCase(ctx context.Context, id string) (*Chain, error) {
 // ChainOfCertificate is the chain of one certificate.
 func (s *Service) ChainOfCertificate(ctx context.Context, c *Certificate) (*Chain, error) {
 	l := &linking{Service: s, chain: &Chain{Certificates: []*Certificate{c}}}
-	return l.link(ctx, c.Cases)
+	return l.link(ctx, nil)
 }
 
 // linking follows a chain from its last link on.
@@ -53,7 +53,7 @@ func (l *linking) link(ctx context.Context, cases []string) (*Chain, error) {
 		if err := l.add(ctx, SubjectCertificate, c.ID); err != nil {
 			return nil, err
 		}
-		cases = append(slices.Clone(cases), c.Approvals...)
+		cases = slices.Concat(cases, c.Cases, c.Approvals)
 	}
 	for _, id := range cases {
 		if err := l.addCase(ctx, id); err != nil {
@@ -106,9 +106,9 @@ func (l *linking) addCase(ctx context.Context, id string) error {
 		}
 	}
 	if c.EABKid != "" { // what was proved for the account's key
-		k, err := l.Keys.Get(ctx, l.keyID(c.EABKid))
-		if err == nil && k.Case != "" && k.CA == c.CA {
-			err = l.addCase(ctx, k.Case)
+		from, err := l.provedFor(ctx, c)
+		if err == nil && from != "" {
+			err = l.addCase(ctx, from)
 		}
 		if ignoreNotFound(err) != nil {
 			return err

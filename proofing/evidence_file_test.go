@@ -267,6 +267,54 @@ func TestTheEvidenceOfABoundAccountLeadsToWhatWasProvedForItsKey(t *testing.T) {
 	}
 }
 
+// What was proved for a key is kept as long as the certificates of the accounts that it binds, and so their evidence can be made.
+func TestWhatWasProvedForAKeyIsKeptAsLongAsTheCertificatesOfItsAccounts(t *testing.T) {
+	w, first := withKeys(t)
+	tree := w.stated()
+	k := w.caseKey(first)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	bound := w.asks(1, proved).Case
+	made := must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, proofing.CertificateReport{DER: issued(t, "", 7, w.clock(), 365*24*time.Hour), Cases: []string{bound.ID}}))
+	w.logged()
+	for range 4 { // two years and a half
+		w.pass(240 * 24 * time.Hour)
+		w.work()
+		w.logged()
+	}
+	e := must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(w.ChainOfCertificate(t.Context(), made)), proofing.SubjectCertificate, made.ID))
+	key, _ := logKey(t, tree)
+	if p := must[*audit.Proven](t)(e.Verify(key)); len(p.Cases) != 2 {
+		t.Errorf("there are %d cases", len(p.Cases))
+	}
+}
+
+// A certificate may rest on several requests; evidence of one of them has the others.
+func TestEvidenceOfARequestHasTheOthersThatItsCertificateRestsOn(t *testing.T) {
+	w, first := withKeys(t)
+	tree := w.stated()
+	k := w.caseKey(first)
+	must[*proofing.VerifiedKey](t)(w.VerifyKey(t.Context(), w.ca, present(k, 1)))
+	bound := w.asks(1, proved).Case
+	r := request("email")
+	r.Applicant, r.Identifier.Value = bound.Applicant, "second@example.org"
+	second, _, err := w.Open(t.Context(), w.ca, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second = w.prove(second, "b", "email", "second@example.org"); second.Status != proofing.CaseGranted {
+		t.Fatalf("the second case is %s", second.Status)
+	}
+	must[*proofing.Certificate](t)(w.CertificateIssued(t.Context(), w.ca, proofing.CertificateReport{DER: issued(t, "", 7, w.clock(), time.Hour), Cases: []string{bound.ID, second.ID}}))
+	w.logged()
+	key, _ := logKey(t, tree)
+	for _, c := range []*proofing.Case{bound, second} {
+		e := must[*audit.Evidence](t)(tree.Evidence(t.Context(), must[*proofing.Chain](t)(w.ChainOfCase(t.Context(), c.ID)), proofing.SubjectCase, c.ID))
+		if p, err := e.Verify(key); err != nil || len(p.Certificates) != 1 || len(p.Cases) != 3 {
+			t.Errorf("evidence of %s: %v, %+v", c.ID, err, p)
+		}
+	}
+}
+
 // boundByKey has a request without an account decided, and a key made and bound as what it ends in. It returns the request and the key.
 func (c *court) boundByKey() (*proofing.Case, *proofing.Key) {
 	c.t.Helper()

@@ -143,6 +143,13 @@ func (s *Service) eraseListed(ctx context.Context, id string, l listed, j Journa
 // retireMost is how many pages are looked at in one pass.
 const retireMost = 500
 
+// standing says whether an entry tells what stays true until another one tells otherwise, however old it is, and tells it of no person: the text of a policy, by
+// which grants are given and certificates judged as long as nobody changes it, and the name of an organization.
+func standing(e *Entry) bool {
+	leaf, err := e.Said()
+	return err == nil && slices.Contains([]EntryKind{PolicyIsAdopted, PolicyIsInForce, OrganizationIsOpened}, leaf.Kind)
+}
+
 // retire erases what entries say beside their leaves in pages that are older than the log keeps it.
 func (s *Service) retire(ctx context.Context, l *logEnd) error {
 	now := s.now()
@@ -160,7 +167,7 @@ func (s *Service) retire(ctx context.Context, l *logEnd) error {
 			break
 		}
 		if err == nil {
-			err = s.erasePage(ctx, n+1, func(*Entry) bool { return true })
+			err = s.erasePage(ctx, n+1, func(e *Entry) bool { return !standing(e) })
 		}
 		if err != nil && !errors.Is(err, ErrLogPageLost) { // of one that is lost there is nothing to erase
 			return fmt.Errorf("erase what is too old in the log: %w", err)

@@ -163,3 +163,27 @@ func TestPrivatePartsAreKeptForAsLongAsThePolicySays(t *testing.T) {
 		t.Errorf("after 31 and 11 days: %q, %q", all[0].Private, all[1].Private)
 	}
 }
+
+// What no person is told of, and stays true until somebody changes it, is kept however old it is: the text of a policy and the name of an organization.
+func TestThePolicyInForceStaysReadableHoweverOldItIs(t *testing.T) {
+	w, _, _ := ruled(t)
+	w.Policy.LogRetention = 30 * 24 * time.Hour
+	w.logged()
+	w.pass(31 * 24 * time.Hour)
+	w.openMany("key-", 1)
+	w.logged()
+	w.pass(11 * 24 * time.Hour)
+	w.logged()
+	kept, erased := 0, 0
+	for _, e := range w.log() {
+		switch leaf := must[proofing.Leaf](t)(e.Said()); {
+		case leaf.Kind == proofing.PolicyIsAdopted && len(e.Private) > 0:
+			kept++
+		case leaf.Of == proofing.SubjectAppointment && len(e.Private) == 0:
+			erased++
+		}
+	}
+	if kept != 1 || erased == 0 {
+		t.Errorf("%d texts of a policy are kept, and the private parts of %d entries of roles have gone", kept, erased)
+	}
+}
