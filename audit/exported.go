@@ -14,8 +14,8 @@ import (
 )
 
 // VerifyExport checks an export by the log's verifier key, without us. Every file must be one of an export of that checkpoint, and every byte of it
-// as it was; but private parts may be missing, each as a whole, for they can be erased.
-func VerifyExport(dir, verifierKey string) (v Verdict, err error) {
+// as it was; but private parts may be missing, each as a whole, for they can be erased. Checkpoints that somebody has kept must be of its beginning.
+func VerifyExport(dir, verifierKey string, kept ...string) (v Verdict, err error) {
 	signed, err := os.ReadFile(filepath.Join(dir, checkpointFile))
 	if err != nil {
 		return v, fmt.Errorf("export: %w", err)
@@ -27,6 +27,13 @@ func VerifyExport(dir, verifierKey string) (v Verdict, err error) {
 	x := exported{dir: dir, seen: map[string]bool{checkpointFile: true}}
 	r := newReplay(x.compareTile)
 	r.want("the checkpoint", c)
+	for _, text := range kept {
+		k, err := OpenCheckpoint(text, verifierKey)
+		if err != nil {
+			return v, fmt.Errorf("that was kept: %w", err)
+		}
+		r.want("the checkpoint that was kept", k)
+	}
 	if err := r.compare(); err != nil {
 		return v, err
 	}

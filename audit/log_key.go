@@ -12,7 +12,10 @@ import (
 )
 
 // LogKey is the public key of a log, and the name that it signs under.
-type LogKey struct{ verifier note.Verifier }
+type LogKey struct {
+	verifier note.Verifier
+	text     string
+}
 
 // ParseLogKey reads the key as the log publishes it: a verifier key of C2SP signed-note, "name+hash+key".
 func ParseLogKey(text string) (LogKey, error) {
@@ -20,8 +23,11 @@ func ParseLogKey(text string) (LogKey, error) {
 	if err != nil {
 		return LogKey{}, fmt.Errorf("read the log's key: %w", err)
 	}
-	return LogKey{verifier}, nil
+	return LogKey{verifier, strings.TrimSpace(text)}, nil
 }
+
+// String is the key as the log publishes it.
+func (k LogKey) String() string { return k.text }
 
 // Name is the log's.
 func (k LogKey) Name() string { return k.verifier.Name() }

@@ -1,9 +1,13 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -58,24 +62,34 @@ func (p *Inclusion) Verify(verifierKey string) (Checkpoint, error) {
 	return c, nil
 }
 
-// ProveConsistent is the proof that the log of the last checkpoint begins with that of an older one.
-func (t *Tree) ProveConsistent(ctx context.Context, old string) (*Consistency, error) {
+// ProveConsistent is the proof that the log of one checkpoint begins with that of an older one. Without a newer one it is that of the last checkpoint.
+func (t *Tree) ProveConsistent(ctx context.Context, old, newer string) (*Consistency, error) {
 	h, err := t.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, err := OpenCheckpoint(old, h.Verifier)
+	if newer == "" {
+		newer = h.Checkpoint
+	}
+	older, err := OpenCheckpoint(old, h.Verifier)
 	if err != nil {
 		return nil, err
 	}
-	if c.Size > h.Size {
-		return nil, &LossError{Path: "the checkpoint", Size: h.Size, Was: c.Size}
+	c, err := OpenCheckpoint(newer, h.Verifier)
+	if err != nil {
+		return nil, err
 	}
-	p := &Consistency{Old: old, New: h.Checkpoint, Path: []string{}}
-	if c.Size > 0 {
-		path, err := tlog.ProveTree(h.Size, c.Size, t.hashes(ctx))
+	switch {
+	case c.Size > h.Size:
+		return nil, &LossError{Path: "the newer checkpoint", Size: h.Size, Was: c.Size, Root: c.Root}
+	case older.Size > c.Size:
+		return nil, &LossError{Path: "the checkpoint", Size: c.Size, Was: older.Size, Root: older.Root}
+	}
+	p := &Consistency{Old: old, New: newer, Path: []string{}}
+	if older.Size > 0 {
+		path, err := tlog.ProveTree(c.Size, older.Size, t.hashes(ctx))
 		if err != nil {
-			return nil, fmt.Errorf("prove that %d entries begin with %d: %w", h.Size, c.Size, err)
+			return nil, fmt.Errorf("prove that %d entries begin with %d: %w", c.Size, older.Size, err)
 		}
 		p.Path = encodeHashes(path)
 	}
@@ -107,6 +121,68 @@ func (p *Consistency) Verify(verifierKey string) (older, newer Checkpoint, err e
 	}
 	return older, newer, nil
 }
+
+// ReadProof reads a proof of either kind, as it is given out.
+func ReadProof(text []byte) (*Inclusion, *Consistency, error) {
+	var in Inclusion
+	if readStrict(text, &in) == nil && in.Leaf != "" {
+		return &in, nil, nil
+	}
+	var of Consistency
+	if err := readStrict(text, &of); err != nil || of.Old == "" {
+		return nil, nil, errors.New("it is no proof that an entry is in the log, and none that the log begins like an older one")
+	}
+	return nil, &of, nil
+}
+
+// readStrict reads one JSON value that has no member but those of to, and nothing behind it.
+func readStrict(text []byte, to any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(to); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is something behind it")
+	}
+	return nil
+}
+
+// AgreesWith holds a checkpoint that somebody has kept against the one that something rests on: one must be the beginning of the other. Where they are of as many
+// entries that is seen at once; otherwise it takes a proof between the two.
+func AgreesWith(kept, stated, verifierKey string, proof *Consistency) error {
+	k, err := OpenCheckpoint(kept, verifierKey)
+	if err != nil {
+		return err
+	}
+	s, err := OpenCheckpoint(stated, verifierKey)
+	if err != nil {
+		return err
+	}
+	if k.Size == s.Size {
+		if k.Root != s.Root {
+			return fmt.Errorf("the log of the checkpoint that was kept has other entries among its %d: there are two histories under one name", k.Size)
+		}
+		return nil
+	}
+	if proof == nil {
+		return fmt.Errorf("%w: the one that was kept is of %d entries, and this rests on one of %d", ErrProofNeeded, k.Size, s.Size)
+	}
+	older, newer, err := proof.Verify(verifierKey)
+	if err != nil {
+		return err
+	}
+	if k.Size > s.Size {
+		k, s = s, k
+	}
+	if older != k || newer != s {
+		return fmt.Errorf("the proof is between checkpoints of %d and %d entries, and not between those of %d and %d", older.Size, newer.Size, k.Size, s.Size)
+	}
+	return nil
+}
+
+// ErrProofNeeded says that two checkpoints cannot be compared without a proof between them.
+var ErrProofNeeded = errors.New("a proof between the checkpoints is needed")
 
 func encodeHashes(path []tlog.Hash) []string {
 	text := make([]string, len(path))

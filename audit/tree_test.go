@@ -40,7 +40,7 @@ func TestTheTreeIsThatOfRFC6962(t *testing.T) {
 			t.Fatalf("the root over %d entries is %s, want %s", h.Size, c.Root, want)
 		}
 		for _, old := range before {
-			p, err := w.ProveConsistent(t.Context(), old)
+			p, err := w.ProveConsistent(t.Context(), old, "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/countersign-id/countersign/audit"
 	"github.com/countersign-id/countersign/proofing"
@@ -16,6 +15,7 @@ type auditCommand struct {
 	Export      auditExportCommand      `cmd:"" help:"Write the log up to its last checkpoint into an empty folder, names and addresses included."`
 	Proof       auditProofCommand       `cmd:"" help:"Prove that an entry is in the log."`
 	Consistency auditConsistencyCommand `cmd:"" help:"Prove that the log begins like that of an older checkpoint."`
+	Check       auditCheckCommand       `cmd:"" help:"Check a proof of either kind, with the log's key alone."`
 	AcceptLoss  auditAcceptLossCommand  `cmd:"" help:"Go on with a log that has less than the checkpoint file shows, after an older backup had to be restored."`
 }
 
@@ -57,16 +57,27 @@ func (auditCheckpointCommand) Run(g *globals) error {
 }
 
 type auditVerifyCommand struct {
-	Dir    string `help:"Check the export in this folder; no store is needed." placeholder:"DIR"`
-	LogKey string `name:"log-key" help:"The log's key, as \"countersign audit key\" printed it; with --dir." placeholder:"KEY"`
+	Dir    string   `help:"Check the export in this folder; no store is needed." placeholder:"DIR"`
+	LogKey string   `name:"log-key" help:"The log's key, as \"countersign audit key\" printed it; with --dir." placeholder:"KEY"`
+	Kept   []string `name:"checkpoint" help:"A file with a checkpoint that was kept, which the export must begin like; with --dir. May be given several times." placeholder:"FILE"`
 }
 
 func (c *auditVerifyCommand) Run(g *globals) error {
 	switch {
 	case (c.Dir == "") != (c.LogKey == ""):
 		return usagef("--dir and --log-key go together: without the key anybody could have made the export")
+	case c.Dir == "" && c.Kept != nil:
+		return usagef("--checkpoint goes with --dir: what the store has, `countersign audit consistency FILE` holds against a checkpoint")
 	case c.Dir != "":
-		v, err := audit.VerifyExport(c.Dir, c.LogKey)
+		var kept []string
+		for _, name := range c.Kept {
+			text, err := readBounded(nil, name, maxCheckpoint)
+			if err != nil {
+				return usageError{err}
+			}
+			kept = append(kept, string(text))
+		}
+		v, err := audit.VerifyExport(c.Dir, c.LogKey, kept...)
 		if err != nil {
 			return fmt.Errorf("the export is not whole: %w", err)
 		}
@@ -128,21 +139,71 @@ func (c *auditProofCommand) Run(g *globals) error {
 }
 
 type auditConsistencyCommand struct {
-	Old string `arg:"" help:"A file with the older checkpoint." placeholder:"FILE"`
+	Old   string `arg:"" help:"A file with the older checkpoint." placeholder:"FILE"`
+	Newer string `arg:"" optional:"" help:"A file with the newer one, or evidence that rests on one; the last one of the log, if none is named." placeholder:"FILE"`
 }
 
 func (c *auditConsistencyCommand) Run(g *globals) error {
-	old, err := os.ReadFile(c.Old)
+	old, err := readBounded(nil, c.Old, maxCheckpoint)
 	if err != nil {
 		return usagef("the older checkpoint: %w", err)
 	}
+	newer := ""
+	if c.Newer != "" {
+		text, err := readBounded(nil, c.Newer, maxEvidenceFile)
+		if err != nil {
+			return usagef("the newer checkpoint: %w", err)
+		}
+		newer = string(text)
+		if e, err := audit.ParseEvidence(text); err == nil {
+			newer = e.Checkpoint
+		}
+	}
 	return g.auditing(func(a *admin, t *audit.Tree) error {
-		p, err := t.ProveConsistent(a.ctx, string(old))
+		p, err := t.ProveConsistent(a.ctx, string(old), newer)
 		if err != nil {
 			return err
 		}
 		return writeJSON(a.stdout, p)
 	})
+}
+
+// maxCheckpoint is more than any checkpoint or proof has, in bytes.
+const maxCheckpoint = 256 << 10
+
+// auditCheckCommand needs no configuration, no store and no server.
+type auditCheckCommand struct {
+	File   string `arg:"" help:"The proof, as a file; - is standard input."`
+	LogKey string `name:"log-key" required:"" help:"The log's public key, or a file that has it. Have it from somewhere else than the proof." placeholder:"KEY"`
+}
+
+func (c *auditCheckCommand) Run(g *globals) error {
+	key, err := readLogKey(c.LogKey)
+	if err != nil {
+		return usageError{err}
+	}
+	text, err := readBounded(g.stdin, c.File, maxCheckpoint)
+	if err != nil {
+		return usageError{err}
+	}
+	in, of, err := audit.ReadProof(text)
+	if err != nil {
+		return g.proveNothing(c.File, err)
+	}
+	if in != nil {
+		at, err := in.Verify(key.String())
+		if err != nil {
+			return g.proveNothing(c.File, err)
+		}
+		_, err = fmt.Fprintf(g.stdout, "entry %d is in the log of %s, whose checkpoint has %d entries:\n%q\n", in.Index, at.Origin, at.Size, in.Leaf)
+		return err
+	}
+	older, newer, err := of.Verify(key.String())
+	if err != nil {
+		return g.proveNothing(c.File, err)
+	}
+	_, err = fmt.Fprintf(g.stdout, "the log of %s with %d entries begins with that of %d: nothing in these was changed or taken away. Compare both checkpoints with those that you keep:\n%s\n%s", newer.Origin, newer.Size, older.Size, of.Old, of.New)
+	return err
 }
 
 type auditAcceptLossCommand struct{}

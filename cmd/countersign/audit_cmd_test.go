@@ -69,6 +69,23 @@ func TestTheLogIsCheckedProvedAndExported(t *testing.T) {
 	if older, newer, err := consistency.Verify(key); err != nil || older.Size != 2 || newer.Size != 3 {
 		t.Errorf("%s: %v", out, err)
 	}
+	proof := filepath.Join(d.dir, "proof")
+	check := func(code int, text string) string {
+		t.Helper()
+		if err := os.WriteFile(proof, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, said := d.run(code, "audit", "check", proof, "--log-key", key)
+		return out + said
+	}
+	contains(t, check(exitOK, out), "with 3 entries begins with that of 2", first, last)
+	contains(t, check(exitFailure, strings.Replace(out, `"path":`, `"way":`, 1)), "no proof that")
+	contains(t, check(exitFailure, out+"{}"), "no proof that")
+	consistency.Path[0] = inclusion.Path[0]
+	contains(t, check(exitFailure, toJSON(t, consistency)), "does not begin with that of 2")
+	contains(t, check(exitOK, toJSON(t, inclusion)), "entry 1 is in the log of localhost:8080/log, whose checkpoint has 3 entries", "opened")
+	inclusion.Index = 0
+	contains(t, check(exitFailure, toJSON(t, inclusion)), "entry 0 is not in the log")
 	if err := os.WriteFile(old, []byte(strings.Replace(first, "\n2\n", "\n3\n", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +118,15 @@ func TestTheLogIsCheckedProvedAndExported(t *testing.T) {
 		t.Errorf("after a rotation the log's key is %s, and was %s", again, key)
 	}
 	d.run(exitOK, "audit", "verify")
+}
+
+func toJSON(t *testing.T, of any) string {
+	t.Helper()
+	text, err := json.Marshal(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestAnybodyGetsTheCheckpointAndNothingElseOfTheLog(t *testing.T) {
@@ -137,8 +163,12 @@ func TestARestoredBackupIsFoundByTheCheckpointFile(t *testing.T) {
 	d.enter("one@example.org")
 	_, said := d.run(exitUsage, "audit", "accept-loss")
 	contains(t, said, "nothing is lost")
-	backup := filepath.Join(d.dir, "backup.db")
+	backup, early := filepath.Join(d.dir, "backup.db"), filepath.Join(d.dir, "early")
 	d.run(exitOK, "backup", backup)
+	shown, _ := d.run(exitOK, "audit", "checkpoint")
+	if err := os.WriteFile(early, []byte(shown), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	d.enter("two@example.org")
 	lost, err := os.ReadFile(file)
 	if err != nil {
@@ -151,7 +181,7 @@ func TestARestoredBackupIsFoundByTheCheckpointFile(t *testing.T) {
 	_, said = d.run(exitFailure, "audit", "verify")
 	contains(t, said, "had 3", "older backup", "accept-loss")
 	a := d.app(io.Discard)
-	d.open("example", "client", proofing.Identifier{Type: "email", Value: "three@example.org"})
+	third := d.open("example", "client", proofing.Identifier{Type: "email", Value: "three@example.org"})
 	if err := a.service.SequenceOnce(t.Context()); err == nil || !strings.Contains(err.Error(), "older backup") {
 		t.Errorf("the sequencer went on: %v", err)
 	}
@@ -177,6 +207,31 @@ func TestARestoredBackupIsFoundByTheCheckpointFile(t *testing.T) {
 		t.Error("the log does not tell of what it lost")
 	}
 	d.expect(d.doctor(exitOK), "log", "ok", "4 entries")
+
+	// Whoever kept a checkpoint of what was lost finds it, with nothing of ours but the key; one of what both histories begin with is fine.
+	key, _ := d.run(exitOK, "audit", "key")
+	key = strings.TrimSpace(key)
+	dir, evidence, proof := filepath.Join(d.dir, "export"), filepath.Join(d.dir, "evidence"), filepath.Join(d.dir, "proof")
+	d.run(exitOK, "audit", "export", dir)
+	d.run(exitOK, "audit", "verify", "--dir", dir, "--log-key", key, "--checkpoint", early)
+	_, said = d.run(exitFailure, "audit", "verify", "--dir", dir, "--log-key", key, "--checkpoint", early, "--checkpoint", file+".lost-3")
+	contains(t, said, "the checkpoint that was kept states another root over the first 3 entries")
+	d.run(exitUsage, "audit", "verify", "--checkpoint", early)
+	d.run(exitOK, "evidence", third.ID, "--out", evidence)
+	verify := func(code int, args ...string) string {
+		t.Helper()
+		out, said := d.run(code, append([]string{"evidence", "verify", evidence, "--log-key", key}, args...)...)
+		return out + said
+	}
+	verify(exitUsage, "--consistency", early)
+	contains(t, verify(exitUsage, "--checkpoint", early), "of 2 entries, and this rests on one of 4", "audit consistency")
+	d.run(exitFailure, "audit", "consistency", file+".lost-3", evidence)
+	out, _ = d.run(exitOK, "audit", "consistency", early, evidence)
+	if err := os.WriteFile(proof, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, verify(exitOK, "--checkpoint", early, "--consistency", proof), "The evidence holds")
+	contains(t, verify(exitFailure, "--checkpoint", file+".lost-3", "--consistency", proof), "another history", "not between those of 3 and 4")
 }
 
 func TestACheckpointFileThatIsSetLaterIsWrittenFromTheReloadOn(t *testing.T) {

@@ -113,6 +113,8 @@ func writeNew(path string, text []byte) error {
 type evidenceVerifyCommand struct {
 	File   string `arg:"" help:"The evidence, as a file; - is standard input."`
 	LogKey string `name:"log-key" required:"" help:"The log's public key, or a file that has it. Have it from somewhere else than the evidence." placeholder:"KEY"`
+	Kept   string `name:"checkpoint" help:"A file with a checkpoint of the log that was kept: the evidence must be of the same history." placeholder:"FILE"`
+	Proof  string `name:"consistency" help:"A file with the proof between that checkpoint and the evidence's, as \"countersign audit consistency\" printed it." placeholder:"FILE"`
 }
 
 // maxEvidenceFile is more than any evidence has.
@@ -136,6 +138,41 @@ func (c *evidenceVerifyCommand) Run(g *globals) error {
 	if err != nil {
 		return g.proveNothing(c.File, err)
 	}
+	if err := c.compareKept(g, e, key); err != nil {
+		return err
+	}
 	printEvidence(g.stdout, p)
+	return nil
+}
+
+// compareKept holds the evidence against a checkpoint that whoever checks it has kept: an operator who has two histories under one name is found by that.
+func (c *evidenceVerifyCommand) compareKept(g *globals, e *audit.Evidence, key audit.LogKey) error {
+	if c.Kept == "" {
+		if c.Proof != "" {
+			return usagef("--consistency goes with --checkpoint: it is between the evidence and a checkpoint that you have kept")
+		}
+		return nil
+	}
+	kept, err := readBounded(nil, c.Kept, maxCheckpoint)
+	if err != nil {
+		return usageError{err}
+	}
+	var proof *audit.Consistency
+	if c.Proof != "" {
+		text, err := readBounded(nil, c.Proof, maxCheckpoint)
+		if err != nil {
+			return usageError{err}
+		}
+		if _, proof, err = audit.ReadProof(text); err != nil || proof == nil {
+			return usagef("%s is no proof of consistency (%v)", c.Proof, err)
+		}
+	}
+	err = audit.AgreesWith(string(kept), e.Checkpoint, key.String(), proof)
+	if errors.Is(err, audit.ErrProofNeeded) {
+		return usagef("%w. Whoever runs the log gets it by `countersign audit consistency OLDER NEWER`, of the two files; give it as --consistency", err)
+	}
+	if err != nil {
+		return g.proveNothing(c.File, fmt.Errorf("it is of another history than %s: %w", c.Kept, err))
+	}
 	return nil
 }
