@@ -19,6 +19,8 @@ type replay struct {
 	// places are where the entries of each object are, in the order of their numbers, and of is the kind of its record.
 	places map[string][]int64
 	of     map[string]proofing.Subject
+	// status is what the newest entry of a request or a role says that it has become.
+	status map[string]string
 	whole  []whole // from the left: subtrees that are full
 	edge   edge
 	// wanted are the roots that somebody has stated, by size, with what states them.
@@ -39,7 +41,7 @@ type statement struct {
 }
 
 func newReplay(tile func(*Tile) error) *replay {
-	return &replay{places: map[string][]int64{}, of: map[string]proofing.Subject{}, wanted: map[int64][]statement{}, tile: tile}
+	return &replay{places: map[string][]int64{}, of: map[string]proofing.Subject{}, status: map[string]string{}, wanted: map[int64][]statement{}, tile: tile}
 }
 
 // want has the root over the first size entries compared with what is stated.
@@ -132,9 +134,25 @@ func (r *replay) judge(e *proofing.Entry) error {
 	case !erased && (leaf.Commitment == "" || !e.Opens()):
 		return errors.New("its private part is not what it commits to")
 	}
+	if status := statusBy(leaf); status != "" {
+		r.status[leaf.Object] = status
+	}
 	r.of[leaf.Object] = leaf.Of
 	r.places[leaf.Object] = append(r.places[leaf.Object], r.size)
 	return nil
+}
+
+// statusBy is what a leaf says that a request or a role has become; empty for a leaf that says nothing of that.
+func statusBy(leaf proofing.Leaf) string {
+	switch {
+	case leaf.Of == proofing.SubjectCase && leaf.Kind == proofing.EntryOpened:
+		return string(proofing.CaseOpen)
+	case leaf.Of == proofing.SubjectCase && leaf.Kind == proofing.EntryStatus:
+		return textOf(leaf.Facts, "to")
+	case leaf.Of == proofing.SubjectAppointment:
+		return textOf(leaf.Facts, "status")
+	}
+	return ""
 }
 
 // readLeaf reads a leaf in the one form that it can have.

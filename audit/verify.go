@@ -158,10 +158,11 @@ func (t *Tree) replayPages(ctx context.Context, r *replay) (next int64, err erro
 	}
 }
 
-// compareRecords compares what records know of their places with the log. A record that is gone knows nothing, and may be gone.
+// compareRecords compares with the log what records know of their places in it, and what requests and roles say that they are. A record that is gone knows nothing, and
+// may be gone.
 func (t *Tree) compareRecords(ctx context.Context, s *proofing.Service, r *replay, next int64) error {
 	for _, object := range slices.Sorted(maps.Keys(r.places)) {
-		j, err := s.Journal(ctx, r.of[object], object)
+		j, status, err := recorded(ctx, s, r.of[object], object)
 		if errors.Is(err, proofing.ErrNotFound) {
 			continue
 		}
@@ -170,6 +171,9 @@ func (t *Tree) compareRecords(ctx context.Context, s *proofing.Service, r *repla
 		}
 		if err := t.comparePlaces(ctx, object, j, r, next); err != nil {
 			return err
+		}
+		if said, all := r.status[object], len(j.Pending) == 0 && len(j.Places) == len(r.places[object]); all && status != said {
+			return fmt.Errorf("the record of %s says that it is %q, and the log %q: it was changed without an entry", object, status, said)
 		}
 	}
 	// Cases of authorities of which the log tells nothing.
@@ -180,6 +184,9 @@ func (t *Tree) compareRecords(ctx context.Context, s *proofing.Service, r *repla
 		}
 		for _, c := range cases {
 			if r.places[c.ID] == nil {
+				if c.Journal.Written == 0 {
+					return fmt.Errorf("there is a request %s of which the log tells nothing, and each has an entry from its first moment: it was put there without one", c.ID)
+				}
 				if err := t.comparePlaces(ctx, c.ID, c.Journal, r, next); err != nil {
 					return err
 				}
@@ -189,6 +196,26 @@ func (t *Tree) compareRecords(ctx context.Context, s *proofing.Service, r *repla
 			return nil
 		}
 	}
+}
+
+// recorded reads what a record knows of its entries and, of a request or a role, its status; of others that is empty. Both are of one moment.
+func recorded(ctx context.Context, s *proofing.Service, of proofing.Subject, object string) (proofing.Journal, string, error) {
+	switch of {
+	case proofing.SubjectCase:
+		c, err := s.Cases.Get(ctx, object)
+		if err != nil {
+			return proofing.Journal{}, "", err
+		}
+		return c.Journal, string(c.Status), nil
+	case proofing.SubjectAppointment:
+		a, err := s.Appointments.Get(ctx, object)
+		if err != nil {
+			return proofing.Journal{}, "", err
+		}
+		return a.Journal, string(a.Status), nil
+	}
+	j, err := s.Journal(ctx, of, object)
+	return j, "", err
 }
 
 func (t *Tree) comparePlaces(ctx context.Context, object string, j proofing.Journal, r *replay, next int64) error {

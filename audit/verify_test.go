@@ -69,6 +69,23 @@ var tampered = map[string]struct {
 	"a record was set back to before its last entry": {func(w *world) {
 		w.editCase(func(c *proofing.Case) { c.Journal.Places, c.Journal.Written = c.Journal.Places[:0], 0 })
 	}, "it was set back"},
+	"a request is granted without an entry": {func(w *world) {
+		w.editCase(func(c *proofing.Case) { c.Status = proofing.CaseGranted })
+	}, "changed without an entry"},
+	"a request is put there without an entry": {func(w *world) {
+		e, _, err := w.LogEntry(context.Background(), 4)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		invented, err := w.Cases.Get(context.Background(), e.Object)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		invented.ID, invented.Natural, invented.Journal = proofing.NewID(nil), "", proofing.Journal{}
+		if err := w.Cases.Create(context.Background(), invented.ID, invented); err != nil {
+			w.t.Fatal(err)
+		}
+	}, "of which the log tells nothing"},
 	"a tile is edited": {func(w *world) {
 		w.editTile(func(tile *audit.Tile) { tile.Hashes[40] ^= 1 })
 	}, "differs from the pages"},

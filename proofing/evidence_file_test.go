@@ -1,6 +1,7 @@
 package proofing_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"flag"
@@ -17,7 +18,7 @@ import (
 
 var keep = flag.Bool("keep", false, "keep a new evidence file in audit/testdata")
 
-// stated gives a world the tree of its log.
+// stated gives a world the tree of its log, which is verified when the test ends.
 func (w *world) stated() *audit.Tree {
 	w.t.Helper()
 	tree := &audit.Tree{
@@ -33,6 +34,18 @@ func (w *world) stated() *audit.Tree {
 		},
 	}
 	w.Recorder = tree
+	w.t.Cleanup(func() { // whatever a test has done, the log and the records agree
+		ctx := context.Background()
+		if w.t.Failed() {
+			return
+		}
+		if err := w.SequenceOnce(ctx); err != nil {
+			w.t.Error(err)
+		}
+		if _, err := tree.Verify(ctx, w.Service); err != nil {
+			w.t.Errorf("in the end: %v", err)
+		}
+	})
 	return tree
 }
 
