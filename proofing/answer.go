@@ -14,7 +14,7 @@ import (
 // spent before that.
 //
 // Errors: ErrWrongAnswer (the returned attempt says how many tries are left),
-// ErrNoTries, ErrAttemptOver, ErrBlocked, ErrOtherBrowser, ErrNotAdmitted, ErrOtherPerson, and those of Begin.
+// ErrNoTries, ErrAttemptOver, ErrBlocked, ErrOtherBrowser, ErrNotAdmitted, ErrOtherPerson, ErrNotRequester, and those of Begin.
 func (s *Service) Answer(ctx context.Context, v Visit, attempt string, code Secret) (*Case, *Attempt, error) {
 	c, err := s.CaseByLink(ctx, v.Link)
 	if err != nil {
@@ -254,6 +254,9 @@ func (s *Service) settle(ctx context.Context, c *Case, w settlement) (*Case, *At
 		}
 		if err := s.pass(c, a, proof, w.known, person, now); err != nil {
 			return err
+		}
+		if c.turnedAway(s.profileOf(c), g, w.contact, w.known) {
+			return ErrNotRequester
 		}
 		return s.progress(c, g, now)
 	})

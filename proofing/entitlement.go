@@ -110,10 +110,21 @@ func (s *Service) contacts(id Identifier, r OpenRequest) ([]Contact, error) {
 	return contacts, nil
 }
 
+// asksByRole says whether the right to ask comes from the dossier, by role (CSBR 3.2.2.2), and from nowhere else.
+func (c *Case) asksByRole(p *Profile) bool {
+	return p != nil && p.Approvals > 0 && c.Identifier.Type == IdentifierOrganization
+}
+
+// turnedAway says whether somebody who has just authenticated may not ask at all, so that nothing of theirs is taken and whoever may can still come: who holds the
+// link would end the request otherwise, by any passkey that lies at hand. A login that nobody is known by may be anybody's until they have authenticated.
+func (c *Case) turnedAway(p *Profile, g *grounds, spoke Contact, known *Address) bool {
+	return !spoke.Channel.Reached() && (known != nil || spoke.Channel == ChannelPasskey) && c.asksByRole(p) && !p.ReviewEntitlement && g.asks(c.Person) == nil
+}
+
 // entitlement says whether what was proved in the case gives a right to the
 // identifier, and on what that right rests.
 func (c *Case) entitlement(p *Profile, g *grounds) (basis string, ok bool) {
-	if p.Approvals > 0 && c.Identifier.Type == IdentifierOrganization { // the right to ask comes from the dossier, by role (CSBR 3.2.2.2), and from nowhere else
+	if c.asksByRole(p) {
 		return "dossier", g.asks(c.Person) != nil
 	}
 	confirmed, entry := c.confirmed(), g.entry

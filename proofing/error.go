@@ -38,6 +38,8 @@ var (
 	ErrNotAdmitted = errors.New("authenticate with what is registered first")
 	// ErrOtherPerson: the authenticator is another person's than the one who has authenticated.
 	ErrOtherPerson = errors.New("an authenticator of another person")
+	// ErrNotRequester: whoever has authenticated holds no role by which they may ask for the organization. Nothing of it is kept.
+	ErrNotRequester = errors.New("nobody who may ask for the organization")
 )
 
 // InputError is a mistake in what somebody gave us. Code is from a closed list

@@ -96,8 +96,8 @@ func (p *Person) of(ch Channel) []Binding {
 // their own and be the person from then on. A person who is of this case alone
 // has nothing yet to authenticate with, and neither has one who has nothing but mailboxes elsewhere.
 func (s *Service) admits(c *Case, p *Person, k Contact) bool {
-	if p == nil { // nobody yet, or nobody any more
-		return !c.knew()
+	if p == nil { // nobody yet, or nobody any more; who is named in a dossier has a passkey already
+		return !c.knew() && !(k.Channel == ChannelPasskey && c.asksByRole(s.profileOf(c)))
 	}
 	if !p.Going.IsZero() {
 		return false

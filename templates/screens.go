@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"html/template"
 	"slices"
 	"time"
 )
@@ -10,10 +11,11 @@ var pageNames = []string{"home", "case", "claimed", "outcome", "link", "returned
 
 // Frame is what every page carries.
 type Frame struct {
-	Operator string // who runs this service
-	Contact  string // where people turn with questions: an e-mail address or https link; may be empty
-	Self     string // the path at which this page can be seen again
-	Home     string // the path of the home page
+	Operator string       // who runs this service
+	Contact  string       // where people turn with questions: an e-mail address or https link; may be empty
+	Self     string       // the path at which this page can be seen again
+	Carry    template.URL // what it is seen with besides the language: encoded, and with an & before it
+	Home     string       // the path of the home page
 	// Mailbox is where messages can be read that nobody delivers; empty where they go out.
 	Mailbox string
 	Demo    bool // the program runs as its own demo

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestTheFirstTwoAdministratorsJoinByTheirLinks(t *testing.T) {
 		t.Error("who is not signed in is shown a form")
 	}
 	// Whoever has nothing yet creates a passkey, uses it, and comes back.
-	h.want(one.get("/me/sign-in?to="+link), 200, "the next page creates one")
+	h.want(one.get("/me/sign-in?to="+link), 200, "the next page creates one", `href="/me/sign-in?lang=de&amp;to=`+url.QueryEscape(link)+`"`)
 	page := one.follow(one.post("/me/sign-in"))
 	const create = `<button type="submit">Create a passkey</button>`
 	h.want(one.get(page), 200, "<h1>Sign in, or create a passkey</h1>", `<button type="submit">Use my passkey</button>`, "If you have one here already.", create, "If you have none here yet.")

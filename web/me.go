@@ -3,7 +3,9 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -95,7 +97,11 @@ func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	to := r.URL.Query().Get("to")
 	s.comeBackTo(w, to)
-	return s.Render(w, r, http.StatusOK, templates.SignIn{New: strings.HasPrefix(to, proofing.JoinPath), Frame: s.Frame(r, signInPath), Start: s.Keep(r, signInPath), Regain: s.Keep(r, regainPath)})
+	frame := s.Frame(r, signInPath)
+	if to != "" { // in another language it is the same page
+		frame.Carry = template.URL("&" + url.Values{"to": {to}}.Encode())
+	}
+	return s.Render(w, r, http.StatusOK, templates.SignIn{New: strings.HasPrefix(to, proofing.JoinPath), Frame: frame, Start: s.Keep(r, signInPath), Regain: s.Keep(r, regainPath)})
 }
 
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {

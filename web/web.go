@@ -57,6 +57,7 @@ var answers = []struct {
 	{proofing.ErrFrozen, http.StatusConflict, "conflict", "frozen"},
 	{proofing.ErrNotAdmitted, http.StatusForbidden, "conflict", "not_admitted"},
 	{proofing.ErrOtherPerson, http.StatusForbidden, "conflict", "other_person"},
+	{proofing.ErrNotRequester, http.StatusForbidden, "conflict", "not_requester"},
 	{errNotFresh, http.StatusForbidden, "conflict", "not_fresh"},
 	{errNoPasskey, http.StatusForbidden, "conflict", "no_passkey"},
 	{errStale, http.StatusForbidden, "conflict", "stale"},
