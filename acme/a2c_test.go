@@ -191,6 +191,24 @@ func TestAcme2certifierVerifiesBindingsByKeysOfCountersign(t *testing.T) {
 	}
 }
 
+// One credential serves several of acme2certifier's servers: each says which it is, and what one has kept is not believed for another.
+func TestAcme2certifierSaysWhichDirectoryItServes(t *testing.T) {
+	w := withDirectory(t)
+	a := newA2C(t, w)
+	production, staging := w.twoDirectories(t)
+	kid, mac := production.text("kid"), production.text("hmac_key")
+	a.want("no directory is said", kid, "raised Refused")
+	if !strings.Contains(a.said.String(), "set countersign_directory") {
+		t.Errorf("said is\n%s", a.said)
+	}
+	a.configure("countersign_directory: https://ca.example/acme/directory")
+	a.want("of the directory", kid, mac)
+	a.want("of the other", staging.text("kid"), nil)
+	a.configure("countersign_directory: https://ca.example/staging/directory")
+	a.want("kept by the one", kid, nil)
+	a.want("of its own", staging.text("kid"), staging.text("hmac_key"))
+}
+
 func TestWhileCountersignIsAwayAcme2certifierBelievesWhatItWasToldForAWhile(t *testing.T) {
 	w := withDirectory(t)
 	w.release(t, &proofing.KeyRelease{Since: w.clock()})

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -12,6 +13,9 @@ import (
 
 // adcsRefusal is all that a client reads of a refusal: what is wrong it must not learn.
 const adcsRefusal = "this key is not known here, or it has ended"
+
+// adcsLost is about the server's own configuration, and not about the key.
+const adcsLost = "this server does not say which of its directories it is: its operator must put that into its MACRetrievalUrl"
 
 // serveADCS is serve for calls whose answers are read by a person at the other end: a line of text.
 func (a *api) serveADCS(h handler) http.Handler {
@@ -33,6 +37,9 @@ func (a *api) serveADCS(h handler) http.Handler {
 			p := problemOf(err, a.Service.Now())
 			ans = p.answer()
 			ans.body = []byte(adcsRefusal)
+			if errors.Is(err, errDirectory) {
+				ans.body = []byte(adcsLost)
+			}
 			if p.Status == http.StatusUnauthorized || p.Status == http.StatusTooManyRequests || p.Status >= 500 {
 				ans.body = []byte("the service that knows the keys cannot be asked now; try again later")
 			}
@@ -44,7 +51,7 @@ func (a *api) serveADCS(h handler) http.Handler {
 
 // adcsMAC answers with the MAC key in base64url, and nothing else.
 func (a *api) adcsMAC(c *call) (answer, error) {
-	k, err := a.Service.ReleaseKey(c.Context(), c.ca, c.PathValue("kid"))
+	k, err := a.releaseKey(c)
 	if err != nil {
 		return answer{}, err
 	}

@@ -92,6 +92,28 @@ func TestADCSVerifiesWithTheMACThatItFetches(t *testing.T) {
 	}
 }
 
+func TestADCSSaysInItsURLWhichDirectoryItIs(t *testing.T) {
+	w := withDirectory(t)
+	server := httptest.NewServer(w.handler)
+	defer server.Close()
+	ca := adcs{server.URL, map[string]string{"Authorization": "Bearer " + w.token}}
+	production, staging := w.twoDirectories(t)
+	for path, want := range map[string]string{
+		"/adcs/mac/{kid}?directory=https%3A%2F%2Fca.example%2Facme%2Fdirectory": production.text("hmac_key"),
+		"/adcs/mac/{kid}": "this server does not say which of its directories it is: its operator must put that into its MACRetrievalUrl",
+	} {
+		if _, text := ca.get(t, path, production.text("kid")); text != want {
+			t.Errorf("%s: %s", path, text)
+		}
+		if _, text := ca.get(t, path, staging.text("kid")); text == staging.text("hmac_key") {
+			t.Errorf("%s: it is given the key of another directory", path)
+		}
+	}
+	if r := w.do(t, "GET", "/adcs/mac/"+production.text("kid"), w.token, ""); r.Code != 400 { // held against the document
+		t.Errorf("%d", r.Code)
+	}
+}
+
 // TestADCSGivesClientsNothingToLearn: what we answer reaches whoever tries a binding.
 func TestADCSGivesClientsNothingToLearn(t *testing.T) {
 	w := withDirectory(t)

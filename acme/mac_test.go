@@ -46,6 +46,44 @@ func TestMACKeysAreGivenToNobodyUnlessTheOperatorSaysSo(t *testing.T) {
 	}
 }
 
+// twoDirectories gives the authority alpha another directory, and a key at each.
+func (w *world) twoDirectories(t testing.TB) (production, staging object) {
+	t.Helper()
+	const other = "https://ca.example/staging/directory"
+	ca, err := w.Authorities.Update(t.Context(), w.ca.ID, func(ca *proofing.Authority) error {
+		ca.Release = &proofing.KeyRelease{Since: w.clock()}
+		ca.Directories, ca.NewAccounts = append(ca.Directories, other), append(ca.NewAccounts, "https://ca.example/staging/new-account")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ca = ca
+	return w.makeKey(t, `{"profile": "client", "directory": "https://ca.example/acme/directory"}`), w.makeKey(t, `{"profile": "client", "directory": "`+other+`"}`)
+}
+
+// A CA with one credential for several servers says which of them asks, and is given no key that is for another.
+func TestAMACKeyIsGivenToItsDirectoryAlone(t *testing.T) {
+	w := withDirectory(t)
+	production, staging := w.twoDirectories(t)
+	at := func(k object, query string) string { return "/v1/eab/keys/" + k.text("kid") + "/mac" + query }
+	const first, second = "?directory=https://ca.example/acme/directory", "?directory=https%3A%2F%2Fca.example%2Fstaging%2Fdirectory"
+	if got := w.want(t, 200, "GET", at(production, first), ""); got.text("hmac_key") != production.text("hmac_key") {
+		t.Errorf("%v", got)
+	}
+	w.want(t, 200, "GET", at(staging, second), "")
+	w.want(t, 404, "GET", at(production, second), "")
+	w.want(t, 404, "GET", at(staging, first), "")
+	for _, query := range []string{"", "?directory=https://ca.example/other", first + "&" + second[1:]} {
+		if p := w.want(t, 400, "GET", at(production, query), ""); p.text("type") != "urn:ietf:params:acme:error:malformed" || !strings.Contains(p.text("detail"), "which of your directories") {
+			t.Errorf("%s: %v", query, p)
+		}
+	}
+	if r := w.do(t, "GET", at(production, "?directory="), w.token, ""); r.Code != 400 {
+		t.Errorf("an empty one: %d", r.Code)
+	}
+}
+
 // Whoever has the MAC key issues to its accounts without asking, and so without those who decide.
 func TestAMACKeyIsNotGivenWherePeopleDecide(t *testing.T) {
 	for what, decides := range map[string]func(p *proofing.Profile){

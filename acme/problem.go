@@ -160,6 +160,8 @@ func problemOf(err error, now time.Time) *problem {
 	case errors.Is(err, proofing.ErrNotFound):
 		// Another authority's objects are not told from absent ones.
 		return newProblem(typeNotFound, "there is no such object")
+	case errors.Is(err, errDirectory):
+		return malformed("say in the query's directory which of your directories this is: its URL as the operator has registered it, once; it may be missing where you have one alone")
 	case errors.Is(err, proofing.ErrWithheld):
 		return newProblem(typeKeysWithheld, "you are given no MAC keys: ask POST /v1/eab/verify about each binding, or let the operator release them to you")
 	case errors.Is(err, proofing.ErrEventsExpired):

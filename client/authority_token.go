@@ -36,24 +36,35 @@ func (c *Client) AuthorityToken(ctx context.Context, r AuthorityTokenRequest) (s
 	if err != nil {
 		return "", err
 	}
-	type atc struct {
-		Type        string `json:"tktype"`
-		Value       string `json:"tkvalue"`
-		Fingerprint string `json:"fingerprint"`
-	}
-	made, err := create[struct {
-		Token string `json:"token"`
-	}](ctx, c, "/v1/authority-tokens", r.IdempotencyKey, struct {
-		Profile string `json:"profile"`
-		ATC     atc    `json:"atc"`
-	}{r.Profile, atc{r.Identifier.Type, r.Identifier.Value, fingerprint}})
+	made, err := create[madeToken](ctx, c, tokensPath, r.IdempotencyKey, struct {
+		Profile string   `json:"profile"`
+		ATC     tokenATC `json:"atc"`
+	}{r.Profile, tokenATC{r.Identifier.Type, r.Identifier.Value, fingerprint}})
 	if err != nil {
 		return "", err
 	}
-	if made.Token == "" {
+	return made.read()
+}
+
+const tokensPath = "/v1/authority-tokens"
+
+// tokenATC is what a token is to say, in the words of RFC 9447 3.
+type tokenATC struct {
+	Type        string `json:"tktype"`
+	Value       string `json:"tkvalue"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// madeToken is the answer to whoever asks for one.
+type madeToken struct {
+	Token string `json:"token"`
+}
+
+func (m madeToken) read() (string, error) {
+	if m.Token == "" {
 		return "", fmt.Errorf("%w: the answer has no token", ErrUnavailable)
 	}
-	return made.Token, nil
+	return m.Token, nil
 }
 
 // accountFingerprint is a thumbprint as Authority Tokens have it (RFC 9447 3.4; RFC 8555 8.1).

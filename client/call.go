@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -30,14 +31,16 @@ var ErrUnavailable = errors.New("countersign did not answer")
 type call struct {
 	method, path string
 	body         any
+	media        string        // of the body; empty: JSON
 	key          string        // Idempotency-Key; empty: none
 	wait         time.Duration // what the service waits on purpose
 	public       bool          // without a credential
 }
 
-// reply is what came back with a status of success.
+// reply is what came back with a status of success. Of any other there is the nonce alone.
 type reply struct {
-	body []byte
+	body  []byte
+	nonce string // for the next request of an account's holder
 	// asked is our time before the attempt that was answered, and date the service's; zero if it did not say.
 	asked, date time.Time
 }
@@ -54,8 +57,13 @@ func (c *Client) do(ctx context.Context, k call) (reply, error) {
 			return reply{}, fmt.Errorf("countersign: the request has %d bytes, and %d are taken", len(body), maxRequest)
 		}
 	}
+	return c.again(ctx, k, func() (reply, error) { return c.attempt(ctx, k, body) })
+}
+
+// again makes attempts at a call until one is answered, none can be, or none may be made any more.
+func (c *Client) again(ctx context.Context, k call, attempt func() (reply, error)) (reply, error) {
 	for n := 1; ; n++ {
-		r, err := c.attempt(ctx, k, body)
+		r, err := attempt()
 		if err == nil {
 			return r, nil
 		}
@@ -92,7 +100,7 @@ func (c *Client) pause(err error, n int) (time.Duration, bool) {
 		switch p.Status {
 		case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		default:
-			if p.Type != IdempotencyKeyInUse {
+			if p.Type != IdempotencyKeyInUse && p.Type != BadNonce {
 				return 0, false
 			}
 		}
@@ -136,7 +144,7 @@ func (c *Client) attempt(ctx context.Context, k call, body []byte) (reply, error
 	req.Header.Set("Accept", "application/json, application/problem+json")
 	req.Header.Set("User-Agent", "countersign-client-go/1")
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", cmp.Or(k.media, "application/json"))
 	}
 	if k.key != "" {
 		req.Header.Set("Idempotency-Key", k.key)
@@ -160,10 +168,11 @@ func (c *Client) attempt(ctx context.Context, k call, body []byte) (reply, error
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		r.date = date
 	}
+	r.nonce = resp.Header.Get("Replay-Nonce")
 	if resp.StatusCode/100 == 2 {
 		return r, nil
 	}
-	return reply{}, c.problem(k, resp, r.body)
+	return reply{nonce: r.nonce}, c.problem(k, resp, r.body)
 }
 
 // problem is the error of an answer that is not a success.

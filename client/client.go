@@ -51,6 +51,13 @@ type Client struct {
 
 // New checks the configuration; it calls nobody.
 func New(c Config) (*Client, error) {
+	if c.Token == "" && c.HTTP == nil {
+		return nil, errors.New("countersign: a Token is needed, or an HTTP client with a certificate")
+	}
+	return newClient(c)
+}
+
+func newClient(c Config) (*Client, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("countersign: URL: %w", err)
@@ -62,8 +69,6 @@ func New(c Config) (*Client, error) {
 		return nil, errors.New("countersign: URL must be https: a token and the links of people go over it")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, errors.New("countersign: URL must be https")
-	case c.Token == "" && c.HTTP == nil:
-		return nil, errors.New("countersign: a Token is needed, or an HTTP client with a certificate")
 	case strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, errors.New("countersign: Token has characters that no token has")
 	case c.CacheFor < 0 || c.Attempts < 0 || c.Timeout < 0 || c.MaxWait < 0:

@@ -9,5 +9,8 @@
 // That is safe, since whatever creates carries an Idempotency-Key, and everything else may be repeated by contract. How long all of it may take is
 // the context's to say.
 //
+// Whoever holds an ACME account is no authority and has no credential of one: a [Holder] asks by the account's key, for the one thing that it may
+// have, an Authority Token (RFC 9447).
+//
 // A Client is for many goroutines at once. The package needs nothing but the standard library.
 package client

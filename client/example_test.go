@@ -2,6 +2,9 @@ package client_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -40,6 +43,8 @@ func exampleService() *httptest.Server {
 			"renewal":false,"authorizations":["a1"],"warnings":[{"code":"validity","detail":"it lasts for 462 days"}]}`)
 	})
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { reply(w, 200, events("ZjE1LjA", "e1").body) })
+	mux.HandleFunc("HEAD /v1/nonce", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Replay-Nonce", "AAAAAGmfkwA") })
+	mux.HandleFunc("POST /v1/authority-tokens", func(w http.ResponseWriter, r *http.Request) { reply(w, 200, `{"token":"eyJ0eXAiOiJKV1QifQ.e30.AA"}`) })
 	return httptest.NewServer(mux)
 }
 
@@ -108,6 +113,37 @@ func ExampleClient_Authorize() {
 	// issue; rests on a1
 	// 403 urn:ietf:params:acme:error:userActionRequired https://proof.example.org/c/2705
 	// 503 urn:ietf:params:acme:error:serverInternal
+}
+
+// The holder of an account gets an Authority Token by the account's key, and answers the challenge tkauth-01 of the authority with it.
+func ExampleHolder_AuthorityToken() {
+	service := exampleService()
+	defer service.Close()
+	accountKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // the one that the ACME client has
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	holder, err := client.NewHolder(client.Config{URL: service.URL}, accountKey)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	token, err := holder.AuthorityToken(context.Background(), client.HolderTokenRequest{
+		Authority: "example", Profile: "client", Identifier: client.Identifier{Type: "email", Value: "applicant@example.org"},
+	})
+	if err != nil {
+		fmt.Println("no token:", err)
+		return
+	}
+	answer, err := json.Marshal(map[string]string{"tkauth": token})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("POST to the challenge:", string(answer))
+	// Output:
+	// POST to the challenge: {"tkauth":"eyJ0eXAiOiJKV1QifQ.e30.AA"}
 }
 
 // As soon as a certificate is issued, the CA tells of it, with the authorizations that Authorize answered with.

@@ -21,6 +21,7 @@ const (
 	BadCSR                  = acmeError + "badCSR"
 	Malformed               = acmeError + "malformed"
 	BadPublicKey            = acmeError + "badPublicKey" // of an account: not served, or no key at all
+	BadNonce                = acmeError + "badNonce"     // of an account's holder: too old, or it has served; a Holder takes the next one
 	CAAForbids              = acmeError + "caa"          // CAA records do not let the authority issue
 	DNSFails                = acmeError + "dns"          // CAA records could not be looked up: ask again
 	RateLimited             = acmeError + "rateLimited"

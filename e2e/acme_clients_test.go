@@ -220,3 +220,25 @@ type unsolved struct{}
 
 func (unsolved) Present(context.Context, acme.Challenge) error { return nil }
 func (unsolved) CleanUp(context.Context, acme.Challenge) error { return nil }
+
+// step registers without a binding and has no option for one, which is why the page names no command for it and says so. Should it learn one, this
+// test fails, and the page is to have it.
+func TestStepHasNoOptionForAKey(t *testing.T) {
+	t.Parallel()
+	b, step, dir := newPebble(t), part(t, "step"), t.TempDir()
+	b.run(`{"pebble": {"externalAccountBindingRequired": true, "externalAccountMACKeys": {}}}`)
+	help, err := paste(t, dir, step+" ca certificate --help", "STEPPATH="+dir)
+	if err != nil || !strings.Contains(help, "--acme") {
+		t.Fatalf("%v:\n%s", err, help)
+	}
+	for _, word := range []string{"--eab", "--kid", "account binding"} {
+		if strings.Contains(strings.ToLower(help), word) {
+			t.Errorf("step has learnt something: %s:\n%s", word, help)
+		}
+	}
+	out, err := paste(t, dir, step+" ca certificate step.example.org c.crt c.key --acme "+b.directory+" --san step.example.org --root "+b.file+
+		" --contact client@example.org --standalone --http-listen "+free(t), "STEPPATH="+dir)
+	if err == nil || !strings.Contains(out, "must include a value for the 'externalAccountBinding' field") {
+		t.Errorf("without a key step says %v:\n%s", err, out)
+	}
+}

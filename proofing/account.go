@@ -20,7 +20,7 @@ func (s *Service) applicant(ctx context.Context, ca string, a Applicant) (Applic
 	id := s.accountID(ca, a.Thumbprint)
 	known, err := s.Accounts.Get(ctx, id)
 	if errors.Is(err, ErrNotFound) {
-		known = &Account{ID: id, Account: s.Hasher.Hex("applicant account", ca, a.Thumbprint), CA: ca, Thumbprint: a.Thumbprint, URL: a.URL, Created: s.now()}
+		known = s.newAccount(ca, a)
 		if err = s.Accounts.Create(ctx, id, known); errors.Is(err, ErrExists) {
 			known, err = s.Accounts.Get(ctx, id)
 		}
@@ -39,6 +39,13 @@ func (s *Service) applicant(ctx context.Context, ca string, a Applicant) (Applic
 		a.URL = known.URL
 	}
 	return a, known, nil
+}
+
+// newAccount is the record of an account that nobody knew.
+func (s *Service) newAccount(ca string, a Applicant) *Account {
+	return &Account{
+		ID: s.accountID(ca, a.Thumbprint), Account: s.Hasher.Hex("applicant account", ca, a.Thumbprint), CA: ca, Thumbprint: a.Thumbprint, URL: a.URL, Created: s.now(),
+	}
 }
 
 // confirmApplicant looks again at the applicant of a case that was just opened: whatever

@@ -277,6 +277,9 @@ func (k *Key) at(ca *Authority) bool {
 	return k.Directory == "" || slices.Contains(ca.Directories, k.Directory)
 }
 
+// isFor says whether the key may be used at that directory of its authority.
+func (k *Key) isFor(directory string) bool { return k.Directory == "" || k.Directory == directory }
+
 // servedAt says whether the key may be used at that newAccount URL of its authority. The directories and the URLs of an authority are in the same order; where
 // there is one directory, all URLs are of it.
 func (k *Key) servedAt(ca *Authority, url string) bool {

@@ -25,7 +25,7 @@ func (s *Service) ExportKeys(ctx context.Context, ca *Authority, directory strin
 			return nil, fmt.Errorf("list keys: %w", err)
 		}
 		for _, k := range page {
-			if k.Directory != "" && k.Directory != directory || k.Status(s.now()) != KeyActive || k.ReplacedBy != "" || len(k.Accounts) >= k.MaxAccounts || !s.mayHave(ca, k) || s.Policy.Profiles[k.Profile].peopleDecide() {
+			if !k.isFor(directory) || k.Status(s.now()) != KeyActive || k.ReplacedBy != "" || len(k.Accounts) >= k.MaxAccounts || !s.mayHave(ca, k) || s.Policy.Profiles[k.Profile].peopleDecide() {
 				continue
 			}
 			switch _, err := s.keyGrant(ctx, k); {

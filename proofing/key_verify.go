@@ -63,27 +63,9 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 	// The account points to the key first, which by itself means nothing; the key has the last word. A crash between the two leaves
 	// the place in the key to whoever comes next. An account that gets another key or ends meanwhile either refuses the pointer, or
 	// finds it and closes the key for what is bound here (AccountKeyChanged, AccountDeactivated).
-	who, account, err := s.applicant(ctx, ca.Name, Applicant{Kind: ByAccount, Thumbprint: b.Thumbprint})
-	if _, ended := errors.AsType[*InputError](err); ended {
-		return nil, ErrBinding
-	}
+	who, err := s.pointTo(ctx, ca.Name, b.Thumbprint, k.Kid)
 	if err != nil {
 		return nil, err
-	}
-	if !slices.Contains(account.Kids, k.Kid) {
-		_, err := s.Accounts.Update(ctx, account.ID, func(a *Account) error {
-			if a.Account != who.ID || a.ReplacedBy != "" || !a.Deactivated.IsZero() || len(a.Kids) >= MostKeyAccounts && !slices.Contains(a.Kids, k.Kid) {
-				return ErrBinding
-			}
-			a.Kids = union(a.Kids, []string{k.Kid})
-			return nil
-		})
-		if errors.Is(err, ErrBinding) {
-			return nil, ErrBinding
-		}
-		if err != nil {
-			return nil, fmt.Errorf("note key: %w", err)
-		}
 	}
 	k, err = s.Keys.Update(ctx, k.ID, func(k *Key) error {
 		if !k.proves(b, ca, now) || k.ReplacedBy != "" && k.account(b.Thumbprint) == nil {
@@ -115,6 +97,40 @@ func (s *Service) VerifyKey(ctx context.Context, ca *Authority, b ExternalBindin
 		}
 	}
 	return s.verified(k, *k.account(b.Thumbprint), grant), nil
+}
+
+// pointTo has an account point to a key. One that nobody knew, as almost all are that are bound, is written once, with the key in it, and not looked up
+// before. ErrBinding if the account has ended, or has as many keys as one may have.
+func (s *Service) pointTo(ctx context.Context, ca, thumbprint, kid string) (Applicant, error) {
+	who := Applicant{Kind: ByAccount, Thumbprint: thumbprint}
+	made := s.newAccount(ca, who)
+	made.Kids = []string{kid}
+	err := s.Accounts.Create(ctx, made.ID, made)
+	if err == nil {
+		who.ID = made.Account
+		return who, nil
+	}
+	if !errors.Is(err, ErrExists) {
+		return who, fmt.Errorf("note account: %w", err)
+	}
+	who, account, err := s.applicant(ctx, ca, who)
+	if _, ended := errors.AsType[*InputError](err); ended {
+		return who, ErrBinding
+	}
+	if err != nil || slices.Contains(account.Kids, kid) {
+		return who, err
+	}
+	_, err = s.Accounts.Update(ctx, account.ID, func(a *Account) error {
+		if a.Account != who.ID || a.ReplacedBy != "" || !a.Deactivated.IsZero() || len(a.Kids) >= MostKeyAccounts && !slices.Contains(a.Kids, kid) {
+			return ErrBinding
+		}
+		a.Kids = union(a.Kids, []string{kid})
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrBinding) {
+		return who, fmt.Errorf("note key: %w", err)
+	}
+	return who, err
 }
 
 // refuseBinding reads what a refusal of the other kind has read already, so that each reads one record that there is and one that there is not: by

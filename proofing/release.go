@@ -26,12 +26,17 @@ type ReleasedKey struct {
 }
 
 // ReleaseKey hands a key's MAC key to its authority, as long as the key is active and what it rests on holds, its levels included: an
-// authority that verifies by itself sees no assessment and could not judge them. Nor does it see which directory the key is for: that must be one of its own still. The first time is noted, before anything is
+// authority that verifies by itself sees no assessment and could not judge them. Nor does it see which directory the key is for, so that it gets those of the directory that it
+// names; an empty one stands for the only one, and an *InputError "directory_unknown" says that there are several, or none like it. The first time is noted, before anything is
 // handed out. No key is handed out of a profile under which people decide: an authority that asks nobody again would issue past them. ErrWithheld if the authority
 // is given none at all; ErrNotFound for every other reason.
-func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid string) (*ReleasedKey, error) {
+func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid, directory string) (*ReleasedKey, error) {
 	if ca.Release == nil {
 		return nil, ErrWithheld
+	}
+	directory, err := ca.directory(directory)
+	if err != nil {
+		return nil, err
 	}
 	k, err := s.Key(ctx, ca.Name, kid)
 	if err != nil {
@@ -39,7 +44,7 @@ func (s *Service) ReleaseKey(ctx context.Context, ca *Authority, kid string) (*R
 	}
 	now := s.now()
 	p := s.Policy.Profiles[k.Profile]
-	if p == nil || p.peopleDecide() || !ca.May(k.Profile) || k.Status(now) != KeyActive || len(k.Identifiers) > 0 && !ca.Release.Limited || !k.at(ca) {
+	if p == nil || p.peopleDecide() || !ca.May(k.Profile) || k.Status(now) != KeyActive || len(k.Identifiers) > 0 && !ca.Release.Limited || !k.isFor(directory) {
 		return nil, ErrNotFound
 	}
 	until := p.recheck(now, k.Expires)
@@ -86,10 +91,10 @@ func (s *Service) ReleaseKeys(ctx context.Context, ca *Authority, directory stri
 			return nil, 0, fmt.Errorf("list keys: %w", err)
 		}
 		for _, k := range page {
-			if k.Directory != "" && k.Directory != directory && k.at(ca) { // another directory of this authority has it
+			if !k.isFor(directory) && k.at(ca) { // another directory of this authority has it
 				continue
 			}
-			released, err := s.ReleaseKey(ctx, ca, k.Kid)
+			released, err := s.ReleaseKey(ctx, ca, k.Kid, directory)
 			switch {
 			case errors.Is(err, ErrNotFound):
 				if k.Status(s.now()) == KeyActive {

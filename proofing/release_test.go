@@ -16,10 +16,32 @@ func TestNoKeyIsReleasedForADirectoryThatIsGone(t *testing.T) {
 	directories := w.ca.Directories
 	for _, kid := range kids {
 		w.ca.Directories = []string{staging}
-		_, err := w.ReleaseKey(t.Context(), w.ca, kid)
+		_, err := w.ReleaseKey(t.Context(), w.ca, kid, staging)
 		wantErr(t, "released", err, proofing.ErrNotFound)
 		w.ca.Directories = append([]string{staging}, directories...)
-		must[*proofing.ReleasedKey](t)(w.ReleaseKey(t.Context(), w.ca, kid))
+		must[*proofing.ReleasedKey](t)(w.ReleaseKey(t.Context(), w.ca, kid, directories[0]))
+	}
+}
+
+// Of several directories each is handed its own keys and those that are for any, and nothing is before it is said which one asks.
+func TestOfSeveralDirectoriesEachIsHandedItsOwnKeys(t *testing.T) {
+	const staging = "https://ca.example/staging/directory"
+	w, _ := withKeys(t)
+	w.released()
+	production := w.ca.Directories[0]
+	w.ca.Directories = append(w.ca.Directories, staging)
+	keys := map[string]string{}
+	for _, directory := range w.ca.Directories {
+		keys[directory] = w.issued(w.ca, proofing.KeyRequest{Directory: directory}).Kid
+	}
+	for asks, hands := range map[string]string{production: staging, staging: production} {
+		must[*proofing.ReleasedKey](t)(w.ReleaseKey(t.Context(), w.ca, keys[asks], asks))
+		_, err := w.ReleaseKey(t.Context(), w.ca, keys[hands], asks)
+		wantErr(t, "the other's", err, proofing.ErrNotFound)
+	}
+	for what, directory := range map[string]string{"none": "", "a foreign one": "https://other.example/directory"} {
+		_, err := w.ReleaseKey(t.Context(), w.ca, keys[production], directory)
+		wantInput(t, what, err, "directory_unknown")
 	}
 }
 
@@ -28,7 +50,7 @@ func TestARotatedKeyThatWasReportedIsInUse(t *testing.T) {
 	w, c := withKeys(t)
 	w.released()
 	k := w.caseKey(c)
-	must[*proofing.ReleasedKey](t)(w.ReleaseKey(t.Context(), w.ca, k.Kid))
+	must[*proofing.ReleasedKey](t)(w.ReleaseKey(t.Context(), w.ca, k.Kid, ""))
 	must[*proofing.Key](t)(w.KeyReported(t.Context(), w.ca, k.Kid, true))
 	next := must[*proofing.Key](t)(w.RotateKey(t.Context(), w.ca, k.Kid, time.Hour))
 	_, _, err := w.CaseKey(t.Context(), visit(c, "b"), "")

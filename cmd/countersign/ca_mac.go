@@ -14,10 +14,11 @@ type caMACReleaseCommand struct {
 
 func (c *caMACReleaseCommand) Run(g *globals) error {
 	return g.administer(false, func(a *admin) error {
-		if _, err := a.living(c.Name); err != nil {
+		ca, err := a.living(c.Name)
+		if err != nil {
 			return err
 		}
-		err := a.editCA(c.Name, func(ca *proofing.Authority) error {
+		err = a.editCA(c.Name, func(ca *proofing.Authority) error {
 			if ca.Release == nil {
 				ca.Release = &proofing.KeyRelease{Since: a.time()}
 			}
@@ -28,6 +29,9 @@ func (c *caMACReleaseCommand) Run(g *globals) error {
 			return noSuchCA(err, c.Name)
 		}
 		a.say("%s is given the MAC keys of its active bindings: it decides by itself how many accounts use one, and for what, and a key that is revoked works there until it asks again", c.Name)
+		if len(ca.Directories) > 1 {
+			a.say("it has several directories: each of its servers must say which one it is (countersign_directory of acme2certifier's handler, ?directory=URL in the URL of ACME-Server-ADCS), and is given no key before")
+		}
 		a.say("keys of profiles under which people decide (ev, approvals) are never among them")
 		if !c.Limited {
 			a.say("keys that are limited to identifiers, as those of people are, are not among them; --limited gives those too, and the CA does not see the limit")

@@ -97,7 +97,8 @@ func TestKeysOfOneDirectoryAreExportedForAcme2certifier(t *testing.T) {
 		d.run(exitOK, args...)
 	}
 	set(live, staging)
-	d.run(exitOK, "ca", "mac-keys", "release", "example")
+	_, said := d.run(exitOK, "ca", "mac-keys", "release", "example")
+	contains(t, said, "each of its servers must say which one it is")
 	kids := map[string]string{}
 	d.service(func(s *proofing.Service) {
 		for _, url := range []string{live, staging} {
@@ -113,7 +114,7 @@ func TestKeysOfOneDirectoryAreExportedForAcme2certifier(t *testing.T) {
 		}
 	})
 	export := []string{"eab", "export", "acme2certifier", "example"}
-	_, said := d.run(exitUsage, export...)
+	_, said = d.run(exitUsage, export...)
 	contains(t, said, "--directory: the authority has several directories: name one")
 	_, said = d.run(exitUsage, append(export, "--directory", "https://elsewhere.example/directory")...)
 	contains(t, said, "--directory: not a directory of this certificate authority")

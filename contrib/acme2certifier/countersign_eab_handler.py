@@ -11,7 +11,11 @@ it. The handler asks countersign, which must have been told to release them (cou
     countersign_cache_file: /var/lib/acme2certifier/countersign.cache
 
 Versions before 0.44 call the first one eab_handler_file. The token is what `countersign ca add` or `countersign ca token` printed; nobody but the user that
-runs acme2certifier may read its file. Further settings, with their defaults and the most that they may be:
+runs acme2certifier may read its file. Where the CA has several directories at countersign, no key is given until this one is said:
+
+    countersign_directory: https://ca.example/directory    as `countersign ca list` has it
+
+Further settings, with their defaults and the most that they may be:
 
     countersign_ca_file: PEM      those who may have issued countersign's certificate, instead of the system's
     countersign_fresh: 30         seconds for which a key is believed without asking (300)
@@ -42,7 +46,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 try:  # the package of 0.44 and later, or what was there before
     from acme2certifier.acme_srv.helper import load_config
@@ -56,6 +60,7 @@ TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z\Z")
 MOST_ANSWER = 64 << 10
 PAUSE = 5.0  # seconds for which countersign is left alone after it could not be asked, where the cache has an answer
 NO_SUCH_KEY = "urn:countersign:error:notFound"
+WHICH_DIRECTORY = "urn:ietf:params:acme:error:malformed"
 NO_RIGHT = ("urn:countersign:error:credentialInvalid", "urn:countersign:error:keysWithheld")
 
 
@@ -64,7 +69,7 @@ class Unreachable(Exception):
 
 
 class Refused(Exception):
-    """countersign gives this CA no keys: its token is not valid, or keys are withheld."""
+    """countersign gives this CA no keys: its token is not valid, keys are withheld, or it does not say which directory it is."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -83,6 +88,7 @@ class EABhandler(object):
         self.logger = logger
         self.url = None
         self.token = None
+        self.directory = None
         self.ca_file = None
         self.cache_file = None
         self.fresh = self.cache_age = self.cache_keys = self.timeout = 0
@@ -110,6 +116,7 @@ class EABhandler(object):
         self.token = self._private(section["countersign_token_file"], MOST_ANSWER).decode("ascii").strip()
         if not self.token or any(c <= " " or c > "~" for c in self.token):
             raise ValueError("countersign_token_file must have one token in it")
+        self.directory = section.get("countersign_directory") or None
         self.ca_file = section.get("countersign_ca_file") or None
         self.cache_file = section.get("countersign_cache_file") or None
         self.fresh = _number(section, "countersign_fresh", 30, 300)
@@ -146,7 +153,8 @@ class EABhandler(object):
     def _ask(self, kid):
         """(MAC key, until when it may be kept), or (None, None) if there is none."""
         request = urllib.request.Request(
-            "%s/v1/eab/keys/%s/mac" % (self.url, kid), headers={"Authorization": "Bearer " + self.token, "Accept": "application/json"}
+            "%s/v1/eab/keys/%s/mac%s" % (self.url, kid, "?" + urlencode({"directory": self.directory}) if self.directory else ""),
+            headers={"Authorization": "Bearer " + self.token, "Accept": "application/json"},
         )
         opener = urllib.request.build_opener(
             _NoRedirect, urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self.ca_file))
@@ -176,6 +184,8 @@ class EABhandler(object):
             return
         if kind in NO_RIGHT:
             raise Refused("countersign gives no MAC keys: %s" % kind.rpartition(":")[2]) from None
+        if err.code == 400 and kind == WHICH_DIRECTORY:
+            raise Refused("countersign gives no MAC keys before it knows the directory: set countersign_directory to one that `countersign ca list` has") from None
         self._asked_in_vain[self.url] = time.monotonic()
         raise Unreachable("status %d" % err.code) from None
 
@@ -204,7 +214,7 @@ class EABhandler(object):
             self.logger.error("the kept keys are not believed: %s", err)
             return {}
         keys = file.get("keys")
-        if file.get("url") != self.url or not isinstance(keys, dict):
+        if file.get("url") != self.url or file.get("directory") != self.directory or not isinstance(keys, dict):
             return {}
         return {kid: k for kid, k in keys.items() if _believable(k) and 0 <= now - k["at"] < self.cache_age and now < k["until"]}
 
@@ -222,7 +232,7 @@ class EABhandler(object):
                 else:
                     keys.pop(kid, None)
                 newest = sorted(keys, key=lambda k: keys[k]["at"])[-self.cache_keys:]
-                self._write({"url": self.url, "keys": {k: keys[k] for k in newest}})
+                self._write({"url": self.url, "directory": self.directory, "keys": {k: keys[k] for k in newest}})
         except OSError as err:
             self.logger.error("what countersign said cannot be kept: %s", err)
             if not mac:  # what must be forgotten is not to be left lying there
