@@ -232,7 +232,7 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		}
 		it.Entry = o.Version() + 1
 		if len(told.boxes) > 0 && len(o.recordedAfter(max(told.after, o.reviewedTo()))) == 0 {
-			s.tellOfDossier(o, noticeReview, title, time.Time{}, told.boxes, now)
+			s.tellOfDossier(o, noticeReview, title, "", time.Time{}, told.boxes, now)
 		}
 		o.Items = append(o.Items, it)
 		if !o.trim() {

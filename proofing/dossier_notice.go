@@ -3,11 +3,46 @@ package proofing
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
 // noticeAges tells the authority's people that something in a dossier ages.
 const noticeAges = "dossier_ages"
+
+// ageLimit is a date on which an item becomes too old, and for which certificates. What a profile asks for has two: one for EV and one for others
+// (CSBR 4.2.1.1.3, 4.2.1).
+type ageLimit struct {
+	Aging
+	ev, other bool
+	mark      string // what it is marked by once people were told
+}
+
+// otherMark is what the mark of a limit ends with that is not the one for EV.
+const otherMark = ".other"
+
+// ageLimits are the dates on which something of the dossier becomes too old, for each kind of certificate that asks for it.
+func (o *Organization) ageLimits() (all []ageLimit) {
+	add := func(it *Item, ev, other bool, mark string) {
+		if until := it.GoodUntil(ev); !until.IsZero() {
+			all = append(all, ageLimit{Aging{it, until}, ev, other, mark})
+		}
+	}
+	for _, it := range o.Currents() {
+		r := it.Kind.rule()
+		switch {
+		case r == nil || it.Outcome != OutcomeGood:
+		case r.Needed == NeedAlways && !it.GoodUntil(true).Equal(it.GoodUntil(false)):
+			add(it, true, false, it.ID)
+			add(it, false, true, it.ID+otherMark)
+		case r.Needed == NeedAlways, r.Needed == NeedNever: // what is only declared is held to the age for EV, whatever it serves
+			add(it, true, true, it.ID)
+		default:
+			add(it, true, false, it.ID)
+		}
+	}
+	return all
+}
 
 // remindAt is when people are told that an item ages: 30 days before, or 7 where it is good for less than twice as long. What is good for less than
 // two weeks is not spoken of.
@@ -21,28 +56,50 @@ func (a Aging) remindAt() (at time.Time, ok bool) {
 	return at, false
 }
 
+// lookAgain is how soon it is looked again whether a reminder can be given that could not be when it was due.
+const lookAgain = 24 * time.Hour
+
 // nextDue is when the worker must look at the dossier again.
 func (o *Organization) nextDue() (time.Time, bool) {
 	due, ok := o.Outbox.NextDue()
-	for _, a := range o.Ages() {
-		if at, speaks := a.remindAt(); speaks && !slices.Contains(o.Reminded, a.Item.ID) && (!ok || at.Before(due)) {
+	for _, l := range o.ageLimits() {
+		at, speaks := l.remindAt()
+		if at.Before(o.RemindAfter) {
+			at = o.RemindAfter
+		}
+		if speaks && !slices.Contains(o.Reminded, l.mark) && (!ok || at.Before(due)) {
 			due, ok = at, true
 		}
 	}
 	return due, ok
 }
 
-// aging are the items of whose end people are to be told now.
-func (o *Organization) aging(now time.Time) (all []Aging) {
-	for _, a := range o.Ages() {
-		if at, ok := a.remindAt(); ok && !now.Before(at) && !slices.Contains(o.Reminded, a.Item.ID) {
-			all = append(all, a)
+// aging are the limits of which people are to be told now, the soonest first.
+func (o *Organization) aging(now time.Time) (all []ageLimit) {
+	for _, l := range o.ageLimits() {
+		if at, ok := l.remindAt(); ok && !now.Before(at) && !now.Before(o.RemindAfter) && !slices.Contains(o.Reminded, l.mark) {
+			all = append(all, l)
 		}
 	}
+	slices.SortStableFunc(all, func(a, b ageLimit) int { return a.Until.Compare(b.Until) })
 	return all
 }
 
-// workDossier does what is due of a dossier: it tells the authority's people, once for each item, what will be too old soon, and sends the notices. What is due
+// servedBy says for which certificates dossiers are at an authority: by what its profiles are for on which people decide.
+func (s *Service) servedBy(ctx context.Context, ca string) (ev, other bool, err error) {
+	a, err := s.Authority(ctx, ca)
+	if err != nil {
+		return false, false, ignoreNotFound(err)
+	}
+	for _, name := range a.Profiles {
+		if p := s.Policy.Profiles[name]; p != nil && p.peopleDecide() {
+			ev, other = ev || p.EV, other || !p.EV
+		}
+	}
+	return ev, other, nil
+}
+
+// workDossier does what is due of a dossier: it tells the authority's people, once for each limit, what will be too old soon, and sends the notices. What is due
 // together is one notice.
 func (s *Service) workDossier(ctx context.Context, id string) error {
 	o, err := s.Dossiers.Get(ctx, id)
@@ -54,18 +111,29 @@ func (s *Service) workDossier(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
+		ev, other, err := s.servedBy(ctx, o.CA)
+		if err != nil {
+			return err
+		}
 		title := s.titleOfCA(ctx, o.CA)
 		if o, err = s.Dossiers.Update(ctx, id, func(o *Organization) error {
 			now := s.now()
-			aging := o.aging(now)
-			for _, a := range aging {
-				o.Reminded = append(o.Reminded, a.Item.ID)
+			var tell []ageLimit
+			for _, l := range o.aging(now) {
+				switch serves := l.ev && ev || l.other && other; {
+				case serves:
+					tell = append(tell, l)
+				case now.Before(l.Until): // a profile that it is for may come yet
+					o.RemindAfter = now.Add(lookAgain)
+					continue
+				}
+				o.Reminded = append(o.Reminded, l.mark)
 			}
-			o.Reminded = slices.DeleteFunc(o.Reminded, func(id string) bool { // what others have taken the place of
-				return !slices.ContainsFunc(o.Items, func(it Item) bool { return it.ID == id })
+			o.Reminded = slices.DeleteFunc(o.Reminded, func(mark string) bool { // what others have taken the place of
+				return !slices.ContainsFunc(o.Items, func(it Item) bool { return it.ID == strings.TrimSuffix(mark, otherMark) })
 			})
-			if len(aging) > 0 {
-				s.tellOfDossier(o, noticeAges, title, aging[0].Until, told, now)
+			if len(tell) > 0 {
+				s.tellOfDossier(o, noticeAges, title, limitWord(tell, ev && other), tell[0].Until, told, now)
 			}
 			return nil
 		}); err != nil {
@@ -73,6 +141,20 @@ func (s *Service) workDossier(ctx context.Context, id string) error {
 		}
 	}
 	return workNotices(ctx, s, s.Dossiers, o)
+}
+
+// limitWord says for which certificates alone something becomes too old, at an authority that has both kinds: "ev", "other", or nothing if it is for all.
+func limitWord(limits []ageLimit, both bool) string {
+	alone := func(which func(ageLimit) bool) bool {
+		return both && !slices.ContainsFunc(limits, func(l ageLimit) bool { return !which(l) })
+	}
+	switch {
+	case alone(func(l ageLimit) bool { return !l.other }):
+		return "ev"
+	case alone(func(l ageLimit) bool { return !l.ev }):
+		return "other"
+	}
+	return ""
 }
 
 // collecting are the mailboxes of those who may collect for a dossier.
@@ -107,9 +189,9 @@ func (s *Service) titleOfCA(ctx context.Context, name string) string {
 	return name
 }
 
-// tellOfDossier puts notices of a kind into the dossier's outbox.
-func (s *Service) tellOfDossier(o *Organization, kind, ca string, ends time.Time, told []recipient, now time.Time) {
-	ctx := MessageContext{CA: ca, Identifier: o.Name, Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin, Ends: ends}
+// tellOfDossier puts notices of a kind into the dossier's outbox. What is a code that the words have.
+func (s *Service) tellOfDossier(o *Organization, kind, ca, what string, ends time.Time, told []recipient, now time.Time) {
+	ctx := MessageContext{CA: ca, Identifier: o.Name, Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin, Reason: what, Ends: ends}
 	for _, r := range told {
 		o.Outbox.owe(o.ID, Message{Kind: kind, Channel: r.Channel, To: r.Address, Context: ctx, Link: Secret(s.Policy.Origin + AdminOrganizationPath + o.ID)}, r.person, now)
 	}

@@ -51,6 +51,9 @@ func golden(t *testing.T) map[string]string {
 			if strings.HasSuffix(kind, "issued") || strings.HasSuffix(kind, "renewed") || kind == "certificate_ends" {
 				d.About, d.Disown = "3a7f", "https://proof.example.org/x/ref"
 			}
+			if kind == "dossier_ages" {
+				d.Reason = "ev"
+			}
 			if kind == "dossier_ages" || kind == "dossier_review" {
 				d.Identifier, d.Disown, d.Link = "Example Corporation", "", "https://proof.example.org/admin"
 			}
