@@ -25,7 +25,7 @@ const otherMark = ".other"
 func (o *Organization) ageLimits() (all []ageLimit) {
 	add := func(it *Item, ev, other bool, mark string) {
 		if until := it.GoodUntil(ev); !until.IsZero() {
-			all = append(all, ageLimit{Aging{it, until}, ev, other, mark})
+			all = append(all, ageLimit{Aging{Item: it, Until: until}, ev, other, mark})
 		}
 	}
 	for _, it := range o.Currents() {
@@ -56,17 +56,12 @@ func (a Aging) remindAt() (at time.Time, ok bool) {
 	return at, false
 }
 
-// lookAgain is how soon it is looked again whether a reminder can be given that could not be when it was due.
-const lookAgain = 24 * time.Hour
-
 // nextDue is when the worker must look at the dossier again.
 func (o *Organization) nextDue() (time.Time, bool) {
 	due, ok := o.Outbox.NextDue()
 	for _, l := range o.ageLimits() {
 		at, speaks := l.remindAt()
-		if at.Before(o.RemindAfter) {
-			at = o.RemindAfter
-		}
+		at = o.PutOff.from(at)
 		if speaks && !slices.Contains(o.Reminded, l.mark) && (!ok || at.Before(due)) {
 			due, ok = at, true
 		}
@@ -77,7 +72,7 @@ func (o *Organization) nextDue() (time.Time, bool) {
 // aging are the limits of which people are to be told now, the soonest first.
 func (o *Organization) aging(now time.Time) (all []ageLimit) {
 	for _, l := range o.ageLimits() {
-		if at, ok := l.remindAt(); ok && !now.Before(at) && !now.Before(o.RemindAfter) && !slices.Contains(o.Reminded, l.mark) {
+		if at, ok := l.remindAt(); ok && !now.Before(at) && !o.PutOff.holds(now) && !slices.Contains(o.Reminded, l.mark) {
 			all = append(all, l)
 		}
 	}
@@ -119,12 +114,16 @@ func (s *Service) workDossier(ctx context.Context, id string) error {
 		if o, err = s.Dossiers.Update(ctx, id, func(o *Organization) error {
 			now := s.now()
 			var tell []ageLimit
+			o.PutOff = PutOff{}
 			for _, l := range o.aging(now) {
 				switch serves := l.ev && ev || l.other && other; {
+				case serves && len(told) == 0:
+					o.PutOff.Again, o.PutOff.Nobody = now.Add(lookAgain), append(o.PutOff.Nobody, l.mark)
+					continue
 				case serves:
 					tell = append(tell, l)
 				case now.Before(l.Until): // a profile that it is for may come yet
-					o.RemindAfter = now.Add(lookAgain)
+					o.PutOff.Again = now.Add(lookAgain)
 					continue
 				}
 				o.Reminded = append(o.Reminded, l.mark)
@@ -138,6 +137,9 @@ func (s *Service) workDossier(ctx context.Context, id string) error {
 			return nil
 		}); err != nil {
 			return err
+		}
+		if len(o.PutOff.Nobody) > 0 {
+			s.Log.WarnContext(ctx, "nobody can be reminded of what ages: no validation specialist and no operator of the authority has a mailbox", "organization", o.ID, "ca", o.CA)
 		}
 	}
 	return workNotices(ctx, s, s.Dossiers, o)

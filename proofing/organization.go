@@ -20,11 +20,11 @@ type Organization struct {
 	Proposed *ProposedRule `json:"proposed,omitempty"`
 	// Review is the last time that somebody who has collected nothing has looked at all of it.
 	Review *DossierReview `json:"review,omitempty"`
-	// Reminded are the limits of age of which people have been told: see ageLimit. RemindAfter is when it is looked again whether those can be told that could not.
-	Reminded    []string  `json:"reminded,omitempty"`
-	RemindAfter time.Time `json:"remind_after,omitzero"`
-	Outbox      Outbox    `json:"outbox,omitempty"`
-	Journal     Journal   `json:"journal,omitempty"`
+	// Reminded are the limits of age of which people have been told, see ageLimit, and PutOff those of which they could not be.
+	Reminded []string `json:"reminded,omitempty"`
+	PutOff   PutOff   `json:"put_off,omitzero"`
+	Outbox   Outbox   `json:"outbox,omitempty"`
+	Journal  Journal  `json:"journal,omitempty"`
 }
 
 // Version is the number of the last change of the dossier: what somebody was shown, and what a decision is about.
