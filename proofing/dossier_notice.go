@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// noticeRule tells those who approve for an organization, and those who govern them, that the rule of who must has changed or is to.
+const noticeRule = "dossier_rule"
+
 // noticeAges tells the authority's people that something in a dossier ages.
 const noticeAges = "dossier_ages"
 
@@ -157,6 +160,33 @@ func limitWord(limits []ageLimit, both bool) string {
 		return "other"
 	}
 	return ""
+}
+
+// ruled are the mailboxes, and a number of each, of everybody whom the approval rule of an organization concerns: its Certificate Approvers and Contract Signers, and those
+// who may change it.
+func (s *Service) ruled(ctx context.Context, o *Organization, people []*Appointment) ([]recipient, error) {
+	persons, err := s.governors(ctx, o.CA)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range people {
+		if a.Status == AppointmentActive && (a.Role == RoleApprover || a.Role == RoleSigner) {
+			persons = append(persons, a.Person)
+		}
+	}
+	return s.reachAll(ctx, unique(persons))
+}
+
+// tellOfRule puts the notices of a change of the approval rule into the dossier's outbox. What is a code that the words have.
+func (s *Service) tellOfRule(o *Organization, what, ca, lang string, by Act, told []recipient) {
+	ctx := MessageContext{CA: ca, Identifier: o.Name, Operator: s.Policy.Operator, Contact: s.Policy.Contact, Origin: s.Policy.Origin, Lang: lang, Reason: what}
+	for _, r := range told {
+		m := Message{Kind: r.kindFor(noticeRule), Channel: r.Channel, To: r.Address, Lang: lang, Context: ctx, By: by.Name}
+		if r.Channel != ChannelPhone { // a text says that there is something to see, and no more
+			m.Link = Secret(s.Policy.Origin + AdminOrganizationPath + o.ID)
+		}
+		o.Outbox.owe(o.ID, m, r.person, by.At)
+	}
 }
 
 // collecting are the mailboxes of those who may collect for a dossier.

@@ -63,6 +63,9 @@ func golden(t *testing.T) map[string]string {
 			if kind == "appointment_ends" {
 				d.About, d.Role, d.Reason, d.Identifier, d.Link = "A. Example <b>", "certificate_approver", "reconfirm", "Example Corporation", "https://proof.example.org/admin/people/07abc"
 			}
+			if kind == "dossier_rule" {
+				d.Identifier, d.Disown, d.Link, d.Reason, d.By = "Example Corporation", "", "https://proof.example.org/admin/organizations/1", "set", "B. Example"
+			}
 			if kind == "policy" {
 				d.Reason, d.By = "approved", "B. Example"
 			}
