@@ -39,6 +39,8 @@ func TestASubjectSaysHowTheDossierHasTheOrganizationRegistered(t *testing.T) {
 	german := proofing.Registration{Number: "HRB 1234", Jurisdiction: "DE"}
 	american := proofing.Registration{Number: "7", Jurisdiction: "US, Delaware"}
 	local := proofing.Registration{Number: "7", Jurisdiction: "Wilmington, Delaware, US"}
+	stateless := proofing.Registration{Number: "7", Jurisdiction: "DE, , Berlin"}
+	narrow := proofing.Registration{Number: "7", Jurisdiction: "Berlin,, DE"}
 	spelled := proofing.Registration{Number: "7", Jurisdiction: "Germany"}
 	business := proofing.Registration{Number: "7", Business: true}
 	key := ecKey(t, elliptic.P256())
@@ -54,6 +56,12 @@ func TestASubjectSaysHowTheDossierHasTheOrganizationRegistered(t *testing.T) {
 		"all of it":                        {&german, []member{{oidNumber, "HRB 1234"}, {oidCategory, "Private Organization"}, {oidIncC, "DE"}}, ""},
 		"the state, as the dossier has it": {&american, []member{{oidNumber, "7"}, {oidIncC, "US"}, {oidIncST, "Delaware"}}, ""},
 		"the locality, the other way":      {&local, []member{{oidIncC, "US"}, {oidIncST, "Delaware"}, {oidIncL, "Wilmington"}}, ""},
+		"a locality without a state":       {&stateless, []member{{oidNumber, "7"}, {oidIncC, "DE"}, {oidIncL, "Berlin"}}, ""},
+		"the same, the other way":          {&narrow, []member{{oidIncC, "DE"}, {oidIncL, "Berlin"}}, ""},
+		"such a locality as the state":     {&stateless, []member{{oidIncC, "DE"}, {oidIncST, "Berlin"}}, `the jurisdiction "Berlin, DE"`},
+		"such a locality and a state":      {&stateless, []member{{oidIncC, "DE"}, {oidIncST, "Berlin"}, {oidIncL, "Berlin"}}, "the jurisdiction"},
+		"a country without its locality":   {&stateless, []member{{oidIncC, "DE"}}, `the jurisdiction "DE"`},
+		"a locality and an empty state":    {&stateless, []member{{oidIncC, "DE"}, {oidIncST, ""}, {oidIncL, "Berlin"}}, "the jurisdiction"},
 		"a Business Entity":                {&business, []member{{oidCategory, "Business Entity"}}, ""},
 		"without a dossier, a number":      {nil, []member{{oidNumber, "HRB 1234"}}, "not the registration number"},
 		"without a dossier, a category":    {nil, []member{{oidCategory, "Private Organization"}}, "no category"},

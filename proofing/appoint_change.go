@@ -214,7 +214,11 @@ func (a *Appointment) asks(what string) *Asked {
 // role, and the *InputError codes "appointment_own", "appointment_reference" and "appointment_lapsed" (it was due, and whatever gives a role back takes two: a
 // suspension and its end).
 func (s *Service) ReconfirmAppointment(ctx context.Context, v Visit, id, reference string) (*Appointment, error) {
-	o, _, by, err := s.governing(ctx, v, id)
+	o, seen, by, err := s.governing(ctx, v, id)
+	if err != nil {
+		return nil, err
+	}
+	told, err := s.concerned(ctx, seen)
 	if err != nil {
 		return nil, err
 	}
@@ -235,6 +239,7 @@ func (s *Service) ReconfirmAppointment(ctx context.Context, v Visit, id, referen
 			a.ReconfirmBy = now.Add(reconfirmEvery)
 		}
 		a.write(AppointmentIsReconfirmed, a.Reconfirmed, map[string]any{"reference": reference})
+		s.tellOf(a, told, v.Lang, a.Reconfirmed, "reconfirmed")
 		return nil
 	})
 }

@@ -45,8 +45,9 @@ type Appointment struct {
 	Until       time.Time `json:"until,omitzero"` // the end of its term; zero: none
 	// Beginning is how it came about without an administrator: BegunByBootstrap, BegunByRecovery or BegunByInvitation.
 	Beginning string `json:"beginning,omitempty"`
-	// Reminded are the reminders of what ends that people have had: see RoleEnd.
+	// Reminded are the reminders of what ends that people have had, see RoleEnd, and PutOff those that they could not have.
 	Reminded []string `json:"reminded,omitempty"`
+	PutOff   PutOff   `json:"put_off,omitzero"`
 	// Due is when the worker is to look at it again, besides what follows from the rest.
 	Due     time.Time `json:"due,omitzero"`
 	Outbox  Outbox    `json:"outbox,omitempty"`

@@ -38,8 +38,9 @@ type Certificate struct {
 	Links    []CertificateLink    `json:"links,omitempty"`
 	Disowned *DisownedCertificate `json:"disowned,omitempty"`
 	Revoked  time.Time            `json:"revoked,omitzero"`
-	// Reminded are the reminders of its end that people have had.
+	// Reminded are the reminders of its end that people have had, and PutOff those that they could not have.
 	Reminded []string `json:"reminded,omitempty"`
+	PutOff   PutOff   `json:"put_off,omitzero"`
 	Outbox   Outbox   `json:"outbox,omitempty"`
 	Journal  Journal  `json:"journal,omitzero"`
 }

@@ -123,9 +123,6 @@ func (s *Service) tell(c *Certificate, k *Case, told []recipient, kind string, n
 	ctx := s.messageContext(k)
 	ctx.Lang, ctx.Ends = k.Lang, c.NotAfter
 	for _, r := range told {
-		if kind == noticeEnds && r.Channel == ChannelPhone { // a mail is enough
-			continue
-		}
 		m := Message{Kind: r.kindFor(kind), Channel: r.Channel, To: r.Address, Lang: k.Lang, Context: ctx, About: c.Serial}
 		if kind != noticeEnds {
 			m.Disown = c.link(r, s.Policy.Origin)
@@ -144,7 +141,7 @@ func (c *Certificate) nextDue() (time.Time, bool) {
 	if c.Revoked.IsZero() {
 		for _, l := range endLeads {
 			if c.reminds(l.name, l.lead) {
-				own = earliest(own, c.NotAfter.Add(-l.lead))
+				own = earliest(own, c.PutOff.from(c.NotAfter.Add(-l.lead)))
 			}
 		}
 	}
@@ -158,6 +155,9 @@ func (c *Certificate) nextDue() (time.Time, bool) {
 func (c *Certificate) reminds(name string, lead time.Duration) bool {
 	return !slices.Contains(c.Reminded, name) && c.NotAfter.Sub(c.Reported) >= 2*lead
 }
+
+// Unheard says whether people were to be reminded of the certificate's end, and nobody could be.
+func (c *Certificate) Unheard() bool { return len(c.PutOff.Nobody) > 0 && c.Revoked.IsZero() }
 
 // workCertificate does what is due of one certificate: it freezes what somebody's word freezes, reminds of its end, and sends notices.
 func (s *Service) workCertificate(ctx context.Context, id string) error {
@@ -181,7 +181,7 @@ func (s *Service) workCertificate(ctx context.Context, id string) error {
 func (s *Service) remind(ctx context.Context, c *Certificate) (*Certificate, error) {
 	due := func(c *Certificate, now time.Time) (names []string) {
 		for _, l := range endLeads {
-			if c.Revoked.IsZero() && c.reminds(l.name, l.lead) && !now.Before(c.NotAfter.Add(-l.lead)) {
+			if c.Revoked.IsZero() && c.reminds(l.name, l.lead) && !now.Before(c.PutOff.from(c.NotAfter.Add(-l.lead))) {
 				names = append(names, l.name)
 			}
 		}
@@ -211,12 +211,24 @@ func (s *Service) remind(ctx context.Context, c *Certificate) (*Certificate, err
 			return nil, err
 		}
 	}
-	return s.Certificates.Update(ctx, c.ID, func(c *Certificate) error {
+	told = slices.DeleteFunc(told, func(r recipient) bool { return r.Channel == ChannelPhone }) // a mail is enough
+	c, err = s.Certificates.Update(ctx, c.ID, func(c *Certificate) error {
 		now := s.now()
 		names := due(c, now)
-		if c.Reminded = append(c.Reminded, names...); len(names) > 0 && now.Before(c.NotAfter) && len(told) > 0 {
+		c.PutOff = PutOff{}
+		switch {
+		case len(names) == 0 || replaced || !now.Before(c.NotAfter):
+		case len(told) == 0:
+			c.PutOff = PutOff{Again: earliest(now.Add(lookAgain), c.NotAfter), Nobody: names}
+			return nil
+		default:
 			s.tell(c, cases[0], told, noticeEnds, now)
 		}
+		c.Reminded = append(c.Reminded, names...)
 		return nil
 	})
+	if err == nil && c.Unheard() {
+		s.Log.WarnContext(ctx, "nobody can be reminded of the end of a certificate: nobody who answers for it has a mailbox", "certificate", c.ID, "ca", c.CA)
+	}
+	return c, err
 }

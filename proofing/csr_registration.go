@@ -107,25 +107,32 @@ func (r *Registration) Judge(subject []SubjectMember) (faults []CSRFault) {
 	}
 	placed := !slices.Contains(places, "") && r.placed(said[SubjectJurisdiction+"C"], said[SubjectJurisdiction+"ST"], said[SubjectJurisdiction+"L"])
 	if len(places) > 0 && !placed {
-		fault("the subject has the jurisdiction %s, which is not, in these attributes, that of the dossier of one organization that is asked for: leave it out, or write jurisdictionCountryName, by its two letters, and the state and then the locality where the dossier has them, as it does", told(strings.Join(places, ", ")))
+		fault("the subject has the jurisdiction %s, which is not, in these attributes, that of the dossier of one organization that is asked for: leave it out, or write jurisdictionCountryName, by its two letters, and the state and the locality where the dossier has them, each as it does", told(strings.Join(places, ", ")))
 	}
 	return faults
 }
 
-// placed says whether a jurisdiction is the dossier's, each part in its own attribute (CSBR 7.1.4.2): the country by the two letters of ISO 3166, alone, with a state, or with a state and a locality.
-// The dossier has them with commas between them, the widest or the narrowest first. A second part is a state: of a locality without one a dossier does not tell.
+// placed says whether a jurisdiction is the dossier's, each part in its own attribute (CSBR 7.1.4.2): the country by the two letters of ISO 3166, alone, with a state, with a state and a locality, or with a
+// locality alone where there are no states. The dossier has them with commas between them, the widest or the narrowest first. A second part is a state: where a locality has none, the
+// place of the state stays empty, as in "DE, , Berlin".
 func (r *Registration) placed(country, state, locality string) bool {
 	places := []string{country}
-	if state != "" || locality != "" {
+	switch {
+	case locality != "":
+		places = append(places, state, locality)
+	case state != "":
 		places = append(places, state)
 	}
-	if locality != "" {
-		places = append(places, locality)
+	registered := strings.Split(r.Jurisdiction, ",")
+	for i, part := range registered {
+		registered[i] = strings.TrimSpace(part)
 	}
-	if !countryCode.MatchString(country) || slices.ContainsFunc(places, func(place string) bool { return place == "" || strings.Contains(place, ",") }) {
+	if !countryCode.MatchString(country) { // nor has it a comma, as none of the parts has
 		return false
 	}
-	wide := strings.Join(places, ", ")
+	if slices.Equal(registered, places) {
+		return true
+	}
 	slices.Reverse(places)
-	return r.Jurisdiction == wide || r.Jurisdiction == strings.Join(places, ", ")
+	return slices.Equal(registered, places)
 }

@@ -232,7 +232,7 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		}
 		it.Entry = o.Version() + 1
 		if len(told.boxes) > 0 && len(o.recordedAfter(max(told.after, o.reviewedTo()))) == 0 {
-			s.tellOfDossier(o, noticeReview, title, time.Time{}, told.boxes, now)
+			s.tellOfDossier(o, noticeReview, title, "", time.Time{}, told.boxes, now)
 		}
 		o.Items = append(o.Items, it)
 		if !o.trim() {
@@ -433,7 +433,11 @@ func (s *Service) SetApprovalRule(ctx context.Context, v Visit, organization str
 			return nil, err
 		}
 	}
-	seen := o.Proposed
+	told, err := s.ruled(ctx, o, people)
+	if err != nil {
+		return nil, err
+	}
+	seen, title := o.Proposed, s.titleOfCA(ctx, o.CA)
 	return s.Dossiers.Update(ctx, o.ID, func(o *Organization) error {
 		act := me.act(mine, s.now())
 		facts := map[string]any{"needed": int64(rule.Needed), "in_order": rule.InOrder, "of": anyOf(rule.Of)}
@@ -446,9 +450,11 @@ func (s *Service) SetApprovalRule(ctx context.Context, v Visit, organization str
 		case p != nil && p.equal(rule) && still && seen != nil && seen.By.ID == p.By.ID && seen.At.Equal(p.At):
 			o.Rule, o.Proposed = rule, nil
 			o.write(OrganizationRuleSet, act, facts, nil)
+			s.tellOfRule(o, "set", title, v.Lang, act, told)
 		default:
 			o.Proposed = &ProposedRule{rule, act}
 			o.write(OrganizationRuleProposed, act, facts, nil)
+			s.tellOfRule(o, "proposed", title, v.Lang, act, told)
 		}
 		return nil
 	})

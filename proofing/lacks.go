@@ -141,13 +141,16 @@ func (o *Organization) lacksPeople(people []*Appointment, now time.Time) (all []
 type Aging struct {
 	Item  *Item     `json:"item"`
 	Until time.Time `json:"until"`
+	// Unheard: people were to be reminded of it, and nobody could be.
+	Unheard bool `json:"unheard,omitempty"`
 }
 
 // Ages lists what of the dossier ages, for EV, the soonest first; what has aged already is among it.
 func (o *Organization) Ages() (all []Aging) {
 	for _, it := range o.Currents() {
 		if until := it.GoodUntil(true); !until.IsZero() && it.Outcome == OutcomeGood {
-			all = append(all, Aging{it, until})
+			nobody := o.PutOff.nobody(it.ID) || o.PutOff.nobody(it.ID+otherMark)
+			all = append(all, Aging{it, until, nobody})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Aging) int { return a.Until.Compare(b.Until) })

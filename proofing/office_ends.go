@@ -24,6 +24,8 @@ const (
 type RoleEnd struct {
 	What RoleEndKind `json:"what"`
 	At   time.Time   `json:"at"`
+	// Unheard: people were to be reminded of it, and nobody could be.
+	Unheard bool `json:"unheard,omitempty"`
 	// since is from when on it was so.
 	since time.Time
 }
@@ -39,7 +41,9 @@ func (a *Appointment) Ends() (all []RoleEnd) {
 	}
 	add := func(what RoleEndKind, at, since time.Time) {
 		if !at.IsZero() && (a.Until.IsZero() || !at.After(a.Until)) {
-			all = append(all, RoleEnd{what, at, since})
+			e := RoleEnd{What: what, At: at, since: since}
+			e.Unheard = slices.ContainsFunc(a.PutOff.Nobody, func(mark string) bool { return strings.HasPrefix(mark, e.of()) })
+			all = append(all, e)
 		}
 	}
 	add(EndsTerm, a.Until, a.Confirmed.At)
@@ -68,7 +72,7 @@ func (a *Appointment) reminders() (all []reminder) {
 	for _, e := range a.Ends() {
 		for _, l := range endLeads {
 			if mark := e.of() + l.name; e.At.Sub(e.since) >= 2*l.lead && !slices.Contains(a.Reminded, mark) {
-				all = append(all, reminder{e, mark, e.At.Add(-l.lead)})
+				all = append(all, reminder{e, mark, a.PutOff.from(e.At.Add(-l.lead))})
 			}
 		}
 	}
@@ -84,10 +88,13 @@ func (a *Appointment) nextReminder() (at time.Time) {
 }
 
 // reminds marks what is due now, and returns the dates of which people are to be told: what was missed while nothing ran is told once, and not after its date.
-// Marks of dates that others have taken the place of are forgotten.
-func (a *Appointment) reminds(now time.Time) (tell []RoleEnd) {
-	for _, r := range a.reminders() {
-		if now.Before(r.due) {
+// Where there is nobody to tell they are put off until then. Marks of dates that others have taken the place of are forgotten.
+func (a *Appointment) reminds(nobody bool, now time.Time) (tell []RoleEnd) {
+	due := slices.DeleteFunc(a.reminders(), func(r reminder) bool { return now.Before(r.due) })
+	a.PutOff = PutOff{}
+	for _, r := range due {
+		if nobody && now.Before(r.At) {
+			a.PutOff.Again, a.PutOff.Nobody = earliest(now.Add(lookAgain), r.At, a.PutOff.Again), append(a.PutOff.Nobody, r.mark)
 			continue
 		}
 		a.Reminded = append(a.Reminded, r.mark)
@@ -116,13 +123,17 @@ func (s *Service) remindOffice(ctx context.Context, a *Appointment) (*Appointmen
 	if ignoreNotFound(err) != nil {
 		return nil, err
 	}
-	return s.Appointments.Update(ctx, a.ID, func(a *Appointment) error {
+	a, err = s.Appointments.Update(ctx, a.ID, func(a *Appointment) error {
 		now := s.now()
-		for _, e := range a.reminds(now) {
+		for _, e := range a.reminds(len(told) == 0, now) {
 			s.tellOfEnding(a, e, organization, told, now)
 		}
 		return nil
 	})
+	if err == nil && len(a.PutOff.Nobody) > 0 {
+		s.Log.WarnContext(ctx, "nobody can be reminded of what ends of a role: nobody whom it concerns has an address", "appointment", a.ID, "role", string(a.Role))
+	}
+	return a, err
 }
 
 // tellOfEnding puts the notices of one date into the appointment's outbox.

@@ -13,25 +13,41 @@ const noticeAppointment = "appointment"
 // concerned are the mailboxes, and a number of each, of everybody whom a change of an appointment concerns: its holder, the administrators, and the
 // operators of its authority.
 func (s *Service) concerned(ctx context.Context, a *Appointment) (told []recipient, err error) {
-	active := "." + string(AppointmentActive)
-	governing, err := s.appointments(ctx, "role", string(RoleAdministrator)+active)
+	persons, err := s.governors(ctx, a.CA)
 	if err != nil {
 		return nil, err
 	}
-	if a.CA != "" {
-		operators, err := s.appointments(ctx, "scope", (&Appointment{Role: RoleOperator, CA: a.CA}).scope()+active)
+	return s.reachAll(ctx, unique(append([]string{a.Person}, persons...)))
+}
+
+// governors are the administrators and the operators of an authority, or the administrators alone where its name is empty.
+func (s *Service) governors(ctx context.Context, ca string) (persons []string, err error) {
+	active := "." + string(AppointmentActive)
+	all, err := s.appointments(ctx, "role", string(RoleAdministrator)+active)
+	if err != nil {
+		return nil, err
+	}
+	if ca != "" {
+		operators, err := s.appointments(ctx, "scope", (&Appointment{Role: RoleOperator, CA: ca}).scope()+active)
 		if err != nil {
 			return nil, err
 		}
-		governing = append(governing, slices.DeleteFunc(operators, func(o *Appointment) bool { return o.Role != RoleOperator })...)
+		all = append(all, slices.DeleteFunc(operators, func(o *Appointment) bool { return o.Role != RoleOperator })...)
 	}
-	persons := []string{a.Person}
-	for _, g := range governing {
-		if !slices.Contains(persons, g.Person) {
-			persons = append(persons, g.Person)
+	for _, a := range all {
+		persons = append(persons, a.Person)
+	}
+	return persons, nil
+}
+
+// unique is a list with each of it once, as it first comes.
+func unique(list []string) (once []string) {
+	for _, v := range list {
+		if !slices.Contains(once, v) {
+			once = append(once, v)
 		}
 	}
-	return s.reachAll(ctx, persons)
+	return once
 }
 
 // tellOf puts the notices of a change into the appointment's outbox. What is a code that the words have.

@@ -20,8 +20,9 @@ type Organization struct {
 	Proposed *ProposedRule `json:"proposed,omitempty"`
 	// Review is the last time that somebody who has collected nothing has looked at all of it.
 	Review *DossierReview `json:"review,omitempty"`
-	// Reminded are the items of whose end people have been told, by their ids.
+	// Reminded are the limits of age of which people have been told, see ageLimit, and PutOff those of which they could not be.
 	Reminded []string `json:"reminded,omitempty"`
+	PutOff   PutOff   `json:"put_off,omitzero"`
 	Outbox   Outbox   `json:"outbox,omitempty"`
 	Journal  Journal  `json:"journal,omitempty"`
 }

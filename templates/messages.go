@@ -11,7 +11,7 @@ import (
 )
 
 // messageKinds are the messages there are. A text message has no HTML part.
-var messageKinds = []string{"email_code", "sms_code", "granted", "frozen", "given_back", "ending", "ended", "bound", "removed", "recovered", "reactivated", "copied", "desk_recovery", "desk_recovered", "proofed", "released", "codes_freed", "codes_void", "erased", "forgetting", "appointment", "appointment_ends", "policy", "waiting", "decided_no", "issued", "renewed", "certificate_ends", "dossier_ages", "dossier_review", "sms_issued", "sms_renewed", "sms_bound", "sms_removed", "sms_recovered", "sms_reactivated", "sms_copied", "sms_desk_recovery", "sms_desk_recovered", "sms_proofed", "sms_released", "sms_codes_freed", "sms_codes_void", "sms_erased", "sms_forgetting", "sms_waiting", "sms_appointment", "sms_appointment_ends", "sms_policy"}
+var messageKinds = []string{"email_code", "sms_code", "granted", "frozen", "given_back", "ending", "ended", "bound", "removed", "recovered", "reactivated", "copied", "desk_recovery", "desk_recovered", "proofed", "released", "codes_freed", "codes_void", "erased", "forgetting", "appointment", "appointment_ends", "policy", "waiting", "decided_no", "issued", "renewed", "certificate_ends", "dossier_ages", "dossier_review", "dossier_rule", "sms_issued", "sms_renewed", "sms_bound", "sms_removed", "sms_recovered", "sms_reactivated", "sms_copied", "sms_desk_recovery", "sms_desk_recovered", "sms_proofed", "sms_released", "sms_codes_freed", "sms_codes_void", "sms_erased", "sms_forgetting", "sms_waiting", "sms_appointment", "sms_appointment_ends", "sms_dossier_rule", "sms_policy"}
 
 // isText says whether the kind is that of a text message.
 func isText(kind string) bool { return strings.HasPrefix(kind, "sms_") }

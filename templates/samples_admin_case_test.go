@@ -68,7 +68,7 @@ func adminCaseSamples() map[string]Screen {
 	digest := "3f79bb7b435b05321651daefd374cdc681dc06faa65e374e38337b88ca046dea"
 	granted.Certificates = []AdminCertificate{
 		{Serial: "5f3759df00000000000000000000a1", Digest: digest, Subject: "CN=Beispiel <Software> GmbH,O=Beispiel <Software> GmbH,C=DE", From: at, Until: at.AddDate(0, 0, 461), Days: 461, Reported: at, Renewal: true, Findings: []string{"validity", "csr_unapproved"}},
-		{Serial: "3a7f", Digest: digest, Subject: "O=Beispiel <Software> GmbH", From: at, Until: at.AddDate(1, 0, 0), Days: 365, Reported: at, Disowned: at, RevokeBy: at.Add(24 * time.Hour)},
+		{Serial: "3a7f", Digest: digest, Subject: "O=Beispiel <Software> GmbH", From: at, Until: at.AddDate(1, 0, 0), Days: 365, Reported: at, Disowned: at, RevokeBy: at.Add(24 * time.Hour), Unheard: true},
 		{Serial: "01", Digest: digest, Subject: "O=Beispiel <Software> GmbH", From: at.AddDate(-1, 0, 0), Until: at, Days: 365, Reported: at.AddDate(-1, 0, 0), Disowned: at, RevokeBy: at.Add(24 * time.Hour), Revoked: at},
 	}
 	granted.MoreCertificates = true

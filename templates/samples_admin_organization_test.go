@@ -70,8 +70,8 @@ func adminOrganizationSamples() map[string]Screen {
 		AdminFrame: adminFrame("organizations", "/admin/organizations/1"), Back: "/admin/organizations", Name: "Example <Corporation>", Known: "Example Corporation", CA: "Example CA", Since: at,
 		Lacks: []AdminLack{{Code: "missing", Item: "registration_number", Clause: "3.2.2.2.1"}, {Code: "aged", Item: "denied_list", Clause: "3.2.8", About: "A. <Example>", Since: at.Add(-day)}, {Code: "role", Clause: "3.2.2.2", Role: "contract_signer"}},
 		Ages: []AdminAge{
-			{"denied_list", "", "A. <Example>", at.Add(-day), true, 0}, {"agreement", "/admin/people/a1", "A. <Example>", at.Add(-day), true, 0},
-			{"reconfirm", "/admin/people/a2", "B. Example", at.Add(7 * day), false, 7 * day}, {"legal_name", "", "", at.Add(368 * day), false, 368 * day},
+			{"denied_list", "", "A. <Example>", at.Add(-day), true, 0, false}, {"agreement", "/admin/people/a1", "A. <Example>", at.Add(-day), true, 0, false},
+			{"reconfirm", "/admin/people/a2", "B. Example", at.Add(7 * day), false, 7 * day, false}, {"legal_name", "", "", at.Add(368 * day), false, 368 * day, true},
 		},
 		Items: []AdminItem{
 			{"legal_name", "3.2.2.2.1", "always", []AdminFact{fact}, []AdminFact{refuted}, legal},

@@ -50,7 +50,7 @@ func adminPeopleSamples() map[string]Screen {
 		Status: "proposed", LinkUntil: at.Add(7 * 24 * time.Hour), Waits: true, History: proposed, Log: "/admin/log?object=1",
 		Basis:       AdminBasis{Kind: "signer_warranty", Reference: "file <17>", Signer: "C. <Example>", At: at, Agreement: &AdminAgreement{"contract <5>", "2", "C. <Example>", at.AddDate(1, 0, 0)}},
 		Until:       at.AddDate(2, 0, 0),
-		ReconfirmBy: at.AddDate(1, 1, 3),
+		ReconfirmBy: at.AddDate(1, 1, 3), Unheard: true,
 	}
 	withdraw := move("withdraw", "reason")
 	withdraw.Bad = true

@@ -68,6 +68,7 @@ type AdminCertificate struct {
 	Disowned, RevokeBy      time.Time // zero: nobody has said that it was not them
 	Revoked                 time.Time // zero: it is not, as far as the authority has told
 	Findings                []string  // codes under "finding"
+	Unheard                 bool      // people were to be reminded of its end, and nobody could be
 }
 
 // Found says whether anything about a certificate is not as it should be.

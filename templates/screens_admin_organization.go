@@ -96,6 +96,8 @@ type AdminAge struct {
 	Until time.Time
 	Over  bool
 	Left  time.Duration
+	// Unheard: people were to be reminded of it, and nobody could be.
+	Unheard bool
 }
 
 // AdminItem is one kind of item with what is known.

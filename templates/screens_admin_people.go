@@ -62,6 +62,7 @@ type AdminPerson struct {
 	Until   time.Time // of its term; zero: none
 	// ReconfirmBy is when it must be confirmed again; zero: never.
 	ReconfirmBy time.Time
+	Unheard     bool // people were to be reminded of what ends of it, and nobody could be
 	History     []AdminActed
 	Log         string // what the log tells of it
 	Asked       *AdminAsked

@@ -51,6 +51,9 @@ func golden(t *testing.T) map[string]string {
 			if strings.HasSuffix(kind, "issued") || strings.HasSuffix(kind, "renewed") || kind == "certificate_ends" {
 				d.About, d.Disown = "3a7f", "https://proof.example.org/x/ref"
 			}
+			if kind == "dossier_ages" {
+				d.Reason = "ev"
+			}
 			if kind == "dossier_ages" || kind == "dossier_review" {
 				d.Identifier, d.Disown, d.Link = "Example Corporation", "", "https://proof.example.org/admin"
 			}
@@ -59,6 +62,9 @@ func golden(t *testing.T) map[string]string {
 			}
 			if kind == "appointment_ends" {
 				d.About, d.Role, d.Reason, d.Identifier, d.Link = "A. Example <b>", "certificate_approver", "reconfirm", "Example Corporation", "https://proof.example.org/admin/people/07abc"
+			}
+			if kind == "dossier_rule" {
+				d.Identifier, d.Disown, d.Link, d.Reason, d.By = "Example Corporation", "", "https://proof.example.org/admin/organizations/1", "set", "B. Example"
 			}
 			if kind == "policy" {
 				d.Reason, d.By = "approved", "B. Example"

@@ -97,7 +97,7 @@ const caseCertificates = 50
 
 func viewCertificate(c *proofing.Certificate) templates.AdminCertificate {
 	v := templates.AdminCertificate{
-		Serial: c.Serial, Digest: hexPairs(c.Digest), Subject: c.Subject, From: c.NotBefore, Until: c.NotAfter, Days: int((c.Validity() + 12*time.Hour) / (24 * time.Hour)), Reported: c.Reported, Renewal: c.Renewal, Revoked: c.Revoked,
+		Serial: c.Serial, Digest: hexPairs(c.Digest), Subject: c.Subject, From: c.NotBefore, Until: c.NotAfter, Days: int((c.Validity() + 12*time.Hour) / (24 * time.Hour)), Reported: c.Reported, Renewal: c.Renewal, Revoked: c.Revoked, Unheard: c.Unheard(),
 	}
 	if c.Disowned != nil {
 		v.Disowned, v.RevokeBy = c.Disowned.At, c.Disowned.RevokeBy

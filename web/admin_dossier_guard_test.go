@@ -50,6 +50,7 @@ type call struct {
 func (c *court) hold(people map[string]*colleague, secret string, calls []call) {
 	c.t.Helper()
 	nowhere := people["no role"].get("/nowhere").Body.String()
+	defer c.holding()()
 	for _, call := range calls {
 		for who, m := range people {
 			want := call.want[who]

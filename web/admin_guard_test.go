@@ -84,6 +84,7 @@ func TestNothingOfTheConsoleIsSeenOrDoneByOthers(t *testing.T) {
 		}
 		return []string{"as", as, "step", step, "decision", "refuse", "reason", "no", "number", "1"}
 	}
+	let := c.holding()
 	for _, call := range []struct {
 		name string
 		send func(m *colleague) *httptest.ResponseRecorder
@@ -144,6 +145,8 @@ func TestNothingOfTheConsoleIsSeenOrDoneByOthers(t *testing.T) {
 			}
 		}
 	}
+
+	let()
 
 	// And what no form of ours sends does nothing.
 	before := c.stored(k)

@@ -289,11 +289,11 @@ func (s *Site) renderOrganization(w http.ResponseWriter, r *http.Request, o *off
 		page.Lacks = append(page.Lacks, viewLack(l, people))
 	}
 	for _, age := range d.Ages() {
-		page.Ages = append(page.Ages, templates.AdminAge{Kind: string(age.Item.Kind), About: v.about(age.Item), Until: age.Until, Over: !now.Before(age.Until), Left: age.Until.Sub(now)})
+		page.Ages = append(page.Ages, templates.AdminAge{Kind: string(age.Item.Kind), About: v.about(age.Item), Until: age.Until, Over: !now.Before(age.Until), Left: age.Until.Sub(now), Unheard: age.Unheard})
 	}
 	for _, person := range people { // what of their roles ends by itself is read with it: grants rest on both
 		for _, e := range person.Ends() {
-			page.Ages = append(page.Ages, templates.AdminAge{Kind: string(e.What), Href: s.Keep(r, personPath(person.ID)), About: person.Name, Until: e.At, Over: !now.Before(e.At), Left: e.At.Sub(now)})
+			page.Ages = append(page.Ages, templates.AdminAge{Kind: string(e.What), Href: s.Keep(r, personPath(person.ID)), About: person.Name, Until: e.At, Over: !now.Before(e.At), Left: e.At.Sub(now), Unheard: e.Unheard})
 		}
 	}
 	slices.SortStableFunc(page.Ages, func(a, b templates.AdminAge) int { return a.Until.Compare(b.Until) })

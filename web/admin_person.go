@@ -101,7 +101,7 @@ func (s *Site) renderPerson(w http.ResponseWriter, r *http.Request, o *officer, 
 	path := personPath(d.ID)
 	page := templates.AdminPerson{
 		AdminFrame: s.adminFrame(r, o, "people", path), Name: d.Name, Role: string(d.Role), Status: d.Falls, Awaits: string(d.Awaits), Link: drawn.link, LinkUntil: d.LinkUntil,
-		Waits: d.Status == proofing.AppointmentProposed, Until: d.Until, ReconfirmBy: d.ReconfirmBy, History: viewHistory(d.Appointment), Back: scope{}.of(s, r), Log: s.logOf(r, d.ID),
+		Waits: d.Status == proofing.AppointmentProposed, Until: d.Until, ReconfirmBy: d.ReconfirmBy, Unheard: slices.ContainsFunc(d.Ends(), func(e proofing.RoleEnd) bool { return e.Unheard }), History: viewHistory(d.Appointment), Back: scope{}.of(s, r), Log: s.logOf(r, d.ID),
 	}
 	if page.Status == "" {
 		page.Status = string(d.Status)

@@ -57,9 +57,21 @@ type Site struct {
 	demo    bool
 	shown   []Setting
 	secure  bool // the origin is https
-	mux     *http.ServeMux
+	mux     *routes
 	guarded http.Handler // mux behind the cross-origin protection
 	busy    busyPages
+}
+
+// routes are the pages of a site. They can be listed, so that nobody forgets whose one is.
+type routes struct {
+	*http.ServeMux
+	patterns []string
+}
+
+// Handle registers a page.
+func (r *routes) Handle(pattern string, handler http.Handler) {
+	r.ServeMux.Handle(pattern, handler)
+	r.patterns = append(r.patterns, pattern)
 }
 
 // New returns the pages of a service. The service's public origin must be https, or
@@ -71,7 +83,7 @@ func New(o Options) (*Site, error) {
 	}
 	s := &Site{
 		service: o.Service, origin: o.Service.Policy.Origin, client: o.Client, log: o.Log, mailbox: o.Mailbox, demo: o.Demo, shown: o.Settings,
-		secure: origin.Scheme == "https", mux: http.NewServeMux(),
+		secure: origin.Scheme == "https", mux: &routes{ServeMux: http.NewServeMux()},
 	}
 	if !s.secure && !(origin.Scheme == "http" && loopback(origin.Hostname())) {
 		return nil, fmt.Errorf("web: the origin %q must be https", s.origin)

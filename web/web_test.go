@@ -35,6 +35,9 @@ type house struct {
 	logs *bytes.Buffer
 	mu   sync.Mutex
 	at   time.Time
+	// asked are the routes that were asked for while held counts them: see holding.
+	asked map[string]bool
+	held  bool
 }
 
 func (h *house) now() time.Time {
@@ -235,6 +238,10 @@ func (b *browser) send(method, target string, form url.Values) *httptest.Respons
 	}
 	r := httptest.NewRequest(method, target, strings.NewReader(form.Encode()))
 	r.Host = b.host
+	if b.house.held {
+		_, pattern := b.house.site.mux.Handler(r)
+		b.house.asked[pattern] = true
+	}
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
