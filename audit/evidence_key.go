@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 )
@@ -52,7 +52,21 @@ func keyItem(l proofing.Leaf) (it *proofing.Item, told bool) {
 	return &proofing.Item{Outcome: proofing.Outcomes(textOf(l.Facts, "outcome")), Method: int(method), Keys: listOf(l.Facts, "keys")}, told
 }
 
-// itemName tells the items of a dossier from each other, of which the newest alone counts.
-func itemName(l proofing.Leaf) string {
-	return strings.Join(append([]string{textOf(l.Facts, "kind"), textOf(l.Facts, "subject")}, listOf(l.Facts, "keys")...), " ")
+// itemNames tell the items of a dossier from each other, of which the newest alone counts: one for each key that the item names, or else one (proofing.Organization.Currents).
+func itemNames(l proofing.Leaf) (names []string) {
+	kind := textOf(l.Facts, "kind")
+	for _, key := range listOf(l.Facts, "keys") {
+		names = append(names, kind+" "+key)
+	}
+	if len(names) == 0 {
+		names = []string{kind + " " + textOf(l.Facts, "subject")}
+	}
+	return names
+}
+
+// spent says whether what an entry tells of is evidence of certain keys, which had aged when a decision was made, within the skew of clocks: nobody is barred any more by what they have
+// collected of it (proofing.Organization.Collectors).
+func spent(l, decided proofing.Leaf) bool {
+	until, err := time.Parse(time.RFC3339Nano, textOf(l.Facts, "good_until"))
+	return err == nil && len(listOf(l.Facts, "keys")) > 0 && textOf(l.Facts, "outcome") == string(proofing.OutcomeGood) && !decided.At.Add(proofing.ClockSkew).Before(until)
 }
