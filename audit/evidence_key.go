@@ -9,19 +9,50 @@ import (
 	"github.com/countersign-id/countersign/proofing"
 )
 
-// verifyKey says whether each dossier of the file had something good about how a certificate's private key is protected when the authority told of it
-// (CSBR 6.2.7.4.2), or the log says itself that it had not.
-func (r *reading) verifyKey(key string, issued proofing.Leaf) error {
+// verifyKey says whether each dossier on which a certificate rests had something good about how its private key is protected when the authority told of it
+// (CSBR 6.2.7.4.2), or the log says itself that it had not. What else is in the file other certificates rest on.
+func (r *reading) verifyKey(c *EvidenceCertificate, key string, issued proofing.Leaf) error {
 	if slices.Contains(listOf(issued.Facts, "findings"), proofing.FindingKey) {
 		return nil
 	}
+	var dossiers []string
+	for _, id := range slices.Concat(c.Cases, c.Approvals) {
+		if k := r.caseOf(id); k != nil { // otherwise it is a fault of its own, as is a dossier that is not there
+			dossiers = append(dossiers, r.decidedOn(k)...)
+		}
+	}
+	slices.Sort(dossiers)
 	var faults []error
-	for _, o := range r.Objects {
-		if o.Of == proofing.SubjectOrganization && !r.object(o.Of, o.Object).protects(key, issued) {
-			faults = append(faults, fmt.Errorf("its key %s is not among those about whose protection the dossier %s had anything good, and the log has no finding that says so", key, o.Object))
+	for _, id := range slices.Compact(dossiers) {
+		if o := r.object(proofing.SubjectOrganization, id); o != nil && !o.protects(key, issued) {
+			faults = append(faults, fmt.Errorf("its key %s is not among those about whose protection the dossier %s had anything good, and the log has no finding that says so", key, id))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// decidedOn are the dossiers that the decisions about a case were made on; of one for whose account a key was made, those about the request that the key is of.
+func (r *reading) decidedOn(k *EvidenceCase) (dossiers []string) {
+	o, policy := r.object(proofing.SubjectCase, k.Object), k.Policy
+	decided := func(o *readObject) {
+		for _, l := range o.leaves {
+			if l.Kind == proofing.CaseDecided {
+				dossiers = append(dossiers, textOf(l.Facts, "organization"))
+			}
+		}
+	}
+	if decided(o); len(dossiers) > 0 {
+		return dossiers
+	}
+	if policy == nil { // what it demanded nobody can say: hold it to all that it may have had
+		policy = &EvidencePolicy{}
+	}
+	for _, i := range o.proved() {
+		if from := r.object(proofing.SubjectCase, textOf(o.leaves[i].Facts, "from")); from != nil && decidedFor(policy, o, from) {
+			decided(from)
+		}
+	}
+	return dossiers
 }
 
 // protects says whether a dossier had something good about a key, within the skew of clocks: what names the key and is bad only what names it takes back

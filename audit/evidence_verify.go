@@ -157,7 +157,7 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 	if len(c.Cases) == 0 {
 		fault("it rests on nothing")
 	}
-	if err := errors.Join(r.verifyKey(facts.SPKI, issued), r.shows(c, facts, issued)); err != nil {
+	if err := errors.Join(r.verifyKey(c, facts.SPKI, issued), r.shows(c, facts, issued)); err != nil {
 		fault("%w", err)
 	}
 	for _, id := range c.Cases {

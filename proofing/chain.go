@@ -39,7 +39,7 @@ func (s *Service) ChainOfCase(ctx context.Context, id string) (*Chain, error) {
 // ChainOfCertificate is the chain of one certificate.
 func (s *Service) ChainOfCertificate(ctx context.Context, c *Certificate) (*Chain, error) {
 	l := &linking{Service: s, chain: &Chain{Certificates: []*Certificate{c}}}
-	return l.link(ctx, c.Cases)
+	return l.link(ctx, nil)
 }
 
 // linking follows a chain from its last link on.
@@ -53,7 +53,7 @@ func (l *linking) link(ctx context.Context, cases []string) (*Chain, error) {
 		if err := l.add(ctx, SubjectCertificate, c.ID); err != nil {
 			return nil, err
 		}
-		cases = append(slices.Clone(cases), c.Approvals...)
+		cases = slices.Concat(cases, c.Cases, c.Approvals) // of one case's certificate also the others that it rests on
 	}
 	for _, id := range cases {
 		if err := l.addCase(ctx, id); err != nil {
