@@ -4,24 +4,55 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 )
 
-// verifyKey says whether each dossier of the file had something good about how a certificate's private key is protected when the authority told of it
-// (CSBR 6.2.7.4.2), or the log says itself that it had not.
-func (r *reading) verifyKey(key string, issued proofing.Leaf) error {
+// verifyKey says whether each dossier on which a certificate rests had something good about how its private key is protected when the authority told of it
+// (CSBR 6.2.7.4.2), or the log says itself that it had not. What else is in the file other certificates rest on.
+func (r *reading) verifyKey(c *EvidenceCertificate, key string, issued proofing.Leaf) error {
 	if slices.Contains(listOf(issued.Facts, "findings"), proofing.FindingKey) {
 		return nil
 	}
+	var dossiers []string
+	for _, id := range slices.Concat(c.Cases, c.Approvals) {
+		if k := r.caseOf(id); k != nil { // otherwise it is a fault of its own, as is a dossier that is not there
+			dossiers = append(dossiers, r.decidedOn(k)...)
+		}
+	}
+	slices.Sort(dossiers)
 	var faults []error
-	for _, o := range r.Objects {
-		if o.Of == proofing.SubjectOrganization && !r.object(o.Of, o.Object).protects(key, issued) {
-			faults = append(faults, fmt.Errorf("its key %s is not among those about whose protection the dossier %s had anything good, and the log has no finding that says so", key, o.Object))
+	for _, id := range slices.Compact(dossiers) {
+		if o := r.object(proofing.SubjectOrganization, id); o != nil && !o.protects(key, issued) {
+			faults = append(faults, fmt.Errorf("its key %s is not among those about whose protection the dossier %s had anything good, and the log has no finding that says so", key, id))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// decidedOn are the dossiers that the decisions about a case were made on; of one for whose account a key was made, those about the request that the key is of.
+func (r *reading) decidedOn(k *EvidenceCase) (dossiers []string) {
+	o, policy := r.object(proofing.SubjectCase, k.Object), k.Policy
+	decided := func(o *readObject) {
+		for _, l := range o.leaves {
+			if l.Kind == proofing.CaseDecided {
+				dossiers = append(dossiers, textOf(l.Facts, "organization"))
+			}
+		}
+	}
+	if decided(o); len(dossiers) > 0 {
+		return dossiers
+	}
+	if policy == nil { // what it demanded nobody can say: hold it to all that it may have had
+		policy = &EvidencePolicy{}
+	}
+	for _, i := range o.proved() {
+		if from := r.object(proofing.SubjectCase, textOf(o.leaves[i].Facts, "from")); from != nil && decidedFor(policy, o, from) {
+			decided(from)
+		}
+	}
+	return dossiers
 }
 
 // protects says whether a dossier had something good about a key, within the skew of clocks: what names the key and is bad only what names it takes back
@@ -52,7 +83,21 @@ func keyItem(l proofing.Leaf) (it *proofing.Item, told bool) {
 	return &proofing.Item{Outcome: proofing.Outcomes(textOf(l.Facts, "outcome")), Method: int(method), Keys: listOf(l.Facts, "keys")}, told
 }
 
-// itemName tells the items of a dossier from each other, of which the newest alone counts.
-func itemName(l proofing.Leaf) string {
-	return strings.Join(append([]string{textOf(l.Facts, "kind"), textOf(l.Facts, "subject")}, listOf(l.Facts, "keys")...), " ")
+// itemNames tell the items of a dossier from each other, of which the newest alone counts: one for each key that the item names, or else one (proofing.Organization.Currents).
+func itemNames(l proofing.Leaf) (names []string) {
+	kind := textOf(l.Facts, "kind")
+	for _, key := range listOf(l.Facts, "keys") {
+		names = append(names, kind+" "+key)
+	}
+	if len(names) == 0 {
+		names = []string{kind + " " + textOf(l.Facts, "subject")}
+	}
+	return names
+}
+
+// spent says whether what an entry tells of is evidence of certain keys, which had aged when a decision was made, within the skew of clocks: nobody is barred any more by what they have
+// collected of it (proofing.Organization.Collectors).
+func spent(l, decided proofing.Leaf) bool {
+	until, err := time.Parse(time.RFC3339Nano, textOf(l.Facts, "good_until"))
+	return err == nil && len(listOf(l.Facts, "keys")) > 0 && textOf(l.Facts, "outcome") == string(proofing.OutcomeGood) && !decided.At.Add(proofing.ClockSkew).Before(until)
 }

@@ -36,7 +36,7 @@ func (r *reading) sides(id string, o *readObject) error {
 			continue // which is a fault of its own
 		}
 		current := dossier.currentAt(l)
-		if entry := dossier.recordedBy(l.By.ID, current); entry > 0 {
+		if entry := dossier.recordedBy(l, current); entry > 0 {
 			return fmt.Errorf("case %s: %s has approved it, and collected, as entry %d of the dossier says", id, l.By.ID, entry)
 		}
 		combined, said := current[string(proofing.ItemRolesCombined)+" "]

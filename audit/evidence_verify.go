@@ -157,7 +157,7 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 	if len(c.Cases) == 0 {
 		fault("it rests on nothing")
 	}
-	if err := errors.Join(r.verifyKey(facts.SPKI, issued), r.shows(c, facts, issued)); err != nil {
+	if err := errors.Join(r.verifyKey(c, facts.SPKI, issued), r.shows(c, facts, issued)); err != nil {
 		fault("%w", err)
 	}
 	for _, id := range c.Cases {
@@ -467,7 +467,9 @@ func (o *readObject) currentAt(decided proofing.Leaf) map[string]int {
 		}
 		// Which of several domains an item is about is private, and no certificate rests on one.
 		if kind := textOf(l.Facts, "kind"); l.Kind == proofing.OrganizationItem && before && kind != string(proofing.ItemDomain) {
-			current[itemName(l)] = i
+			for _, name := range itemNames(l) {
+				current[name] = i
+			}
 		}
 	}
 	return current
@@ -479,13 +481,14 @@ func (o *readObject) collectedBy(review proofing.Leaf) int64 {
 	if i, ok := current[string(proofing.ItemEnterpriseRA)+" "]; ok && o.exempts(i, review) {
 		return 0
 	}
-	return o.recordedBy(review.By.ID, current)
+	return o.recordedBy(review, current)
 }
 
-// recordedBy is the number of an entry by which somebody had recorded or collected any of what counted; 0 if there is none.
-func (o *readObject) recordedBy(person string, current map[string]int) int64 {
+// recordedBy is the number of an entry by which who has made a decision had recorded or collected any of what counted then; 0 if there is none.
+func (o *readObject) recordedBy(decided proofing.Leaf, current map[string]int) int64 {
+	person := decided.By.ID
 	for _, i := range slices.Sorted(maps.Values(current)) {
-		if l := o.leaves[i]; l.By.ID == person || textOf(o.private[i], "collected_by") == person {
+		if l := o.leaves[i]; !spent(l, decided) && (l.By.ID == person || textOf(o.private[i], "collected_by") == person) {
 			return l.Number
 		}
 	}

@@ -133,7 +133,7 @@ func onOtherSide(c *Case, g *grounds, by decider, now time.Time) bool {
 	if by.appointment.Role.Side() == SideAuthority {
 		return forApplicant(c, g, by.person, now)
 	}
-	return forAuthority(c, g.organization, by.person)
+	return forAuthority(c, g.organization, by.person, now)
 }
 
 // forApplicant says whether somebody stands on the applicant's side: they ask for it, have decided for the organization, or hold an office of it, whatever they
@@ -143,8 +143,8 @@ func forApplicant(c *Case, g *grounds, person string, now time.Time) bool {
 }
 
 // forAuthority says whether somebody has acted for the authority: they have collected anything for it, found or explained a discrepancy, or decided.
-func forAuthority(c *Case, o *Organization, person string) bool {
-	return slices.Contains(o.Collectors(), person) || decidedAt(c, person, SideAuthority) ||
+func forAuthority(c *Case, o *Organization, person string, now time.Time) bool {
+	return slices.Contains(o.Collectors(now), person) || decidedAt(c, person, SideAuthority) ||
 		slices.ContainsFunc(c.Approval.Discrepancies, func(d Discrepancy) bool { return d.By == person || d.ResolvedBy == person })
 }
 
@@ -168,7 +168,7 @@ func SidesWith(people []*Appointment, o *Organization, person string, now time.T
 // collected says whether somebody has collected any of what the request rests on: they review none of it (CSBR 3.2.9). Where an
 // Enterprise RA works for its own organization one person may do both for the dossier (CSBR 1.3.2.1.2), and still not for the request.
 func collected(c *Case, o *Organization, person string, now time.Time) bool {
-	if !o.exempts(person, now) && slices.Contains(o.Collectors(), person) {
+	if !o.exempts(person, now) && slices.Contains(o.Collectors(now), person) {
 		return true
 	}
 	return slices.ContainsFunc(c.Approval.Decisions, func(d Decision) bool { return d.Step == StepVet && d.Person == person }) ||

@@ -63,6 +63,8 @@ type Case struct {
 	// Repudiated is when somebody last said that it was not them, by a link of this case or of a request that the same proof served; zero again once it is given back, and
 	// never without a freeze unless it is over. The word about one certificate freezes the request, and is no such word.
 	Repudiated time.Time `json:"repudiated,omitzero"`
+	// Reached are the events by which the word about other cases reached this one; none: it was about the case itself, and all that was proved in it.
+	Reached []ReachedBy `json:"reached,omitempty"`
 	// Lifted is when a freeze was last lifted: what was said before reaches the case no more. GivenBack is when its person has lifted one, which they do once.
 	Lifted    time.Time `json:"lifted,omitzero"`
 	GivenBack time.Time `json:"given_back,omitzero"`

@@ -80,7 +80,7 @@ func (s *Service) disownCertificates(ctx context.Context, c *Case) error {
 		if err != nil {
 			return err
 		}
-		served[o.ID] = o.reachedBy(c)
+		served[o.ID] = o.reachedBy(c) != ""
 	}
 	all, err := s.certificatesAbout(ctx, c)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *Service) disownCertificates(ctx context.Context, c *Case) error {
 				if ignoreNotFound(err) != nil {
 					return err
 				}
-				served[id] = err == nil && o.reachedBy(c)
+				served[id] = err == nil && o.reachedBy(c) != ""
 			}
 		}
 		if !slices.ContainsFunc(slices.Concat(cert.Cases, cert.Approvals), func(id string) bool { return served[id] }) {
@@ -156,10 +156,56 @@ func (c *Case) sharesWith(o *Case) bool {
 	return slices.ContainsFunc(o.Evidence, func(e Evidence) bool { return c.has(e.ID) })
 }
 
-// reachedBy says whether somebody's word about another case, which stands, is also about this one: what was proved there is at work here, and this one was
-// not given back since.
-func (c *Case) reachedBy(o *Case) bool {
-	return o.Repudiated.After(c.Lifted) && c.sharesWith(o)
+// ReachedBy is how the word of somebody that a case was not them reached another one.
+type ReachedBy struct {
+	Event string    `json:"event"` // what was proved in both
+	Case  string    `json:"case"`  // which it was said of
+	At    time.Time `json:"at"`
+}
+
+// reaches is how somebody's word about another case, which stands, is also about this one: what was proved there is at work here. Of a case that the word has only reached it is
+// what it was reached by alone: nobody has said anything of the rest.
+func (c *Case) reaches(o *Case) (all []ReachedBy) {
+	if o.Repudiated.IsZero() {
+		return nil
+	}
+	for _, e := range o.Evidence {
+		if !c.has(e.ID) {
+			continue
+		}
+		if len(o.Reached) == 0 {
+			all = append(all, ReachedBy{e.ID, o.ID, o.Repudiated})
+		} else if i := slices.IndexFunc(o.Reached, func(r ReachedBy) bool { return r.Event == e.ID }); i >= 0 {
+			all = append(all, o.Reached[i])
+		}
+	}
+	return all
+}
+
+// reachedBy is the case of which it was said if the word reaches this one through another case, and this one was not given back since; empty if it does not.
+func (c *Case) reachedBy(o *Case) string {
+	for _, r := range c.reaches(o) {
+		if r.At.After(c.Lifted) {
+			return r.Case
+		}
+	}
+	return ""
+}
+
+// repudiate marks the case as one that a word has reached: what is issued on it later is no more theirs.
+func (c *Case) repudiate(r ReachedBy) {
+	own := !c.Repudiated.IsZero() && len(c.Reached) == 0
+	if r.At.After(c.Repudiated) {
+		c.Repudiated = r.At
+	}
+	i := slices.IndexFunc(c.Reached, func(have ReachedBy) bool { return have.Event == r.Event })
+	switch {
+	case own: // and of all that was proved in it
+	case i < 0:
+		c.Reached = append(c.Reached, r)
+	case r.At.After(c.Reached[i].At):
+		c.Reached[i] = r
+	}
 }
 
 // disownLate begins the clock of a certificate that was reported after somebody had said of its request, of the approval of its CSR or of a request that the same
@@ -186,6 +232,9 @@ func (s *Service) disownLate(ctx context.Context, c *Certificate) (*Certificate,
 
 // saidOf is the case by whose link somebody has said, as it stands, that a case was not them; empty: none.
 func (s *Service) saidOf(ctx context.Context, k *Case) (string, error) {
+	if len(k.Reached) > 0 {
+		return k.Reached[0].Case, nil
+	}
 	if !k.Repudiated.IsZero() {
 		return k.ID, nil
 	}
@@ -199,8 +248,11 @@ func (s *Service) saidOf(ctx context.Context, k *Case) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			if o.CA == k.CA && k.reachedBy(o) { // of another applicant, if it is the one that a key of its account is the result of
-				return o.ID, nil
+			if o.CA != k.CA { // of another applicant, if it is the one that a key of its account is the result of
+				continue
+			}
+			if by := k.reachedBy(o); by != "" {
+				return by, nil
 			}
 		}
 	}

@@ -39,28 +39,46 @@ func newCourtOf(t testing.TB, protection proofing.ItemDraft) *court {
 		}
 		w.ca.Profiles = append(w.ca.Profiles, name)
 	}
-	take := func(name string, role proofing.Role) *representative {
-		organization := ""
-		if role.Side() == proofing.SideApplicant {
-			organization = c.org.ID
-		}
-		d := draft(role, "alpha", organization)
-		if role == proofing.RoleApprover {
-			d.Agreement = &proofing.Agreement{Reference: "contract 1", Version: "1", Signer: c.office[c.signer].ID, Until: w.clock().AddDate(3, 0, 0)}
-		}
-		r, a := w.holds(name, one, two, d)
-		c.office[r] = a
-		return r
-	}
-	c.specialist = take("specialist", proofing.RoleSpecialist)
-	c.org = w.dossier(c.specialist, "alpha", orgName)
-	c.reviewer = take("reviewer", proofing.RoleReviewer)
-	c.requester = take("requester", proofing.RoleRequester)
-	c.signer = take("signer", proofing.RoleSigner)
-	c.approver = take("approver", proofing.RoleApprover)
-	c.second = take("second", proofing.RoleApprover)
-	c.collectAll()
+	c.specialist, c.reviewer = c.take("specialist", proofing.RoleSpecialist), c.take("reviewer", proofing.RoleReviewer)
+	c.seats(orgName, "")
 	return c
+}
+
+// of is the court for another organization, with people of its own, at the same authority.
+func (c *court) of(name string, protection proofing.ItemDraft) *court {
+	c.t.Helper()
+	other := *c
+	protection.Kind, protection.SourceKind, protection.Reference = proofing.ItemKeyProtection, proofing.SourceAttestation, "file 9"
+	other.protection = protection
+	other.seats(name, "other-")
+	return &other
+}
+
+// seats opens the dossier of the organization, with everything that a grant takes, and names its people.
+func (c *court) seats(name, prefix string) {
+	c.t.Helper()
+	c.org = c.world.dossier(c.specialist, "alpha", name)
+	c.requester = c.take(prefix+"requester", proofing.RoleRequester)
+	c.signer = c.take(prefix+"signer", proofing.RoleSigner)
+	c.approver = c.take(prefix+"approver", proofing.RoleApprover)
+	c.second = c.take(prefix+"second", proofing.RoleApprover)
+	c.collectAll()
+}
+
+// take names somebody to a role.
+func (c *court) take(name string, role proofing.Role) *representative {
+	c.t.Helper()
+	organization := ""
+	if role.Side() == proofing.SideApplicant {
+		organization = c.org.ID
+	}
+	d := draft(role, "alpha", organization)
+	if role == proofing.RoleApprover {
+		d.Agreement = &proofing.Agreement{Reference: "contract 1", Version: "1", Signer: c.office[c.signer].ID, Until: c.clock().AddDate(3, 0, 0)}
+	}
+	r, a := c.holds(name, c.one, c.two, d)
+	c.office[r] = a
+	return r
 }
 
 // item records something in the dossier.
@@ -83,7 +101,7 @@ func (c *court) item(d proofing.ItemDraft) {
 func (c *court) collectAll() {
 	c.t.Helper()
 	for kind, value := range map[proofing.ItemKind]string{
-		proofing.ItemLegalName: orgName, proofing.ItemRegistration: "HRB 1234", proofing.ItemJurisdiction: "DE",
+		proofing.ItemLegalName: c.org.Name, proofing.ItemRegistration: "HRB 1234", proofing.ItemJurisdiction: "DE",
 		proofing.ItemPlace: "Example Street 1", proofing.ItemOperational: "since 2019",
 	} {
 		d := proofing.ItemDraft{Kind: kind, Value: value, SourceKind: proofing.SourceLetter}
@@ -105,7 +123,7 @@ func (c *court) collectAll() {
 func (c *court) asks(profile string) proofing.OpenRequest {
 	return proofing.OpenRequest{
 		Applicant:  proofing.Applicant{Kind: proofing.ByAccount, URL: "https://ca.example/acct/9", Thumbprint: "Ev" + "00000000000000000000000000000000000000000"},
-		Identifier: proofing.Identifier{Type: "organization", Value: orgName}, Profile: profile,
+		Identifier: proofing.Identifier{Type: "organization", Value: c.org.Name}, Profile: profile,
 	}
 }
 

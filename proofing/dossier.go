@@ -2,7 +2,6 @@ package proofing
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -182,7 +181,7 @@ type ItemDraft struct {
 
 const (
 	// mostOfItems is how long the items of a dossier may be together, in bytes as they are stored: a record holds no more than
-	// 256 KiB. Of those that others have taken the place of, the oldest go when it is too much. They stay in the log.
+	// 256 KiB. Of those that others have taken the place of, and of evidence of certain keys that has aged, the oldest go when it is too much. They stay in the log.
 	mostOfItems = 96 << 10
 	// mostPending is the same for what waits for the log. With more of it nothing is recorded until the log has caught up.
 	mostPending = 96 << 10
@@ -235,7 +234,7 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 			s.tellOfDossier(o, noticeReview, title, "", time.Time{}, told.boxes, now)
 		}
 		o.Items = append(o.Items, it)
-		if !o.trim() {
+		if !o.trim(now) {
 			return &LimitError{Limit: "things"}
 		}
 		facts := map[string]any{"item": it.ID, "kind": string(it.Kind), "outcome": string(it.Outcome), "source": string(it.SourceKind)}
@@ -246,38 +245,13 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		if it.Kind == ItemKeyProtection { // which keys it is of is held against certificates for as long as the log is there
 			facts["method"], facts["keys"] = int64(it.Method), anyOf(it.Keys)
 		}
-		if until := it.GoodUntil(true); it.Kind == ItemEnterpriseRA && !until.IsZero() { // whom it exempts is held against reviews
+		if until := it.GoodUntil(true); (it.Kind == ItemEnterpriseRA || len(it.Keys) > 0) && !until.IsZero() { // whom it exempts or bars is held against reviews
 			facts["good_until"] = until
 		}
 		it.CollectedByName = "" // who did it is in the leaf
 		o.write(OrganizationItem, act, facts, it, persons...)
 		return nil
 	})
-}
-
-// trim lets go of what is too much. It says whether the rest is not.
-func (o *Organization) trim() bool {
-	size := 0
-	sizes := make([]int, len(o.Items))
-	for i := range o.Items {
-		text, _ := json.Marshal(o.Items[i]) // plain data
-		sizes[i] = len(text)
-		size += sizes[i]
-	}
-	if size <= mostOfItems {
-		return true
-	}
-	current := o.Currents()
-	kept := o.Items[:0:0]
-	for i := range o.Items {
-		if size > mostOfItems && !slices.Contains(current, &o.Items[i]) {
-			size -= sizes[i]
-			continue
-		}
-		kept = append(kept, o.Items[i])
-	}
-	o.Items = kept
-	return size <= mostOfItems
 }
 
 // item makes an item of a draft.

@@ -106,7 +106,7 @@ func (s *Service) ReviewDossier(ctx context.Context, v Visit, organization strin
 // MayReview says whether somebody has collected nothing of what counts in the dossier, or need not have: where an Enterprise RA works for its own organization
 // one person may do both (CSBR 1.3.2.1.2).
 func (o *Organization) MayReview(person string, now time.Time) bool {
-	return o.exempts(person, now) || !slices.Contains(o.Collectors(), person)
+	return o.exempts(person, now) || !slices.Contains(o.Collectors(now), person)
 }
 
 // reviewedBy notes in the dossier that the reviewer of a request has looked at all of it: the decision says so itself, and this is for whoever looks at the

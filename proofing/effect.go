@@ -27,6 +27,7 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 	if len(results) == 0 {
 		return nil
 	}
+	said := c.said()
 	_, err := s.update(ctx, c.ID, func(c *Case, now time.Time) error {
 		left := c.Outbox.Effects[:0:0]
 		shared := false
@@ -34,6 +35,9 @@ func (s *Service) workEffects(ctx context.Context, c *Case, now time.Time) error
 			r, tried := results[e.ID]
 			switch {
 			case !tried:
+				left = append(left, e)
+			case r.failed == nil && (e.Kind == EffectDisown || e.Kind == EffectRevoke) && c.said().After(said):
+				e.Tries, e.Due = 0, now // somebody has said so once more, of which what was done knew nothing
 				left = append(left, e)
 			case r.failed == nil:
 				if r.unbound {
@@ -188,15 +192,20 @@ func (c *Case) has(event string) bool {
 	return slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return e.ID == event })
 }
 
+// said is when somebody last said that the case was not them, or that one was not on which it rests; zero once it is given back. It stands also where the case has ended since.
+func (c *Case) said() (last time.Time) {
+	for _, t := range []time.Time{c.Repudiated, c.Denied, c.frozenAt()} {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
 // spreadFreeze freezes the cases that evidence of this one served: who says that
 // it was not them speaks of the answer, and not of one name. It may be done again, and late: what was given back since stays so.
 func (s *Service) spreadFreeze(ctx context.Context, c *Case) error {
-	said := c.Repudiated // it stands also where the case has ended since
-	for _, t := range []time.Time{c.Denied, c.frozenAt()} {
-		if t.After(said) {
-			said = t
-		}
-	}
+	said := c.said()
 	if said.IsZero() { // it was given back before this was done
 		return nil
 	}
@@ -212,8 +221,10 @@ func (s *Service) spreadFreeze(ctx context.Context, c *Case) error {
 				return nil
 			}
 			o.freeze(Freeze{At: said, Until: said.Add(s.Policy.FreezeLifetime)})
-			if !c.Repudiated.IsZero() && o.Repudiated.Before(said) { // what is issued on it later is no more theirs
-				o.Repudiated = said
+			for _, r := range o.reaches(c) {
+				if !o.Lifted.After(r.At) {
+					o.repudiate(r)
+				}
 			}
 			return nil
 		})

@@ -59,3 +59,6 @@ func (s *Service) WorkCertificate(ctx context.Context, id string) error {
 func (s *Service) WorkPersonForTest(ctx context.Context, id string) error {
 	return s.workPerson(ctx, id)
 }
+
+// Trim lets go of what is too much in a dossier, as recording does.
+func (o *Organization) Trim(now time.Time) bool { return o.trim(now) }

@@ -97,14 +97,32 @@ func (o *Organization) Current(kind ItemKind, subject string) *Item {
 	return nil
 }
 
-// Currents are the newest items of each kind and subject, in the order in which they came.
+// Currents are the newest items of each kind and subject, in the order in which they came. Of those that name keys it is whatever is the newest that names one of its keys:
+// others of the same keys take its place, in whatever sets they name them.
 func (o *Organization) Currents() (all []*Item) {
-	for i := range o.Items {
-		if it := &o.Items[i]; o.Current(it.Kind, it.Subject) == it {
+	spoken := map[string]bool{} // what a newer item is about
+	for i := len(o.Items) - 1; i >= 0; i-- {
+		it, is := &o.Items[i], false
+		for _, name := range it.names() {
+			is, spoken[name] = is || !spoken[name], true
+		}
+		if is {
 			all = append(all, it)
 		}
 	}
+	slices.Reverse(all)
 	return all
+}
+
+// names are what the item takes the place of others by: its kind and its subject, or each key that it names.
+func (it *Item) names() (names []string) {
+	for _, key := range it.Keys {
+		names = append(names, string(it.Kind)+" "+key)
+	}
+	if len(names) == 0 {
+		names = []string{string(it.Kind) + " " + it.Subject}
+	}
+	return names
 }
 
 // Combined says whether the organization lets who asks for a certificate approve it, too (CSBR 3.2.2.2). It has said so from
@@ -131,9 +149,13 @@ func (o *Organization) declares(kind ItemKind, now time.Time) bool {
 	return it != nil && it.Outcome == OutcomeGood && it.good(true, now)
 }
 
-// Collectors are who has recorded or confirmed anything that counts in the dossier now: none of them may review it (CSBR 3.2.9).
-func (o *Organization) Collectors() (persons []string) {
+// Collectors are who has recorded or confirmed anything that counts in the dossier now: none of them may review it (CSBR 3.2.9). Evidence of certain keys, whose place
+// nothing takes, counts until it has aged.
+func (o *Organization) Collectors(now time.Time) (persons []string) {
 	for _, it := range o.Currents() {
+		if it.spent(now) {
+			continue
+		}
 		for _, p := range []string{it.CollectedBy, it.ConfirmedBy} {
 			if p != "" && !slices.Contains(persons, p) {
 				persons = append(persons, p)

@@ -325,7 +325,7 @@ func TestASpecialistFillsADossierUntilNothingIsLacking(t *testing.T) {
 	if got := told(org.Lacks(true, people, s.clock())); got != "" {
 		t.Errorf("it lacks %q", got)
 	}
-	if got := org.Collectors(); len(got) != 2 || !slices.Contains(got, specialist.person()) || !slices.Contains(got, operator.person()) {
+	if got := org.Collectors(s.clock()); len(got) != 2 || !slices.Contains(got, specialist.person()) || !slices.Contains(got, operator.person()) {
 		t.Errorf("collectors are %v", got)
 	}
 	if !org.Combined(s.clock()) || !org.EnterpriseRA(s.clock()) || org.Combined(s.clock().Add(398*someDay)) {

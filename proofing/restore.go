@@ -142,7 +142,7 @@ func (c *Case) thaw(now time.Time) {
 	if c.Frozen != nil {
 		c.Lifted = now
 	}
-	c.Frozen, c.Repudiated = nil, time.Time{}
+	c.Frozen, c.Repudiated, c.Reached = nil, time.Time{}, nil
 	for i := range c.Outbox.Effects {
 		c.Outbox.Effects[i].Due = now
 	}

@@ -373,7 +373,7 @@ func (s *Service) Disown(ctx context.Context, ref Secret) (*Case, error) {
 func (s *Service) disown(ctx context.Context, by author, id string, said bool) (*Case, error) {
 	return s.updateBy(ctx, by, id, func(c *Case, now time.Time) error {
 		if said {
-			c.Repudiated = now
+			c.Repudiated, c.Reached = now, nil
 		}
 		if said && !c.Own() { // also once more: something of it may have been given back meanwhile
 			c.Outbox.also(EffectRevoke, now)

@@ -143,11 +143,12 @@ func (v *dossierView) about(it *proofing.Item) string {
 // item is a kind of item with all that is known of it.
 func (v *dossierView) item(rule proofing.ItemRule) templates.AdminItem {
 	out := templates.AdminItem{Kind: string(rule.Kind), Clause: rule.Clause, Need: string(rule.Needed)}
+	current := v.Currents()
 	for i := range v.Items {
 		it := &v.Items[i]
 		switch {
 		case it.Kind != rule.Kind:
-		case v.Current(it.Kind, it.Subject) == it:
+		case slices.Contains(current, it):
 			out.Facts = append(out.Facts, v.fact(it, true))
 		default:
 			out.Past = append(out.Past, v.fact(it, false))

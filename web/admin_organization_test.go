@@ -129,6 +129,14 @@ func TestEveryKindOfItemIsRecordedByItsOwnForm(t *testing.T) {
 	f := c.itemForm(proofing.ItemPlace).with("value", "Nowhere", "outcome", "bad", "source_kind", "qgis", "source", "a register", "collected", c.now().Format(time.DateOnly))
 	c.want(c.specialist.sends(f), http.StatusSeeOther)
 	c.want(c.specialist.get(c.dossier()), 200, "Nowhere", "1 earlier entry", "<b>Place of business</b> was refuted")
+	// Evidence of the same keys in another set takes the place of the first.
+	for _, keys := range [][]string{prints, {prints[0]}, {prints[1], strings.Repeat("01", 32)}} {
+		c.item(proofing.ItemDraft{Kind: proofing.ItemKeyProtection, SourceKind: proofing.SourceAttestation, Method: 2, Keys: keys, Reference: "file 9"})
+	}
+	_, evidence, _ := strings.Cut(c.specialist.get(c.dossier()).Body.String(), `id="key_protection"`)
+	if now, past, found := strings.Cut(evidence, "2 earlier entries"); !found || strings.Count(now, "<dt>Fingerprints of the keys</dt>") != 2 || strings.Count(past, "<dt>Fingerprints of the keys</dt>") != 2 {
+		t.Errorf("of evidence in other sets of keys the page says:\n%s", evidence)
+	}
 }
 
 func TestAMistakeInAnItemKeepsWhatWasTyped(t *testing.T) {
