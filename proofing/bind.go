@@ -231,7 +231,7 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 		return false, err
 	}
 	for _, person := range append(known.Former, known.Person) { // while its record still says whose it was
-		if err := s.lose(ctx, person, known.ID, s.now()); err != nil {
+		if err := s.lose(ctx, person, known.ID, s.now(), spareNone); err != nil {
 			return false, err
 		}
 	}
@@ -266,23 +266,6 @@ func (s *Service) silence(ctx context.Context, by author, person, address string
 		}
 		if err := s.forget(ctx, by, address); err != nil {
 			return fmt.Errorf("forget address: %w", err)
-		}
-	}
-	return nil
-}
-
-// unbindDisowned takes back what a disowned case has bound: whoever was tricked into
-// answering must not leave their address with somebody else's person.
-func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
-	for _, e := range c.Evidence {
-		a, err := s.address(ctx, e.Contact())
-		if err != nil {
-			return err
-		}
-		if a != nil && a.Event == e.ID {
-			if err := s.release(ctx, byService, a); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -179,8 +179,8 @@ func (s *Service) recheck(ctx context.Context, id string) (*Case, error) {
 	return c, nil
 }
 
-// lose notes in the grants of a person that they have taken something away, and judges them again. It may be called again.
-func (s *Service) lose(ctx context.Context, person, address string, at time.Time) error {
+// lose notes in the grants of a person that something was taken away from them, and judges them again. It may be called again.
+func (s *Service) lose(ctx context.Context, person, address string, at time.Time, spare func(*Case) bool) error {
 	for c, err := range s.casesOfPerson(ctx, person) {
 		if err != nil {
 			return err
@@ -188,7 +188,7 @@ func (s *Service) lose(ctx context.Context, person, address string, at time.Time
 		rests := func(c *Case) bool {
 			return slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return s.addressID(e.Contact()) == address && !e.At.After(at) })
 		}
-		if c.Own() || c.Status != CaseGranted || !rests(c) {
+		if c.Own() || c.Status != CaseGranted || spare(c) || !rests(c) {
 			continue
 		}
 		g, err := s.grounds(ctx, c)
