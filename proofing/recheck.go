@@ -185,33 +185,42 @@ func (s *Service) lose(ctx context.Context, person, address string, at time.Time
 		if err != nil {
 			return err
 		}
-		rests := func(c *Case) bool {
-			return slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return s.addressID(e.Contact()) == address && !e.At.After(at) })
-		}
-		if c.Own() || c.Status != CaseGranted || spare(c) || !rests(c) {
+		if spare(c) {
 			continue
 		}
-		g, err := s.grounds(ctx, c)
-		if err != nil {
+		if err := s.loseIn(ctx, c, address, at); err != nil {
 			return err
 		}
-		_, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
-			p := s.profileOf(c)
-			if c.Status != CaseGranted || p == nil {
-				return nil
-			}
-			if !slices.ContainsFunc(c.Taken, func(l Taking) bool { return l.Address == address }) {
-				c.Taken = append(c.Taken, Taking{Address: address, At: at})
-			}
-			c.withhold()
-			if c.Frozen == nil {
-				s.conclude(c, p, s.shaken(c, p, g, now), now)
-			}
+	}
+	return nil
+}
+
+// loseIn is lose for one case.
+func (s *Service) loseIn(ctx context.Context, c *Case, address string, at time.Time) error {
+	rests := slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return s.addressID(e.Contact()) == address && !e.At.After(at) })
+	if c.Own() || c.Status != CaseGranted || !rests {
+		return nil
+	}
+	g, err := s.grounds(ctx, c)
+	if err != nil {
+		return err
+	}
+	_, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		p := s.profileOf(c)
+		if c.Status != CaseGranted || p == nil {
 			return nil
-		})
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("note what was taken away: %w", err)
 		}
+		if !slices.ContainsFunc(c.Taken, func(l Taking) bool { return l.Address == address }) {
+			c.Taken = append(c.Taken, Taking{Address: address, At: at})
+		}
+		c.withhold()
+		if c.Frozen == nil {
+			s.conclude(c, p, s.shaken(c, p, g, now), now)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("note what was taken away: %w", err)
 	}
 	return nil
 }
