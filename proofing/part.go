@@ -33,9 +33,6 @@ func (s *Service) endUses(ctx context.Context, by author, person, address string
 	return s.lose(ctx, person, address, s.now(), spare)
 }
 
-// spareNone is for what is at work in nothing that could go on.
-func spareNone(*Case) bool { return false }
-
 // withdraw takes an address or authenticator from whoever has it, with all that it is at work in. Its record goes after that: as long as it is there this can be done
 // again. What was begun by it meanwhile ends once it speaks for nobody.
 func (s *Service) withdraw(ctx context.Context, by author, a *Address, spare func(*Case) bool) error {

@@ -1,6 +1,7 @@
 package proofing_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -144,4 +145,72 @@ func TestTheProcessMayDieWhileWhatWasAddedIsTakenBack(t *testing.T) {
 		}
 		return f.calls.Load() >= n
 	})
+}
+
+// withNumber makes a person with a mailbox and a number that signs them in.
+func withNumber(t *testing.T) (w *world, number proofing.Contact) {
+	t.Helper()
+	w = withPasskeys(t)
+	c := w.openAs("client", "first", "me@example.org")
+	w.prove(w.prove(c, "b", "email", ""), "b", "sms", "+447400123456")
+	w.pass(time.Hour)
+	return w, proofing.Contact{Channel: proofing.ChannelPhone, Address: "+447400123456"}
+}
+
+// byNumber signs in by it.
+func (w *world) byNumber() *proofing.Case {
+	w.t.Helper()
+	return w.prove(w.openOwn(), "b", "sms", "+447400123456")
+}
+
+func TestWhoHasANumberThatAnOperatorReleasesDoesNotGoOnByIt(t *testing.T) {
+	w, number := withNumber(t)
+	in := w.byNumber()
+	w.session(in)
+	open := w.openAs("client", "second", "me@example.org")
+	w.prove(open, "b", "sms", "+447400123456")
+	other := w.openAs("client", "third", "me@example.org")
+	w.prove(other, "c", "email", "")
+	if released, err := w.Release(t.Context(), number); err != nil || !released {
+		t.Fatal(released, err)
+	}
+	w.work()
+	_, err := w.Session(t.Context(), ownVisit(in))
+	wantErr(t, "the session", err, proofing.ErrNotFound)
+	if got := w.reload(open); got.Status != proofing.CaseRefused || got.Reason != "authenticator_removed" {
+		t.Errorf("the open request is %s, %q", got.Status, got.Reason)
+	}
+	if got := w.reload(other); got.Status != proofing.CaseOpen {
+		t.Errorf("a request that it is not at work in is %s", got.Status)
+	}
+}
+
+// Whoever signs in while the number is being released does not go on either.
+func TestWhoSignsInWhileANumberIsReleasedDoesNotGoOn(t *testing.T) {
+	w, number := withNumber(t)
+	addresses := w.Addresses
+	var in *proofing.Case
+	w.Addresses = &beforeDelete[proofing.Address]{addresses, func() {
+		w.Addresses = addresses
+		in = w.byNumber()
+	}}
+	if released, err := w.Release(t.Context(), number); err != nil || !released {
+		t.Fatal(released, err)
+	}
+	if in == nil || in.Status != proofing.CaseGranted {
+		t.Fatalf("nobody signed in meanwhile: %+v", in)
+	}
+	_, err := w.Session(t.Context(), ownVisit(in))
+	wantErr(t, "the session", err, proofing.ErrNotFound)
+}
+
+// beforeDelete does something right before a record is deleted.
+type beforeDelete[T any] struct {
+	proofing.Table[T]
+	do func()
+}
+
+func (b *beforeDelete[T]) Delete(ctx context.Context, id string) error {
+	b.do()
+	return b.Table.Delete(ctx, id)
 }
