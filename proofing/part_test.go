@@ -214,3 +214,24 @@ func (b *beforeDelete[T]) Delete(ctx context.Context, id string) error {
 	b.do()
 	return b.Table.Delete(ctx, id)
 }
+
+// Whoever deceived a representative goes on in nothing once the owner has come back by another one; by then the link of that recovery still takes it back.
+func TestARecoveryAtTheDeskEndsTheOneBefore(t *testing.T) {
+	w, one, two := atADesk(t)
+	w.signUp(webauthntest.New())
+	_, code := w.given(one, two)
+	first := must[*proofing.Case](t)(w.regain(code))
+	w.pass(10 * time.Minute)
+	_, code = w.given(one, two)
+	w.session(first) // until then it goes on
+	second := must[*proofing.Case](t)(w.regain(code))
+	w.work()
+	_, err := w.Session(t.Context(), ownVisit(first))
+	wantErr(t, "the session of the first", err, proofing.ErrNotFound)
+	if !w.session(second).Back {
+		t.Error("who has come in by the second may add nothing")
+	}
+	if got := must[*proofing.Case](t)(w.Cases.Get(t.Context(), first.ID)); got.Reason != "account_recovered" || got.DeskState(w.clock()) != "used" || !got.Disownable() || got.Retain.Before(w.clock().AddDate(1, 11, 0)) {
+		t.Errorf("the first is over for %q, %s, kept until %v", got.Reason, got.DeskState(w.clock()), got.Retain)
+	}
+}
