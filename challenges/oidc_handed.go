@@ -61,6 +61,9 @@ func (m *OIDC) Receive(ctx context.Context, token proofing.Secret, to proofing.H
 			return proofing.Handed{}, refuse("token", oidcStale, "the person authenticated too long ago (auth_time)")
 		}
 	}
+	if want.audience == byAudience {
+		t.encrypted = false // a provider knows our key as a client's, and nothing of this audience: who has handed it in has wrapped it themselves
+	}
 	facts := p.facts(t, proofing.ChannelFront, maxAge)
 	return proofing.Handed{
 		Proof: p.proof(facts, false), Issuer: p.Name, Once: t.once(p.URL), Expires: t.Expires.Add(tokenSkew),
