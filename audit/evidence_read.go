@@ -135,7 +135,7 @@ type claimed struct {
 	at            time.Time
 	ial, aal, fal int // 0: none
 	policy        string
-	suspended     []string // events whose authenticators were suspended then
+	suspended     []string // events whose authenticators were suspended then, or taken away
 }
 
 // claims reads them; false if there is no grant, or the log has not what it takes to judge it anew.

@@ -61,6 +61,9 @@ func (m *OIDC) Receive(ctx context.Context, token proofing.Secret, to proofing.H
 			return proofing.Handed{}, refuse("token", oidcStale, "the person authenticated too long ago (auth_time)")
 		}
 	}
+	if want.audience == byAudience {
+		t.encrypted = false // a provider knows our key as a client's, and nothing of this audience: who has handed it in has wrapped it themselves
+	}
 	facts := p.facts(t, proofing.ChannelFront, maxAge)
 	return proofing.Handed{
 		Proof: p.proof(facts, false), Issuer: p.Name, Once: t.once(p.URL), Expires: t.Expires.Add(tokenSkew),
@@ -77,15 +80,20 @@ func (t *idToken) once(issuer string) string {
 	return "hash " + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// issuerOf reads whose token it says it is, and for whom, before any of it is believed. An encrypted token is of the issuer whose key opens it.
+// issuerOf reads whose token it says it is, and for whom, before any of it is believed. An encrypted token is of the issuer that it
+// names within, if that one's key opens it: issuers may share a key.
 func (m *OIDC) issuerOf(raw string) (*provider, claim) {
 	if strings.Count(raw, ".") == 4 {
 		for _, p := range m.handedIn {
 			if p.decryption == nil {
 				continue
 			}
-			if inner, err := p.decrypt(raw); err == nil {
-				return p, claimed(inner)
+			inner, err := p.decrypt(raw)
+			if err != nil {
+				continue
+			}
+			if about := claimed(inner); about.issuer == p.URL {
+				return p, about
 			}
 		}
 		return nil, claim{}

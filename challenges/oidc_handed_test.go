@@ -154,6 +154,48 @@ func TestAnEncryptedTokenMayBeHandedIn(t *testing.T) {
 	refusedWith(t, err, oidcIssuerUnknown, "")
 }
 
+// Whoever has our public key can wrap a token that the provider has sent in the clear.
+func TestATokenThatIsBoundByItsAudienceIsNotEncryptedByItsProvider(t *testing.T) {
+	to, digest := testHandover()
+	key := testKey(t, "RSA").(*rsa.PrivateKey)
+	w := newIDP(t, func(i *Issuer) { i.Decryption = keyPEM(t, key) })
+	claims := w.Claims(w.Accounts[0])
+	claims["aud"] = testOrigin + "/ka/" + digest
+	handed, err := w.method.Receive(t.Context(), proofing.Secret(seal(t, w.Token(claims), jose.RSA_OAEP_256, jose.A256GCM, key.Public(), "")), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := handed.Proof.Evidence
+	if e.OIDC.Encrypted {
+		t.Error("it is taken for one that its provider has encrypted")
+	}
+	if a := proofing.Assess(proofing.R3, proofing.OperatorFacts{}, w.now, []proofing.Evidence{e}); a.FAL != nil {
+		t.Errorf("it has FAL %d", *a.FAL)
+	}
+}
+
+// Issuers may share a key, as a client has one set of them.
+func TestATokenIsOfTheIssuerThatItNamesWhoeverElseHasItsKey(t *testing.T) {
+	to, digest := testHandover()
+	key := testKey(t, "RSA").(*rsa.PrivateKey)
+	w := newIDP(t, func(i *Issuer) { i.Decryption = keyPEM(t, key) })
+	other := w.issuer
+	other.Name, other.URL = "other", "https://other.example"
+	both, err := NewOIDC(OIDCConfig{Issuers: []Issuer{other, w.issuer}, Now: w.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := w.Claims(w.Accounts[0])
+	claims["nonce"] = digest
+	token := proofing.Secret(seal(t, w.Token(claims), jose.RSA_OAEP_256, jose.A256GCM, key.Public(), ""))
+	for range 50 { // whichever is asked first
+		handed, err := both.Receive(t.Context(), token, to)
+		if err != nil || handed.Issuer != "work" {
+			t.Fatalf("%+v %v", handed, err)
+		}
+	}
+}
+
 func TestAnIssuerThatIsDownGrantsNothing(t *testing.T) {
 	to, digest := testHandover()
 	w := newIDP(t)

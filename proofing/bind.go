@@ -208,8 +208,8 @@ func (s *Service) bindPerson(ctx context.Context, c *Case, b *Binding) (r effect
 
 // Release takes an address from whoever has it, and ends its row of failures: the
 // next code to it binds it anew. It is for an operator who has made sure who
-// asks: the way out for somebody who has lost the number that is theirs here, and who hears of it at all that they have. Grants that rest on it go the way that their
-// profiles say. Calling it again finishes what a crash left half done; released is false if it was nobody's.
+// asks: the way out for somebody who has lost the number that is theirs here, and who hears of it at all that they have. Whoever has it now is not to go on by it:
+// sessions that it has signed in to end, and open requests that it is at work in, and grants that rest on it go the way that their profiles say. Calling it again finishes what a crash left half done; released is false if it was nobody's.
 func (s *Service) Release(ctx context.Context, contact Contact) (released bool, err error) {
 	known, err := s.address(ctx, contact)
 	if err != nil || known == nil {
@@ -230,12 +230,7 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 	if _, err := s.endFailures(ctx, s.failureKey("", contact, known, true)); err != nil {
 		return false, err
 	}
-	for _, person := range append(known.Former, known.Person) { // while its record still says whose it was
-		if err := s.lose(ctx, person, known.ID, s.now()); err != nil {
-			return false, err
-		}
-	}
-	return true, s.release(ctx, s.byOperator(), known)
+	return true, s.withdraw(ctx, s.byOperator(), known, func(*Case) bool { return false })
 }
 
 func (s *Service) release(ctx context.Context, by author, a *Address) error {
@@ -266,23 +261,6 @@ func (s *Service) silence(ctx context.Context, by author, person, address string
 		}
 		if err := s.forget(ctx, by, address); err != nil {
 			return fmt.Errorf("forget address: %w", err)
-		}
-	}
-	return nil
-}
-
-// unbindDisowned takes back what a disowned case has bound: whoever was tricked into
-// answering must not leave their address with somebody else's person.
-func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
-	for _, e := range c.Evidence {
-		a, err := s.address(ctx, e.Contact())
-		if err != nil {
-			return err
-		}
-		if a != nil && a.Event == e.ID {
-			if err := s.release(ctx, byService, a); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -189,9 +189,9 @@ func (s *Service) writeEvidence(c *Case, first int, from string, by author, now 
 	}
 }
 
-// writeTaken gives a new case what was proved in another, and writes that; what the log knows of the case then is returned, for writeSince.
+// writeTaken gives a new case what was proved in another, with what has become of it since, and writes that; what the log knows of the case then is returned, for writeSince.
 func (s *Service) writeTaken(c, from *Case, now time.Time) moment {
-	c.Evidence, c.Lost = slices.Clone(from.Evidence), slices.Clone(from.Lost)
+	c.Evidence, c.Lost, c.Taken = slices.Clone(from.Evidence), slices.Clone(from.Lost), slices.Clone(from.Taken)
 	s.writeEvidence(c, 0, from.ID, byService, now)
 	return c.moment()
 }
@@ -221,11 +221,14 @@ func (s *Service) writeStatus(c *Case, before moment, by author, now time.Time) 
 		facts["operator"] = map[string]any{
 			"verifier_fips140_validated": o.VerifierFIPS140Validated, "accept_unverified_line_type": o.AcceptUnverifiedLineType, "require_attestation": o.RequireAttestation,
 		}
-		if len(c.Lost) > 0 { // which of it counts for nothing while its authenticator is suspended
-			suspended := []string{}
-			for _, l := range c.Lost {
-				suspended = append(suspended, l.Event)
+		// Which of it counts for nothing: while its authenticator is suspended, or because it was taken away before.
+		suspended, left := []string{}, s.left(c)
+		for _, e := range c.Evidence {
+			if i := slices.IndexFunc(left, func(l Evidence) bool { return l.ID == e.ID }); i < 0 || left[i].Suspended {
+				suspended = append(suspended, e.ID)
 			}
+		}
+		if len(suspended) > 0 {
 			facts["suspended"] = suspended
 		}
 		for name, level := range map[string]*int{"ial": a.IAL, "fal": a.FAL} {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -186,7 +185,7 @@ func (s *Service) newIssuance(c *Case, g *grounds, r AuthorizeRequest) *Case {
 		Token: NewToken(), LinkSecret: NewToken(), Disown: NewToken(), Applicant: c.Applicant, Identifier: c.Identifier, EABKid: c.EABKid,
 		ExternalID: r.ExternalID, CSRDigest: r.CSRDigest, CSR: cmp.Or(r.CSR, r.Facts).shown(), Lang: c.Lang,
 		Status: CaseOpen, Created: now, Changed: now, Started: true, Retain: now.Add(p.CaseLifetime + p.Retention),
-		Browser: c.Browser, Person: c.Person, Taken: slices.Clone(c.Taken),
+		Browser: c.Browser, Person: c.Person,
 	}
 	n.begin(author{Actor: Actor{Kind: "ca", ID: c.CA}})
 	before := s.writeTaken(n, c, now)

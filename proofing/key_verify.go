@@ -207,7 +207,7 @@ func (s *Service) holding(ctx context.Context, k *Key) (*Case, error) {
 }
 
 // take gives a new case what was proved for its account's key, as far as that carries it: then it is valid when the order is made
-// (RFC 8555 7.4.1, the way without ACME).
+// (RFC 8555 7.4.1, the way without ACME). What its person has taken away since adds nothing to it, and if the proof goes on for a while for all that, so does the case.
 func (s *Service) take(ctx context.Context, c, from *Case) error {
 	g, err := s.grounds(ctx, c)
 	if err != nil {
@@ -220,17 +220,62 @@ func (s *Service) take(ctx context.Context, c, from *Case) error {
 		decided := *from.Approval
 		c.Approval = &decided
 	}
+	c.Ending = from.Ending
 	if err := s.progress(c, g, now); err != nil {
 		return err
 	}
+	c.Ending = nil
 	if c.Grant != nil && from.Grant.Expires.Before(c.Grant.Expires) { // no longer than what it rests on
 		c.within(from.Grant.Expires)
+	}
+	if c.Grant != nil && from.Ending != nil {
+		ending := *from.Ending
+		c.Ending = &ending
+		s.conclude(c, s.profileOf(c), ending.Reason, now)
 	}
 	s.writeSince(c, before, byService, now)
 	if change := c.view().change(before.view); change != "" {
 		c.tell(change, now)
 	}
 	return nil
+}
+
+// catchUp notes in a case that was opened by what was proved in another what its person has taken away meanwhile: whoever took it away may have looked at their cases
+// before there was this one. The person is asked first: what is gone from their list has been noted in the other case.
+func (s *Service) catchUp(ctx context.Context, c, from *Case) (*Case, error) {
+	p, err := s.person(ctx, c.Person)
+	if err != nil {
+		return nil, err
+	}
+	from, err = s.get(ctx, from.ID)
+	if errors.Is(err, ErrNotFound) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	taken := slices.Clone(from.Taken)
+	if p != nil {
+		for _, b := range p.Bindings {
+			if !b.Gone.IsZero() {
+				taken = append(taken, Taking{b.ID, b.Gone})
+			}
+		}
+	}
+	missed := false
+	for _, t := range taken {
+		if slices.ContainsFunc(c.Taken, func(have Taking) bool { return have.Address == t.Address }) {
+			continue
+		}
+		if err := s.loseIn(ctx, c, t.Address, t.At); err != nil {
+			return nil, err
+		}
+		missed = true
+	}
+	if !missed {
+		return c, nil
+	}
+	return s.get(ctx, c.ID)
 }
 
 // mayHave says whether a key's profile is one that there is, and that the authority may have: as long as not, its keys bind nobody.

@@ -302,24 +302,7 @@ func (s *Service) Remove(ctx context.Context, v Visit, binding string) error {
 	if err := s.silence(ctx, by, session.Person.ID, binding); err != nil {
 		return err
 	}
-	used := func(c *Case) bool {
-		return c.ID != session.Case.ID && slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return s.addressID(e.Contact()) == binding })
-	}
-	// A mailbox signs nobody in: sessions in which one was confirmed go on.
-	signedIn := func(c *Case) bool { return gone.Contact.Channel.Authenticates() && used(c) }
-	const reason = reasonTakenAway
-	// A grant that was held back because of a recovery is not given back by this.
-	held := func(c *Case) bool {
-		c.Lost = c.lostOf(session.Person, s.addressID)
-		return s.heldBack(c)
-	}
-	if err := s.endRequests(ctx, by, session.Person.ID, reason, func(c *Case) bool { return used(c) && (c.Status != CaseGranted || held(c)) }); err != nil {
-		return err
-	}
-	if err := s.endSessions(ctx, session.Person.ID, reason, signedIn); err != nil {
-		return err
-	}
-	if err := s.lose(ctx, session.Person.ID, binding, s.now()); err != nil {
+	if err := s.endUses(ctx, by, session.Person.ID, binding, func(c *Case) bool { return c.ID == session.Case.ID }); err != nil {
 		return err
 	}
 	return s.unlist(ctx, session.Person.ID, binding)

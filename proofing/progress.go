@@ -91,10 +91,14 @@ func (s *Service) progress(c *Case, g *grounds, now time.Time) error {
 	if c.Status != CaseOpen || p == nil || c.Frozen != nil {
 		return nil
 	}
-	if len(p.Unmet(s.Policy.OperatorFacts, now, c.Standing())) > 0 {
+	carries := s.left(c)
+	if c.Ending != nil { // what it is opened by goes on for a while, and so does this
+		carries = c.Standing()
+	}
+	if len(p.Unmet(s.Policy.OperatorFacts, now, carries)) > 0 {
 		return nil
 	}
-	assessment := Assess(p.Framework, s.Policy.OperatorFacts, now, c.Standing())
+	assessment := Assess(p.Framework, s.Policy.OperatorFacts, now, s.left(c))
 	basis, entitled := c.entitlement(p, g)
 	switch {
 	case !entitled && p.ReviewEntitlement:
@@ -119,7 +123,9 @@ func (s *Service) grant(c *Case, p *Profile, a Assessment, basis string, now tim
 	c.move(CaseGranted, "", now, expires)
 	c.Retain = c.Expires.Add(p.Retention)
 	s.conclude(c, p, "", now)
-	s.notify(c, "granted", now)
+	kept := *c // what was taken away before speaks for them no more
+	kept.Evidence = s.left(c)
+	s.notifyAt(c, kept.confirmed(), "granted", now)
 }
 
 // notify tells everybody on whose address the case rests, also if they confirmed

@@ -179,39 +179,48 @@ func (s *Service) recheck(ctx context.Context, id string) (*Case, error) {
 	return c, nil
 }
 
-// lose notes in the grants of a person that they have taken something away, and judges them again. It may be called again.
-func (s *Service) lose(ctx context.Context, person, address string, at time.Time) error {
+// lose notes in the grants of a person that something was taken away from them, and judges them again. It may be called again.
+func (s *Service) lose(ctx context.Context, person, address string, at time.Time, spare func(*Case) bool) error {
 	for c, err := range s.casesOfPerson(ctx, person) {
 		if err != nil {
 			return err
 		}
-		rests := func(c *Case) bool {
-			return slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return s.addressID(e.Contact()) == address && !e.At.After(at) })
-		}
-		if c.Own() || c.Status != CaseGranted || !rests(c) {
+		if spare(c) {
 			continue
 		}
-		g, err := s.grounds(ctx, c)
-		if err != nil {
+		if err := s.loseIn(ctx, c, address, at); err != nil {
 			return err
 		}
-		_, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
-			p := s.profileOf(c)
-			if c.Status != CaseGranted || p == nil {
-				return nil
-			}
-			if !slices.ContainsFunc(c.Taken, func(l Taking) bool { return l.Address == address }) {
-				c.Taken = append(c.Taken, Taking{Address: address, At: at})
-			}
-			c.withhold()
-			if c.Frozen == nil {
-				s.conclude(c, p, s.shaken(c, p, g, now), now)
-			}
+	}
+	return nil
+}
+
+// loseIn is lose for one case.
+func (s *Service) loseIn(ctx context.Context, c *Case, address string, at time.Time) error {
+	rests := slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return s.addressID(e.Contact()) == address && !e.At.After(at) })
+	if c.Own() || c.Status != CaseGranted || !rests {
+		return nil
+	}
+	g, err := s.grounds(ctx, c)
+	if err != nil {
+		return err
+	}
+	_, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		p := s.profileOf(c)
+		if c.Status != CaseGranted || p == nil {
 			return nil
-		})
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("note what was taken away: %w", err)
 		}
+		if !slices.ContainsFunc(c.Taken, func(l Taking) bool { return l.Address == address }) {
+			c.Taken = append(c.Taken, Taking{Address: address, At: at})
+		}
+		c.withhold()
+		if c.Frozen == nil {
+			s.conclude(c, p, s.shaken(c, p, g, now), now)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("note what was taken away: %w", err)
 	}
 	return nil
 }

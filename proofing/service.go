@@ -177,6 +177,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	}
 	// Of two at once one wins, and its case may have ended by the time the other
 	// looks for it: then the place is free again.
+	var from *Case
 	for range 5 {
 		if natural != nil {
 			there, err := s.findNatural(ctx, r.Applicant, natural)
@@ -194,7 +195,6 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 			}
 		}
 		c = s.newCase(ca, profile, r, id, contacts, natural)
-		var from *Case
 		if from, err = s.inherit(ctx, c, account); err != nil {
 			return nil, false, err
 		}
@@ -210,6 +210,11 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("open case: %w", err)
+	}
+	if from != nil {
+		if c, err = s.catchUp(ctx, c, from); err != nil {
+			return nil, false, err
+		}
 	}
 	if err := s.confirmApplicant(ctx, c); err != nil {
 		return nil, false, err

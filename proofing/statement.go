@@ -132,7 +132,7 @@ func (s *Service) claims(ctx context.Context, c *Case, g *Grant) (map[string]any
 		"iss": s.Policy.Origin, "aud": ca.Name, "sub": s.pairwise(c),
 		"iat": now.Unix(), "exp": expires.Unix(), "jti": NewToken().Reveal(),
 		"acr":           acr(g.Assessment),
-		"amr":           amr(g.Assessment, c.Evidence),
+		"amr":           amr(g.Assessment, s.left(c)),
 		"authorization": authorization,
 	}
 	if c.Identifier.Type == IdentifierDNS || c.Identifier.Type == IdentifierIP {
@@ -178,7 +178,7 @@ func acr(a Assessment) string {
 }
 
 // amr lists the methods that authenticated, in the words of RFC 8176. An event
-// that only confirmed or bound an address authenticated nobody and is not among them.
+// that only confirmed or bound an address authenticated nobody and is not among them. The evidence is what was assessed.
 func amr(a Assessment, evidence []Evidence) []string {
 	methods := []string{}
 	for _, event := range a.Events {

@@ -220,8 +220,10 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 			return err
 		}
 	}
-	if by.InPerson { // nobody is to go on in what somebody else may have
-		if err := s.endSessions(ctx, p.ID, "account_recovered", func(o *Case) bool { return o.ID != c.ID && o.Desk == nil }); err != nil {
+	if by.InPerson { // nobody is to go on in what somebody else may have, nor in a recovery that somebody else has come in by before; one that waits goes on
+		if err := s.endSessions(ctx, p.ID, "account_recovered", func(o *Case) bool {
+			return o.ID != c.ID && (o.Desk == nil || !o.Desk.Used.IsZero() && o.Desk.Used.Before(c.Recovered))
+		}); err != nil {
 			return err
 		}
 	}
