@@ -232,7 +232,8 @@ func (w *world) process(t testing.TB) (*proofing.Service, http.Handler) {
 		Administration: store.NewTable[proofing.Administration](w.kv, r, "administration"),
 		Certificates:   store.NewTable[proofing.Certificate](w.kv, r, "certificate"),
 		PolicyBooks:    store.NewTable[proofing.PolicyBook](w.kv, r, "policy_book"), PolicyProposals: store.NewTable[proofing.PolicyProposal](w.kv, r, "policy_proposal"),
-		Limiter: store.NewLimiter(w.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
+		Configurations: store.NewTable[proofing.Configuration](w.kv, r, "configuration"),
+		Limiter:        store.NewLimiter(w.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: acme.NewSigner(w.keys), Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),
 		Policy: w.policy,
 	}

@@ -67,7 +67,8 @@ func worldOver(t testing.TB, kv store.KV, ring *store.Ring) *world {
 		Administration: store.NewTable[proofing.Administration](kv, ring, "administration"),
 		Certificates:   store.NewTable[proofing.Certificate](kv, ring, "certificate"),
 		PolicyBooks:    store.NewTable[proofing.PolicyBook](kv, ring, "policy_book"), PolicyProposals: store.NewTable[proofing.PolicyProposal](kv, ring, "policy_proposal"),
-		LogPages: store.NewTable[proofing.LogPage](kv, ring, "log_page"), LogHeads: store.NewTable[proofing.LogHead](kv, ring, "log_head"),
+		Configurations: store.NewTable[proofing.Configuration](kv, ring, "configuration"),
+		LogPages:       store.NewTable[proofing.LogPage](kv, ring, "log_page"), LogHeads: store.NewTable[proofing.LogHead](kv, ring, "log_head"),
 		Methods: challenges.Table(challenges.Config{Hasher: hasher}),
 		Limiter: store.NewLimiter(kv), Hasher: hasher, Now: clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{

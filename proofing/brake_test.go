@@ -195,7 +195,7 @@ func TestAnAnswerTakesAllItsMessagesBack(t *testing.T) {
 func TestTwoProcessesBrakeTogether(t *testing.T) {
 	w := braked(t)
 	other := &proofing.Service{
-		Cases: w.Cases, Appointments: w.Appointments, Dossiers: w.Dossiers, Administration: w.Administration, Certificates: w.Certificates, PolicyBooks: w.PolicyBooks, PolicyProposals: w.PolicyProposals, People: w.People, Addresses: w.Addresses, Accounts: w.Accounts, Authorities: w.Authorities, Registry: w.Registry,
+		Cases: w.Cases, Appointments: w.Appointments, Dossiers: w.Dossiers, Administration: w.Administration, Certificates: w.Certificates, PolicyBooks: w.PolicyBooks, PolicyProposals: w.PolicyProposals, Configurations: w.Configurations, People: w.People, Addresses: w.Addresses, Accounts: w.Accounts, Authorities: w.Authorities, Registry: w.Registry,
 		Brakes: w.Brakes, LogHeads: w.LogHeads, Limiter: w.Limiter, Methods: w.Methods, Sender: w.Sender, Signer: w.Signer, Hasher: w.Hasher,
 		Policy: w.Policy, Now: w.Now, Log: w.Log,
 	}

@@ -32,7 +32,7 @@ const (
 
 // AskDecision is the first half of a decision: it makes the document that the person is to sign, and what their browser must be
 // asked for. Nothing is decided by it. Errors: ErrNotFound for what the person does not get to see; ErrNotAdmitted unless they have
-// just authenticated with a passkey; *LimitError after ten decisions within ten minutes; and the *InputError codes "decision_stale" (the
+// just authenticated with a passkey; ErrClock where what the decision rests on is dated later than this process's clock says it is; *LimitError after ten decisions within ten minutes; and the *InputError codes "decision_stale" (the
 // request, or what the dossier says, has changed since the page was made), "reason_empty", "decide_cooling" (the passkey was added only just now), and those of the hard rules: "decide_…".
 func (s *Service) AskDecision(ctx context.Context, v Visit, r DecisionRequest) (*Signing, error) {
 	session, held, err := s.Console(ctx, v)
@@ -92,6 +92,9 @@ func (s *Service) checkDecision(c *Case, g *grounds, by decider, r DecisionReque
 		return &InputError{Field: "number", Code: "decision_stale", Detail: "the request is at entry " + strconv.FormatInt(c.Journal.Written, 10)}
 	case g.organization == nil || g.organization.Digest() != r.Dossier:
 		return &InputError{Field: "number", Code: "decision_stale", Detail: "the dossier has changed"}
+	}
+	if err := clockFollows(now, append(c.times(), by.appointment.given())...); err != nil {
+		return err
 	}
 	if why := s.mayDecide(c, g, by, r.Step, r.Refuse, now); why != "" {
 		return &InputError{Field: "decision", Code: why}

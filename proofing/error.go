@@ -14,6 +14,8 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrUnavailable: a store or provider cannot answer now; nothing was lost.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrClock: records that a decision rests on are dated later than this process's clock says it is. Nothing was decided. It is ErrUnavailable, too.
+	ErrClock = fmt.Errorf("the clock is behind: %w", ErrUnavailable)
 	// ErrUnreadable: a record is there and is damaged.
 	ErrUnreadable = errors.New("unreadable")
 	// ErrWrongAnswer: the answer is wrong and cost a try.

@@ -67,6 +67,7 @@ const (
 	SubjectOrganization  Subject = "organization"
 	SubjectAppointment   Subject = "appointment"
 	SubjectPolicy        Subject = "policy"
+	SubjectConfiguration Subject = "configuration"
 	SubjectCertificate   Subject = "certificate"
 	SubjectKey           Subject = "eab_key" // of external account bindings
 	SubjectAuthority     Subject = "authority"

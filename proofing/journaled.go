@@ -54,6 +54,7 @@ func (s *Service) journaled() []journals {
 		journalsOf(s.Dossiers, func(o *Organization) *Journal { return &o.Journal }, SubjectOrganization),
 		journalsOf(s.Certificates, func(c *Certificate) *Journal { return &c.Journal }, SubjectCertificate),
 		journalsOf(s.PolicyBooks, func(b *PolicyBook) *Journal { return &b.Journal }, SubjectPolicy).only(s.officeBucket()),
+		journalsOf(s.Configurations, func(c *Configuration) *Journal { return &c.Journal }, SubjectConfiguration).only(s.officeBucket()),
 		journalsOf(s.Keys, func(k *Key) *Journal { return &k.Journal }, SubjectKey),
 		journalsOf(s.Authorities, func(a *Authority) *Journal { return &a.Journal }, SubjectAuthority),
 		journalsOf(s.Registry, func(r *RegistryEntry) *Journal { return &r.Journal }, SubjectRegistry),

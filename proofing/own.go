@@ -205,7 +205,7 @@ func (s *Service) authenticatedFor(c *Case, who *Person, have []Binding, within 
 	since := &Case{Evidence: c.Evidence}
 	since.Lost = since.lostOf(who, s.addressID)
 	proved := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool {
-		return !e.bound() || since.suspends(e.ID) || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && now.Sub(e.authenticated()) > within
+		return !e.bound() || since.suspends(e.ID) || e.handedIn() || !e.Contact().Channel.Authenticates() || within > 0 && !recent(e.authenticated(), within, now)
 	})
 	if len(proved) == 0 {
 		return false
@@ -219,6 +219,11 @@ func (s *Service) authenticatedFor(c *Case, who *Person, have []Binding, within 
 		}
 	}
 	return true
+}
+
+// recent says whether something was within some time. What is later than clocks differ is not: the clock was set back, and it would stay recent until that is made up for.
+func recent(at time.Time, within time.Duration, now time.Time) bool {
+	return now.Sub(at) <= within && !at.After(now.Add(ClockSkew))
 }
 
 // SignOut ends a session. It may be called again, and for one that is over.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // PolicyRequest is what an administrator would decide about a proposed policy.
@@ -61,7 +62,7 @@ func (s *Service) policyOfficer(ctx context.Context, v Visit) (*Session, *Appoin
 }
 
 // AskPolicyDecision is the first half of a decision about a proposed policy, as AskDecision is of one about a request. Errors: those of Console, ErrNotFound for
-// whoever is no administrator, ErrNotAdmitted unless they have just authenticated with a passkey, *LimitError after ten decisions within ten
+// whoever is no administrator, ErrNotAdmitted unless they have just authenticated with a passkey, ErrClock as AskDecision, *LimitError after ten decisions within ten
 // minutes; and the *InputError codes "policy_stale", "reason_empty", "decide_cooling", "policy_stage" (it is decided, or another one has taken its place), "policy_again",
 // and those of AskSignature.
 func (s *Service) AskPolicyDecision(ctx context.Context, v Visit, r PolicyRequest) (*Signing, error) {
@@ -90,7 +91,7 @@ func (s *Service) AskPolicyDecision(ctx context.Context, v Visit, r PolicyReques
 		}
 		b.Proposed.void(gone)
 	}
-	if err := b.checkDecision(by, r); err != nil {
+	if err := b.checkDecision(by, r, s.now()); err != nil {
 		return nil, err
 	}
 	limit := spend{"decisions", "decisions." + by.person, 1, mostDecisions, burst}
@@ -109,9 +110,12 @@ func (s *Service) AskPolicyDecision(ctx context.Context, v Visit, r PolicyReques
 }
 
 // checkDecision holds a decision to the state that was shown, and to the hard rules.
-func (b *PolicyBook) checkDecision(by decider, r PolicyRequest) error {
+func (b *PolicyBook) checkDecision(by decider, r PolicyRequest, now time.Time) error {
 	if why := mayDecidePolicy(b, r.Proposal, by); why != "" {
 		return &InputError{Field: "decision", Code: why}
+	}
+	if err := clockFollows(now, append(b.Proposed.times(), by.appointment.given())...); err != nil {
+		return err
 	}
 	if b.Journal.Written != r.Number {
 		return &InputError{Field: "number", Code: "policy_stale", Detail: "the policy book is at entry " + strconv.FormatInt(b.Journal.Written, 10)}
@@ -155,7 +159,7 @@ func (s *Service) DecidePolicy(ctx context.Context, v Visit, response []byte) (*
 			return &InputError{Field: "policy", Code: "policy_stale", Detail: "the policy has changed"}
 		}
 		p.void(gone)
-		if err := b.checkDecision(by, PolicyRequest{Proposal: p.ID, Number: d.Subject.Number}); err != nil {
+		if err := b.checkDecision(by, PolicyRequest{Proposal: p.ID, Number: d.Subject.Number}, s.now()); err != nil {
 			return err
 		}
 		if b.textsPending() {

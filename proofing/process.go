@@ -53,7 +53,7 @@ func (s *Service) With(p Policy, methods map[string]Method, sender Sender, calle
 		Cases: s.Cases, People: s.People, Addresses: s.Addresses, Accounts: s.Accounts, Keys: s.Keys, Authorities: s.Authorities, Pins: s.Pins, Registry: s.Registry,
 		Feeds: s.Feeds, Pages: s.Pages, Leases: s.Leases, LogPages: s.LogPages, LogHeads: s.LogHeads, Brakes: s.Brakes, Tokens: s.Tokens,
 		Appointments: s.Appointments, Dossiers: s.Dossiers, Administration: s.Administration, Certificates: s.Certificates,
-		PolicyBooks: s.PolicyBooks, PolicyProposals: s.PolicyProposals,
+		PolicyBooks: s.PolicyBooks, PolicyProposals: s.PolicyProposals, Configurations: s.Configurations,
 		Limiter: s.Limiter, Signer: s.Signer, Hasher: s.Hasher, Now: s.Now, Log: s.Log, Lag: s.Lag, Watch: s.Watch, CAA: s.CAA, Recorder: s.Recorder, Prover: s.Prover,
 		Policy: p, Methods: methods, Sender: sender, Caller: caller, Operator: s.Operator,
 	}

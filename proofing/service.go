@@ -60,6 +60,9 @@ type Service struct {
 	PolicyBooks     Table[PolicyBook]
 	PolicyProposals Table[PolicyProposal]
 
+	// Configurations has the one record of what the processes go by.
+	Configurations Table[Configuration]
+
 	process atomic.Pointer[process] // see local
 }
 

@@ -57,7 +57,7 @@ type Signature struct {
 // which passkey, under which policy, and until when, is filled in here. Asking again takes the place of what was asked before.
 //
 // Errors: ErrNotFound for nobody's session; ErrNotAdmitted unless its person has just authenticated, by AAL2 at least and by nothing that
-// can be phished; ErrUnavailable; and the *InputError codes "signing_passkey" (the session is not of a passkey), "passkey_unknown" (it was
+// can be phished; ErrUnavailable, which is ErrClock where the passkey's enrolment or the policy in force is dated later than this process's clock says it is; and the *InputError codes "signing_passkey" (the session is not of a passkey), "passkey_unknown" (it was
 // removed), "signing_suspended", "authenticator_cooling", "signing_unlogged" (it was enrolled before there was a log) and "signing_reason" (who refuses must say why).
 func (s *Service) AskSignature(ctx context.Context, v Visit, d Document) (*Signing, error) {
 	session, err := s.decider(ctx, v)
@@ -87,6 +87,9 @@ func (s *Service) AskSignature(ctx context.Context, v Visit, d Document) (*Signi
 		return nil, &InputError{Field: "response", Code: "signing_unlogged"}
 	case !j.Logged():
 		return nil, fmt.Errorf("ask for signature: the passkey's enrolment is not in the log yet: %w", ErrUnavailable)
+	}
+	if err := s.clockFollows(ctx, known); err != nil {
+		return nil, fmt.Errorf("ask for signature: %w", err)
 	}
 	m, ok := s.Methods[used.Method()].(DocumentSigner)
 	if !ok {
@@ -152,6 +155,9 @@ func (s *Service) TakeSignature(ctx context.Context, v Visit, response []byte) (
 	given := Octets(sum[:]).String()
 	if asked.Taken != nil && asked.Answer == given {
 		return asked.Taken, session, nil
+	}
+	if err := s.clockFollows(ctx, known); err != nil {
+		return nil, session, fmt.Errorf("take signature: %w", err)
 	}
 	heard, err := s.hearSignature(ctx, asked, known, response)
 	if err != nil {

@@ -17,6 +17,7 @@ func (w *world) beside(off time.Duration) *proofing.Service {
 	s := w.Service
 	other := &proofing.Service{
 		Cases: s.Cases, Appointments: s.Appointments, Dossiers: s.Dossiers, Administration: s.Administration, Certificates: s.Certificates, PolicyBooks: s.PolicyBooks, PolicyProposals: s.PolicyProposals, People: s.People, Addresses: s.Addresses, Accounts: s.Accounts, Keys: s.Keys, Authorities: s.Authorities, Registry: s.Registry,
+		LogPages: s.LogPages, LogHeads: s.LogHeads, Configurations: s.Configurations,
 		Limiter: s.Limiter, Methods: s.Methods, Sender: s.Sender, Signer: s.Signer, Hasher: s.Hasher, Policy: s.Policy, Log: s.Log,
 		Now: func() time.Time { return w.clock().Add(off) },
 	}

@@ -157,7 +157,8 @@ func (w *world) overRing(kv store.KV, ring *store.Ring) {
 		Administration: store.NewTable[proofing.Administration](kv, ring, "administration"),
 		Certificates:   store.NewTable[proofing.Certificate](kv, ring, "certificate"),
 		PolicyBooks:    store.NewTable[proofing.PolicyBook](kv, ring, "policy_book"), PolicyProposals: store.NewTable[proofing.PolicyProposal](kv, ring, "policy_proposal"),
-		Limiter: store.NewLimiter(kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
+		Configurations: store.NewTable[proofing.Configuration](kv, ring, "configuration"),
+		Limiter:        store.NewLimiter(kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"GB", "US"}}),
 		Sender: w.post, Signer: signer{}, Hasher: hasher, Now: w.clock, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{
 			Origin: "https://proof.example.org", Operator: "Example Operator", Profiles: profiles(), Digest: "digest",

@@ -332,3 +332,19 @@ func TestARequestLeadsToWhatWasCollected(t *testing.T) {
 		c.want(who.get(dossier), 200, "What is known")
 	}
 }
+
+// What a clock that was set back keeps people from deciding is said as what it is, with the status of something that will pass.
+func TestAClockThatWasSetBackIsSaidToWhoeverDecides(t *testing.T) {
+	c := newCourt(t)
+	c.collectAll()
+	c.wait(time.Hour)
+	k := c.submitted("signing")
+	c.wait(-proofing.ClockSkew - 10*time.Second)
+	c.approver.renew()
+	page := "/admin/cases/" + k.ID
+	form := formOf(c.approver.get(page).Body.String(), "approve")
+	c.want(c.approver.post(page+"/decide", form...), 503, "The clock of this service is wrong", "Nothing was decided")
+	if c.approver.session().Signing != nil {
+		t.Error("something is to be signed")
+	}
+}

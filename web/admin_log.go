@@ -109,6 +109,8 @@ func (s *Site) objectHref(r *http.Request, of proofing.Subject, id string) strin
 		return s.Keep(r, organizationPath(id))
 	case proofing.SubjectPolicy:
 		return s.Keep(r, policiesPath)
+	case proofing.SubjectConfiguration:
+		return s.Keep(r, settingsPath)
 	}
 	return ""
 }

@@ -43,6 +43,7 @@ var answers = []struct {
 	problem string
 }{
 	{proofing.ErrNotFound, http.StatusNotFound, "not_found", ""},
+	{proofing.ErrClock, http.StatusServiceUnavailable, "clock", ""}, // before ErrUnavailable, which it is
 	{proofing.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", ""},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", ""},
 	{context.Canceled, http.StatusServiceUnavailable, "unavailable", ""},

@@ -142,7 +142,8 @@ func newHouseOver(t testing.TB, open func(now func() time.Time) (store.KV, error
 		Administration: store.NewTable[proofing.Administration](h.kv, ring, "administration"),
 		Certificates:   store.NewTable[proofing.Certificate](h.kv, ring, "certificate"),
 		PolicyBooks:    store.NewTable[proofing.PolicyBook](h.kv, ring, "policy_book"), PolicyProposals: store.NewTable[proofing.PolicyProposal](h.kv, ring, "policy_proposal"),
-		Limiter: store.NewLimiter(h.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"FR", "GB"}}),
+		Configurations: store.NewTable[proofing.Configuration](h.kv, ring, "configuration"),
+		Limiter:        store.NewLimiter(h.kv), Methods: challenges.Table(challenges.Config{Hasher: hasher, Countries: []string{"FR", "GB"}}),
 		Sender: h.sent, Hasher: hasher, Now: h.now, Log: slog.New(slog.DiscardHandler),
 		Policy: proofing.Policy{
 			Origin: origin, Operator: "Example Operations", Contact: "help@example.org", Profiles: profiles(), Limits: proofing.DefaultLimits(),

@@ -38,18 +38,11 @@ func (c *Config) ruled(ctx context.Context, service *proofing.Service, before *C
 // nobody has approved.
 func (a *app) rule(ctx context.Context) error {
 	a.read = a.config
-	c, err := a.config.ruled(ctx, a.service, nil)
-	for away := false; (errors.Is(err, proofing.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) && ctx.Err() == nil; {
-		if !away {
-			a.log.Warn("the approved policy cannot be read; waiting for the store", "error", err)
-			away = true
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(policyInterval):
-		}
+	var c *Config
+	err := a.patiently(ctx, "the approved policy cannot be read", func() (err error) {
 		c, err = a.config.ruled(ctx, a.service, nil)
-	}
+		return err
+	})
 	if unfit, is := errors.AsType[configError](err); is {
 		return usagef("the approved policy does not go with the rest of the configuration:\n%v\nput back what it needs: a policy that does without it is in force once two administrators have approved it, at %s/admin/policy", unfit, a.config.Origin)
 	}
@@ -58,6 +51,22 @@ func (a *app) rule(ctx context.Context) error {
 	}
 	a.config = c
 	a.service.Policy, err = c.policy()
+	return err
+}
+
+// patiently does at a start what takes the store. One that is away is waited for, until ctx ends.
+func (a *app) patiently(ctx context.Context, without string, do func() error) error {
+	err := do()
+	for away := false; (errors.Is(err, proofing.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) && ctx.Err() == nil; err = do() {
+		if !away {
+			a.log.Warn(without+"; waiting for the store", "error", err)
+			away = true
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(policyInterval):
+		}
+	}
 	return err
 }
 
@@ -160,6 +169,11 @@ func (a *app) takeUp(ctx context.Context, r *reloads) *app {
 			return nil
 		}
 		next, err = a.with(c, a.read)
+	}
+	if err == nil {
+		if err = next.tellConfiguration(ctx, proofing.UsedApproved); err != nil {
+			err = errors.Join(err, next.router.Close())
+		}
 	}
 	if err != nil {
 		a.log.Error("a policy that was approved cannot be taken up here; what was in force stays in this process", "error", strings.ReplaceAll(err.Error(), "\n", "; "))

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/web"
 )
 
@@ -125,6 +126,9 @@ func (a *app) readAgain(ctx context.Context, r *reloads) (*app, error) {
 	next, err := a.with(ruled, &c)
 	if err != nil {
 		return nil, err
+	}
+	if err := next.tellConfiguration(ctx, proofing.UsedAtReload); err != nil { // no change without its entry
+		return nil, errors.Join(err, next.router.Close())
 	}
 	_ = r.level.UnmarshalText([]byte(c.Log.Level)) // validate has read it
 	r.show(next)

@@ -19,7 +19,7 @@ func (a *app) rememberers() (tables []rememberer) {
 	s := a.service
 	for _, table := range []any{
 		s.Cases, s.People, s.Addresses, s.Accounts, s.Keys, s.Authorities, s.Pins, s.Registry, s.Feeds, s.Pages, s.Leases, s.Brakes, s.Tokens,
-		s.LogPages, s.LogHeads, s.Appointments, s.Dossiers, s.Administration, s.Certificates, s.PolicyBooks, s.PolicyProposals, a.tree.Tiles, a.replies,
+		s.LogPages, s.LogHeads, s.Appointments, s.Dossiers, s.Administration, s.Certificates, s.PolicyBooks, s.PolicyProposals, s.Configurations, a.tree.Tiles, a.replies,
 	} {
 		if t, ok := table.(rememberer); ok {
 			tables = append(tables, t)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/countersign-id/countersign/proofing"
 )
 
 // serveCommand runs the service until it is told to stop.
@@ -52,7 +54,11 @@ func (serveCommand) Run(g *globals) (err error) {
 	if err := a.awaitStore(ctx); err != nil || ctx.Err() != nil {
 		return errors.Join(err, a.close())
 	}
-	if err := a.build(ctx, nil); err != nil {
+	err = a.build(ctx, nil)
+	if err == nil { // before anybody is served
+		err = a.patiently(ctx, "the log cannot be told of the configuration", func() error { return a.tellConfiguration(ctx, proofing.UsedAtStart) })
+	}
+	if err != nil {
 		if ctx.Err() != nil { // it was told to stop while it waited
 			err = nil
 		}

@@ -162,5 +162,6 @@ func (s *storage) service(c *Config, now func() time.Time, log *slog.Logger) (*p
 
 		PolicyBooks:     store.NewTable[proofing.PolicyBook](s.kv, s.ring, "policy_book"),
 		PolicyProposals: store.NewTable[proofing.PolicyProposal](s.kv, s.ring, "policy_proposal"),
+		Configurations:  store.NewTable[proofing.Configuration](s.kv, s.ring, "configuration"),
 	}, nil
 }
