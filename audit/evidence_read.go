@@ -15,6 +15,8 @@ import (
 type reading struct {
 	*Evidence
 	objects map[string]*readObject
+	// offices are the appointments that were looked at, with what is wrong with them, by their entries.
+	offices map[string]error
 }
 
 // readObject is what a record's entries say.
@@ -29,7 +31,7 @@ func objectName(of proofing.Subject, id string) string { return string(of) + " "
 
 // read reads all entries: each in its one form, all of the object that they stand under, and their numbers without a gap.
 func (e *Evidence) read() (*reading, error) {
-	r := &reading{e, map[string]*readObject{}}
+	r := &reading{e, map[string]*readObject{}, map[string]error{}}
 	var faults []error
 	last := ""
 	for i := range e.Objects {
