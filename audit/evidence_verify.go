@@ -332,7 +332,7 @@ func (r *reading) verifyApproval(k *readObject, a *EvidenceApproval, log Log) (*
 	if err != nil {
 		return nil, err
 	}
-	return c, errors.Join(stepped(c), r.stood(k, c), about(k, &c.Document, a.Entry))
+	return c, errors.Join(stepped(c), r.stood(k, c), about(k, &c.Document, a.Entry), r.forWhom(k, c))
 }
 
 // verifySigned holds a decision against its entry in a record, and against the passkey that has signed it.
