@@ -162,7 +162,7 @@ func (r *reading) eachApproved(c *EvidenceCertificate, k *EvidenceCase, issued p
 	return slices.Contains(found, proofing.FindingCSRUnapproved) || slices.Contains(found, proofing.FindingCSRUnchecked) || slices.ContainsFunc(c.Approvals, func(id string) bool {
 		of := r.object(proofing.SubjectCase, id)
 		return of != nil && slices.ContainsFunc(of.leaves, func(l proofing.Leaf) bool {
-			return l.Kind == proofing.EntryEvidence && textOf(l.Facts, "from") == k.Object
+			return l.Kind == proofing.EntryOpened && textOf(l.Facts, "parent") == k.Object
 		})
 	}), nil
 }

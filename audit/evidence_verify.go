@@ -178,13 +178,12 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 			continue
 		}
 		entries := r.object(proofing.SubjectCase, id)
-		if !slices.ContainsFunc(entries.leaves, func(l proofing.Leaf) bool {
-			return (l.Kind == proofing.EntryIssued || l.Kind == proofing.EntryRenewed) && textOf(l.Facts, "certificate") == c.Object && textOf(l.Facts, "certificate_sha256") == proofing.Digest(c.DER)
-		}) {
-			fault("no entry of the case %s tells of it", id)
+		err := r.rests(c, entries, issued)
+		if slices.Contains(c.Approvals, id) {
+			err = errors.Join(err, r.beneath(c, entries))
 		}
-		if entries.granted() < 0 {
-			fault("the case %s was never granted", id)
+		if err != nil {
+			fault("%w", err)
 		}
 		if k.Applicant == string(proofing.ByPublicKey) && k.Key != facts.SPKI {
 			fault("it is for another key than the case %s", id)
