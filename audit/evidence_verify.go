@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 
 	"github.com/countersign-id/countersign/proofing"
@@ -247,7 +246,7 @@ func (r *reading) decidedEnough(c *EvidenceCase, o *readObject) error {
 	if len(c.Approvals) == 0 {
 		for _, i := range o.proved() {
 			if from := r.caseOf(textOf(o.leaves[i].Facts, "from")); from != nil {
-				if about := r.object(proofing.SubjectCase, from.Object); decidedFor(c.Policy, o, about) {
+				if about := r.object(proofing.SubjectCase, from.Object); r.decidedFor(c.Policy, o, about) {
 					have = max(have, approvers(from, about))
 				}
 			}
@@ -269,51 +268,6 @@ func approvers(c *EvidenceCase, o *readObject) int {
 		}
 	}
 	return len(persons)
-}
-
-// decidedFor says whether what people decided about one case can be a decision about another one, whose account is bound by the key that the first has ended in:
-// of one authority, under one profile and for the same, and not about another CSR.
-func decidedFor(policy *EvidencePolicy, o, about *readObject) bool {
-	i, n := o.first(proofing.EntryOpened), about.first(proofing.EntryOpened)
-	if i < 0 || n < 0 {
-		return false
-	}
-	to, from := o.leaves[i].Facts, about.leaves[n].Facts
-	for _, fact := range []string{"ca", "profile", "identifier_type"} {
-		if textOf(to, fact) != textOf(from, fact) {
-			return false
-		}
-	}
-	if o.private[i] != nil && about.private[n] != nil && textOf(o.private[i], "identifier") != textOf(about.private[n], "identifier") {
-		return false
-	}
-	csr := textOf(from, "csr_digest")
-	return textOf(to, "eab_kid") != "" && (csr == textOf(to, "csr_digest") || csr == "" && policy.Approve != proofing.ApproveEach)
-}
-
-// verifyTaken says whether what a case has of another was proved there, and the other granted before.
-func (r *reading) verifyTaken(o *readObject, i int) error {
-	from, event := textOf(o.leaves[i].Facts, "from"), textOf(o.leaves[i].Facts, "event")
-	if from == "" {
-		return nil
-	}
-	if r.caseOf(from) == nil {
-		return fmt.Errorf("it was proved in the case %s, which is not there", from)
-	}
-	source := r.object(proofing.SubjectCase, from)
-	n := slices.IndexFunc(source.leaves, func(l proofing.Leaf) bool {
-		return l.Kind == proofing.EntryEvidence && textOf(l.Facts, "event") == event
-	})
-	granted := source.granted()
-	switch {
-	case n < 0:
-		return fmt.Errorf("it was proved in the case %s, where no entry tells of %s", from, event)
-	case granted < 0 || source.leaves[granted].At.After(o.leaves[i].At.Add(proofing.ClockSkew)): // two records reach the log in any order
-		return fmt.Errorf("it was proved in the case %s, which was not granted then", from)
-	case o.private[i] != nil && source.private[n] != nil && !reflect.DeepEqual(o.private[i]["evidence"], source.private[n]["evidence"]):
-		return fmt.Errorf("it was proved in the case %s, where %s is something else", from, event)
-	}
-	return nil
 }
 
 func countOf(all []EvidenceApproval, entry int64) (n int) {
@@ -380,7 +334,7 @@ func (r *reading) separated(id string, o *readObject, all []ProvenApproval) erro
 		persons[step][d.By.Person] = true
 	}
 	takes := []proofing.Step{proofing.StepApprove, proofing.StepReview}
-	if textOf(o.opened(), "csr_digest") == "" { // otherwise what there is to collect may have been for what it is beneath
+	if !r.vettedAbove(o, o.leaves[granted].At) {
 		takes = append(takes, proofing.StepVet)
 	}
 	for _, step := range takes {
