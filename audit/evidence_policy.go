@@ -24,6 +24,8 @@ type EvidencePolicy struct {
 	Approve   proofing.ApproveMode `json:"approve,omitempty"`
 	// ev says whether the profile is for extended validation. The file does not say it: its text does.
 	ev bool
+	// demands is what the profile demands of what is proved.
+	demands demands
 }
 
 // book is the policy book of the file; nil if it has none, which is so where nobody has administrators.
@@ -94,6 +96,7 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 			Approvals string               `json:"approvals"`
 			Approve   proofing.ApproveMode `json:"approve"`
 			EV        string               `json:"ev"`
+			demands
 		} `json:"profiles"`
 	}
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
@@ -104,7 +107,7 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 		return nil, fmt.Errorf("the policy %s, which has %w %q", digest, errNoProfile, profileName)
 	}
 	var err error
-	p.ev = profile.EV == "true"
+	p.ev, p.demands = profile.EV == "true", profile.demands
 	if p.Approve = profile.Approve; profile.Approvals != "" {
 		if p.Approvals, err = strconv.Atoi(profile.Approvals); err != nil {
 			return nil, fmt.Errorf("the policy %s, whose approvals are no number: %w", digest, err)
