@@ -227,6 +227,9 @@ func (a *Approval) verifyDecision(c *Checked) error {
 	if got, want := l.Facts[proofing.FactDocument], proofing.Digest([]byte(a.Document)); got != want {
 		fault("the log has a decision by another document: %v, not %s", got, want)
 	}
+	if kind := map[proofing.Subject]proofing.EntryKind{proofing.SubjectCase: proofing.CaseDecided, proofing.SubjectPolicy: proofing.PolicyIsDecided}[d.Subject.Of]; l.Kind != kind {
+		fault("the entry is not of a decision about a %s, but %q", d.Subject.Of, l.Kind)
+	}
 	if l.Of != d.Subject.Of || l.Object != d.Subject.Object {
 		fault("the log has a decision about %s %s, and the document is about %s %s", l.Of, l.Object, d.Subject.Of, d.Subject.Object)
 	}
@@ -245,7 +248,10 @@ func (a *Approval) verifyDecision(c *Checked) error {
 			fault("the log has the decision with the %s %s, and the document says %s", fact.what, fact.got, fact.want)
 		}
 	}
-	if role := stepRole(d); role != "" && d.By.Role != "" && role != d.By.Role {
+	switch role := stepRole(d); {
+	case role == "":
+		fault("the step %q is none that anybody decides", d.Step)
+	case role != d.By.Role:
 		fault("the step %s is for the role %s, and it was signed as %s", d.Step, role, d.By.Role)
 	}
 	if l.At.Before(d.Made.Add(-proofing.ClockSkew)) || l.At.After(d.NotAfter.Add(proofing.ClockSkew)) {

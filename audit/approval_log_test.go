@@ -67,7 +67,7 @@ func (w *world) decide(v proofing.Visit, key *webauthntest.Authenticator, id str
 	w.sequence()
 	asked, err := w.AskSignature(ctx, v, proofing.Document{
 		Subject: proofing.DocumentSubject{Of: proofing.SubjectCase, Object: id, Number: c.Journal.Written}, Step: "review", Decision: proofing.DecideApprove,
-		Shown: proofing.DocumentShown{Language: "en", Text: "It is to be granted."},
+		Shown: proofing.DocumentShown{Language: "en", Text: "It is to be granted."}, By: proofing.DocumentBy{Role: proofing.RoleReviewer},
 	})
 	check(w.t, err)
 	response, err := key.Get(asked.Ask, origin)

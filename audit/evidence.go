@@ -28,6 +28,8 @@ type Evidence struct {
 
 	Certificates []EvidenceCertificate `json:"certificates"`
 	Cases        []EvidenceCase        `json:"cases"`
+	// Policies are the decisions of administrators by which those policies came into force that grants and certificates name.
+	Policies []EvidenceApproval `json:"policies,omitempty"`
 	// Objects are the records, sorted by kind and id.
 	Objects []EvidenceObject `json:"objects"`
 	// Checkpoint is a signed note of C2SP tlog-checkpoint; all proofs lead to it.

@@ -53,6 +53,27 @@ func about(k *readObject, d *proofing.Document, entry int64) error {
 	return errors.Join(faults...)
 }
 
+// forWhom says whether a decision was signed for the organization by whose dossier it was made, and that is one of the authority of the case. The name of a dossier
+// may be erased.
+func (r *reading) forWhom(k *readObject, c *Checked) error {
+	id := textOf(c.Decided.Facts, "organization")
+	dossier, signed := r.object(proofing.SubjectOrganization, id), c.Document.Organization
+	if dossier == nil || signed == nil {
+		return fmt.Errorf("it was made for the organization %s, whose dossier is not there, or which was not signed", id)
+	}
+	first := dossier.leaves[0]
+	if first.Kind != proofing.OrganizationIsOpened {
+		return fmt.Errorf("no entry tells that the dossier %s was opened", id)
+	}
+	if ca, of := textOf(first.Facts, "ca"), textOf(k.opened(), "ca"); ca != of {
+		return fmt.Errorf("the dossier %s is of the authority %q, and the case of %q", id, ca, of)
+	}
+	if told := dossier.private[0]; told != nil && textOf(told, "name") != signed.Name {
+		return fmt.Errorf("it was signed for the organization %q, and the dossier %s is of %q", signed.Name, id, textOf(told, "name"))
+	}
+	return nil
+}
+
 // stepped says whether the entry of a decision has what was signed, and its step is one of who has signed it: which rules a decision is held to follows from its step.
 func stepped(c *Checked) error {
 	d := &c.Document

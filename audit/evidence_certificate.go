@@ -60,7 +60,7 @@ func (r *reading) named(k *EvidenceCase) (names []string) {
 	signed(k)
 	if len(k.Approvals) == 0 && k.Policy != nil {
 		for _, i := range o.proved() {
-			if from := r.caseOf(textOf(o.leaves[i].Facts, "from")); from != nil && decidedFor(k.Policy, o, r.object(proofing.SubjectCase, from.Object)) {
+			if from := r.caseOf(textOf(o.leaves[i].Facts, "from")); from != nil && r.decidedFor(k.Policy, o, r.object(proofing.SubjectCase, from.Object)) {
 				signed(from)
 			}
 		}

@@ -45,7 +45,7 @@ func explained(id string, o *readObject) error {
 		}
 		if correlation && !slices.ContainsFunc(after, func(v proofing.Leaf) bool {
 			// What there is to collect for a CSR may have been collected for what it is beneath, and approvers who decide again carry it on.
-			return decided(v, proofing.StepVet) || textOf(o.opened(), "csr_digest") != "" && staged(v, proofing.StageSubmitted)
+			return decided(v, proofing.StepVet) || textOf(o.opened(), "parent") != "" && staged(v, proofing.StageSubmitted)
 		}) {
 			return fmt.Errorf("case %s was granted, and nobody has said that everything is complete since the discrepancy of entry %d", id, l.Number)
 		}

@@ -48,7 +48,7 @@ func (r *reading) decidedOn(k *EvidenceCase) (dossiers []string) {
 		policy = &EvidencePolicy{}
 	}
 	for _, i := range o.proved() {
-		if from := r.object(proofing.SubjectCase, textOf(o.leaves[i].Facts, "from")); from != nil && decidedFor(policy, o, from) {
+		if from := r.object(proofing.SubjectCase, textOf(o.leaves[i].Facts, "from")); from != nil && r.decidedFor(policy, o, from) {
 			decided(from)
 		}
 	}

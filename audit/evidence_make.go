@@ -48,6 +48,10 @@ func (t *Tree) Evidence(ctx context.Context, chain *proofing.Chain, subject proo
 		}
 		e.Cases = append(e.Cases, one)
 	}
+	for _, d := range chain.Votes {
+		a := NewApproval(d.Signature, Logged{}, Logged{}, "")
+		e.Policies = append(e.Policies, EvidenceApproval{Document: a.Document, Signature: a.Signature})
+	}
 	hashes := t.hashes(ctx)
 	for _, o := range chain.Objects {
 		one := EvidenceObject{Of: o.Of, Object: o.ID}

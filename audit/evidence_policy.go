@@ -24,6 +24,8 @@ type EvidencePolicy struct {
 	Approve   proofing.ApproveMode `json:"approve,omitempty"`
 	// ev says whether the profile is for extended validation. The file does not say it: its text does.
 	ev bool
+	// demands is what the profile demands of what is proved.
+	demands demands
 }
 
 // book is the policy book of the file; nil if it has none, which is so where nobody has administrators.
@@ -73,10 +75,7 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 			if l.At.Before(at.Add(-proofing.ClockSkew)) { // otherwise the grant may have been the first of the two
 				another, p.Replaced = true, l.Number
 			}
-		default:
-			if err := book.agreed(i); err != nil {
-				return nil, err
-			}
+		default: // whether it came into force as it must, agreed says
 			inForce, p.Replaced = true, 0
 			if said := textOf(book.private[i], "text"); said != "" {
 				p.Entry, text = l.Number, said
@@ -97,6 +96,7 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 			Approvals string               `json:"approvals"`
 			Approve   proofing.ApproveMode `json:"approve"`
 			EV        string               `json:"ev"`
+			demands
 		} `json:"profiles"`
 	}
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
@@ -107,34 +107,13 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 		return nil, fmt.Errorf("the policy %s, which has %w %q", digest, errNoProfile, profileName)
 	}
 	var err error
-	p.ev = profile.EV == "true"
+	p.ev, p.demands = profile.EV == "true", profile.demands
 	if p.Approve = profile.Approve; profile.Approvals != "" {
 		if p.Approvals, err = strconv.Atoi(profile.Approvals); err != nil {
 			return nil, fmt.Errorf("the policy %s, whose approvals are no number: %w", digest, err)
 		}
 	}
 	return p, nil
-}
-
-// agreed says whether the policy of an entry came into force as one must: the first was adopted, and any other one approved by administrators since it was proposed.
-func (o *readObject) agreed(i int) error {
-	digest, by := textOf(o.leaves[i].Facts, "digest"), map[string]bool{}
-	if o.leaves[i].Kind == proofing.PolicyIsAdopted && i == 0 {
-		return nil
-	}
-	for _, l := range o.leaves[:i] {
-		switch {
-		case textOf(l.Facts, "digest") != digest:
-		case l.Kind == proofing.PolicyIsProposed:
-			clear(by)
-		case l.Kind == proofing.PolicyIsDecided && textOf(l.Facts, "decision") == proofing.DecideApprove:
-			by[l.By.ID] = true
-		}
-	}
-	if len(by) < proofing.PolicyApprovals {
-		return fmt.Errorf("entry %d of the policy book puts %s in force, and %d have approved it", o.leaves[i].Number, digest, len(by))
-	}
-	return nil
 }
 
 // lasted says whether the policy of a case was the only one in force from its grant until something happened.
@@ -186,7 +165,7 @@ func (r *reading) eachApproved(c *EvidenceCertificate, k *EvidenceCase, issued p
 	return slices.Contains(found, proofing.FindingCSRUnapproved) || slices.Contains(found, proofing.FindingCSRUnchecked) || slices.ContainsFunc(c.Approvals, func(id string) bool {
 		of := r.object(proofing.SubjectCase, id)
 		return of != nil && slices.ContainsFunc(of.leaves, func(l proofing.Leaf) bool {
-			return l.Kind == proofing.EntryEvidence && textOf(l.Facts, "from") == k.Object
+			return l.Kind == proofing.EntryOpened && textOf(l.Facts, "parent") == k.Object
 		})
 	}), nil
 }

@@ -15,6 +15,8 @@ import (
 type reading struct {
 	*Evidence
 	objects map[string]*readObject
+	// offices are the appointments that were looked at, with what is wrong with them, by their entries.
+	offices map[string]error
 }
 
 // readObject is what a record's entries say.
@@ -29,7 +31,7 @@ func objectName(of proofing.Subject, id string) string { return string(of) + " "
 
 // read reads all entries: each in its one form, all of the object that they stand under, and their numbers without a gap.
 func (e *Evidence) read() (*reading, error) {
-	r := &reading{e, map[string]*readObject{}}
+	r := &reading{e, map[string]*readObject{}, map[string]error{}}
 	var faults []error
 	last := ""
 	for i := range e.Objects {
@@ -192,7 +194,7 @@ func (o *readObject) assessed() (*proofing.Assessment, error) {
 }
 
 // derived is the file with everything anew that follows from the rest of it.
-func (r *reading) derived() (*Evidence, error) {
+func (r *reading) derived() (derived *Evidence, err error) {
 	e := *r.Evidence
 	e.Certificates, e.Cases = []EvidenceCertificate{}, []EvidenceCase{}
 	for _, have := range r.Certificates {
@@ -209,12 +211,34 @@ func (r *reading) derived() (*Evidence, error) {
 		}
 		e.Cases = append(e.Cases, c)
 	}
+	if e.Policies, err = r.derivePolicies(); err != nil {
+		return nil, fmt.Errorf("policy book: %w", err)
+	}
 	slices.SortFunc(e.Certificates, func(a, b EvidenceCertificate) int { return strings.Compare(a.Object, b.Object) })
 	slices.SortFunc(e.Cases, func(a, b EvidenceCase) int { return strings.Compare(a.Object, b.Object) })
 	// What is there twice would be counted twice by whoever reads the file.
 	e.Certificates = slices.CompactFunc(e.Certificates, func(a, b EvidenceCertificate) bool { return a.Object == b.Object })
 	e.Cases = slices.CompactFunc(e.Cases, func(a, b EvidenceCase) bool { return a.Object == b.Object })
 	return &e, nil
+}
+
+// derivePolicies are the decisions about policies.
+func (r *reading) derivePolicies() (all []EvidenceApproval, err error) {
+	book, err := r.book()
+	if err != nil || len(r.Policies) == 0 {
+		return nil, err
+	}
+	if book == nil {
+		return nil, errors.New("its entries are not there")
+	}
+	for _, a := range r.Policies {
+		if a, err = r.deriveApproval(book, proofing.PolicyIsDecided, a); err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	slices.SortFunc(all, func(a, b EvidenceApproval) int { return int(a.Entry - b.Entry) })
+	return slices.CompactFunc(all, func(a, b EvidenceApproval) bool { return a.Entry == b.Entry }), nil
 }
 
 func (r *reading) deriveCertificate(have EvidenceCertificate) (c EvidenceCertificate, err error) {
@@ -258,7 +282,7 @@ func (r *reading) deriveCase(have EvidenceCase) (c EvidenceCase, err error) {
 		c.Challenges = append(c.Challenges, o.leaves[i].Number)
 	}
 	for _, a := range have.Approvals {
-		if a, err = r.deriveApproval(o, a); err != nil {
+		if a, err = r.deriveApproval(o, proofing.CaseDecided, a); err != nil {
 			return c, err
 		}
 		c.Approvals = append(c.Approvals, a)
@@ -268,10 +292,10 @@ func (r *reading) deriveCase(have EvidenceCase) (c EvidenceCase, err error) {
 }
 
 // deriveApproval finds the entry of a decision, and that of the enrolment of the passkey that has signed it.
-func (r *reading) deriveApproval(o *readObject, a EvidenceApproval) (EvidenceApproval, error) {
+func (r *reading) deriveApproval(o *readObject, kind proofing.EntryKind, a EvidenceApproval) (EvidenceApproval, error) {
 	digest := proofing.Digest([]byte(a.Document))
 	i := slices.IndexFunc(o.leaves, func(l proofing.Leaf) bool {
-		return l.Kind == proofing.CaseDecided && textOf(l.Facts, proofing.FactDocument) == digest
+		return l.Kind == kind && textOf(l.Facts, proofing.FactDocument) == digest
 	})
 	if i < 0 {
 		return a, fmt.Errorf("no entry tells of the decision by the document %s", digest)

@@ -9,7 +9,13 @@ import (
 // sides says whether nobody has judged what they ask for, and nobody has approved what they ask for, or had a part in judging (CSBR 3.2.2.2.8, 3.2.9, 5.2.4). Who
 // asks is whose passkeys the request was proved with.
 func (r *reading) sides(id string, o *readObject) error {
-	asks, judged := r.requesters(o), map[string]int64{}
+	asks, judged := map[string]bool{}, map[string]int64{}
+	if o.first(proofing.CaseDecided) >= 0 {
+		var err error
+		if asks, err = r.requesters(o); err != nil {
+			return fmt.Errorf("case %s: %w", id, err)
+		}
+	}
 	for _, l := range o.leaves {
 		if l.Kind == proofing.CaseDiscrepancy || l.Kind == proofing.CaseResolved {
 			if asks[l.By.ID] {
@@ -47,22 +53,40 @@ func (r *reading) sides(id string, o *readObject) error {
 	return nil
 }
 
-// requesters are whose passkeys a case was proved with: the entry of what was proved elsewhere names them, too.
-func (r *reading) requesters(o *readObject) map[string]bool {
-	persons := map[string]bool{}
+// requesters are whose passkeys a case was proved with, the entry of what was proved elsewhere names them, too; and who did it by the last entry of it that says so. An error
+// says that a passkey is not there, or that nobody has enrolled it, so that who asks could be anybody.
+func (r *reading) requesters(o *readObject) (map[string]bool, error) {
+	persons, by := map[string]bool{}, ""
 	for _, i := range o.proved() {
-		facts := o.leaves[i].Facts
-		if a := r.object(proofing.SubjectAuthenticator, textOf(facts, "authenticator")); a != nil {
-			whose := ""
-			for _, l := range a.leaves {
-				if l.Kind == proofing.EntryEnrolled && !l.At.After(o.leaves[i].At.Add(proofing.ClockSkew)) {
-					whose = textOf(l.Facts, "person")
-				}
-			}
-			if whose != "" {
-				persons[whose] = true
-			}
+		l := o.leaves[i]
+		if kind := textOf(l.Facts, "kind"); l.By.Kind == "person" && kind != string(proofing.ProofingRecord) { // which is its representative's
+			by = l.By.ID
+		}
+		id := textOf(l.Facts, "authenticator")
+		if id == "" && textOf(l.Facts, "kind") != string(proofing.WebAuthnUse) {
+			continue
+		}
+		whose := ""
+		if a := r.object(proofing.SubjectAuthenticator, id); a != nil {
+			whose = a.whose(l)
+		}
+		if whose == "" {
+			return nil, fmt.Errorf("entry %d: whose passkey %q it was proved with is not there", l.Number, id)
+		}
+		persons[whose] = true
+	}
+	if by != "" {
+		persons[by] = true
+	}
+	return persons, nil
+}
+
+// whose is the person for whom a passkey was enrolled when something was proved with it: before, within the skew of clocks, or by that itself, of which the log may hear late.
+func (o *readObject) whose(proved proofing.Leaf) (person string) {
+	for _, l := range o.leaves {
+		if l.Kind == proofing.EntryEnrolled && (!l.At.After(proved.At.Add(proofing.ClockSkew)) || textOf(l.Facts, "event") == textOf(proved.Facts, "event")) {
+			person = textOf(l.Facts, "person")
 		}
 	}
-	return persons
+	return person
 }

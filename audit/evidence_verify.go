@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
-	"time"
 
 	"github.com/countersign-id/countersign/proofing"
 )
@@ -34,7 +31,8 @@ func (e *Evidence) Verify(key LogKey) (*Proven, error) {
 		return nil, err
 	}
 	p := &Proven{Evidence: e, Log: key.Name(), Size: size, reading: r}
-	faults := []error{same(e, again), r.verifySubject(), r.verifyActors()}
+	votes, err := r.verifyVotes(log)
+	faults := []error{same(e, again), r.verifySubject(), r.verifyActors(), err, r.agreed(votes)}
 	for i := range e.Certificates {
 		facts, err := r.verifyCertificate(&e.Certificates[i])
 		p.Facts, faults = append(p.Facts, facts), append(faults, err)
@@ -179,13 +177,12 @@ func (r *reading) verifyCertificate(c *EvidenceCertificate) (*proofing.Certifica
 			continue
 		}
 		entries := r.object(proofing.SubjectCase, id)
-		if !slices.ContainsFunc(entries.leaves, func(l proofing.Leaf) bool {
-			return (l.Kind == proofing.EntryIssued || l.Kind == proofing.EntryRenewed) && textOf(l.Facts, "certificate") == c.Object && textOf(l.Facts, "certificate_sha256") == proofing.Digest(c.DER)
-		}) {
-			fault("no entry of the case %s tells of it", id)
+		err := r.rests(c, entries, issued)
+		if slices.Contains(c.Approvals, id) {
+			err = errors.Join(err, r.beneath(c, entries))
 		}
-		if entries.granted() < 0 {
-			fault("the case %s was never granted", id)
+		if err != nil {
+			fault("%w", err)
 		}
 		if k.Applicant == string(proofing.ByPublicKey) && k.Key != facts.SPKI {
 			fault("it is for another key than the case %s", id)
@@ -234,7 +231,7 @@ func (r *reading) verifyCase(c *EvidenceCase, log Log) (proven []ProvenApproval,
 		proven = append(proven, ProvenApproval{c.Object, a, checked})
 	}
 	if len(faults) == 0 {
-		faults = append(faults, together(c.Object, proven), explained(c.Object, o), r.decidedEnough(c, o), separated(c.Object, o, proven), r.crossCorrelated(c.Object, o), r.sides(c.Object, o), r.offices(c.Object, o))
+		faults = append(faults, together(c.Object, proven), explained(c.Object, o), r.decidedEnough(c, o), r.demanded(c, o), r.complete(c, o, proven), r.separated(c.Object, o, proven), r.ruled(c.Object, o, proven), r.crossCorrelated(c.Object, o), r.sides(c.Object, o), r.officeless(c.Object, o))
 	}
 	return proven, errors.Join(faults...)
 }
@@ -249,7 +246,7 @@ func (r *reading) decidedEnough(c *EvidenceCase, o *readObject) error {
 	if len(c.Approvals) == 0 {
 		for _, i := range o.proved() {
 			if from := r.caseOf(textOf(o.leaves[i].Facts, "from")); from != nil {
-				if about := r.object(proofing.SubjectCase, from.Object); decidedFor(c.Policy, o, about) {
+				if about := r.object(proofing.SubjectCase, from.Object); r.decidedFor(c.Policy, o, about) {
 					have = max(have, approvers(from, about))
 				}
 			}
@@ -273,51 +270,6 @@ func approvers(c *EvidenceCase, o *readObject) int {
 	return len(persons)
 }
 
-// decidedFor says whether what people decided about one case can be a decision about another one, whose account is bound by the key that the first has ended in:
-// of one authority, under one profile and for the same, and not about another CSR.
-func decidedFor(policy *EvidencePolicy, o, about *readObject) bool {
-	i, n := o.first(proofing.EntryOpened), about.first(proofing.EntryOpened)
-	if i < 0 || n < 0 {
-		return false
-	}
-	to, from := o.leaves[i].Facts, about.leaves[n].Facts
-	for _, fact := range []string{"ca", "profile", "identifier_type"} {
-		if textOf(to, fact) != textOf(from, fact) {
-			return false
-		}
-	}
-	if o.private[i] != nil && about.private[n] != nil && textOf(o.private[i], "identifier") != textOf(about.private[n], "identifier") {
-		return false
-	}
-	csr := textOf(from, "csr_digest")
-	return textOf(to, "eab_kid") != "" && (csr == textOf(to, "csr_digest") || csr == "" && policy.Approve != proofing.ApproveEach)
-}
-
-// verifyTaken says whether what a case has of another was proved there, and the other granted before.
-func (r *reading) verifyTaken(o *readObject, i int) error {
-	from, event := textOf(o.leaves[i].Facts, "from"), textOf(o.leaves[i].Facts, "event")
-	if from == "" {
-		return nil
-	}
-	if r.caseOf(from) == nil {
-		return fmt.Errorf("it was proved in the case %s, which is not there", from)
-	}
-	source := r.object(proofing.SubjectCase, from)
-	n := slices.IndexFunc(source.leaves, func(l proofing.Leaf) bool {
-		return l.Kind == proofing.EntryEvidence && textOf(l.Facts, "event") == event
-	})
-	granted := source.granted()
-	switch {
-	case n < 0:
-		return fmt.Errorf("it was proved in the case %s, where no entry tells of %s", from, event)
-	case granted < 0 || source.leaves[granted].At.After(o.leaves[i].At.Add(proofing.ClockSkew)): // two records reach the log in any order
-		return fmt.Errorf("it was proved in the case %s, which was not granted then", from)
-	case o.private[i] != nil && source.private[n] != nil && !reflect.DeepEqual(o.private[i]["evidence"], source.private[n]["evidence"]):
-		return fmt.Errorf("it was proved in the case %s, where %s is something else", from, event)
-	}
-	return nil
-}
-
 func countOf(all []EvidenceApproval, entry int64) (n int) {
 	for _, a := range all {
 		if a.Entry == entry {
@@ -327,8 +279,17 @@ func countOf(all []EvidenceApproval, entry int64) (n int) {
 	return n
 }
 
-// verifyApproval holds a decision against its entries, its passkey and the appointment by which it was made.
+// verifyApproval holds a decision about a case against its entries, its passkey and the appointment by which it was made.
 func (r *reading) verifyApproval(k *readObject, a *EvidenceApproval, log Log) (*Checked, error) {
+	c, err := r.verifySigned(k, a, log)
+	if err != nil {
+		return nil, err
+	}
+	return c, errors.Join(stepped(c), r.stood(k, c), about(k, &c.Document, a.Entry), r.forWhom(k, c))
+}
+
+// verifySigned holds a decision against its entry in a record, and against the passkey that has signed it.
+func (r *reading) verifySigned(k *readObject, a *EvidenceApproval, log Log) (*Checked, error) {
 	passkey := r.object(proofing.SubjectAuthenticator, a.Authenticator)
 	if passkey == nil || a.Enrolment < 1 || a.Enrolment > int64(len(passkey.Entries)) || a.Entry < 1 || a.Entry > int64(len(k.Entries)) {
 		return nil, errors.New("its entries are not there")
@@ -348,37 +309,12 @@ func (r *reading) verifyApproval(k *readObject, a *EvidenceApproval, log Log) (*
 	if c.Decided.By.Appointment != by.Appointment || c.Decided.By.Role != by.Role {
 		return nil, fmt.Errorf("it was signed by the appointment %s as %s, and entered by %s as %s", by.Appointment, by.Role, c.Decided.By.Appointment, c.Decided.By.Role)
 	}
-	return c, errors.Join(stepped(c), r.stood(k, c), about(k, &c.Document, a.Entry))
-}
-
-// stood says whether the appointment was in force by which somebody decided, within the skew of clocks, and of the organization or the authority whose
-// case it is.
-func (r *reading) stood(k *readObject, c *Checked) error {
-	by := c.Document.By
-	scope, of := "organization", textOf(c.Decided.Facts, "organization")
-	if by.Role.Side() == proofing.SideAuthority {
-		scope, of = "ca", textOf(k.opened(), "ca")
-	}
-	o := r.object(proofing.SubjectAppointment, by.Appointment)
-	if o == nil {
-		return fmt.Errorf("the appointment %s is not there", by.Appointment)
-	}
-	for i, l := range o.leaves {
-		begins := !l.At.After(c.Decided.At.Add(proofing.ClockSkew))
-		lasts := i+1 == len(o.leaves) || !o.leaves[i+1].At.Before(c.Decided.At.Add(-proofing.ClockSkew))
-		if begins && lasts && textOf(l.Facts, "status") == string(proofing.AppointmentActive) && textOf(l.Facts, "person") == by.Person && textOf(l.Facts, "role") == string(by.Role) {
-			if got := textOf(l.Facts, scope); got != of {
-				return fmt.Errorf("the appointment %s is of the %s %q, and the case of %q", by.Appointment, scope, got, of)
-			}
-			return nil
-		}
-	}
-	return fmt.Errorf("by the log the appointment %s gave %s no role of %s then", by.Appointment, by.Person, by.Role)
+	return c, nil
 }
 
 // separated says whether a grant has the decisions that it takes, nobody has refused it before, and nobody has decided for both sides or reviewed what they had
 // decided (CSBR 3.2.9, 5.2.4).
-func separated(id string, o *readObject, all []ProvenApproval) error {
+func (r *reading) separated(id string, o *readObject, all []ProvenApproval) error {
 	granted := o.granted()
 	if granted < 0 || len(all) == 0 {
 		return nil
@@ -398,7 +334,7 @@ func separated(id string, o *readObject, all []ProvenApproval) error {
 		persons[step][d.By.Person] = true
 	}
 	takes := []proofing.Step{proofing.StepApprove, proofing.StepReview}
-	if textOf(o.opened(), "csr_digest") == "" { // otherwise what there is to collect may have been for what it is beneath
+	if !r.vettedAbove(o, o.leaves[granted].At) {
 		takes = append(takes, proofing.StepVet)
 	}
 	for _, step := range takes {
@@ -417,80 +353,4 @@ func separated(id string, o *readObject, all []ProvenApproval) error {
 		}
 	}
 	return nil
-}
-
-// crossCorrelated says whether nobody has reviewed what they had collected or explained (CSBR 3.2.9), unless an Enterprise RA works for its own organization
-// (CSBR 1.3.2.1.2).
-func (r *reading) crossCorrelated(id string, o *readObject) error {
-	explained := map[string]bool{}
-	for _, l := range o.leaves {
-		if l.Kind == proofing.CaseResolved {
-			explained[l.By.ID] = true
-		}
-		if l.Kind != proofing.CaseDecided || textOf(l.Facts, "step") != string(proofing.StepReview) || textOf(l.Facts, "decision") != proofing.DecideApprove {
-			continue
-		}
-		if explained[l.By.ID] {
-			return fmt.Errorf("case %s: %s has explained a discrepancy, and reviewed it", id, l.By.ID)
-		}
-		dossier := r.object(proofing.SubjectOrganization, textOf(l.Facts, "organization"))
-		if dossier == nil {
-			continue // which is a fault of its own
-		}
-		if entry := dossier.collectedBy(l); entry > 0 {
-			return fmt.Errorf("case %s: %s has reviewed what they had collected, as entry %d of the dossier says", id, l.By.ID, entry)
-		}
-	}
-	return nil
-}
-
-// exempts says whether a dossier's entry of an Enterprise RA let who has reviewed a request review what they had collected: it was good then, as far as the entry says
-// until when it is, and not theirs.
-func (o *readObject) exempts(entry int, review proofing.Leaf) bool {
-	l, told := o.leaves[entry], o.private[entry]
-	if until := textOf(l.Facts, "good_until"); until != "" {
-		if at, err := time.Parse(time.RFC3339Nano, until); err != nil || !review.At.Before(at) {
-			return false
-		}
-	}
-	return textOf(l.Facts, "outcome") == string(proofing.OutcomeGood) && l.By.ID != review.By.ID && textOf(told, "collected_by") != review.By.ID && textOf(told, "confirmed_by") != review.By.ID
-}
-
-// currentAt are the places of the entries of what counted in the dossier when a decision was made, by what they are about.
-func (o *readObject) currentAt(decided proofing.Leaf) map[string]int {
-	seen, known := decided.Facts["dossier"].(float64)
-	current := map[string]int{}
-	for i, l := range o.leaves {
-		before := float64(l.Number) <= seen
-		if !known { // the entry of an older program
-			before = l.At.Before(decided.At)
-		}
-		// Which of several domains an item is about is private, and no certificate rests on one.
-		if kind := textOf(l.Facts, "kind"); l.Kind == proofing.OrganizationItem && before && kind != string(proofing.ItemDomain) {
-			for _, name := range itemNames(l) {
-				current[name] = i
-			}
-		}
-	}
-	return current
-}
-
-// collectedBy is the number of an entry by which who has reviewed a request had collected something that counted in the dossier then; 0 if there is none.
-func (o *readObject) collectedBy(review proofing.Leaf) int64 {
-	current := o.currentAt(review)
-	if i, ok := current[string(proofing.ItemEnterpriseRA)+" "]; ok && o.exempts(i, review) {
-		return 0
-	}
-	return o.recordedBy(review, current)
-}
-
-// recordedBy is the number of an entry by which who has made a decision had recorded or collected any of what counted then; 0 if there is none.
-func (o *readObject) recordedBy(decided proofing.Leaf, current map[string]int) int64 {
-	person := decided.By.ID
-	for _, i := range slices.Sorted(maps.Values(current)) {
-		if l := o.leaves[i]; !spent(l, decided) && (l.By.ID == person || textOf(o.private[i], "collected_by") == person) {
-			return l.Number
-		}
-	}
-	return 0
 }

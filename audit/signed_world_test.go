@@ -125,7 +125,7 @@ func (w *signedWorld) document() proofing.Document {
 	rand.Read(nonce)
 	return proofing.Document{
 		Type: proofing.DocumentType, Subject: proofing.DocumentSubject{Of: proofing.SubjectCase, Object: proofing.NewID(nil), Number: 7},
-		CA: "alpha", Profile: "ev", Step: "cross_correlation", Decision: proofing.DecideApprove,
+		CA: "alpha", Profile: "ev", Step: "review", Decision: proofing.DecideApprove,
 		Organization: &proofing.DocumentOrganization{Name: "Beispiel GmbH", Number: "HRB 1234", Jurisdiction: "DE"},
 		Shown:        proofing.DocumentShown{Language: "de", Text: "Beispiel GmbH soll ein Zertifikat bekommen.\nAlles ist geprüft."},
 		By:           proofing.DocumentBy{Person: w.person, Name: "The reviewer", Role: proofing.RoleReviewer, Appointment: "appointment-1"},
@@ -151,8 +151,12 @@ func (w *signedWorld) sign(d proofing.Document) proofing.Signature {
 }
 
 func (w *signedWorld) decision(d proofing.Document, text string) proofing.Note {
+	kind := proofing.CaseDecided
+	if d.Subject.Of == proofing.SubjectPolicy {
+		kind = proofing.PolicyIsDecided
+	}
 	return proofing.Note{
-		Of: d.Subject.Of, Object: d.Subject.Object, Kind: "decided", By: proofing.Actor{Kind: "person", ID: w.person, Role: proofing.RoleReviewer}, At: w.at.Add(time.Minute),
+		Of: d.Subject.Of, Object: d.Subject.Object, Kind: kind, By: proofing.Actor{Kind: "person", ID: w.person, Role: proofing.RoleReviewer}, At: w.at.Add(time.Minute),
 		Facts: map[string]any{proofing.FactDocument: proofing.Digest([]byte(text)), "decision": d.Decision},
 	}
 }

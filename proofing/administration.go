@@ -205,7 +205,7 @@ func (s *Service) completeBootstrap(ctx context.Context, a *Appointment) (*Appoi
 	return a, nil
 }
 
-// RecoverAdministration names an administrator, for the operator on the server, where fewer than two can act. Who takes it up is one after recoveryWait, or
+// RecoverAdministration names an administrator, for the operator on the server, where fewer than two can act. Who takes it up is one after RecoveryWait, or
 // as soon as another administrator confirms them; any administrator may end it before. All of them are told. ErrNotFound before the
 // bootstrap, and the *InputError "appointment_name" without a name.
 func (s *Service) RecoverAdministration(ctx context.Context, name string) (*Appointment, error) {

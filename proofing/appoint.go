@@ -349,7 +349,7 @@ func (a *Appointment) unconfirmable(me string, by *Appointment, holder *Person, 
 		return "appointment_proposer"
 	case !stillProposed:
 		return "appointment_proposer_gone"
-	case a.Beginning == "" && !enough(a.Role, a.Proposed.By.Role, by.Role):
+	case a.Beginning == "" && !Enough(a.Role, a.Proposed.By.Role, by.Role):
 		return "appointment_administrator"
 	case !holder.Recovered.IsZero() && !holder.Recovered.Before(a.Accepted.At):
 		return "appointment_recovered"

@@ -177,7 +177,7 @@ func (s *Service) ask(ctx context.Context, v Visit, id, what, reason string, see
 		switch {
 		case asked == nil || a.Asked.By.ID != asked.By.ID || !a.Asked.At.Equal(asked.At):
 			return fault("appointment_changed") // it was asked after this call has looked
-		case !enough(a.Role, a.Asked.By.Role, by.Role):
+		case !Enough(a.Role, a.Asked.By.Role, by.Role):
 			return fault("appointment_administrator")
 		case what == AskedEnd && !leaves.good(now):
 			return ErrUnavailable

@@ -167,8 +167,8 @@ const (
 	// joinFor is how long the link of an appointment is good, and firstJoinFor that of one that begins on the server.
 	joinFor      = 7 * 24 * time.Hour
 	firstJoinFor = 24 * time.Hour
-	// recoveryWait is how long an administrator by `admin recover` waits if no other one confirms them.
-	recoveryWait = 24 * time.Hour
+	// RecoveryWait is how long an administrator by `admin recover` waits if no other one confirms them.
+	RecoveryWait = 24 * time.Hour
 	// askedFor is how long something that was asked waits for its second person.
 	askedFor = 7 * 24 * time.Hour
 	// reconfirmEvery is the longest between two confirmations of an approver: name, title, agency and authority are good for 398 days
@@ -215,7 +215,7 @@ const (
 	AwaitsTwo    Awaits = "two"    // two administrators confirm it (BegunByInvitation)
 	AwaitsSecond Awaits = "second" // one of those two has, and the other must
 	AwaitsFirst  Awaits = "first"  // the other of the first two takes theirs up (BegunByBootstrap)
-	AwaitsDay    Awaits = "day"    // recoveryWait is over, or another administrator confirms it (BegunByRecovery)
+	AwaitsDay    Awaits = "day"    // RecoveryWait is over, or another administrator confirms it (BegunByRecovery)
 )
 
 // awaits says what the appointment waits for; nothing unless it is accepted. Seconded says whether the first of two confirmations counts.
@@ -243,7 +243,7 @@ func (a *Appointment) Deadline() time.Time {
 		return a.LinkUntil
 	case AppointmentAccepted:
 		if a.Beginning == BegunByRecovery {
-			return a.Accepted.At.Add(recoveryWait)
+			return a.Accepted.At.Add(RecoveryWait)
 		}
 	case AppointmentActive, AppointmentSuspended:
 		return a.Until
@@ -303,9 +303,9 @@ func (a *Appointment) halts(o *Appointment) bool {
 	return a.governs(o) || (a.Role == RoleSigner || a.Role == RoleApprover) && o.Role.Side() == SideApplicant && a.Covers(o.CA, o.Organization)
 }
 
-// enough says whether two roles together give a role: administrators are named by administrators, the people of an
+// Enough says whether two roles together give a role: administrators are named by administrators, the people of an
 // authority by at least one administrator, and those of an organization by two who govern it.
-func enough(role, one, other Role) bool {
+func Enough(role, one, other Role) bool {
 	switch role.Side() {
 	case SideService:
 		return one == RoleAdministrator && other == RoleAdministrator
@@ -364,7 +364,7 @@ const (
 // write adds an entry to the journal. Private has the words that go with it.
 func (a *Appointment) write(kind EntryKind, by Act, private map[string]any) {
 	facts := map[string]any{"role": string(a.Role), "status": string(a.Status)}
-	for name, value := range map[string]string{"ca": a.CA, "organization": a.Organization, "person": a.Person, "beginning": a.Beginning, "source": string(a.Source.Kind), "passkey": a.Passkey.Binding} {
+	for name, value := range map[string]string{"ca": a.CA, "organization": a.Organization, "person": a.Person, "beginning": a.Beginning, "source": string(a.Source.Kind), "source_signer": a.Source.Signer, "passkey": a.Passkey.Binding} {
 		if value != "" {
 			facts[name] = value
 		}

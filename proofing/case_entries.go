@@ -62,11 +62,11 @@ func (c *Case) write(by author, now time.Time, kind EntryKind, facts, private ma
 	c.Journal.Write(n)
 }
 
-// writeOpened writes the first entry of an authority's case.
-func (c *Case) writeOpened(by author, now time.Time) {
+// writeOpened writes the first entry of an authority's case. key is the record of the key that its account is bound by; empty: of none.
+func (c *Case) writeOpened(by author, now time.Time, key string) {
 	facts := map[string]any{"ca": c.CA, "profile": c.Profile, "applicant": string(c.Applicant.Kind), "identifier_type": c.Identifier.Type}
 	private := map[string]any{"identifier": c.Identifier.Value}
-	for name, value := range map[string]string{"applicant_key": c.Applicant.Key(), "csr_digest": c.CSRDigest, "csr_spki_sha256": c.csrKey(), "eab_kid": c.EABKid} {
+	for name, value := range map[string]string{"applicant_key": c.Applicant.Key(), "csr_digest": c.CSRDigest, "csr_spki_sha256": c.csrKey(), "eab_kid": c.EABKid, "eab_key": key, "applicant_id": c.Applicant.ID, "parent": c.Parent} {
 		if value != "" {
 			facts[name] = value
 		}
@@ -93,10 +93,14 @@ func (c *Case) csrKey() string {
 	return c.CSR.SPKI
 }
 
-// begin tells that the case is opened: its authority, and the log.
-func (c *Case) begin(by author) {
+// beginCase tells that a case is opened: its authority, and the log.
+func (s *Service) beginCase(c *Case, by author) {
+	key := ""
+	if c.EABKid != "" {
+		key = s.keyID(c.EABKid)
+	}
 	c.tell(ChangeCreated, c.Created)
-	c.writeOpened(by, c.Created)
+	c.writeOpened(by, c.Created, key)
 }
 
 // moment is what the log wants to know of a case before it is changed.

@@ -294,13 +294,23 @@ func (s *Service) keepProved(ctx context.Context, cases []*Case, until time.Time
 	return nil
 }
 
-// provedFor is the case that ended in the key by which a case's account is bound; empty for a key that an authority made. ErrNotFound where the key is gone.
+// provedFor is the case that ended in the key by which a case's account is bound, or in the one that this was put in the place of; empty for a key that an authority
+// made. ErrNotFound where the key is gone.
 func (s *Service) provedFor(ctx context.Context, c *Case) (string, error) {
-	k, err := s.Keys.Get(ctx, s.keyID(c.EABKid))
-	if err != nil || k.CA != c.CA {
-		return "", err
+	for kid, hops := c.EABKid, 0; kid != "" && hops < mostHops; hops++ {
+		k, err := s.Keys.Get(ctx, s.keyID(kid))
+		if err != nil {
+			return "", err
+		}
+		if k.CA != c.CA {
+			break
+		}
+		if k.Case != "" {
+			return k.Case, nil
+		}
+		kid = k.Replaces
 	}
-	return k.Case, nil
+	return "", nil
 }
 
 // mostCertificates is how many certificates a case knows by their ids: its record is bounded, and the index has all of them.

@@ -13,6 +13,8 @@ type Chain struct {
 	Certificates []*Certificate
 	Cases        []*Case
 	Objects      []ChainObject
+	// Votes are the decisions of administrators by which those policies came into force that grants and certificates of the chain name.
+	Votes []PolicyDecision
 }
 
 // ChainObject is all that the log has of one record.
@@ -100,19 +102,18 @@ func (l *linking) addCase(ctx context.Context, id string) error {
 	}
 	for _, e := range c.Evidence {
 		if k := e.Contact(); k.Channel == ChannelPasskey {
-			if err := l.addKnown(ctx, SubjectAuthenticator, l.addressID(k)); err != nil {
+			id := l.addressID(k)
+			if err := l.addKnown(ctx, SubjectAuthenticator, id); err != nil {
 				return err
+			}
+			binds := slices.ContainsFunc(c.Outbox.Effects, func(have Effect) bool { return have.Kind == EffectBind && have.Event == e.ID })
+			if binds && !slices.ContainsFunc(l.chain.Objects, func(o ChainObject) bool { return o.ID == id && o.Of == SubjectAuthenticator }) {
+				return fmt.Errorf("the passkey of the event %s: %w", e.ID, ErrUnlogged) // whose it is the log is told with the binding
 			}
 		}
 	}
-	if c.EABKid != "" { // what was proved for the account's key
-		from, err := l.provedFor(ctx, c)
-		if err == nil && from != "" {
-			err = l.addCase(ctx, from)
-		}
-		if ignoreNotFound(err) != nil {
-			return err
-		}
+	if err := l.addKey(ctx, c); err != nil {
+		return err
 	}
 	if c.Parent != "" {
 		if err := l.addCase(ctx, c.Parent); err != nil {
@@ -139,6 +140,29 @@ func (l *linking) addCase(ctx context.Context, id string) error {
 		if err := l.add(ctx, SubjectAuthenticator, l.addressID(passkey)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// addKey adds the key that the account of a case is bound by, those that it was put in the place of, and the case in which was proved what it is the result of.
+func (l *linking) addKey(ctx context.Context, c *Case) error {
+	for kid, hops := c.EABKid, 0; kid != "" && hops < mostHops; hops++ {
+		k, err := l.Keys.Get(ctx, l.keyID(kid))
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("key of the case %s: %w", c.ID, err)
+		}
+		if err := l.addKnown(ctx, SubjectKey, k.ID); err != nil {
+			return err
+		}
+		if k.Case != "" && k.CA == c.CA {
+			if err := l.addCase(ctx, k.Case); ignoreNotFound(err) != nil {
+				return err
+			}
+		}
+		kid = k.Replaces
 	}
 	return nil
 }
@@ -173,6 +197,32 @@ func (l *linking) addPolicies(ctx context.Context) error {
 		}
 		if digest, _ := leaf.Facts["digest"].(string); leaf.Kind != PolicyIsAdopted && leaf.Kind != PolicyIsInForce || !slices.Contains(by, digest) {
 			entries[i].erase()
+		}
+	}
+	return l.addVotes(ctx, by)
+}
+
+// addVotes adds by whose approval policies came into force, and the passkeys that they have signed it with.
+func (l *linking) addVotes(ctx context.Context, by []string) error {
+	for after, more := "", true; more; more = after != "" {
+		_, decided, next, err := l.ListPolicies(ctx, after, 100)
+		if err != nil {
+			return fmt.Errorf("approvals of policies: %w", err)
+		}
+		after = next
+		for _, p := range decided {
+			if p.Outcome != PolicyApproved || !slices.Contains(by, p.Digest) {
+				continue
+			}
+			for _, d := range p.Decisions {
+				if slices.ContainsFunc(l.chain.Votes, func(have PolicyDecision) bool { return have.Entry == d.Entry }) {
+					continue // it has come onto the shelf meanwhile
+				}
+				l.chain.Votes = append(l.chain.Votes, d)
+				if err := l.add(ctx, SubjectAuthenticator, l.addressID(Contact{Channel: ChannelPasskey, Address: Secret(d.Signature.Credential.String())})); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

@@ -245,7 +245,7 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		if it.Kind == ItemKeyProtection { // which keys it is of is held against certificates for as long as the log is there
 			facts["method"], facts["keys"] = int64(it.Method), anyOf(it.Keys)
 		}
-		if until := it.GoodUntil(true); (it.Kind == ItemEnterpriseRA || len(it.Keys) > 0) && !until.IsZero() { // whom it exempts or bars is held against reviews
+		if until := it.GoodUntil(true); !until.IsZero() { // what had aged, for extended validation, is held against reviews
 			facts["good_until"] = until
 		}
 		it.CollectedByName = "" // who did it is in the leaf

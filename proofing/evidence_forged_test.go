@@ -173,7 +173,7 @@ func TestEachEntryThatIsTakenOutOfEvidenceIsMissed(t *testing.T) {
 		t.Errorf("only %d entries were taken out", entries)
 	}
 	for i, o := range f.whole().Objects {
-		decided := bytes.Contains(f.file, []byte(`"authenticator":"`+o.Object)) || bytes.Contains(f.file, []byte(`\"appointment\":\"`+o.Object))
+		decided := bytes.Contains(f.file, []byte(`"authenticator":"`+o.Object)) || bytes.Contains(f.file, []byte(`\"authenticator\":\"`+o.Object)) || bytes.Contains(f.file, []byte(`\"appointment\":\"`+o.Object))
 		if o.Of == proofing.SubjectAuthenticator || o.Of == proofing.SubjectAppointment {
 			if !decided {
 				continue

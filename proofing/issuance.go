@@ -187,7 +187,7 @@ func (s *Service) newIssuance(c *Case, g *grounds, r AuthorizeRequest) *Case {
 		Status: CaseOpen, Created: now, Changed: now, Started: true, Retain: now.Add(p.CaseLifetime + p.Retention),
 		Browser: c.Browser, Person: c.Person,
 	}
-	n.begin(author{Actor: Actor{Kind: "ca", ID: c.CA}})
+	s.beginCase(n, author{Actor: Actor{Kind: "ca", ID: c.CA}})
 	before := s.writeTaken(n, c, now)
 	s.submit(n, p, g, now)
 	s.writeSince(n, before, byService, now)

@@ -152,7 +152,7 @@ func (s *Service) twoStep(ctx context.Context, a *Appointment, m Move, me string
 	case !still:
 		m.First = true
 	default:
-		if m.Second = true; !enough(a.Role, asked.By.Role, by.Role) {
+		if m.Second = true; !Enough(a.Role, asked.By.Role, by.Role) {
 			m.Deny = "appointment_administrator"
 		}
 	}

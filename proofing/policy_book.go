@@ -100,9 +100,9 @@ type PolicyChange struct {
 }
 
 const (
-	// PolicyApprovals is how many administrators approve a policy, and policyApprovedFor how long the first one's word waits for the second's.
+	// PolicyApprovals is how many administrators approve a policy, and PolicyApprovedFor how long the first one's word waits for the second's.
 	PolicyApprovals   = 2
-	policyApprovedFor = askedFor
+	PolicyApprovedFor = askedFor
 	// mostPolicy is the size of a policy's text, in bytes as it is stored: the one in force, one that is proposed, and what is said of them, are one
 	// record. Of mostPolicyChanges, in bytes, too, a person still reads every line before they sign.
 	mostPolicy        = 60 << 10

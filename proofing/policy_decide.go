@@ -225,7 +225,7 @@ func (s *Service) policyVoids(ctx context.Context, p *PolicyProposal) (map[strin
 			return nil, err
 		case !stands:
 			gone[d.Nonce] = PolicyVoidGone
-		case !now.Before(d.At.Add(policyApprovedFor)):
+		case !now.Before(d.At.Add(PolicyApprovedFor)):
 			gone[d.Nonce] = PolicyVoidOld
 		default:
 			who, err := s.person(ctx, d.Person)

@@ -201,7 +201,7 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 		if from, err = s.inherit(ctx, c, account); err != nil {
 			return nil, false, err
 		}
-		c.begin(opener)
+		s.beginCase(c, opener)
 		if from != nil {
 			if err := s.take(ctx, c, from); err != nil {
 				return nil, false, err

@@ -102,6 +102,15 @@ func logKey(t *testing.T, name string) string {
 	return fmt.Sprintf("%s+%x+%s", name, id[:4], base64.StdEncoding.EncodeToString(key))
 }
 
+// Whoever has the log's key chooses every id and key of an evidence file: none writes on an auditor's terminal.
+func TestTheReportOfEvidenceIsQuiet(t *testing.T) {
+	var out strings.Builder
+	(&evidenceReport{w: &out}).say("Request", "%s, for %d", "a\x1b[2J\u202eb\r\n", 3)
+	if got, want := out.String(), "Request     a[2Jb, for 3\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // What others chose to be called must not write on an auditor's terminal.
 func TestWhatAnApprovalSaysIsQuiet(t *testing.T) {
 	if got := quiet("Evil\x1b[2J\u202e GmbH\r\n\u00a0é"); got != "Evil[2J GmbH\u00a0é" {

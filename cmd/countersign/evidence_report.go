@@ -45,7 +45,8 @@ func printEvidence(w io.Writer, p *audit.Proven) {
 	}
 	r.roles()
 	fmt.Fprintln(w, "Not shown by this file: what became of it after it was made; whether the certificate authority's signature on the certificate is good,")
-	fmt.Fprintln(w, "and whether it was revoked; and what was erased at somebody's request or because of its age.")
+	fmt.Fprintln(w, "and whether it was revoked; what was erased at somebody's request or because of its age; and whether the term of an approval, an")
+	fmt.Fprintln(w, "agreement or an appointment was over, of which the log does not tell.")
 }
 
 func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
@@ -68,8 +69,9 @@ func orErased(members map[string]any, name string) string {
 	return text
 }
 
+// say writes a line, with nothing in it that a terminal would do something by: ids and keys are those of whoever has the log's key, too.
 func (r *evidenceReport) say(head, format string, args ...any) {
-	fmt.Fprintf(r.w, "%-12s"+format+"\n", append([]any{head}, args...)...)
+	fmt.Fprintln(r.w, quiet(fmt.Sprintf("%-12s"+format, append([]any{head}, args...)...)))
 }
 
 func (r *evidenceReport) entries() (n int) {

@@ -8,10 +8,10 @@ import (
 	"github.com/countersign-id/countersign/proofing"
 )
 
-// offices says whether nobody has judged a case, or collected what it was judged by, who held an office of the organization then, whatever they had done by that: what they
+// officeless says whether nobody has judged a case, or collected what it was judged by, who held an office of the organization then, whatever they had done by that: what they
 // find would be about what they approve, or sign for (CSBR 3.2.9, 5.2.4). Where an Enterprise RA works for its own organization those may who do not approve (CSBR 1.3.2.1.2).
 // Offices are those that are in the file.
-func (r *reading) offices(id string, o *readObject) error {
+func (r *reading) officeless(id string, o *readObject) error {
 	var faults []error
 	for _, decided := range o.leaves {
 		step := proofing.Step(textOf(decided.Facts, "step"))
