@@ -137,6 +137,12 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	if err != nil {
 		return nil, err
 	}
+	if by.appointment == nil { // it was theirs when they were asked
+		if c.Approval.decided(d.Nonce) == nil {
+			return nil, &InputError{Field: "decision", Code: denyRole}
+		}
+		return c, s.afterDecision(ctx, v, c, d, by)
+	}
 	g, err := s.settled(ctx, &c)
 	if err != nil {
 		return nil, err
@@ -158,16 +164,22 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	if err != nil {
 		return nil, fmt.Errorf("decide: %w", err)
 	}
-	if made := c.Approval.decided(d.Nonce); made.Step == StepReview && !made.Refused {
-		if err := s.reviewedBy(ctx, c, made, Act{By: by.actor(), Name: made.Name, At: made.At}); err != nil {
-			return nil, err
-		}
-	}
-	return c, s.Signed(ctx, v, d.Nonce)
+	return c, s.afterDecision(ctx, v, c, d, by)
 }
 
-// takeDecision verifies what the browser answered, and returns the document that was signed, by whom, and what else they hold. ErrNotFound for a document of
-// another kind, or of somebody else.
+// afterDecision does what is left to do once a decision is in its case.
+func (s *Service) afterDecision(ctx context.Context, v Visit, c *Case, d Document, by decider) error {
+	if made := c.Approval.decided(d.Nonce); made.Step == StepReview && !made.Refused {
+		actor := Actor{Kind: "person", ID: made.Person, Role: d.By.Role, Appointment: made.Appointment, Session: by.session}
+		if err := s.reviewedBy(ctx, c, made, Act{By: actor, Name: made.Name, At: made.At}); err != nil {
+			return err
+		}
+	}
+	return s.Signed(ctx, v, d.Nonce)
+}
+
+// takeDecision verifies what the browser answered, and returns the document that was signed, by whom (without an appointment if that is not theirs any more), and what
+// else they hold. ErrNotFound for a document of another kind, or of somebody else.
 func (s *Service) takeDecision(ctx context.Context, v Visit, response []byte, of Subject) (signed *Signature, d Document, by decider, held []*Appointment, err error) {
 	signed, session, err := s.TakeSignature(ctx, v, response)
 	if err != nil {
