@@ -264,12 +264,13 @@ func (a *Approval) granted(p *Profile) bool {
 func (s *Service) advance(c *Case, g *grounds, now time.Time) {
 	a, p := c.Approval, s.profileOf(c)
 	a.Rule.Needed = max(a.Rule.Needed, p.Approvals) // it may demand more than when the request was submitted
-	vetted := c.Parent != "" || a.latest(StepVet, now) != nil
+	// What there is to collect for a CSR was collected for its authorization, unless something was found in it.
+	vetted := a.latest(StepVet, now) != nil || c.Parent != "" && len(a.Discrepancies) == 0
 	switch {
 	case a.Stage == StageSubmitted && a.Rule.Met(a.Approved(now)):
 		if !vetted {
 			c.stage(StageVetting, now)
-		} else { // what there is to collect was collected for the authorization
+		} else {
 			c.stage(StageCorrelation, now)
 		}
 		s.callUp(c, g, now)
