@@ -263,7 +263,7 @@ func (a *Approval) granted(p *Profile) bool {
 // advance moves a request on as far as its decisions carry it.
 func (s *Service) advance(c *Case, g *grounds, now time.Time) {
 	a, p := c.Approval, s.profileOf(c)
-	a.Rule.Needed = max(a.Rule.Needed, p.Approvals) // it may demand more than when the request was submitted
+	a.Rule = s.RuleOf(c) // it may demand more than when the request was submitted
 	// What there is to collect for a CSR was collected for its authorization, unless something was found in it.
 	vetted := a.latest(StepVet, now) != nil || c.Parent != "" && len(a.Discrepancies) == 0
 	switch {

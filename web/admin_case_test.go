@@ -332,3 +332,47 @@ func TestARequestLeadsToWhatWasCollected(t *testing.T) {
 		c.want(who.get(dossier), 200, "What is known")
 	}
 }
+
+// What follows is what would follow by now: of what the policy demands today, and of what counts.
+func TestWhatFollowsFromADecisionIsWhatWouldFollowByNow(t *testing.T) {
+	c := newCourt(t)
+	c.collectAll()
+	demands := func(n int) {
+		p := *c.svc.Policy.Profiles["signing"]
+		p.Approvals, p.EV = n, false
+		c.svc.Policy.Profiles["signing"] = &p
+	}
+	const (
+		more      = "Then 1 more approval of the organization is needed."
+		collected = "Then the certificate authority checks what is collected"
+		reviewed  = "Then somebody who has collected nothing of it reviews all of it."
+		issues    = "Then the certificate authority may issue certificates"
+	)
+	demands(1)
+	k := c.submitted("signing")
+	page := "/admin/cases/" + k.ID
+	demands(2)
+	c.approver.renew()
+	c.want(c.approver.get(page), 200, more, "0 of 2 have approved")
+	c.want(c.approver.get("/admin"), 200, "0 of 2 have approved")
+	demands(1)
+	for _, x := range []struct {
+		by      *colleague
+		demands int
+		says    string
+	}{
+		{c.approver, 1, collected}, {c.specialist, 1, reviewed}, {c.reviewer, 2, more}, // too few have approved by now
+		{c.second, 2, reviewed}, // the specialist's word still counts
+		{c.reviewer, 2, issues},
+	} {
+		demands(x.demands)
+		x.by.renew()
+		c.want(x.by.get(page), 200, x.says)
+		if text := c.decides(x.by, k, "approve", ""); !strings.Contains(text, x.says) {
+			t.Errorf("%q is not in what was signed:\n%s", x.says, text)
+		}
+	}
+	if k, err := c.svc.Cases.Get(t.Context(), k.ID); err != nil || k.Status != proofing.CaseGranted {
+		t.Errorf("after all of them: %s, %v", k.Status, err)
+	}
+}
