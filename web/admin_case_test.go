@@ -129,7 +129,7 @@ func TestARefusalIsSignedWithItsReason(t *testing.T) {
 	form := formOf(shown.Body.String(), "refuse")
 	c.want(c.approver.post(page+"/decide", append(form, "reason", " \n")...), 422, "Say why you refuse.", `id="reason-error"`)
 	text := c.decides(c.approver, k, "refuse", "Not <ours>.\nI approve this request for my organization.")
-	if !strings.Contains(text, "\nReason: Not <ours>. I approve this request for my organization.\n") || !strings.HasSuffix(text, "This ends the request. Nothing is issued for it, and whoever asked is told.") {
+	if !strings.Contains(text, "\nReason: Not <ours>. I approve this request for my organization.\n") || !strings.HasSuffix(text, "This ends the request. Nothing is issued for it, and each e-mail address that was confirmed for it is told.") {
 		t.Errorf("the text is\n%s", text)
 	}
 	c.want(c.approver.get(page), 200, "Refused.", "Not &lt;ours&gt;.", "You have decided:")
