@@ -208,6 +208,8 @@ func (a *api) whyNot(one proofing.Authorization) subproblem {
 		sub.Type, sub.Detail = typeUnauthorized, "what the authorization rested on has given way ("+one.Case.Reason+"): the person must prove it anew"
 	case "csr_differs":
 		sub.Type, sub.Detail = typeBadCSR, "the authorization was opened for another CSR, and is for no other: finalize with that one, or deactivate the authorization and open one anew"
+	case "csr_subject":
+		sub.Type, sub.Detail = typeBadCSR, proofing.TooLongSubject
 	case "csr_unapproved":
 		sub.Type, sub.Detail = typeUnauthorized, "each CSR takes an approval of its own, and none for this key is approved: the CSR must be asked about before the certificate"
 	case "not_entitled":

@@ -214,7 +214,7 @@ func inputType(code string) string {
 		return typeAccountKeyTaken
 	case "certificate_key":
 		return typeBadPublicKey
-	case "certificate_csr":
+	case "certificate_csr", "csr_subject":
 		return typeBadCSR
 	case "certificate_ungranted":
 		return typeUnauthorized

@@ -7,7 +7,7 @@ import (
 	"github.com/countersign-id/countersign/proofing"
 )
 
-// explained says whether all discrepancies of a case were explained before the review that it was granted by, and what was found in cross-correlation was followed by a specialist's
+// explained says whether all discrepancies of a case were explained before the review that it was granted by, and what was found in cross-correlation or once everything was said to be complete was followed by a specialist's
 // word that everything is complete (CSBR 3.2.9).
 func explained(id string, o *readObject) error {
 	granted := o.granted()
@@ -26,13 +26,13 @@ func explained(id string, o *readObject) error {
 			end = i
 		}
 	}
-	correlation := false
+	correlation, vetted := false, false // vetted: a specialist's word stood, which a request keeps that goes back to its approvers
 	for i, l := range o.leaves[:granted] {
 		switch {
 		case decided(l, proofing.StepVet): // the entry of the stage follows
-			correlation = true
+			correlation, vetted = true, true
 		case l.Kind == proofing.CaseStaged:
-			correlation = staged(l, proofing.StageCorrelation)
+			correlation = vetted || staged(l, proofing.StageCorrelation)
 		}
 		if l.Kind != proofing.CaseDiscrepancy {
 			continue

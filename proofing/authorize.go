@@ -33,7 +33,7 @@ type Authorization struct {
 	// Problem is nil if the identifier is authorized; otherwise a code:
 	// "pending" (a person can cure it at the case's link), "review", "frozen", "disowned" (frozen, and its person can give it back), "not_entitled", "binding_ended",
 	// "recovering" (the account was recovered, and what the grant rests on is suspended: its person can cure that),
-	// "dossier" (what the organization's dossier must have is missing or too old, and Detail says which), "csr_differs" (the case is for another CSR), "csr_unapproved" (with Final: no CSR beneath it is approved), "issuance" (the CSR waits for the decision of people: Case is its approval) "issuance_refused" and "issuances_many" (as many as may wait beneath one authorization wait already), "ended" (it has just ceased to hold, and Case.Reason says why),
+	// "dossier" (what the organization's dossier must have is missing or too old, and Detail says which), "csr_differs" (the case is for another CSR), "csr_subject" (its subject is longer than anybody reads who would decide about it), "csr_unapproved" (with Final: no CSR beneath it is approved), "issuance" (the CSR waits for the decision of people: Case is its approval) "issuance_refused" and "issuances_many" (as many as may wait beneath one authorization wait already), "ended" (it has just ceased to hold, and Case.Reason says why),
 	// "missing" (only with Find), or the code of an *InputError.
 	Problem string
 	Detail  string

@@ -140,6 +140,12 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	if err != nil {
 		return nil, err
 	}
+	if by.appointment == nil { // it was theirs when they were asked
+		if c.Approval.decided(d.Nonce) == nil {
+			return nil, &InputError{Field: "decision", Code: denyRole}
+		}
+		return c, s.afterDecision(ctx, v, c, d, by)
+	}
 	g, err := s.settled(ctx, &c)
 	if err != nil {
 		return nil, err
@@ -161,16 +167,22 @@ func (s *Service) Decide(ctx context.Context, v Visit, response []byte) (*Case, 
 	if err != nil {
 		return nil, fmt.Errorf("decide: %w", err)
 	}
-	if made := c.Approval.decided(d.Nonce); made.Step == StepReview && !made.Refused {
-		if err := s.reviewedBy(ctx, c, made, Act{By: by.actor(), Name: made.Name, At: made.At}); err != nil {
-			return nil, err
-		}
-	}
-	return c, s.Signed(ctx, v, d.Nonce)
+	return c, s.afterDecision(ctx, v, c, d, by)
 }
 
-// takeDecision verifies what the browser answered, and returns the document that was signed, by whom, and what else they hold. ErrNotFound for a document of
-// another kind, or of somebody else.
+// afterDecision does what is left to do once a decision is in its case.
+func (s *Service) afterDecision(ctx context.Context, v Visit, c *Case, d Document, by decider) error {
+	if made := c.Approval.decided(d.Nonce); made.Step == StepReview && !made.Refused {
+		actor := Actor{Kind: "person", ID: made.Person, Role: d.By.Role, Appointment: made.Appointment, Session: by.session}
+		if err := s.reviewedBy(ctx, c, made, Act{By: actor, Name: made.Name, At: made.At}); err != nil {
+			return err
+		}
+	}
+	return s.Signed(ctx, v, d.Nonce)
+}
+
+// takeDecision verifies what the browser answered, and returns the document that was signed, by whom (without an appointment if that is not theirs any more), and what
+// else they hold. ErrNotFound for a document of another kind, or of somebody else.
 func (s *Service) takeDecision(ctx context.Context, v Visit, response []byte, of Subject) (signed *Signature, d Document, by decider, held []*Appointment, err error) {
 	signed, session, err := s.TakeSignature(ctx, v, response)
 	if err != nil {
@@ -254,13 +266,14 @@ func (a *Approval) granted(p *Profile) bool {
 // advance moves a request on as far as its decisions carry it.
 func (s *Service) advance(c *Case, g *grounds, now time.Time) {
 	a, p := c.Approval, s.profileOf(c)
-	a.Rule.Needed = max(a.Rule.Needed, p.Approvals) // it may demand more than when the request was submitted
-	vetted := c.Parent != "" || a.latest(StepVet, now) != nil
+	a.Rule = s.RuleOf(c) // it may demand more than when the request was submitted
+	// What there is to collect for a CSR was collected for its authorization, unless something was found in it.
+	vetted := a.latest(StepVet, now) != nil || c.Parent != "" && len(a.Discrepancies) == 0
 	switch {
 	case a.Stage == StageSubmitted && a.Rule.Met(a.Approved(now)):
 		if !vetted {
 			c.stage(StageVetting, now)
-		} else { // what there is to collect was collected for the authorization
+		} else {
 			c.stage(StageCorrelation, now)
 		}
 		s.callUp(c, g, now)

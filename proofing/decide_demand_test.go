@@ -218,3 +218,55 @@ func TestAReviewThatFindsAnApprovalWithoutItsGroundSendsTheRequestBack(t *testin
 		})
 	}
 }
+
+// goneBack is a request that was vetted, and has gone back to its approvers since.
+func (c *court) goneBack() *proofing.Case {
+	c.t.Helper()
+	c.Policy.Profiles["signing"].ApprovalLifetime = 25 * time.Hour
+	k := c.submitted("signing")
+	must[*proofing.Case](c.t)(c.decides(c.approver, k, proofing.StepApprove, false))
+	c.pass(24 * time.Hour)
+	must[*proofing.Case](c.t)(c.decides(c.specialist, k, proofing.StepVet, false))
+	c.pass(2 * time.Hour)
+	c.work() // finds that the approval has run out
+	if k = c.reload(k); k.Approval.Stage != proofing.StageSubmitted {
+		c.t.Fatalf("it is at %s", k.Approval.Stage)
+	}
+	return k
+}
+
+// What somebody finds takes back that everything was complete in whatever stage the request is by then (CSBR 3.2.9).
+func TestADiscrepancyTakesBackThatEverythingWasCompleteInEveryStage(t *testing.T) {
+	found := func(c *court, k *proofing.Case) *proofing.Case {
+		c.specialist.renew()
+		k = must[*proofing.Case](c.t)(c.RaiseDiscrepancy(c.t.Context(), c.specialist.visit(), k.ID, "the register has another address"))
+		return must[*proofing.Case](c.t)(c.ResolveDiscrepancy(c.t.Context(), c.specialist.visit(), k.ID, k.Approval.Discrepancies[0].ID, "they have moved"))
+	}
+	vettedAnew := func(c *court, k *proofing.Case) {
+		c.t.Helper()
+		if k = must[*proofing.Case](c.t)(c.decides(c.approver, k, proofing.StepApprove, false)); k.Approval.Stage != proofing.StageVetting {
+			c.t.Fatalf("after the approval it is at %s", k.Approval.Stage)
+		}
+		must[*proofing.Case](c.t)(c.decides(c.specialist, k, proofing.StepVet, false))
+		if k = must[*proofing.Case](c.t)(c.decides(c.reviewer, k, proofing.StepReview, false)); k.Status != proofing.CaseGranted {
+			c.t.Errorf("after all of them: %s, %s", k.Status, k.Approval.Stage)
+		}
+	}
+	t.Run("back at the approvers", func(t *testing.T) {
+		c := newCourt(t)
+		vettedAnew(c, found(c, c.goneBack()))
+	})
+	t.Run("of a CSR beneath an authorization", func(t *testing.T) {
+		c := newCourt(t)
+		c.demands(1, proofing.ApproveEach)
+		k := c.granted()
+		c.logged()
+		v, err := c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
+			Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: "csr", CSR: &proofing.CSR{Digest: "csr", Key: proofing.KeyP256}, Find: true,
+		})
+		if err != nil || v.Authorizations[0].Problem != "issuance" {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		vettedAnew(c, found(c, v.Authorizations[0].Case))
+	})
+}

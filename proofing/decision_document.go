@@ -110,11 +110,11 @@ const (
 	mostDocument = 32 << 10
 )
 
-// Canonical is the text of the document that is signed.
+// Canonical is the text of the document that is signed. *InputError "signing_large" for one that nobody would read.
 func (d Document) Canonical() ([]byte, error) {
 	text, err := Canonical(d)
 	if err == nil && len(text) > mostDocument {
-		err = fmt.Errorf("document of %d bytes, more than %d", len(text), mostDocument)
+		err = &InputError{Field: "document", Code: "signing_large", Detail: fmt.Sprintf("%d bytes, more than %d", len(text), mostDocument)}
 	}
 	return text, err
 }

@@ -11,7 +11,7 @@ import (
 const mostDiscrepancies = 50
 
 // RaiseDiscrepancy records something that does not fit together. Until it is explained nothing is granted (CSBR 3.2.9), and what
-// was said to be complete is not any more. Specialists and reviewers of the authority may. Errors: those of Console; ErrNotFound; ErrNotAdmitted
+// was said to be complete is not any more, in whatever stage it is raised: it is vetted again. Specialists and reviewers of the authority may. Errors: those of Console; ErrNotFound; ErrNotAdmitted
 // without a fresh authentication; ErrClosed; and the *InputError codes "text_empty", "discrepancies_many" and "decide_side".
 func (s *Service) RaiseDiscrepancy(ctx context.Context, v Visit, id, text string) (*Case, error) {
 	text = oneLine(text, mostReason)
@@ -26,8 +26,8 @@ func (s *Service) RaiseDiscrepancy(ctx context.Context, v Visit, id, text string
 		d := Discrepancy{ID: NewToken().Reveal()[:8], Text: text, By: by.person, Name: by.appointment.Name, At: now}
 		a.Discrepancies = append(a.Discrepancies, d)
 		c.record(CaseDiscrepancy, by.actor(), now, map[string]any{"discrepancy": d.ID}, map[string]any{"name": d.Name, "text": text}, by.person)
+		a.void(StepVet, VoidDiscrepancy, now) // also where the request has gone back to its approvers
 		if a.Stage == StageCorrelation {
-			a.void(StepVet, VoidDiscrepancy, now)
 			c.stage(StageVetting, now)
 		}
 		return nil

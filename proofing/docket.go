@@ -339,6 +339,8 @@ type Dossiered struct {
 	// judge nothing of this request because they stand on its other side.
 	May map[string]Step
 	Why map[string]string
+	// Then is what follows if they agree, by the appointment, where they may.
+	Then map[string]Outlook
 	// Judges says whether they may find and explain discrepancies.
 	Judges bool
 }
@@ -358,7 +360,7 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 		return nil, err
 	}
 	now := s.now()
-	d := &Dossiered{Case: c, Organization: g.organization, Appointments: g.appointments, Lacks: g.lacks(c, s.profileOf(c), nil, now), May: map[string]Step{}, Why: map[string]string{}}
+	d := &Dossiered{Case: c, Organization: g.organization, Appointments: g.appointments, Lacks: g.lacks(c, s.profileOf(c), nil, now), May: map[string]Step{}, Why: map[string]string{}, Then: map[string]Outlook{}}
 	step := c.Approval.Stage.Step()
 	if g.organization == nil || c.Status != CaseReview {
 		return d, nil
@@ -382,6 +384,8 @@ func (s *Service) CaseInConsole(ctx context.Context, v Visit, id string) (*Dossi
 		}
 		if why := s.mayDecide(c, g, by, step, false, now); why != "" {
 			d.Why[a.ID] = why
+		} else if d.Then[a.ID], err = s.outlook(c, g, by, step, now); err != nil {
+			return nil, err
 		}
 	}
 	return d, nil

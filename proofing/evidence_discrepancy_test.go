@@ -54,3 +54,15 @@ func TestEvidenceOfAGrantOverADiscrepancyDoesNotHold(t *testing.T) {
 		})
 	}
 }
+
+// A specialist's word is no word for what was found after it, though the request was back at its approvers by then.
+func TestEvidenceOfAGrantOverWhatWasFoundAfterItWentBackDoesNotHold(t *testing.T) {
+	t.Parallel()
+	fails(t, "that everything is complete since the discrepancy", func(c *court) *proofing.Case {
+		k := c.goneBack()
+		c.finds(k, proofing.CaseDiscrepancy)
+		c.finds(k, proofing.CaseResolved)
+		must[*proofing.Case](t)(c.decides(c.approver, k, proofing.StepApprove, false))
+		return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
+	})
+}

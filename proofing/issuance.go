@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
+	"unicode/utf8"
 )
 
 // Under a profile that approves each certificate there are two objects: the authorization, which says who may have certificates for
@@ -17,7 +17,7 @@ import (
 type CSRShown struct {
 	Key     string `json:"key"`            // kind and size: "rsa 3072"
 	SPKI    string `json:"spki,omitempty"` // of the CSR
-	Subject string `json:"subject"`        // its members in their order: "O=Example, C=DE"
+	Subject string `json:"subject"`        // its members in their order, with what is escaped in RFC 4514: "O=Example, C=DE"
 }
 
 // shown is the CSR as people see it.
@@ -29,12 +29,17 @@ func (r *CSR) shown() *CSRShown {
 	if r.Key == KeyRSA {
 		key += " " + strconv.Itoa(r.Bits)
 	}
-	var subject []string
-	for _, m := range r.Subject {
-		subject = append(subject, m.Name+"="+m.Value)
-	}
-	return &CSRShown{Key: key, SPKI: r.SPKI, Subject: strings.Join(subject, ", ")}
+	return &CSRShown{Key: key, SPKI: r.SPKI, Subject: r.subject()}
 }
+
+// mostSubject is the length in characters beyond which nobody reads a subject. The longest name of a place that a certificate has is of 128 (RFC 5280, Appendix A.1).
+const mostSubject = 1000
+
+// TooLongSubject says so.
+const TooLongSubject = "the subject of the CSR is longer than the 1000 characters that anybody is shown who decides about it: leave out of it what is not needed"
+
+// tooLong says whether the subject is longer than people could be shown who decide about it.
+func (r *CSR) tooLong() bool { return r != nil && utf8.RuneCountInString(r.subject()) > mostSubject }
 
 // mostIssuances is how many CSRs wait for a decision beneath one authorization: each calls people, and whoever has the account's key
 // could make any number of them. Two that are asked about at once may both find the last place free.
@@ -57,6 +62,10 @@ func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Autho
 	if p == nil || !p.eachCSR() || r.CSRDigest == "" || out.Problem != "" || c.Approval == nil || c.CSRDigest != "" {
 		out.hold(r.CSRDigest)
 		return s.protects(ctx, c, r, out)
+	}
+	if cmp.Or(r.CSR, r.Facts).tooLong() {
+		out.Problem = "csr_subject"
+		return nil
 	}
 	issuance, err := s.issuance(ctx, c, r)
 	if errors.Is(err, ErrNotFound) { // there is nobody to decide about it

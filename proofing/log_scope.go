@@ -126,6 +126,29 @@ func (r *logReader) sees(leaf *Leaf, x logScope) (entry, private bool) {
 	return entry, private
 }
 
+// seesObject says whether what is told of an object is the reader's to see, whoever has done it.
+func (r *logReader) seesObject(ctx context.Context, j *Journal) (bool, error) {
+	var e *Entry
+	var err error
+	switch waits, logged := len(j.Pending), len(j.Places); {
+	case waits > 0:
+		e = &j.Pending[waits-1]
+	case logged > 0:
+		if e, err = r.entry(ctx, j.Places[logged-1]); err != nil {
+			return false, err
+		}
+	default:
+		return false, nil
+	}
+	leaf, err := e.Said()
+	if err != nil {
+		return false, err
+	}
+	x, err := r.scope(ctx, leaf.Of, leaf.Object)
+	seen, _ := r.sees(&Leaf{}, x)
+	return seen, err
+}
+
 // entry is what stands at a place of the log.
 func (r *logReader) entry(ctx context.Context, place int64) (*Entry, error) {
 	for _, p := range r.pages {

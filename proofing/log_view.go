@@ -96,7 +96,7 @@ func (s *Service) LogView(ctx context.Context, v Visit, before int64, limit int)
 
 // LogOf is what the log tells of one object, the newest first, before its entry of that number, 0 for all. Next is the number before which the
 // following ones are, 0 if there are none. What waits for the log is among it. ErrNotFound for an object that there is not or of which
-// the person of the session sees nothing, besides the errors of Console.
+// the person of the session sees nothing, which look alike wherever one asks for them to begin, besides the errors of Console.
 func (s *Service) LogOf(ctx context.Context, v Visit, object string, before int64, limit int) (of Subject, list []*Logged, next int64, err error) {
 	r, err := s.logReader(ctx, v)
 	if err != nil {
@@ -137,8 +137,14 @@ func (s *Service) LogOf(ctx context.Context, v Visit, object string, before int6
 		}
 		of, list = one.Leaf.Of, append(list, one)
 	}
-	if len(list) == 0 && before > j.Written {
-		return "", nil, 0, ErrNotFound
+	if len(list) == 0 {
+		seen, err := r.seesObject(ctx, &j)
+		if err != nil {
+			return "", nil, 0, err
+		}
+		if !seen {
+			return "", nil, 0, ErrNotFound
+		}
 	}
 	return of, list, 0, nil
 }

@@ -220,3 +220,23 @@ func TestWhatWaitsForTheLogIsAmongWhatItTellsOfAnObject(t *testing.T) {
 		t.Error("what was erased looks like what never was")
 	}
 }
+
+// Whoever sees nothing of an object learns neither that it is there nor how much is told of it, wherever they let the list begin.
+func TestALookIntoTheLogIsNoOracleOfWhatOthersDo(t *testing.T) {
+	c := newCourt(t)
+	c.sequenceAll()
+	c.requester.renew()
+	for name, object := range map[string]string{
+		"a reviewer's role": c.office[c.reviewer].ID, "a reviewer's person": c.reviewer.person(), "a reviewer's session": c.reviewer.session.ID, "nothing": proofing.NewID(nil),
+	} {
+		for _, before := range []int64{0, 1, 2, 3, 1 << 40} {
+			_, _, _, err := c.LogOf(t.Context(), c.requester.visit(), object, before, 10)
+			wantErr(t, fmt.Sprint(name, " before ", before), err, proofing.ErrNotFound)
+		}
+	}
+	for name, object := range map[string]string{"their own role": c.office[c.requester].ID, "their dossier": c.org.ID} {
+		if _, list, _, err := c.LogOf(t.Context(), c.requester.visit(), object, 1, 10); err != nil || len(list) > 0 {
+			t.Errorf("before the first entry of %s: %d entries, %v", name, len(list), err)
+		}
+	}
+}

@@ -79,12 +79,15 @@ func (r ApprovalRule) Next(approved []string) (of []string, anybody bool) {
 }
 
 // Met says whether the approvals are as many as the rule asks for, of those whom it names, each once.
-func (r ApprovalRule) Met(approved []string) bool {
+func (r ApprovalRule) Met(approved []string) bool { return r.Needed > 0 && r.left(approved) == 0 }
+
+// left is how many approvals are still needed.
+func (r ApprovalRule) left(approved []string) int {
 	unique := slices.Compact(slices.Sorted(slices.Values(approved)))
 	if len(r.Of) > 0 {
 		unique = slices.DeleteFunc(unique, func(id string) bool { return !slices.Contains(r.Of, id) })
 	}
-	return r.Needed > 0 && len(unique) >= r.Needed
+	return max(0, r.Needed-len(unique))
 }
 
 // Current is the newest item of a kind about a subject; nil if there is none.

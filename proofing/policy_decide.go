@@ -21,13 +21,38 @@ type PolicyRequest struct {
 // StepPolicy is the step of a document that is about a policy.
 const StepPolicy = "policy"
 
-// Policies are the policy book and the proposals that were decided, for an administrator: as ListPolicies, with the errors of Console, and
+// Policies are the policy book and the proposals that were decided, for an administrator: as ListPolicies, with approvals that count no more marked so, with the errors of Console, and
 // ErrNotFound for anybody else.
 func (s *Service) Policies(ctx context.Context, v Visit, after string, limit int) (b *PolicyBook, decided []*PolicyProposal, next string, err error) {
 	if _, _, err := s.policyOfficer(ctx, v); err != nil {
 		return nil, nil, "", err
 	}
-	return s.ListPolicies(ctx, after, limit)
+	if b, decided, next, err = s.ListPolicies(ctx, after, limit); err == nil {
+		err = s.recount(ctx, b.Proposed)
+	}
+	return b, decided, next, err
+}
+
+// ProposedPolicy is what waits for two administrators, for one of them; nil if nothing does. Errors as Policies.
+func (s *Service) ProposedPolicy(ctx context.Context, v Visit) (*PolicyProposal, error) {
+	if _, _, err := s.policyOfficer(ctx, v); err != nil {
+		return nil, err
+	}
+	b, err := s.PolicyBook(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return b.Proposed, s.recount(ctx, b.Proposed)
+}
+
+// recount marks the approvals of a proposal that count no more, in what is shown of it.
+func (s *Service) recount(ctx context.Context, p *PolicyProposal) error {
+	if p == nil {
+		return nil
+	}
+	gone, err := s.policyVoids(ctx, p)
+	p.void(gone)
+	return err
 }
 
 // PolicyInConsole is the book with one of its proposals, for an administrator. Waits says whether it waits for this one. Approvals that count no more
@@ -43,11 +68,9 @@ func (s *Service) PolicyInConsole(ctx context.Context, v Visit, id string) (b *P
 	if p, err = s.policyProposal(ctx, b, id); err != nil || p != b.Proposed {
 		return b, p, false, err
 	}
-	gone, err := s.policyVoids(ctx, p)
-	if err != nil {
+	if err := s.recount(ctx, p); err != nil {
 		return nil, nil, false, err
 	}
-	p.void(gone)
 	return b, p, mayDecidePolicy(b, id, decider{person: session.Person.ID, appointment: by}) == "", nil
 }
 

@@ -146,7 +146,7 @@ type OpenRequest struct {
 // Open opens the case of one applicant, identifier and profile, or returns the one
 // that is pending or valid already (RFC 8555 7.4.1). Faults of the request are *InputError with
 // the codes "profile_unknown", "identifier_unsupported", "identifier_rejected",
-// "identifier_malformed", "email_…", "number_…", "contact_differs" and "eab_kid" (the account is bound by no such key).
+// "identifier_malformed", "email_…", "number_…", "contact_differs", "csr_subject" and "eab_kid" (the account is bound by no such key).
 func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Case, created bool, err error) {
 	profile, ok := s.Policy.Profiles[r.Profile]
 	if !ok || !ca.May(r.Profile) {
@@ -159,6 +159,9 @@ func (s *Service) Open(ctx context.Context, ca *Authority, r OpenRequest) (c *Ca
 	contacts, err := s.contacts(id, r)
 	if err != nil {
 		return nil, false, err
+	}
+	if r.CSR.tooLong() {
+		return nil, false, &InputError{"csr", "csr_subject", TooLongSubject}
 	}
 	var account *Account
 	if r.Applicant, account, err = s.applicant(ctx, ca.Name, r.Applicant); err != nil {

@@ -58,7 +58,7 @@ type Signature struct {
 //
 // Errors: ErrNotFound for nobody's session; ErrNotAdmitted unless its person has just authenticated, by AAL2 at least and by nothing that
 // can be phished; ErrUnavailable, which is ErrClock where the passkey's enrolment or the policy in force is dated later than this process's clock says it is; and the *InputError codes "signing_passkey" (the session is not of a passkey), "passkey_unknown" (it was
-// removed), "signing_suspended", "authenticator_cooling", "signing_unlogged" (it was enrolled before there was a log) and "signing_reason" (who refuses must say why).
+// removed), "signing_suspended", "authenticator_cooling", "signing_unlogged" (it was enrolled before there was a log), "signing_large" (it is more than anybody reads) and "signing_reason" (who refuses must say why).
 func (s *Service) AskSignature(ctx context.Context, v Visit, d Document) (*Signing, error) {
 	session, err := s.decider(ctx, v)
 	if err != nil {

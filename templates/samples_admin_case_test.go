@@ -31,7 +31,7 @@ func adminCaseSamples() map[string]Screen {
 	submitted.Stage, submitted.Turn, submitted.Decisions, submitted.Discrepancies, submitted.Raise, submitted.Resolve = "submitted", "certificate_approver", nil, nil, "", ""
 	submitted.Approved, submitted.Needed, submitted.Named, submitted.InOrder = 0, 2, []string{"B. <Approver>", "E. Approver"}, true
 	submitted.Matter.Number, submitted.Matter.KeyKind, submitted.Matter.Key, submitted.Matter.CSR = "", "none", "", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"
-	submitted.Matter.CSRKey, submitted.Matter.CSRPrint, submitted.Matter.CSRSubject = "rsa 3072", strings.Repeat("AbCdEfGhIj", 5)[:43], "O=Beispiel <Software> GmbH, C=DE"
+	submitted.Matter.CSRKey, submitted.Matter.CSRPrint, submitted.Matter.CSRSubject = "rsa 3072", strings.Repeat("AbCdEfGhIj", 5)[:43], `O=Beispiel \<Software\> GmbH, C=DE`
 	submitted.Protection = AdminProtection{Code: "other"}
 	submitted.Decide = &AdminDecide{Action: "/admin/cases/0a1b2c/decide", Appointment: "a1", Step: "approve", Number: 4, Dossier: "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA", Shown: at, Agree: Follows{Code: "others", Others: 1}, Refuse: Follows{Code: "end"}}
 	submitted.WhyNot = "decide_lacks"

@@ -346,7 +346,7 @@ func (s *Site) viewRow(r *http.Request, row proofing.Docketed) templates.AdminRo
 	if row.Organization != nil {
 		v.Name = legalName(row.Organization)
 	}
-	if rule := c.Approval.Rule; c.Approval.Stage == proofing.StageSubmitted && rule.Needed > 1 {
+	if rule := s.service.RuleOf(c); c.Approval.Stage == proofing.StageSubmitted && rule.Needed > 1 {
 		v.Approved, v.Needed = len(c.Approval.Approved(now)), rule.Needed
 	}
 	for _, d := range c.Approval.Discrepancies {

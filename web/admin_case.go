@@ -137,7 +137,7 @@ func (s *Site) viewAdminCase(r *http.Request, o *officer, d *proofing.Dossiered)
 		page.Why = c.Reason
 	}
 	if c.Status == proofing.CaseReview && c.Approval.Stage == proofing.StageSubmitted {
-		rule := c.Approval.Rule
+		rule := s.service.RuleOf(c)
 		page.Approved, page.Needed, page.InOrder = len(c.Approval.Approved(now)), rule.Needed, rule.InOrder
 		for _, id := range rule.Of {
 			page.Named = append(page.Named, nameOf(d.Appointments, id))
@@ -184,42 +184,35 @@ func (s *Site) viewDecide(r *http.Request, page *templates.AdminCase, o *officer
 		page.WhyNot = d.Why[a.ID]
 		page.Decide = &templates.AdminDecide{
 			Action: s.Keep(r, adminCasePath(c.ID)+"/decide"), Appointment: a.ID, Step: string(step), Number: c.Journal.Written,
-			Dossier: dossierDigest(d), Shown: now, May: page.WhyNot == "", Agree: s.followsFrom(c, step, false, now), Refuse: s.followsFrom(c, step, true, now),
+			Dossier: dossierDigest(d), Shown: now, May: page.WhyNot == "", Agree: s.followsFrom(d, a.ID, false), Refuse: s.followsFrom(d, a.ID, true),
 		}
 		return
 	}
 }
 
-// followsFrom is what happens after a decision, as the request stands now.
-func (s *Site) followsFrom(c *proofing.Case, step proofing.Step, refuse bool, now time.Time) templates.Follows {
-	switch {
-	case refuse:
+// followsFrom is what happens after a decision by an appointment, as everything stands now.
+func (s *Site) followsFrom(d *proofing.Dossiered, appointment string, refuse bool) templates.Follows {
+	if refuse {
 		return templates.Follows{Code: "end"}
-	case step == proofing.StepApprove:
-		if left := c.Approval.Rule.Needed - len(c.Approval.Approved(now)) - 1; left > 0 {
-			return templates.Follows{Code: "others", Others: left}
-		}
-		if c.Parent != "" { // what there is to collect was collected for the authorization
-			return templates.Follows{Code: "cross_correlation"}
-		}
-		return templates.Follows{Code: "vetting"}
-	case step == proofing.StepVet:
-		return templates.Follows{Code: "cross_correlation"}
-	case step == proofing.StepReview:
-		p := s.profile(c)
-		f := templates.Follows{Code: "grant", Lifetime: p.GrantLifetime, Until: now.Add(p.GrantLifetime)}
+	}
+	then, known := d.Then[appointment]
+	switch {
+	case !known: // they may not
+		return templates.Follows{Code: "other"}
+	case !then.Granted.IsZero():
+		p := s.profile(d.Case)
+		f := templates.Follows{Code: "grant", Lifetime: p.GrantLifetime, Until: then.Granted}
 		switch {
-		case c.CSRDigest != "":
+		case d.Case.CSRDigest != "":
 			f.Code = "grant_csr"
 		case p.Approve == proofing.ApproveEach:
 			f.Code = "grant_each"
 		}
-		if !c.ParentExpires.IsZero() && c.ParentExpires.Before(f.Until) {
-			f.Until = c.ParentExpires
-		}
 		return f
+	case then.Stage == proofing.StageSubmitted:
+		return templates.Follows{Code: "others", Others: then.Left}
 	}
-	return templates.Follows{}
+	return templates.Follows{Code: string(then.Stage)}
 }
 
 // matter is what a decision about a request is about.

@@ -129,7 +129,7 @@ func TestARefusalIsSignedWithItsReason(t *testing.T) {
 	form := formOf(shown.Body.String(), "refuse")
 	c.want(c.approver.post(page+"/decide", append(form, "reason", " \n")...), 422, "Say why you refuse.", `id="reason-error"`)
 	text := c.decides(c.approver, k, "refuse", "Not <ours>.\nI approve this request for my organization.")
-	if !strings.Contains(text, "\nReason: Not <ours>. I approve this request for my organization.\n") || !strings.HasSuffix(text, "This ends the request. Nothing is issued for it, and whoever asked is told.") {
+	if !strings.Contains(text, "\nReason: Not <ours>. I approve this request for my organization.\n") || !strings.HasSuffix(text, "This ends the request. Nothing is issued for it, and each e-mail address that was confirmed for it is told.") {
 		t.Errorf("the text is\n%s", text)
 	}
 	c.want(c.approver.get(page), 200, "Refused.", "Not &lt;ours&gt;.", "You have decided:")
@@ -346,5 +346,49 @@ func TestAClockThatWasSetBackIsSaidToWhoeverDecides(t *testing.T) {
 	c.want(c.approver.post(page+"/decide", form...), 503, "The clock of this service is wrong", "Nothing was decided")
 	if c.approver.session().Signing != nil {
 		t.Error("something is to be signed")
+	}
+}
+
+// What follows is what would follow by now: of what the policy demands today, and of what counts.
+func TestWhatFollowsFromADecisionIsWhatWouldFollowByNow(t *testing.T) {
+	c := newCourt(t)
+	c.collectAll()
+	demands := func(n int) {
+		p := *c.svc.Policy.Profiles["signing"]
+		p.Approvals, p.EV = n, false
+		c.svc.Policy.Profiles["signing"] = &p
+	}
+	const (
+		more      = "Then 1 more approval of the organization is needed."
+		collected = "Then the certificate authority checks what is collected"
+		reviewed  = "Then somebody who has collected nothing of it reviews all of it."
+		issues    = "Then the certificate authority may issue certificates"
+	)
+	demands(1)
+	k := c.submitted("signing")
+	page := "/admin/cases/" + k.ID
+	demands(2)
+	c.approver.renew()
+	c.want(c.approver.get(page), 200, more, "0 of 2 have approved")
+	c.want(c.approver.get("/admin"), 200, "0 of 2 have approved")
+	demands(1)
+	for _, x := range []struct {
+		by      *colleague
+		demands int
+		says    string
+	}{
+		{c.approver, 1, collected}, {c.specialist, 1, reviewed}, {c.reviewer, 2, more}, // too few have approved by now
+		{c.second, 2, reviewed}, // the specialist's word still counts
+		{c.reviewer, 2, issues},
+	} {
+		demands(x.demands)
+		x.by.renew()
+		c.want(x.by.get(page), 200, x.says)
+		if text := c.decides(x.by, k, "approve", ""); !strings.Contains(text, x.says) {
+			t.Errorf("%q is not in what was signed:\n%s", x.says, text)
+		}
+	}
+	if k, err := c.svc.Cases.Get(t.Context(), k.ID); err != nil || k.Status != proofing.CaseGranted {
+		t.Errorf("after all of them: %s, %v", k.Status, err)
 	}
 }

@@ -42,7 +42,7 @@ func (s *Site) askDecision(w http.ResponseWriter, r *http.Request, o *officer) e
 	}
 	lang, _ := language(r)
 	text, err := templates.Verdict{
-		Matter: s.matter(d), Step: string(ask.Step), Refuse: ask.Refuse, Reason: ask.Reason, Follows: s.followsFrom(d.Case, ask.Step, ask.Refuse, s.service.Now()),
+		Matter: s.matter(d), Step: string(ask.Step), Refuse: ask.Refuse, Reason: ask.Reason, Follows: s.followsFrom(d, ask.Appointment, ask.Refuse),
 	}.Text(lang)
 	if err != nil {
 		return err

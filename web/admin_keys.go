@@ -170,7 +170,7 @@ func (s *Site) renderKey(w http.ResponseWriter, r *http.Request, o *officer, wro
 	}
 	page.Notice = a.problem
 	if k.Revoked.IsZero() && proofing.Operates(o.offices, k.CA) {
-		page.End = s.Keep(r, self+"/revoke")
+		page.End = s.Keep(r, keyPath(k.CA, k.Kid)+"/revoke") // also on the page of its organization, which ends none
 		page.Stale, page.Confirm = !o.Fresh, s.confirmLink(r, self)
 	}
 	return s.Render(w, r, status, page)

@@ -3,7 +3,9 @@ package web
 import (
 	"errors"
 	"html"
+	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -288,4 +290,23 @@ func TestAdministratorsAloneSeeTheSettings(t *testing.T) {
 			t.Errorf("%s is led to the settings: %v", who, led)
 		}
 	}
+}
+
+// Whoever runs the authority and is of the organization ends its key from either page.
+func TestAKeyIsEndedFromThePageOfItsOrganization(t *testing.T) {
+	c := newCourt(t)
+	both := c.seat("operator", proofing.RoleOperator, "example", "")
+	c.appoint(both, "operator", proofing.RoleRequester, "", c.org.ID)
+	k := c.key("example", "customer 17")
+	if _, err := c.svc.Keys.Update(t.Context(), k.ID, func(k *proofing.Key) error { k.Organization = c.org.ID; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	page := "/admin/keys/-" + c.org.ID + "/" + k.Kid
+	both.renew()
+	form := regexp.MustCompile(`action="([^"]+/revoke)"`).FindStringSubmatch(both.get(page).Body.String())
+	if form == nil {
+		t.Fatal("there is no button")
+	}
+	c.want(both.post(form[1]), http.StatusSeeOther)
+	c.want(both.get(page), 200, "Who runs the authority wanted it so.")
 }

@@ -71,11 +71,11 @@ func (s *Site) viewWaitingPolicy(r *http.Request, o *officer) (*templates.AdminP
 	if !administers(o) {
 		return nil, nil
 	}
-	book, err := s.service.PolicyBook(r.Context())
-	if err != nil || book.Proposed == nil {
+	p, err := s.service.ProposedPolicy(r.Context(), s.signedInAs(r))
+	if err != nil || p == nil {
 		return nil, ignore(err, proofing.ErrNotFound)
 	}
-	row := s.viewPolicyRow(r, book.Proposed)
+	row := s.viewPolicyRow(r, p)
 	return &row, nil
 }
 

@@ -175,3 +175,25 @@ func TestNothingOfPoliciesIsSeenOrDoneByOthers(t *testing.T) {
 		t.Errorf("%+v %v", b, err)
 	}
 }
+
+// The list and the queue count what the page of the proposal counts.
+func TestAnApprovalOfAPolicyThatCountsNoMoreIsCountedNowhere(t *testing.T) {
+	c := ruledCourt(t)
+	page := c.proposedPolicy(policyAfter)
+	c.decidesPolicy(c.one, page, "approve", "")
+	counted := func(want string) {
+		t.Helper()
+		for _, path := range []string{page, "/admin/policy", "/admin"} {
+			c.want(c.two.get(path), 200, want)
+		}
+	}
+	counted("1 of 2 have approved")
+	_, held, err := c.svc.Console(t.Context(), c.visits(c.one))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.svc.SuspendAppointment(t.Context(), c.visits(c.two), held[0].ID, "a doubt"); err != nil {
+		t.Fatal(err)
+	}
+	counted("0 of 2 have approved")
+}

@@ -62,7 +62,7 @@ var forCAs = map[string]bool{
 	"cursor_malformed": true, "oidc_not_bound": true, "token_spent": true, "pinned": true, "too_many": true,
 	"lifetime_out_of_range": true, "accounts_out_of_range": true, "binding_ended": true,
 	"training_until": true, "token_type": true, "token_ca": true, "token_csr": true, "token_levels": true, "domains_many": true, "organization_unknown": true, "organization_of_organization": true,
-	"certificate_malformed": true, "certificate_mixed": true, "certificate_reported": true, "certificate_ungranted": true, "certificate_key": true, "certificate_csr": true,
+	"certificate_malformed": true, "certificate_mixed": true, "certificate_reported": true, "certificate_ungranted": true, "certificate_key": true, "certificate_csr": true, "csr_subject": true,
 	"correlation": true, "hook_name": true, "hook_exists": true, "webhook_id": true, "secret": true, "eab_kid": true,
 }
 
