@@ -40,7 +40,7 @@ func TestVerifyApprovalSaysWhoWhatWhenAndHow(t *testing.T) {
 			t.Fatalf("%s: exit %d, %s", name, code, errs)
 		}
 		for _, want := range []string{
-			"The approval holds", "The reviewer (person ", "as reviewer, by appointment appointment-1", "approved: cross correlation of case ", "after its entry 7",
+			"The approval holds", "The reviewer (person ", "as reviewer, by appointment appointment-1", "approved: review of case ", "after its entry 7",
 			"Beispiel GmbH, number HRB 1234, DE", "  | Beispiel GmbH soll ein Zertifikat bekommen.\n", "  | Alles ist geprüft.\n", "shown at 2026-11-26 19:00:00 UTC",
 			"as entry 13", "verified its user", "https://proof.example.org", "as entry 5 of the log, which is before", "proof.example.org/log",
 		} {
