@@ -49,8 +49,10 @@ func (m fido) Begin(b proofing.Beginning) (proofing.Opening, error) {
 	}
 	var state []byte
 	if b.Enrol {
+		// People have several, by several roles, and their devices show nothing else of each.
+		name := b.Context.Identifier + ", " + b.At.UTC().Format("2006-01-02 15:04 UTC")
 		o.Ask, state, err = m.rp.BeginRegistration(webauthn.NewRegistration{
-			User: b.Person, Name: b.Context.Identifier, DisplayName: b.Context.Identifier, Exclude: own, Nonce: nonce, Binding: b.KeyAuth[:], Policy: policy,
+			User: b.Person, Name: name, DisplayName: name, Exclude: own, Nonce: nonce, Binding: b.KeyAuth[:], Policy: policy,
 		})
 	} else {
 		var user []byte

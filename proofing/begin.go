@@ -154,7 +154,7 @@ func (s *Service) begin(ctx context.Context, c *Case, v Visit, m Method, contact
 
 // prepare looks up what a challenge must know, spends what it costs, and begins what the method is to be told.
 func (s *Service) prepare(ctx context.Context, c *Case, v Visit, m Method, contact Contact, enrol bool) (b Beginning, spent spentMessage, err error) {
-	b = Beginning{Contact: contact, Enrol: enrol}
+	b = Beginning{At: s.now(), Contact: contact, Enrol: enrol}
 	if p := s.profileOf(c); p != nil {
 		b.AAL, b.Attestation = p.Require.AAL, p.Attestation
 	}

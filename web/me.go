@@ -115,7 +115,14 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {
 
 // SignOut takes a form that ends the session of whoever sends it, and leads on to a path of ours.
 func (s *Site) SignOut(to string) http.Handler {
-	return s.act(func(w http.ResponseWriter, r *http.Request) error {
+	return s.actByLink(func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := s.service.Session(r.Context(), s.signedInAs(r)); errors.Is(err, proofing.ErrNotFound) { // it was done in another tab
+			s.see(w, r, to)
+			return nil
+		}
+		if !s.sealed(r) {
+			return errNoSeal
+		}
 		if err := s.service.SignOut(r.Context(), s.signedInAs(r)); err != nil {
 			return err
 		}

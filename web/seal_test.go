@@ -33,6 +33,7 @@ func TestAFormIsOfTheSessionThatItsPageWasDrawnFor(t *testing.T) {
 	if w := member.get("/me"); w.Code == 200 {
 		t.Error("still signed in")
 	}
+	c.want(member.send("POST", "/me/sign-out", url.Values{"seal": {here}}), 303) // once more, in a tab that is left over
 }
 
 // Who has to authenticate again for what they have written does so in another tab, and sends it.
