@@ -83,7 +83,7 @@ func TestTheLogIsCheckedProvedAndExported(t *testing.T) {
 	contains(t, check(exitFailure, out+"{}"), "no proof that")
 	consistency.Path[0] = inclusion.Path[0]
 	contains(t, check(exitFailure, toJSON(t, consistency)), "does not begin with that of 2")
-	contains(t, check(exitOK, toJSON(t, inclusion)), "entry 1 is in the log of localhost:8080/log, whose checkpoint has 3 entries", "opened")
+	contains(t, check(exitOK, toJSON(t, inclusion)), "entry 1 is in the log of localhost:8080/log, whose checkpoint has 3 entries", "countersign-entry-v1")
 	inclusion.Index = 0
 	contains(t, check(exitFailure, toJSON(t, inclusion)), "entry 0 is not in the log")
 	if err := os.WriteFile(old, []byte(strings.Replace(first, "\n2\n", "\n3\n", 1)), 0o600); err != nil {
