@@ -131,12 +131,14 @@ func (n *newcomer) aroundTheConsole(t testing.TB, p *program, picture string) {
 type newcomer struct {
 	context.Context
 	authenticator webauthn.AuthenticatorID
+	look          chromedp.Action // how pages are drawn for them
+	keyboard      bool            // they press buttons by the keyboard alone
 }
 
 func newNewcomer(t testing.TB, s screen) *newcomer {
 	t.Helper()
 	ctx := tab(t, s)
-	n := &newcomer{ctx, passkeys(t, ctx)}
+	n := &newcomer{Context: ctx, authenticator: passkeys(t, ctx), look: s.media()}
 	// What the browser offers by itself would sign in between two steps; TestAPasskeyInABrowser looks at that.
 	run(t, ctx, onEachPage(`PublicKeyCredential.isConditionalMediationAvailable = async () => false`))
 	return n

@@ -72,12 +72,16 @@ func tab(t testing.TB, s screen) context.Context {
 		ctx = context.WithValue(ctx, withoutScript{}, true)
 		setup = append(setup, emulation.SetScriptExecutionDisabled(true))
 	}
-	scheme := "light"
-	if s.dark {
-		scheme = "dark"
-	}
-	run(t, ctx, append(setup, mediaScheme(scheme)))
+	run(t, ctx, append(setup, s.media()))
 	return ctx
+}
+
+// media has pages drawn as for that screen.
+func (s screen) media() chromedp.Action {
+	if s.dark {
+		return mediaScheme("dark")
+	}
+	return mediaScheme("light")
 }
 
 // mediaScheme has pages drawn light or dark, and nothing move.
@@ -222,7 +226,7 @@ func TestWithTheKeyboardAlone(t *testing.T) {
 // walkTo presses Tab until what the selector names has the focus.
 func walkTo(t testing.TB, ctx context.Context, selector string) {
 	t.Helper()
-	for range 60 {
+	for range 200 {
 		var there bool
 		run(t, ctx, chromedp.Evaluate(fmt.Sprintf("document.activeElement.matches(%q)", selector), &there))
 		if there {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/countersign-id/countersign/store/redistest"
@@ -137,8 +138,25 @@ func newChain(t testing.TB, p *program, s screen, ca *program, name string, aske
 // submits presses a button and waits for the page after it.
 func submits(t testing.TB, n *newcomer, button, then string) {
 	t.Helper()
-	run(t, n, chromedp.WaitVisible(button, chromedp.ByQuery), chromedp.Evaluate(`document.body.dataset.before = "yes"`, nil), chromedp.Click(button, chromedp.ByQuery),
-		chromedp.WaitVisible(`body:not([data-before]) `+then, chromedp.ByQuery))
+	run(t, n, chromedp.WaitVisible(button, chromedp.ByQuery), chromedp.Evaluate(`document.body.dataset.before = "yes"`, nil))
+	if n.keyboard {
+		press(t, n, button)
+	} else {
+		run(t, n, chromedp.Click(button, chromedp.ByQuery))
+	}
+	run(t, n, chromedp.WaitVisible(`body:not([data-before]) `+then, chromedp.ByQuery))
+}
+
+// printsWell looks at a request as it is printed: without what leads elsewhere or can be pressed, and with what is folded away on the screen.
+func printsWell(t testing.TB, n *newcomer) {
+	t.Helper()
+	var pressed, folded []string
+	run(t, n, emulation.SetEmulatedMedia().WithMedia("print"),
+		chromedp.Evaluate(`[...document.querySelectorAll('.tabs, .decide form, .raise')].filter(e => e.checkVisibility()).map(e => e.className || e.tagName)`, &pressed),
+		chromedp.Evaluate(`[...document.querySelectorAll('details.clauses > :not(summary)')].filter(e => !e.checkVisibility({contentVisibilityAuto: true})).map(e => e.textContent)`, &folded), n.look)
+	if len(pressed) > 0 || len(folded) > 0 {
+		t.Errorf("printed it shows %q and leaves out %q", pressed, folded)
+	}
 }
 
 // fills sets the fields of a form as a person does; the form is named by a selector.
@@ -320,6 +338,7 @@ func (c *chain) decideAll(opened map[string]any, refused func(words string)) {
 	refused(waits)
 	c.decides(c.specialist, "3-specialist")
 	refused(waits)
+	c.reviewer.keyboard = true // they never touch the mouse
 	c.decides(c.reviewer, "4-reviewer")
 	_, granted := c.call("GET", "/v1/preauthorizations/"+opened["id"].(string)+"?wait=10", nil)
 	wantStatus(c.t, granted, "valid")
@@ -374,6 +393,7 @@ func (n *newcomer) readsWhatWaits(t testing.TB, picture string) {
 	look(t, n, picture+"-queue")
 	submits(t, n, `tr.mine a`, `[data-page="admincase"]`)
 	look(t, n, picture+"-case")
+	printsWell(t, n)
 	// Whoever signed in some time ago, as on a slow machine, confirms with their passkey that it is them, and comes back.
 	var stale bool
 	run(t, n, chromedp.Evaluate(`!!document.querySelector('main a[href*="method=fido"]')`, &stale))
