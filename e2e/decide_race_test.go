@@ -30,7 +30,8 @@ func (c *chain) signsUnsent(n *newcomer, reason string) (s signed) {
 	run(c.t, n, chromedp.Navigate(c.people+"/admin"))
 	n.readsWhatWaits(c.t, c.pictures)
 	if reason != "" { // they think again, and ask for the other
-		run(c.t, n, chromedp.NavigateBack(), chromedp.WaitVisible(`form[aria-labelledby="refuse-title"] [name="reason"]`, chromedp.ByQuery))
+		run(c.t, n, chromedp.Navigate(c.people+"/admin"), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
+		submits(c.t, n, `tr.mine a`, `[data-page="admincase"]`)
 		fills(c.t, n, `form[aria-labelledby="refuse-title"]`, map[string]string{"reason": reason})
 		submits(c.t, n, `form[aria-labelledby="refuse-title"] button`, `form[data-sign] button`)
 	}

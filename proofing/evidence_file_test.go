@@ -34,9 +34,9 @@ func (w *world) stated() *audit.Tree {
 		},
 	}
 	w.Recorder = tree
-	w.t.Cleanup(func() { // whatever a test has done, the log and the records agree
+	w.t.Cleanup(func() { // whatever a test has done, the log and the records agree, but where it forges them
 		ctx := context.Background()
-		if w.t.Failed() {
+		if w.t.Failed() || w.forges {
 			return
 		}
 		if err := w.SequenceOnce(ctx); err != nil {

@@ -55,6 +55,7 @@ func TestEvidenceOfACertificateThatRestsOnWhatItMayNotDoesNotHold(t *testing.T) 
 		}, lost},
 		"before it was granted": {func(c *court, k *proofing.Case) {
 			c.certifies(report(k), silent)
+			c.forges = true
 			c.rewrites(k, func(k *proofing.Case) { in(&k.Journal, string(proofing.EntryStatus), "stated") })
 		}, "was not granted before"},
 		"of another authority": {func(c *court, k *proofing.Case) {

@@ -64,6 +64,7 @@ func TestAPolicyIsInForceByWhatAdministratorsSigned(t *testing.T) {
 			approves(c, three)
 			c.two.renew()
 			must[*proofing.Appointment](t)(c.SuspendAppointment(t.Context(), c.two.visit(), third.ID, "lost"))
+			c.forges = true
 			if err := edit(c.Appointments, third.ID, func(a *proofing.Appointment) { a.Status = proofing.AppointmentActive }); err != nil {
 				t.Fatal(err)
 			}

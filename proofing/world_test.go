@@ -29,6 +29,8 @@ type world struct {
 	ring  *store.Ring
 	mu    sync.Mutex
 	at    time.Time
+	// forges: the test changes records behind the log's back, so that they do not agree in the end.
+	forges bool
 }
 
 func (w *world) clock() time.Time {
