@@ -14,6 +14,7 @@ import (
 
 	"github.com/countersign-id/countersign/proofing"
 	"github.com/countersign-id/countersign/store"
+	"github.com/countersign-id/countersign/store/redistest"
 	"github.com/countersign-id/countersign/webauthn/webauthntest"
 )
 
@@ -421,8 +422,21 @@ func TestALeafIsWhatWasWritten(t *testing.T) {
 // BenchmarkAnEntryOnItsChange is what an entry costs the change of status that it rides on, on the embedded store: "%-more" than the same change
 // without it. The two take turns, so that what else the machine does falls on both.
 func BenchmarkAnEntryOnItsChange(b *testing.B) {
+	b.Run("embedded", func(b *testing.B) {
+		anEntryOnItsChange(b, func(now func() time.Time) (store.KV, error) {
+			return store.OpenSQLite(b.Context(), filepath.Join(b.TempDir(), "b.db"), store.Options{Now: now})
+		})
+	})
+	b.Run("redis", func(b *testing.B) {
+		anEntryOnItsChange(b, func(func() time.Time) (store.KV, error) {
+			return store.OpenRedis(b.Context(), store.RedisOptions{Addresses: []string{redistest.Start(b, redistest.Durable()...).Addr}})
+		})
+	})
+}
+
+func anEntryOnItsChange(b *testing.B, open func(now func() time.Time) (store.KV, error)) {
 	w := newWorld(b)
-	kv, err := store.OpenSQLite(b.Context(), filepath.Join(b.TempDir(), "b.db"), store.Options{Now: w.clock})
+	kv, err := open(w.clock)
 	if err != nil {
 		b.Fatal(err)
 	}

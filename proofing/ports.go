@@ -205,7 +205,7 @@ type Handed struct {
 
 // Beginning is what a method needs to open an attempt.
 type Beginning struct {
-	Attempt string  // the attempt's id; part of what an answer is bound to
+	Attempt string // the attempt's id; part of what an answer is bound to
 	At      time.Time
 	Contact Contact // where the challenge goes
 	// KeyAuth is the SHA-256 of the case's key authorization (RFC 8555 8.1):
