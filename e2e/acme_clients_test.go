@@ -36,7 +36,7 @@ var onPage = regexp.MustCompile(`(?s)<details><summary>([^<]+)</summary><pre><co
 // paste runs a command as a shell does, with what a test must add so that it trusts the CA and stays in its folder.
 func paste(t testing.TB, dir, command string, env ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)

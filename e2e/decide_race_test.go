@@ -71,7 +71,7 @@ func (s signed) sent(people string) (status int, said string, err error) {
 // hand, sooner or later: what was signed counts once, whether it was stored before or is sent again. Then of two reviewers one grants and the other refuses at the same
 // instant, each at a process of their own: one of them has decided, and the other is told so.
 func TestDecisionsOfTwoProcessesAndOfOneThatDies(t *testing.T) {
-	t.Parallel()
+	// By itself: five browsers beside those of the other chains keep everybody waiting.
 	p := newService(t, layout{processes: 2, store: onRedis([]*redistest.Server{redistest.Start(t, redistest.Durable()...)}, "")})
 	each := both(p)
 	c := newChain(t, p, screen{name: "desktop", width: 1280, height: 900, lang: "en"}, p.ca("twice", "https://twice.example/directory", "https://twice.example/new-account", "ev"), "twice",
