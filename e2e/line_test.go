@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"sync"
 	"testing"
@@ -33,7 +34,7 @@ type line struct {
 	changed chan struct{} // closed at the next change of the fault
 	conns   map[*net.TCPConn]bool
 	next    int
-	cuts    int // connections that a fault has cut
+	shown   int // times that a fault has done something to somebody
 }
 
 func newLine(t testing.TB, servers ...string) *line {
@@ -61,6 +62,37 @@ func (p *line) spoil(f fault) {
 	p.changed = make(chan struct{})
 }
 
+// under spoils the line, has somebody meet the fault, and mends it again: a fault that came and went while nobody used the line would show
+// nothing, and on a slow machine that is a matter of seconds. It lasts a while at least.
+func (p *line) under(t testing.TB, f fault, least time.Duration, meet func()) {
+	t.Helper()
+	p.mu.Lock()
+	before := p.shown
+	p.mu.Unlock()
+	began := time.Now()
+	p.spoil(f)
+	if f.refused {
+		p.cutAll() // a connection that is kept would never be refused
+	}
+	if meet != nil {
+		meet()
+	}
+	await(t, fmt.Sprintf("somebody to meet %+v on the line", f), 90*time.Second, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.shown > before
+	})
+	time.Sleep(time.Until(began.Add(least)))
+	p.spoil(fault{})
+}
+
+// show notes that the fault has done something.
+func (p *line) show() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shown++
+}
+
 // cutAll resets every connection.
 func (p *line) cutAll() {
 	p.mu.Lock()
@@ -68,12 +100,6 @@ func (p *line) cutAll() {
 	for c := range p.conns {
 		reset(c)
 	}
-}
-
-func (p *line) cutSoFar() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.cuts
 }
 
 func reset(c *net.TCPConn) {
@@ -90,6 +116,7 @@ func (p *line) now() fault {
 		if !f.frozen {
 			return f
 		}
+		p.show()
 		<-changed
 	}
 }
@@ -106,6 +133,7 @@ func (p *line) accept() {
 
 func (p *line) carry(client *net.TCPConn) {
 	if p.now().refused {
+		p.show()
 		reset(client)
 		return
 	}
@@ -153,6 +181,9 @@ func (p *line) pump(from, to *net.TCPConn, up bool) {
 			return
 		}
 		f := p.now()
+		if f.latency > 0 || f.deaf && !up {
+			p.show()
+		}
 		time.Sleep(f.latency)
 		limit := f.cutDown
 		if up {
@@ -173,9 +204,7 @@ func (p *line) pump(from, to *net.TCPConn, up bool) {
 			}
 		}
 		if cut {
-			p.mu.Lock()
-			p.cuts++
-			p.mu.Unlock()
+			p.show()
 			if said && f.cutAfter {
 				time.Sleep(50 * time.Millisecond) // the server is to act on it before it learns
 			}
