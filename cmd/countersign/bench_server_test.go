@@ -98,7 +98,7 @@ func serveBench(path string) error {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		_, _ = fmt.Fprint(w, len(due)+len(unlogged))
+		_, _ = fmt.Fprint(w, len(due), len(unlogged))
 	})
 	control.Handle("/debug/pprof/", http.DefaultServeMux)
 	a.watchedInside(control, clock)

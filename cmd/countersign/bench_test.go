@@ -83,7 +83,7 @@ func benchService(b *testing.B, name, fsync string) {
 				b.Errorf("%s: %d bad and %d refused: %s", op.name, o.bad, o.refused, o.first)
 			}
 			drained := time.Now()
-			x.drain()
+			logged := x.drain()
 			f.rest = time.Since(drained)
 			all := x.usage().since(before)
 			f.app, f.redis = all.app, all.redis // with all that follows from it
@@ -91,8 +91,8 @@ func benchService(b *testing.B, name, fsync string) {
 			if f.foreign/f.took.Seconds() > strangers {
 				note = fmt.Sprintf("  (%.2f foreign processors)", f.foreign/f.took.Seconds())
 			}
-			fmt.Printf("%-9s round %d %-11s %8.0f/s  app %6.1f us  redis %5.1f us  generator %5.1f us  p50 %s p99 %s, worked off %s later%s\n", name, round, op.name, f.rate(),
-				f.per(f.app), f.per(f.redis), f.per(f.own), f.at(.5).Round(10*time.Microsecond), f.at(.99).Round(10*time.Microsecond), f.rest.Round(time.Millisecond), note)
+			fmt.Printf("%-9s round %d %-11s %8.0f/s  app %6.1f us  redis %5.1f us  generator %5.1f us  p50 %s p99 %s, logged %s and worked off %s later%s\n", name, round, op.name, f.rate(),
+				f.per(f.app), f.per(f.redis), f.per(f.own), f.at(.5).Round(10*time.Microsecond), f.at(.99).Round(10*time.Microsecond), logged.Round(time.Millisecond), f.rest.Round(time.Millisecond), note)
 			<-profiled
 			figures[op.name] = append(figures[op.name], f)
 		}
