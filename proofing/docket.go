@@ -294,17 +294,20 @@ func (s *Service) docketGrounds(ctx context.Context, cases []*Case) (map[string]
 }
 
 // readAtOnce reads n things, a few at a time.
-func readAtOnce(n int, read func(i int) error) error {
-	var hands sync.WaitGroup
-	errs, slots := make([]error, n), make(chan struct{}, 16)
+func readAtOnce(n int, read func(i int) error) error { return readBy(16, n, read) }
+
+// readBy reads n things, so many at a time.
+func readBy(hands, n int, read func(i int) error) error {
+	var all sync.WaitGroup
+	errs, slots := make([]error, n), make(chan struct{}, hands)
 	for i := range n {
 		slots <- struct{}{}
-		hands.Go(func() {
+		all.Go(func() {
 			defer func() { <-slots }()
 			errs[i] = read(i)
 		})
 	}
-	hands.Wait()
+	all.Wait()
 	return errors.Join(errs...)
 }
 

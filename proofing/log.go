@@ -18,7 +18,7 @@ type Recorder interface {
 }
 
 const (
-	logRoundPages = 8           // pages that are made before their entries are taken off their records
+	logRoundPages = 16          // pages that are made before their entries are taken off their records
 	retireEvery   = time.Hour   // how often the oldest pages are looked at
 	stateEvery    = time.Second // how often the log is stated, at most: each time the last tiles of the tree are written anew
 )

@@ -13,7 +13,7 @@ import (
 const (
 	logPageEntries = 200
 	logPageBytes   = 120 << 10
-	logPagePersons = 24
+	logPagePersons = 30
 )
 
 // LogPage is a part of the log: entries in their order. Pages are numbered 1, 2, 3 … and what the tree is made over never changes

@@ -14,7 +14,8 @@ const (
 	sequencePause   = 50 * time.Millisecond // between two passes: what comes meanwhile shares a page
 	sequenceAll     = time.Second           // how late another process's changes are noticed
 	sequenceRecords = 200                   // records of one bucket and table in one pass
-	sequenceSettle  = 16                    // records that are settled at once
+	sequenceLooks   = 128                   // buckets and tables that are looked into at once
+	sequenceSettle  = 64                    // records that are settled at once
 )
 
 // sequencer is what one process knows of the listing of events. Its zero value is ready.
@@ -204,35 +205,41 @@ func (s *Service) sequence(ctx context.Context, known *ends, where looks) error 
 // gather reads what is pending in some places.
 func (s *Service) gather(ctx context.Context, known *ends, where looks) (waiting backlog, errs []error) {
 	waiting.events = map[string][]Event{}
-	var entries []Entry
+	type look struct {
+		bucket string
+		table  journals
+		unlisted
+		next string
+		err  error
+	}
+	var all []look
 	tables := s.journaled()
 	for _, bucket := range slices.Sorted(maps.Keys(where)) {
-		here := slices.DeleteFunc(slices.Clone(tables), func(t journals) bool {
-			return !slices.ContainsFunc(t.of, func(of Subject) bool { return where[bucket][of] })
-		})
-		// Most tables have nothing there: their answers are not waited for one after the other.
-		found := make([]struct {
-			unlisted
-			next string
-			err  error
-		}, len(here))
-		_ = readAtOnce(len(here), func(i int) error {
-			found[i].unlisted, found[i].next, found[i].err = here[i].waiting(ctx, bucket, "", s.passOver(string(here[i].of[0])))
-			return nil // one that does not answer keeps no other
-		})
-		for i, f := range found {
-			if f.err != nil {
-				errs = append(errs, fmt.Errorf("list what waits in bucket %s: %w", bucket, f.err))
+		for _, t := range tables {
+			if slices.ContainsFunc(t.of, func(of Subject) bool { return where[bucket][of] }) {
+				all = append(all, look{bucket: bucket, table: t})
 			}
-			entries = append(entries, f.entries...)
-			again := f.next != "" || len(f.entries) > 0 && known.log == nil
-			for ca, events := range f.events {
-				waiting.events[ca] = append(waiting.events[ca], events...)
-				again = again || known.feeds[ca] == nil
-			}
-			if again {
-				s.mark(here[i].of[0], bucket)
-			}
+		}
+	}
+	// Many at once: a store that is busy takes its time for each, and one after the other they would be longer than what they find may wait.
+	_ = readBy(sequenceLooks, len(all), func(i int) error {
+		l := &all[i]
+		l.unlisted, l.next, l.err = l.table.waiting(ctx, l.bucket, "", s.passOver(string(l.table.of[0])))
+		return nil // one that does not answer keeps no other
+	})
+	var entries []Entry
+	for _, l := range all {
+		if l.err != nil {
+			errs = append(errs, fmt.Errorf("list what waits in bucket %s: %w", l.bucket, l.err))
+		}
+		entries = append(entries, l.entries...)
+		again := l.next != "" || len(l.entries) > 0 && known.log == nil
+		for ca, events := range l.events {
+			waiting.events[ca] = append(waiting.events[ca], events...)
+			again = again || known.feeds[ca] == nil
+		}
+		if again {
+			s.mark(l.table.of[0], l.bucket)
 		}
 	}
 	waiting.pages = pagesOf(entries)

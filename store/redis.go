@@ -257,15 +257,26 @@ func redisItem(doing, name, stored string) (Item, error) {
 	return item, nil
 }
 
+// smallScan is the most items of a Scan that shares a round trip with others: whoever lists looks into many buckets, most of which have little.
+const smallScan = 256
+
 // Scan implements KV.
 func (r *Redis) Scan(ctx context.Context, bucket, prefix, after string, limit int) ([]Item, error) {
 	if err := checkScan(bucket, prefix, after, limit); err != nil {
 		return nil, err
 	}
-	from, to := scanBounds(prefix, after)
+	from, before := scanBounds(prefix, after)
 	keys := r.bucket(bucket)
 	found, err := run(ctx, r, "scan", bucket, func(ctx context.Context) ([]string, error) {
-		return r.script(ctx, r.client, scanScript, []string{keys + "n"}, keys+"v:", "["+from, "("+to, limit).StringSlice()
+		look := func(to processor) *redis.Cmd {
+			return r.script(ctx, to, scanScript, []string{keys + "n"}, keys+"v:", "["+from, "("+before, limit)
+		}
+		if limit <= smallScan {
+			if cmd := look(r.hot); !isNetwork(cmd.Err()) {
+				return cmd.StringSlice()
+			}
+		}
+		return look(r.client).StringSlice()
 	})
 	if err != nil {
 		return nil, err
