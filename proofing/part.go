@@ -2,7 +2,9 @@ package proofing
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"time"
 )
 
 // endUses ends what an address or authenticator of a person's is at work in that is taken from them: the sessions that it has signed in to, open
@@ -51,6 +53,61 @@ func (s *Service) withdraw(ctx context.Context, by author, a *Address, spare fun
 		return err
 	}
 	return end()
+}
+
+// away says whether what has spoken in a case by something that was its person's before was taken away from them since. A number may change hands, and what was proved by
+// it before stays proved; anything else is its person's for good.
+func (s *Service) away(ctx context.Context, c *Case, e Evidence) (bool, error) {
+	k := e.Contact()
+	if !e.bound() || !k.Channel.Authenticates() {
+		return false, nil
+	}
+	a, err := s.address(ctx, k)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("look again at what has spoken: %w", err)
+	case a == nil, c.Own() && inPerson(a.Suspended): // that signs nobody in
+		return true, nil
+	}
+	return !k.Channel.Reached() && (a.Person != c.Person || !a.BoundAt.Equal(e.BoundAt)), nil
+}
+
+// overtaken looks once more at the record of what has spoken in a case, after that is stored there, and ends what the case has by it if it was taken away
+// meanwhile. What is taken away first speaks for nobody (forget), and then its person's cases are looked through: so whichever of a use and a removal comes second
+// finds the other. It may be called again, and late: what a removal has found it leaves as that has left it.
+func (s *Service) overtaken(ctx context.Context, c *Case, e Evidence) (ended bool, err error) {
+	if away, err := s.away(ctx, c, e); err != nil || !away {
+		return false, err
+	}
+	id := s.addressID(e.Contact())
+	_, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		ended = !c.Status.Over() && c.has(e.ID) && !slices.ContainsFunc(c.Taken, func(t Taking) bool { return t.Address == id && !e.At.After(t.At) })
+		if !ended {
+			return nil
+		}
+		c.Taken = append(c.Taken, Taking{id, now})
+		s.takeFrom(c, now)
+		return nil
+	})
+	if ignoreNotFound(err) != nil {
+		return false, fmt.Errorf("end what was begun by something that was taken away: %w", err)
+	}
+	return ended, nil
+}
+
+// takeFrom ends a case at once in which something has spoken that its person did not have, or has not any more.
+func (s *Service) takeFrom(c *Case, now time.Time) {
+	c.withhold()
+	c.Ending = nil
+	switch {
+	case c.Own():
+		c.end(CaseWithdrawn, reasonTakenAway, now, s.retention(c))
+	case c.Status == CaseGranted:
+		c.end(CaseRevoked, reasonTakenAway, now, s.retention(c))
+		s.notifyEnding(c, "ended", now)
+	default:
+		c.end(CaseRefused, reasonTakenAway, now, s.retention(c))
+	}
 }
 
 // unbindDisowned takes back what a disowned case has bound: whoever was tricked into
