@@ -115,6 +115,10 @@ func (s *Service) takeFrom(c *Case, now time.Time) {
 // nothing that they have opened by it since. What the case's own evidence serves is frozen, and spared: spreadFreeze.
 func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
 	spare := func(o *Case) bool { return o.ID == c.ID || o.sharesWith(c) }
+	// First, so that nothing begins a grace, and once more for what was granted until nothing of it speaks.
+	if err := s.endThefts(ctx, c, spare); err != nil {
+		return err
+	}
 	for _, e := range c.Evidence {
 		a, err := s.address(ctx, e.Contact())
 		if err != nil {
@@ -124,6 +128,52 @@ func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
 			if err := s.withdraw(ctx, byService, a, spare); err != nil {
 				return err
 			}
+		}
+	}
+	return s.endThefts(ctx, c, spare)
+}
+
+// endThefts ends the grants for which something has spoken that a disowned case has bound, whatever else was proved for them and whatever grace their profiles give: it
+// was never its person's, so that it is no loss of theirs (SP 800-63B 6.2; SP 800-63B-4 4.3) but another's word, and whoever gave that sat before the request. So it is also
+// if its person has removed it before they said so. It may be called again.
+func (s *Service) endThefts(ctx context.Context, c *Case, spare func(*Case) bool) error {
+	bound := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool { return e.bound() || !e.Contact().Channel.Authenticates() })
+	if c.Person == "" || len(bound) == 0 {
+		return nil
+	}
+	// What speaks by a binding names when that was made.
+	stolen := func(o *Case) (of []string) {
+		for _, e := range o.Evidence {
+			k := e.Contact()
+			if slices.ContainsFunc(bound, func(b Evidence) bool {
+				have := b.Contact()
+				return e.bound() && e.BoundAt.Equal(b.At) && k.Channel == have.Channel && k.Address == have.Address
+			}) {
+				of = append(of, s.addressID(k))
+			}
+		}
+		return of
+	}
+	for o, err := range s.casesOfPerson(ctx, c.Person) {
+		if err != nil {
+			return err
+		}
+		if o.Own() || o.Status != CaseGranted || spare(o) || len(stolen(o)) == 0 {
+			continue
+		}
+		if _, err := s.update(ctx, o.ID, func(o *Case, now time.Time) error {
+			if o.Status != CaseGranted {
+				return nil
+			}
+			for _, id := range stolen(o) {
+				if !slices.ContainsFunc(o.Taken, func(t Taking) bool { return t.Address == id }) {
+					o.Taken = append(o.Taken, Taking{id, now})
+				}
+			}
+			s.takeFrom(o, now)
+			return nil
+		}); ignoreNotFound(err) != nil {
+			return fmt.Errorf("end what was won by something that was not theirs: %w", err)
 		}
 	}
 	return nil

@@ -221,3 +221,53 @@ func TestNobodySignsByAPasskeyThatIsBeingTakenAway(t *testing.T) {
 		t.Error("its removal never came far enough")
 	}
 }
+
+// What somebody else has won is no loss of its person's: it ends with their word, whatever grace the profile gives, also if the person found the passkey first and took it away, and
+// if what they have proved themselves would carry it.
+func TestAGrantThatAThiefWonHasNoGrace(t *testing.T) {
+	for _, removed := range []bool{false, true} {
+		for _, dies := range []int64{0, 3, 6, 9, 12} {
+			w := withThief(t, 72*time.Hour)
+			either := *w.Policy.Profiles["strong"]
+			either.Name, either.Require = "either", proofing.Requirement{ConfirmedAddresses: []proofing.Channel{proofing.ChannelEmail}}
+			w.Policy.Profiles["either"] = &either
+			w.ca.Profiles = append(w.ca.Profiles, "either")
+			mine := w.grants(ownersKey, w.key)
+			won := must[*proofing.Case](t)(w.use(visit(w.request, "b"), w.thiefs))
+			carried := w.openFor("either", "applicant@example.org", lostsKey)
+			must[*proofing.Case](t)(w.use(visit(carried, "b"), w.thiefs))
+			w.work()
+			if carried = w.prove(carried, "b", "email", ""); won.Status != proofing.CaseGranted || carried.Status != proofing.CaseGranted {
+				t.Fatalf("the thief's requests are %s and %s", won.Status, carried.Status)
+			}
+			if removed {
+				if err := w.Remove(t.Context(), ownVisit(w.signIn(w.key)), w.id); err != nil {
+					t.Fatal(err)
+				}
+				if got := w.reload(won); got.Ending == nil || w.reload(carried).Status != proofing.CaseGranted {
+					t.Fatalf("what was taken away goes on until %+v", got.Ending)
+				}
+			}
+			must[*proofing.Case](t)(w.Disown(t.Context(), proofing.Secret(w.added.ID+"."+w.added.Disown.Reveal())))
+			if dies > 0 {
+				_, _ = w.dying(dies, true).WorkOnce(t.Context())
+				w.pass(10 * time.Minute)
+			}
+			w.work()
+			for name, c := range map[string]*proofing.Case{"that rests on it": won, "that another proof carries": carried} {
+				if got := w.reload(c); got.Status != proofing.CaseRevoked || got.Reason != "authenticator_removed" || got.Ending != nil {
+					t.Errorf("removed before %v, died at %d: the grant %s is %s, %q, with %+v", removed, dies, name, got.Status, got.Reason, got.Ending)
+				}
+				if e := w.toldOf(c); e.Status != proofing.CaseRevoked || !e.Ends.IsZero() {
+					t.Errorf("the authority was told %+v", e)
+				}
+			}
+			if ending, ended := len(w.post.all("ending")), len(w.post.all("ended")); (ending > 0) != removed || ended != 2 {
+				t.Errorf("removed before %v: the person was told of %d ends to come, and of %d", removed, ending, ended)
+			}
+			if got := w.reload(mine); got.Status != proofing.CaseGranted || len(got.Taken) > 0 || w.authorized(mine) != "" {
+				t.Errorf("what the owner has proved is %s without %+v", got.Status, got.Taken)
+			}
+		}
+	}
+}
