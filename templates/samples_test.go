@@ -130,6 +130,7 @@ func samples() map[string]Screen {
 		"apply": Apply{Frame: frame, CA: "Example CA", Profile: "Client certificate", Action: "/apply/example/client",
 			Types: []string{"email", "dns"}, Type: "dns", Value: "*.example.com", Terms: terms, ValueBad: &Problem{Family: "input", Code: "identifier_rejected"}},
 		"fault-link": Fault{Frame: frame, Code: "no_link"},
+		"fault-signed-in": Fault{Frame: frame, Code: "signed_in", Back: "/me", Go: "signed_in"}, "fault-signed-out": Fault{Frame: frame, Code: "signed_out", Back: "/me/sign-in", Go: "signed_out"},
 		"fault":      Fault{Frame: frame, Code: "not_found"},
 		"too-many":   Fault{Frame: frame, Code: "too_many", Until: at.Add(10 * time.Minute), Wait: 10 * time.Minute, Back: "/c/ref"},
 		"demo-start": DemoHome{Frame: demo, Bar: &bar, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", EV: "/demo/ev", Profiles: []string{"client", "staff", "signing"}},

@@ -356,6 +356,7 @@ type Fault struct {
 	Until time.Time
 	Wait  time.Duration
 	Back  string // where to go on; empty: nowhere
+	Go    string // what that is: the catalogs have the list under "fault.go"; empty: the page where it happened
 }
 
 // DemoBar leads from one part of the demo to another.

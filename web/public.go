@@ -59,6 +59,9 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("/", s.Serve(s.nothing))
 }
 
+// returnPath is where identity providers send people back to.
+const returnPath = "/o/"
+
 // The paths of a case, as they stand in links and forms.
 func casePath(ref string) string   { return proofing.CasePath + url.PathEscape(ref) }
 func linkPath(ref string) string   { return proofing.MessagePath + url.PathEscape(ref) }
