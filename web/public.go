@@ -285,8 +285,13 @@ func (s *Site) renderCase(w http.ResponseWriter, r *http.Request, c *proofing.Ca
 		if err := s.viewGiveBack(r, c, &page); err != nil {
 			return err
 		}
+		var err error
+		if own {
+			if page.Token, err = s.viewToken(r, c); err != nil {
+				return err
+			}
+		}
 		if own && c.EndsInKey() {
-			var err error
 			if page.Key, err = s.viewKeyPanel(r, c); err != nil {
 				return err
 			}
