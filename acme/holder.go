@@ -17,7 +17,7 @@ import (
 // to 6.5), by a JWS of the account's key with a nonce of ours. They have no credential but that key, and need none.
 
 const (
-	holderPath  = "/v1/authority-tokens"
+	holderPath  = proofing.TokenPath
 	noncePath   = "/v1/nonce"
 	mediaJOSE   = "application/jose+json" // RFC 8555 6.2
 	mostHolders = 8                       // in hand at one time: whoever sends one may be anybody, until its signature was verified

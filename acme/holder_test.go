@@ -147,6 +147,44 @@ func TestTheHolderOfAnAccountGetsItsAuthorityTokenByItsKeyAlone(t *testing.T) {
 	}
 }
 
+// What the page of a case offers is what the holder gets a token by.
+func TestWhatThePageOffersIsTakenFromTheHolder(t *testing.T) {
+	w := newHolder(t)
+	opened := w.open(t, "client", "email", applicant, nil) // the one that is granted
+	c, err := w.Get(t.Context(), w.ca, opened.text("id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	offered, err := w.OffersToken(t.Context(), c, "")
+	if err != nil || offered == "" {
+		t.Fatalf("offered is %q, %v", offered, err)
+	}
+	if r := w.asksAlone(t, w.sign(t, w.header(w.nonce(t)), offered)); r.Code != 200 {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
+	for name, change := range map[string]func(c *proofing.Case){
+		"a case at work":           func(c *proofing.Case) { c.Status = proofing.CaseOpen },
+		"a frozen one":             func(c *proofing.Case) { c.Frozen = &proofing.Freeze{} },
+		"one that is held":         func(c *proofing.Case) { c.Held = w.Now() },
+		"one that ends":            func(c *proofing.Case) { c.Ending = &proofing.Ending{} },
+		"one of a CSR":             func(c *proofing.Case) { c.CSRDigest = "digest" },
+		"one of a name":            func(c *proofing.Case) { c.Identifier.Type = "dns" },
+		"one without a profile":    func(c *proofing.Case) { c.Profile = "gone" },
+		"one without an authority": func(c *proofing.Case) { c.CA = proofing.NewID(nil) },
+		"one of no account":        func(c *proofing.Case) { c.Applicant = proofing.Applicant{Kind: proofing.ByPublicKey} },
+	} {
+		other := *c
+		change(&other)
+		if offered, err := w.OffersToken(t.Context(), &other, ""); err != nil || offered != "" {
+			t.Errorf("%s is offered %q, %v", name, offered, err)
+		}
+	}
+	w.allow(t)
+	if offered, err := w.OffersToken(t.Context(), c, ""); err != nil || offered != "" {
+		t.Errorf("where the authority takes none it is %q, %v", offered, err)
+	}
+}
+
 // On the listener that everybody reaches it is the same, under that listener's URL; nothing else of this interface is there.
 func TestHoldersAreServedWhereEverybodyComes(t *testing.T) {
 	w := newHolder(t)

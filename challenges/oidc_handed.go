@@ -23,7 +23,7 @@ const (
 // Receive implements proofing.Receiver. A token is bound to a key authorization in one of three ways: by the audience
 // <origin>/ka/<base64url SHA-256 of it>; or, with our client id as its audience, by a nonce that is that hash, or by the
 // claims keyauth and acme_aud as the challenge wire-oidc-01 has them. It came through hands that are not the
-// provider's, which makes it a front-channel assertion.
+// provider's, which makes it a front-channel assertion; that it is encrypted, if it must be, shows nothing of the provider, and counts for no FAL (SP 800-63C 4).
 func (m *OIDC) Receive(ctx context.Context, token proofing.Secret, to proofing.Handover) (proofing.Handed, error) {
 	raw := token.Reveal()
 	if len(raw) > maxIDToken {
@@ -61,9 +61,7 @@ func (m *OIDC) Receive(ctx context.Context, token proofing.Secret, to proofing.H
 			return proofing.Handed{}, refuse("token", oidcStale, "the person authenticated too long ago (auth_time)")
 		}
 	}
-	if want.audience == byAudience {
-		t.encrypted = false // a provider knows our key as a client's, and nothing of this audience: who has handed it in has wrapped it themselves
-	}
+	t.encrypted = false // anybody can wrap a token for our public key, and a JWE does not say who did: this one has been in other hands than the provider's
 	facts := p.facts(t, proofing.ChannelFront, maxAge)
 	return proofing.Handed{
 		Proof: p.proof(facts, false), Issuer: p.Name, Once: t.once(p.URL), Expires: t.Expires.Add(tokenSkew),

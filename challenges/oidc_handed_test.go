@@ -143,9 +143,9 @@ func TestAnEncryptedTokenMayBeHandedIn(t *testing.T) {
 	w := newIDP(t, func(i *Issuer) { i.Decryption = keyPEM(t, key) })
 	claims := w.Claims(w.Accounts[0])
 	claims["nonce"] = digest
-	handed, err := w.method.Receive(t.Context(), proofing.Secret(seal(t, w.Token(claims), jose.RSA_OAEP_256, jose.A256GCM, key.Public(), "")), to)
-	if err != nil || !handed.Proof.Evidence.OIDC.Encrypted {
-		t.Fatalf("%+v %v", handed, err)
+	_, err := w.method.Receive(t.Context(), proofing.Secret(seal(t, w.Token(claims), jose.RSA_OAEP_256, jose.A256GCM, key.Public(), "")), to)
+	if err != nil {
+		t.Fatal(err)
 	}
 	_, err = w.method.Receive(t.Context(), proofing.Secret(w.Token(claims)), to)
 	refusedWith(t, err, oidcLoginFailed, "not served")
@@ -154,23 +154,32 @@ func TestAnEncryptedTokenMayBeHandedIn(t *testing.T) {
 	refusedWith(t, err, oidcIssuerUnknown, "")
 }
 
-// Whoever has our public key can wrap a token that the provider has sent in the clear.
-func TestATokenThatIsBoundByItsAudienceIsNotEncryptedByItsProvider(t *testing.T) {
+// Whoever has our public key can wrap a token that the provider has sent in the clear, however it is bound: what was handed in is never taken for one that the provider has encrypted.
+func TestATokenThatIsHandedInIsNotEncryptedByItsProvider(t *testing.T) {
 	to, digest := testHandover()
-	key := testKey(t, "RSA").(*rsa.PrivateKey)
-	w := newIDP(t, func(i *Issuer) { i.Decryption = keyPEM(t, key) })
-	claims := w.Claims(w.Accounts[0])
-	claims["aud"] = testOrigin + "/ka/" + digest
-	handed, err := w.method.Receive(t.Context(), proofing.Secret(seal(t, w.Token(claims), jose.RSA_OAEP_256, jose.A256GCM, key.Public(), "")), to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := handed.Proof.Evidence
-	if e.OIDC.Encrypted {
-		t.Error("it is taken for one that its provider has encrypted")
-	}
-	if a := proofing.Assess(proofing.R3, proofing.OperatorFacts{}, w.now, []proofing.Evidence{e}); a.FAL != nil {
-		t.Errorf("it has FAL %d", *a.FAL)
+	for name, binds := range map[string]func(claims map[string]any){
+		"by its audience": func(c map[string]any) { c["aud"] = testOrigin + "/ka/" + digest },
+		"by its nonce":    func(c map[string]any) { c["nonce"] = digest },
+		"by its keyauth":  func(c map[string]any) { c["keyauth"], c["acme_aud"] = to.KeyAuthorization.Reveal(), to.Challenge },
+	} {
+		key := testKey(t, "RSA").(*rsa.PrivateKey)
+		w := newIDP(t, func(i *Issuer) { i.Decryption = keyPEM(t, key) })
+		claims := w.Claims(w.Accounts[0])
+		binds(claims)
+		handed, err := w.method.Receive(t.Context(), proofing.Secret(seal(t, w.Token(claims), jose.RSA_OAEP_256, jose.A256GCM, key.Public(), "")), to)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		e := handed.Proof.Evidence
+		if e.OIDC.Encrypted {
+			t.Errorf("%s: it is taken for one that its provider has encrypted", name)
+		}
+		if a := proofing.Assess(proofing.R3, proofing.OperatorFacts{}, w.now, []proofing.Evidence{e}); a.FAL != nil {
+			t.Errorf("%s: it has FAL %d", name, *a.FAL)
+		}
+		if a := proofing.Assess(proofing.R4, proofing.OperatorFacts{}, w.now, []proofing.Evidence{e}); a.FAL == nil || *a.FAL != 1 {
+			t.Errorf("%s: under revision 4 it has FAL %v", name, a.FAL)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -262,6 +263,15 @@ func (s *Service) settle(ctx context.Context, c *Case, w settlement) (*Case, *At
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("answer: %w", err)
+	}
+	if i := slices.IndexFunc(c.Evidence, func(e Evidence) bool { return verdict == nil && e.ID == attempt }); i >= 0 {
+		ended, err := s.overtaken(ctx, c, c.Evidence[i]) // a process that dies before this leaves it to the effect
+		if err != nil {
+			return nil, nil, fmt.Errorf("answer: %w", err)
+		}
+		if ended {
+			return nil, nil, fmt.Errorf("answer: what has spoken was taken away meanwhile: %w", ErrClosed)
+		}
 	}
 	return c, c.attempt(attempt), verdict
 }

@@ -89,6 +89,41 @@ func (s *Service) ClaimAuthority(ctx context.Context, ca *Authority, r TokenRequ
 	return &AuthorityClaim{c, claims, expires}, one, nil
 }
 
+// TokenPath is where the holder of an account asks for an Authority Token, on the listener for people.
+const TokenPath = "/v1/authority-tokens"
+
+// OffersToken is what the holder of an account asks an Authority Token with (the payload of their request) once a case is granted as it is now, in
+// JSON; empty if their authority takes none for it. Fingerprint is what stands for the fingerprint of an account's key that the case does not name. What the grant is worth is judged when they ask.
+func (s *Service) OffersToken(ctx context.Context, c *Case, fingerprint string) (string, error) {
+	p := s.Policy.Profiles[c.Profile]
+	if p == nil || c.Status != CaseGranted || c.Frozen != nil || !c.Held.IsZero() || c.Ending != nil || p.HoldsToCSRs(c) || !slices.Contains(TokenTypes, c.Identifier.Type) {
+		return "", nil
+	}
+	ca, err := s.Authority(ctx, c.CA)
+	if err != nil {
+		return "", ignoreNotFound(err)
+	}
+	if !ca.May(c.Profile) || !slices.Contains(ca.TokenTypes, c.Identifier.Type) {
+		return "", nil
+	}
+	switch {
+	case c.Applicant.Kind == ByAccount && c.Applicant.Thumbprint != "":
+		if fingerprint, err = accountFingerprint(c.Applicant.Thumbprint); err != nil {
+			return "", nil // the page has more to show than this
+		}
+	case !c.EndsInKey():
+		return "", nil
+	}
+	text, err := Canonical(map[string]any{
+		"authority": ca.Name, "profile": c.Profile,
+		"atc": map[string]any{"tktype": c.Identifier.Type, "tkvalue": c.Identifier.Value, "fingerprint": fingerprint},
+	})
+	if err != nil {
+		return "", fmt.Errorf("offer authority token: %w", err)
+	}
+	return string(text), nil
+}
+
 // accountFingerprint is an ACME account's key as Authority Tokens have it: the hash of the thumbprint of RFC 8555 8.1 in hexadecimal, with its name.
 func accountFingerprint(thumbprint string) (string, error) {
 	sum, err := base64.RawURLEncoding.DecodeString(thumbprint)

@@ -28,6 +28,9 @@ func (s *Service) bind(ctx context.Context, c *Case, e Evidence, kept json.RawMe
 	}
 	id := s.addressID(contact)
 	if e.bound() {
+		if ended, err := s.overtaken(ctx, c, e); err != nil || ended {
+			return effected{failed: err}
+		}
 		if e.WebAuthn.copied() {
 			r = s.suspectsCopy(ctx, c.Person, id, e.ID, e.At)
 		}

@@ -147,6 +147,9 @@ func (s *Service) applyEffect(ctx context.Context, c *Case, e Effect) (r effecte
 // share gives evidence to the applicant's other open cases under the same
 // profile: the person proves once and not once for each name.
 func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
+	if away, err := s.away(ctx, c, e); err != nil || away {
+		return err
+	}
 	for o, err := range s.siblings(ctx, c) {
 		if err != nil {
 			return err
@@ -168,6 +171,9 @@ func (s *Service) share(ctx context.Context, c *Case, e Evidence) error {
 			return s.progress(o, g, now)
 		})
 		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("share with %s: %w", o.ID, err)
+		}
+		if _, err := s.overtaken(ctx, o, e); err != nil {
 			return fmt.Errorf("share with %s: %w", o.ID, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -245,6 +246,23 @@ func (s *Service) SignOut(ctx context.Context, v Visit) error {
 		return nil
 	})
 	return err
+}
+
+// SignInOver says whether a reference that leads nowhere any more was that of a sign-in, or of something that was asked in it, which has succeeded in that very browser: its
+// secret is another one since (signIn), so that what history and other tabs still have is spent. For any other browser it is like a reference that somebody made up.
+func (s *Service) SignInOver(ctx context.Context, v Visit) (bool, error) {
+	id, _, ok := strings.Cut(v.Link.Reveal(), ".")
+	if !ok || v.Browser == "" {
+		return false, nil
+	}
+	if _, isID := IDBucket(id); !isID {
+		return false, nil
+	}
+	c, err := s.get(ctx, id)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	return c.Own() && c.Grant != nil && c.Browser == s.BrowserHash(v.Browser), nil
 }
 
 // Rename gives one of a person's authenticators the name that they know it by.

@@ -2,7 +2,9 @@ package proofing
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"time"
 )
 
 // endUses ends what an address or authenticator of a person's is at work in that is taken from them: the sessions that it has signed in to, open
@@ -53,11 +55,70 @@ func (s *Service) withdraw(ctx context.Context, by author, a *Address, spare fun
 	return end()
 }
 
+// away says whether what has spoken in a case by something that was its person's before was taken away from them since. A number may change hands, and what was proved by
+// it before stays proved; anything else is its person's for good.
+func (s *Service) away(ctx context.Context, c *Case, e Evidence) (bool, error) {
+	k := e.Contact()
+	if !e.bound() || !k.Channel.Authenticates() {
+		return false, nil
+	}
+	a, err := s.address(ctx, k)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("look again at what has spoken: %w", err)
+	case a == nil, c.Own() && inPerson(a.Suspended): // that signs nobody in
+		return true, nil
+	}
+	return !k.Channel.Reached() && (a.Person != c.Person || !a.BoundAt.Equal(e.BoundAt)), nil
+}
+
+// overtaken looks once more at the record of what has spoken in a case, after that is stored there, and ends what the case has by it if it was taken away
+// meanwhile. What is taken away first speaks for nobody (forget), and then its person's cases are looked through: so whichever of a use and a removal comes second
+// finds the other. It may be called again, and late: what a removal has found it leaves as that has left it.
+func (s *Service) overtaken(ctx context.Context, c *Case, e Evidence) (ended bool, err error) {
+	if away, err := s.away(ctx, c, e); err != nil || !away {
+		return false, err
+	}
+	id := s.addressID(e.Contact())
+	_, err = s.update(ctx, c.ID, func(c *Case, now time.Time) error {
+		ended = !c.Status.Over() && c.has(e.ID) && !slices.ContainsFunc(c.Taken, func(t Taking) bool { return t.Address == id && !e.At.After(t.At) })
+		if !ended {
+			return nil
+		}
+		c.Taken = append(c.Taken, Taking{id, now})
+		s.takeFrom(c, now)
+		return nil
+	})
+	if ignoreNotFound(err) != nil {
+		return false, fmt.Errorf("end what was begun by something that was taken away: %w", err)
+	}
+	return ended, nil
+}
+
+// takeFrom ends a case at once in which something has spoken that its person did not have, or has not any more.
+func (s *Service) takeFrom(c *Case, now time.Time) {
+	c.withhold()
+	c.Ending = nil
+	switch {
+	case c.Own():
+		c.end(CaseWithdrawn, reasonTakenAway, now, s.retention(c))
+	case c.Status == CaseGranted:
+		c.end(CaseRevoked, reasonTakenAway, now, s.retention(c))
+		s.notifyEnding(c, "ended", now)
+	default:
+		c.end(CaseRefused, reasonTakenAway, now, s.retention(c))
+	}
+}
+
 // unbindDisowned takes back what a disowned case has bound: whoever was tricked into
 // answering must not leave their address with somebody else's person, and what somebody has added in a session that was not theirs must carry
 // nothing that they have opened by it since. What the case's own evidence serves is frozen, and spared: spreadFreeze.
 func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
 	spare := func(o *Case) bool { return o.ID == c.ID || o.sharesWith(c) }
+	// First, so that nothing begins a grace, and once more for what was granted until nothing of it speaks.
+	if err := s.endThefts(ctx, c, spare); err != nil {
+		return err
+	}
 	for _, e := range c.Evidence {
 		a, err := s.address(ctx, e.Contact())
 		if err != nil {
@@ -67,6 +128,52 @@ func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
 			if err := s.withdraw(ctx, byService, a, spare); err != nil {
 				return err
 			}
+		}
+	}
+	return s.endThefts(ctx, c, spare)
+}
+
+// endThefts ends the grants for which something has spoken that a disowned case has bound, whatever else was proved for them and whatever grace their profiles give: it
+// was never its person's, so that it is no loss of theirs (SP 800-63B 6.2; SP 800-63B-4 4.3) but another's word, and whoever gave that sat before the request. So it is also
+// if its person has removed it before they said so. It may be called again.
+func (s *Service) endThefts(ctx context.Context, c *Case, spare func(*Case) bool) error {
+	bound := slices.DeleteFunc(slices.Clone(c.Evidence), func(e Evidence) bool { return e.bound() || !e.Contact().Channel.Authenticates() })
+	if c.Person == "" || len(bound) == 0 {
+		return nil
+	}
+	// What speaks by a binding names when that was made.
+	stolen := func(o *Case) (of []string) {
+		for _, e := range o.Evidence {
+			k := e.Contact()
+			if slices.ContainsFunc(bound, func(b Evidence) bool {
+				have := b.Contact()
+				return e.bound() && e.BoundAt.Equal(b.At) && k.Channel == have.Channel && k.Address == have.Address
+			}) {
+				of = append(of, s.addressID(k))
+			}
+		}
+		return of
+	}
+	for o, err := range s.casesOfPerson(ctx, c.Person) {
+		if err != nil {
+			return err
+		}
+		if o.Own() || o.Status != CaseGranted || spare(o) || len(stolen(o)) == 0 {
+			continue
+		}
+		if _, err := s.update(ctx, o.ID, func(o *Case, now time.Time) error {
+			if o.Status != CaseGranted {
+				return nil
+			}
+			for _, id := range stolen(o) {
+				if !slices.ContainsFunc(o.Taken, func(t Taking) bool { return t.Address == id }) {
+					o.Taken = append(o.Taken, Taking{id, now})
+				}
+			}
+			s.takeFrom(o, now)
+			return nil
+		}); ignoreNotFound(err) != nil {
+			return fmt.Errorf("end what was won by something that was not theirs: %w", err)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -201,6 +202,14 @@ func (s *Service) TakeSignature(ctx context.Context, v Visit, response []byte) (
 		s.hurry(ctx, c.ID)
 		s.Log.WarnContext(ctx, "signature refused", "session", c.ID, "person", c.Person, "error", verdict)
 		return nil, session, verdict
+	}
+	// Whoever takes the passkey away makes its record speak for nobody first: a signature that comes after that is none, and one that came before is found by what it was given for.
+	who, err := s.person(ctx, c.Person)
+	if err != nil || who == nil {
+		return nil, session, cmp.Or(err, ErrNotFound)
+	}
+	if _, err := s.signingKey(ctx, who, asked.Address); err != nil {
+		return nil, session, err
 	}
 	return c.Signing.Taken, session, nil
 }

@@ -129,7 +129,8 @@ func samples() map[string]Screen {
 		"x-revoked":    DisownCertificate{Frame: frame, CA: "Example CA", Subject: "O=Example,C=DE", Serial: "3a7f", Issued: at, Ends: at, Disowned: true, RevokeBy: at.Add(24 * time.Hour), Revoked: at.Add(time.Hour), Over: true},
 		"apply": Apply{Frame: frame, CA: "Example CA", Profile: "Client certificate", Action: "/apply/example/client",
 			Types: []string{"email", "dns"}, Type: "dns", Value: "*.example.com", Terms: terms, ValueBad: &Problem{Family: "input", Code: "identifier_rejected"}},
-		"fault-link": Fault{Frame: frame, Code: "no_link"},
+		"fault-link":      Fault{Frame: frame, Code: "no_link"},
+		"fault-signed-in": Fault{Frame: frame, Code: "signed_in", Back: "/me", Go: "signed_in"}, "fault-signed-out": Fault{Frame: frame, Code: "signed_out", Back: "/me/sign-in", Go: "signed_out"},
 		"fault":      Fault{Frame: frame, Code: "not_found"},
 		"too-many":   Fault{Frame: frame, Code: "too_many", Until: at.Add(10 * time.Minute), Wait: 10 * time.Minute, Back: "/c/ref"},
 		"demo-start": DemoHome{Frame: demo, Bar: &bar, CA: "Example CA", Identifier: "www.example.com", Start: "/demo", EV: "/demo/ev", Profiles: []string{"client", "staff", "signing"}},
@@ -178,6 +179,9 @@ func samples() map[string]Screen {
 		Clients: []ClientText{{"certbot", "certbot register --server https://ca.example/acme/directory --eab-kid <kid>"}, {"Caddy", "acme_eab {\n\tkey_id cs2705\n}"}},
 	}
 	all["outcome-key"] = shown
+	token := shown
+	token.Token = &AuthorityToken{URL: "https://proof.example.org/v1/authority-tokens", Payload: `{"atc":{"fingerprint":"SHA256 …","tktype":"email","tkvalue":"<a>@example.org"},"authority":"example","profile":"client"}`, First: true}
+	all["outcome-token"] = token
 	ending := outcome("granted", "authenticator_removed")
 	ending.Ending, ending.Until = true, at.Add(72*time.Hour)
 	all["outcome-ending"] = ending

@@ -196,6 +196,7 @@ type Outcome struct {
 	Later                         int // the AAL that one more code to the number just confirmed reaches; 0: none
 	Proved                        []Proof
 	Key                           *EABKey // that the case ends in; nil if in none
+	Token                         *AuthorityToken
 	Terms                         Terms
 	Notice                        *Problem
 }
@@ -212,6 +213,12 @@ type EABKey struct {
 	Kid, Secret, Algorithm, Directory string
 	Until                             time.Time
 	Clients                           []ClientText
+}
+
+// AuthorityToken is how the holder of an account gets one (RFC 9447), where the authority takes such tokens: what their client asks, and where. First: they register the account first.
+type AuthorityToken struct {
+	URL, Payload string
+	First        bool
 }
 
 // ClientText is what can be pasted for an ACME client.
@@ -356,6 +363,7 @@ type Fault struct {
 	Until time.Time
 	Wait  time.Duration
 	Back  string // where to go on; empty: nowhere
+	Go    string // what that is: the catalogs have the list under "fault.go"; empty: the page where it happened
 }
 
 // DemoBar leads from one part of the demo to another.

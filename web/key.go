@@ -20,6 +20,9 @@ func (s *Site) makeKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := s.viewOutcome(r, c, true)
 	page.Frame = s.Frame(r, casePath(r.PathValue("ref")))
+	if page.Token, err = s.viewToken(r, c); err != nil {
+		return err
+	}
 	if page.Key, err = s.viewKeyPanel(r, c); err != nil {
 		return err
 	}
@@ -46,6 +49,18 @@ func (s *Site) viewKeyPanel(r *http.Request, c *proofing.Case) (*templates.EABKe
 		v.Directories = ca.Directories
 	}
 	return v, nil
+}
+
+// viewToken is the way to an Authority Token for the account of a case; nil where there is none.
+func (s *Site) viewToken(r *http.Request, c *proofing.Case) (*templates.AuthorityToken, error) {
+	if !s.tokens {
+		return nil, nil
+	}
+	payload, err := s.service.OffersToken(r.Context(), c, "SHA256 …")
+	if err != nil || payload == "" {
+		return nil, err
+	}
+	return &templates.AuthorityToken{URL: s.origin + proofing.TokenPath, Payload: payload, First: c.Applicant.Kind == proofing.ByNobody}, nil
 }
 
 // viewOwnKeys are the keys of who is signed in.

@@ -59,6 +59,9 @@ func (s *Site) routes(home http.Handler) {
 	s.mux.Handle("/", s.Serve(s.nothing))
 }
 
+// returnPath is where identity providers send people back to.
+const returnPath = "/o/"
+
 // The paths of a case, as they stand in links and forms.
 func casePath(ref string) string   { return proofing.CasePath + url.PathEscape(ref) }
 func linkPath(ref string) string   { return proofing.MessagePath + url.PathEscape(ref) }
@@ -282,8 +285,13 @@ func (s *Site) renderCase(w http.ResponseWriter, r *http.Request, c *proofing.Ca
 		if err := s.viewGiveBack(r, c, &page); err != nil {
 			return err
 		}
+		var err error
+		if own {
+			if page.Token, err = s.viewToken(r, c); err != nil {
+				return err
+			}
+		}
 		if own && c.EndsInKey() {
-			var err error
 			if page.Key, err = s.viewKeyPanel(r, c); err != nil {
 				return err
 			}

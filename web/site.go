@@ -36,6 +36,8 @@ type Options struct {
 	// Mailbox is the path at which messages can be read that nobody delivers; empty where they
 	// go out. The pages of a case then lead there.
 	Mailbox string
+	// Tokens says that the holders of accounts get Authority Tokens at proofing.TokenPath of the origin.
+	Tokens bool
 	// Demo says on them that this is the demo.
 	Demo bool
 	// Client is the network address that a request came from, for limits; nil takes the
@@ -55,6 +57,7 @@ type Site struct {
 	log     *slog.Logger
 	mailbox string
 	demo    bool
+	tokens  bool
 	shown   []Setting
 	secure  bool // the origin is https
 	mux     *routes
@@ -82,7 +85,7 @@ func New(o Options) (*Site, error) {
 		return nil, fmt.Errorf("web: %q is not an origin", o.Service.Policy.Origin)
 	}
 	s := &Site{
-		service: o.Service, origin: o.Service.Policy.Origin, client: o.Client, log: o.Log, mailbox: o.Mailbox, demo: o.Demo, shown: o.Settings,
+		service: o.Service, origin: o.Service.Policy.Origin, client: o.Client, log: o.Log, mailbox: o.Mailbox, demo: o.Demo, tokens: o.Tokens, shown: o.Settings,
 		secure: origin.Scheme == "https", mux: &routes{ServeMux: http.NewServeMux()},
 	}
 	if !s.secure && !(origin.Scheme == "http" && loopback(origin.Hostname())) {

@@ -133,17 +133,44 @@ func (s *Site) fault(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.ErrorContext(r.Context(), "page failed", "pattern", r.Pattern, "error", err)
 	}
 	s.retryAfter(w, a)
-	if a.fault == "not_found" && linkLike(r.URL.Path) {
-		a.fault = "no_link"
+	page := templates.Fault{Frame: s.Frame(r, "/"), Until: a.until, Wait: s.until(a.until)}
+	if a.fault == "not_found" {
+		if code, to := s.spentSignIn(r); code != "" {
+			a.status, a.fault, page.Go, page.Back = http.StatusGone, code, code, s.Keep(r, to)
+		} else if linkLike(r.URL.Path) {
+			a.fault = "no_link"
+		}
 	}
-	page := templates.Fault{Frame: s.Frame(r, "/"), Code: a.fault, Until: a.until, Wait: s.until(a.until)}
-	if ref := r.PathValue("ref"); ref != "" && a.status != http.StatusNotFound {
+	page.Code = a.fault
+	if ref := r.PathValue("ref"); ref != "" && page.Back == "" && a.status != http.StatusNotFound {
 		page.Back = s.Keep(r, backTo(r, ref))
 	}
 	if err := s.Render(w, r, a.status, page); err != nil {
 		s.log.ErrorContext(r.Context(), "page cannot be drawn", "pattern", r.Pattern, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 	}
+}
+
+// spentSignIn says of a page of a sign-in that this browser has finished, which its history still has, that it is signed in or was, and where to go on; empty for anything
+// else, and for any other browser. If it cannot be found out the link leads nowhere.
+func (s *Site) spentSignIn(r *http.Request) (code, to string) {
+	v := s.visit(r)
+	switch {
+	case strings.HasPrefix(r.URL.Path, proofing.CasePath):
+	case strings.HasPrefix(r.URL.Path, returnPath): // from a provider: the page, and the form on it
+		if v.Link = proofing.Secret(r.URL.Query().Get("state")); r.Method == http.MethodPost {
+			v.Link = proofing.Secret(r.PostForm.Get("state"))
+		}
+	default:
+		return "", ""
+	}
+	if over, err := s.service.SignInOver(r.Context(), v); err != nil || !over {
+		return "", ""
+	}
+	if _, err := s.service.Session(r.Context(), s.signedInAs(r)); err != nil {
+		return "signed_out", signInPath
+	}
+	return "signed_in", mePath
 }
 
 // linkLike says whether a path looks like a link that we hand out: whoever has a broken one

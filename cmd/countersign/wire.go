@@ -153,7 +153,7 @@ func (a *app) with(c, read *Config) (next *app, err error) {
 }
 
 func (a *app) buildSite(home http.Handler) (err error) {
-	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil, Settings: a.config.shown()}
+	o := web.Options{Service: a.service, Home: home, Log: a.log, Demo: home != nil, Settings: a.config.shown(), Tokens: a.tokens != nil}
 	if a.mailbox != nil {
 		o.Mailbox = mailboxPath
 	}
@@ -286,7 +286,7 @@ func (a *app) people() http.Handler {
 		o := a.authorityOptions()
 		o.Origin = a.config.Origin
 		holders := acme.Holders(o)
-		mux.Handle("/v1/authority-tokens", holders)
+		mux.Handle(proofing.TokenPath, holders)
 		mux.Handle("/v1/nonce", holders)
 	}
 	if a.config.Twilio.StatusCallbacks {
