@@ -8,7 +8,7 @@ import (
 )
 
 // explained says whether all discrepancies of a case were explained before the review that it was granted by, and what was found in cross-correlation or once everything was said to be complete was followed by a specialist's
-// word that everything is complete (CSBR 3.2.9).
+// word that everything is complete (CSBR 3.2.9). What there is to collect for a CSR was collected for what it is beneath, so that nobody vets it, unless something is found in it, in whatever stage.
 func explained(id string, o *readObject) error {
 	granted := o.granted()
 	if granted < 0 {
@@ -26,7 +26,8 @@ func explained(id string, o *readObject) error {
 			end = i
 		}
 	}
-	correlation, vetted := false, false // vetted: a specialist's word stood, which a request keeps that goes back to its approvers
+	complete := textOf(o.opened(), "parent") != "" // a specialist's word stood, or there was nothing to say it of
+	correlation, vetted := complete, complete      // vetted: that word a request keeps which goes back to its approvers
 	for i, l := range o.leaves[:granted] {
 		switch {
 		case decided(l, proofing.StepVet): // the entry of the stage follows
@@ -44,8 +45,7 @@ func explained(id string, o *readObject) error {
 			return fmt.Errorf("case %s was granted, and nobody has explained the discrepancy of entry %d before", id, l.Number)
 		}
 		if correlation && !slices.ContainsFunc(after, func(v proofing.Leaf) bool {
-			// What there is to collect for a CSR may have been collected for what it is beneath, and approvers who decide again carry it on.
-			return decided(v, proofing.StepVet) || textOf(o.opened(), "parent") != "" && staged(v, proofing.StageSubmitted)
+			return decided(v, proofing.StepVet)
 		}) {
 			return fmt.Errorf("case %s was granted, and nobody has said that everything is complete since the discrepancy of entry %d", id, l.Number)
 		}

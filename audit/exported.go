@@ -13,8 +13,12 @@ import (
 	"github.com/countersign-id/countersign/proofing"
 )
 
+// ErrExportOlder says that an export, which may be whole, cannot be held against a checkpoint that was made after it.
+var ErrExportOlder = errors.New("the export is older than the checkpoint that was kept")
+
 // VerifyExport checks an export by the log's verifier key, without us. Every file must be one of an export of that checkpoint, and every byte of it
-// as it was; but private parts may be missing, each as a whole, for they can be erased. Checkpoints that somebody has kept must be of its beginning.
+// as it was; but private parts may be missing, each as a whole, for they can be erased. Checkpoints that somebody has kept must be of its beginning;
+// one that is newer than the export is ErrExportOlder.
 func VerifyExport(dir, verifierKey string, kept ...string) (v Verdict, err error) {
 	signed, err := os.ReadFile(filepath.Join(dir, checkpointFile))
 	if err != nil {
@@ -31,6 +35,9 @@ func VerifyExport(dir, verifierKey string, kept ...string) (v Verdict, err error
 		k, err := OpenCheckpoint(text, verifierKey)
 		if err != nil {
 			return v, fmt.Errorf("that was kept: %w", err)
+		}
+		if k.Size > c.Size {
+			return v, fmt.Errorf("%w: the one is of %d entries, and the other of %d", ErrExportOlder, c.Size, k.Size)
 		}
 		r.want("the checkpoint that was kept", k)
 	}

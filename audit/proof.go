@@ -62,7 +62,11 @@ func (p *Inclusion) Verify(verifierKey string) (Checkpoint, error) {
 	return c, nil
 }
 
-// ProveConsistent is the proof that the log of one checkpoint begins with that of an older one. Without a newer one it is that of the last checkpoint.
+// ErrOrder says that of two checkpoints the newer one was named as the older.
+var ErrOrder = errors.New("name the older checkpoint first")
+
+// ProveConsistent is the proof that the log of one checkpoint begins with that of an older one. Without a newer one it is that of the last checkpoint. Errors: a *LossError
+// where the log has less than one of them states, and ErrOrder.
 func (t *Tree) ProveConsistent(ctx context.Context, old, newer string) (*Consistency, error) {
 	h, err := t.Head(ctx)
 	if err != nil {
@@ -82,8 +86,10 @@ func (t *Tree) ProveConsistent(ctx context.Context, old, newer string) (*Consist
 	switch {
 	case c.Size > h.Size:
 		return nil, &LossError{Path: "the newer checkpoint", Size: h.Size, Was: c.Size, Root: c.Root}
+	case older.Size > h.Size:
+		return nil, &LossError{Path: "the checkpoint", Size: h.Size, Was: older.Size, Root: older.Root}
 	case older.Size > c.Size:
-		return nil, &LossError{Path: "the checkpoint", Size: c.Size, Was: older.Size, Root: older.Root}
+		return nil, fmt.Errorf("%w: the first is of %d entries, and the second of %d", ErrOrder, older.Size, c.Size)
 	}
 	p := &Consistency{Old: old, New: newer, Path: []string{}}
 	if older.Size > 0 {

@@ -66,3 +66,15 @@ func TestEvidenceOfAGrantOverWhatWasFoundAfterItWentBackDoesNotHold(t *testing.T
 		return must[*proofing.Case](t)(c.decides(c.reviewer, k, proofing.StepReview, false))
 	})
 }
+
+// Nobody vets a CSR beneath an authorization unless something is found in it, and then somebody does: that its approvers decide after it is not enough.
+func TestEvidenceOfAGrantForACSROverWhatNobodyHasVettedDoesNotHold(t *testing.T) {
+	t.Parallel()
+	fails(t, "that everything is complete since the discrepancy", func(c *court) *proofing.Case {
+		_, approval := c.approvedCSR("csr", "", func(approval *proofing.Case) {
+			c.finds(approval, proofing.CaseDiscrepancy)
+			c.finds(approval, proofing.CaseResolved)
+		})
+		return approval
+	})
+}

@@ -78,6 +78,9 @@ func (c *auditVerifyCommand) Run(g *globals) error {
 			kept = append(kept, string(text))
 		}
 		v, err := audit.VerifyExport(c.Dir, c.LogKey, kept...)
+		if errors.Is(err, audit.ErrExportOlder) {
+			return usagef("%w. It does not have what came after it: have a newer one made by `countersign audit export`", err)
+		}
 		if err != nil {
 			return fmt.Errorf("the export is not whole: %w", err)
 		}
@@ -139,33 +142,43 @@ func (c *auditProofCommand) Run(g *globals) error {
 }
 
 type auditConsistencyCommand struct {
-	Old   string `arg:"" help:"A file with the older checkpoint." placeholder:"FILE"`
-	Newer string `arg:"" optional:"" help:"A file with the newer one, or evidence that rests on one; the last one of the log, if none is named." placeholder:"FILE"`
+	Old   string `arg:"" help:"A file with the older checkpoint, or evidence that rests on it." placeholder:"FILE"`
+	Newer string `arg:"" optional:"" help:"A file with the newer one, or evidence that rests on it; the last one of the log, if none is named." placeholder:"FILE"`
 }
 
 func (c *auditConsistencyCommand) Run(g *globals) error {
-	old, err := readBounded(nil, c.Old, maxCheckpoint)
+	old, err := readCheckpoint(c.Old)
 	if err != nil {
 		return usagef("the older checkpoint: %w", err)
 	}
 	newer := ""
 	if c.Newer != "" {
-		text, err := readBounded(nil, c.Newer, maxEvidenceFile)
-		if err != nil {
+		if newer, err = readCheckpoint(c.Newer); err != nil {
 			return usagef("the newer checkpoint: %w", err)
-		}
-		newer = string(text)
-		if e, err := audit.ParseEvidence(text); err == nil {
-			newer = e.Checkpoint
 		}
 	}
 	return g.auditing(func(a *admin, t *audit.Tree) error {
-		p, err := t.ProveConsistent(a.ctx, string(old), newer)
+		p, err := t.ProveConsistent(a.ctx, old, newer)
+		if errors.Is(err, audit.ErrOrder) {
+			return usagef("%w: `countersign audit consistency %s %s`", err, c.Newer, c.Old)
+		}
 		if err != nil {
 			return err
 		}
 		return writeJSON(a.stdout, p)
 	})
+}
+
+// readCheckpoint reads a checkpoint from a file of its own, or the one that evidence rests on.
+func readCheckpoint(name string) (string, error) {
+	text, err := readBounded(nil, name, maxEvidenceFile)
+	if err != nil {
+		return "", err
+	}
+	if e, err := audit.ParseEvidence(text); err == nil {
+		return e.Checkpoint, nil
+	}
+	return string(text), nil
 }
 
 // maxCheckpoint is more than any checkpoint or proof has, in bytes.

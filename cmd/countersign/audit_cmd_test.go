@@ -234,6 +234,49 @@ func TestARestoredBackupIsFoundByTheCheckpointFile(t *testing.T) {
 	contains(t, verify(exitFailure, "--checkpoint", file+".lost-3", "--consistency", proof), "another history", "not between those of 3 and 4")
 }
 
+// TestACheckpointIsHeldAgainstWhatIsOlder: whoever fetches checkpoints has newer ones than the evidence and the export of last year.
+func TestACheckpointIsHeldAgainstWhatIsOlder(t *testing.T) {
+	d := newDesk(t)
+	d.addCA("example")
+	d.enter("one@example.org")
+	early := d.open("example", "client", proofing.Identifier{Type: "email", Value: "two@example.org"})
+	d.enter("three@example.org")
+	key, _ := d.run(exitOK, "audit", "key")
+	key = strings.TrimSpace(key)
+	file := func(name string) string { return filepath.Join(d.dir, name) }
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(file(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.run(exitOK, "evidence", early.ID, "--out", file("evidence"))
+	d.run(exitOK, "audit", "export", file("export"))
+	d.enter("four@example.org")
+	kept, _ := d.run(exitOK, "audit", "checkpoint")
+	write("kept", kept)
+
+	_, said := d.run(exitUsage, "evidence", "verify", file("evidence"), "--log-key", key, "--checkpoint", file("kept"))
+	contains(t, said, "audit consistency OLDER NEWER", "the one of fewer entries first")
+	_, said = d.run(exitUsage, "audit", "consistency", file("kept"), file("evidence"))
+	contains(t, said, "name the older checkpoint first", "audit consistency "+file("evidence")+" "+file("kept"))
+	if strings.Contains(said, "accept-loss") {
+		t.Errorf("nothing is lost: %s", said)
+	}
+	proof, _ := d.run(exitOK, "audit", "consistency", file("evidence"), file("kept"))
+	write("proof", proof)
+	out, _ := d.run(exitOK, "evidence", "verify", file("evidence"), "--log-key", key, "--checkpoint", file("kept"), "--consistency", file("proof"))
+	contains(t, out, "The evidence holds")
+	proof, _ = d.run(exitOK, "audit", "consistency", file("evidence"))
+	contains(t, proof, `"old"`)
+
+	_, said = d.run(exitUsage, "audit", "verify", "--dir", file("export"), "--log-key", key, "--checkpoint", file("kept"))
+	contains(t, said, "the export is older than the checkpoint that was kept", "audit export")
+	if strings.Contains(said, "not whole") {
+		t.Error(said)
+	}
+}
+
 func TestACheckpointFileThatIsSetLaterIsWrittenFromTheReloadOn(t *testing.T) {
 	d := newDesk(t)
 	d.addCA("example")

@@ -210,6 +210,7 @@ profiles:
 		"c.yaml:7: smtp.port: must be 1 to 65535, not 99999",
 		"c.yaml:8: smtp.password: a secret does not belong in this file",
 		"c.yaml:10: profiles.ev.approvals: must be at least 1 for EV",
+		"c.yaml:10: warning: profiles.ev.csr: is not set in an EV profile",
 		`c.yaml:12: profiles.ev.identifiers[1]: there is no identifier type "cat"`,
 		"c.yaml:13: profiles.ev.methods[0]: sms needs a provider",
 		"c.yaml:13: profiles.ev.methods[1]: \"kba\" is refused",

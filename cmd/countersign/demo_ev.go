@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -45,6 +46,7 @@ const demoEVProfiles = `  ev:
     ev: true
     approvals: 1
     approve: pre-authorized
+    csr: {purpose: code-signing}
 `
 
 // The parts that the newcomer plays, in their order.
@@ -342,7 +344,14 @@ func (d *demo) issue(ctx context.Context) error {
 		return err
 	}
 	subject := pkix.Name{Organization: []string{demoEVName}, CommonName: demoEVName}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: subject}, key)
+	purposes, err := asn1.Marshal([]asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 3}}) // codeSigning
+	if err != nil {
+		return err
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: subject, ExtraExtensions: []pkix.Extension{
+		{Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Critical: true, Value: []byte{3, 2, 7, 0x80}}, // KeyUsage digitalSignature
+		{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Value: purposes},
+	}}, key)
 	if err != nil {
 		return err
 	}

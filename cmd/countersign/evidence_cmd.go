@@ -169,7 +169,7 @@ func (c *evidenceVerifyCommand) compareKept(g *globals, e *audit.Evidence, key a
 	}
 	err = audit.AgreesWith(string(kept), e.Checkpoint, key.String(), proof)
 	if errors.Is(err, audit.ErrProofNeeded) {
-		return usagef("%w. Whoever runs the log gets it by `countersign audit consistency OLDER NEWER`, of the two files; give it as --consistency", err)
+		return usagef("%w. Whoever runs the log gets it by `countersign audit consistency OLDER NEWER`, of these two files, the one of fewer entries first; give it as --consistency", err)
 	}
 	if err != nil {
 		return g.proveNothing(c.File, fmt.Errorf("it is of another history than %s: %w", c.Kept, err))

@@ -45,8 +45,11 @@ func printEvidence(w io.Writer, p *audit.Proven) {
 	}
 	r.roles()
 	fmt.Fprintln(w, "Not shown by this file: what became of it after it was made; whether the certificate authority's signature on the certificate is good,")
-	fmt.Fprintln(w, "and whether it was revoked; what was erased at somebody's request or because of its age; and whether the term of an approval, an")
-	fmt.Fprintln(w, "agreement or an appointment was over, of which the log does not tell.")
+	fmt.Fprintln(w, "and whether it was revoked; what was erased at somebody's request or because of its age; whether the term of an approval, an")
+	fmt.Fprintln(w, "agreement or an appointment was over, of which the log does not tell; who asked, where it was proved without a passkey; whether the")
+	fmt.Fprintln(w, "word that combines the roles had aged, what is on file of Contract Signers, and whether a means of communication was confirmed;")
+	fmt.Fprintln(w, "how long something had been bound, and whether an account had been recovered; and what of the dossier or of the approvers gave way")
+	fmt.Fprintln(w, "between the review and the certificate, but for the evidence of its key, unless the finding not valid says so.")
 }
 
 func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

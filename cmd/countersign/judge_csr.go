@@ -40,12 +40,18 @@ func (c CSRConfig) policy() proofing.CSRPolicy {
 func (j *profileJudge) csr(c CSRConfig) {
 	at := j.at("csr")
 	if !j.given(at) {
+		if j.profile.EV {
+			j.warning(at, "is not set in an EV profile: nobody holds the keys, usages and names of CSRs to CSBR 6.1.5.2, 7.1.2.3 and 3.2.2.2.2; add csr: {purpose: code-signing}")
+		}
 		return
 	}
 	codeSigning := proofing.CSRPurpose(c.Purpose) == proofing.CSRCodeSigning
 	need(j.report, join(at, "purpose"), c.Purpose)
 	if c.Purpose != "" {
 		oneOf(j.report, join(at, "purpose"), c.Purpose, string(proofing.CSRCodeSigning), string(proofing.CSROther))
+	}
+	if j.profile.EV && proofing.CSRPurpose(c.Purpose) == proofing.CSROther {
+		j.warning(join(at, "purpose"), "is other in an EV profile, whose certificates are for code signing: write code-signing, or nobody holds the keys and usages of CSRs to CSBR 6.1.5.2 and 7.1.2.3")
 	}
 	if c.ClientAuth && !codeSigning {
 		j.mistake(join(at, "client_auth"), "is for purpose: code-signing; other purposes are free to have clientAuth")

@@ -40,7 +40,8 @@ const (
 	byEmail = "identifiers: [dns]\nmethods: [email]\n"
 	bySMS   = "identifiers: [dns]\nmethods: [sms]\n"
 	byBoth  = "identifiers: [dns]\nmethods: [email, sms]\n"
-	byEV    = "ev: true\nidentifiers: [organization]\nmethods: [fido, email]\nrequire: {aal: 2, phishing_resistant: true, confirmed_addresses: [email], binding_age: 1d}\n"
+	byEV    = "ev: true\nidentifiers: [organization]\nmethods: [fido, email]\nrequire: {aal: 2, phishing_resistant: true, confirmed_addresses: [email], binding_age: 1d}\n" + forCode
+	forCode = "csr: {purpose: code-signing}\n"
 
 	aloneR3 = "warning .methods[0]: sms is the only authenticator and is restricted: SP 800-63B 5.2.10 asks for another one that is not, for a notice of the risk, and for a plan to leave it"
 	aloneR4 = "warning .methods[0]: sms is the only authenticator and is restricted: SP 800-63B-4 3.2.9 asks for another one"
@@ -103,16 +104,18 @@ func TestProfilesThatNobodyCanSatisfyAreRefusedWithTheReason(t *testing.T) {
 		{"an address that nobody confirms", "identifiers: [email]\nmethods: [sms]\nrequire: {aal: 1}", []string{"identifiers: email needs the method email", aloneR4}},
 
 		{"EV", byEV + "approvals: 1", nil},
-		{"EV for whoever reads a mail", "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [email]\nrequire: {confirmed_addresses: [email]}\n", []string{"warning .require.aal: is less than 2 in an EV profile: whoever asks for a certificate is then known by an address that they confirm, and not by a secure login (CSBR 3.2.2.2.8(2))"}},
+		{"EV whose CSRs nobody judges", strings.Replace(byEV, forCode, "", 1) + "approvals: 1", []string{"warning .csr: is not set in an EV profile: nobody holds the keys, usages and names of CSRs to CSBR 6.1.5.2, 7.1.2.3 and 3.2.2.2.2; add csr: {purpose: code-signing}"}},
+		{"EV for something else", strings.Replace(byEV, "code-signing", "other", 1) + "approvals: 1", []string{"warning .csr.purpose: is other in an EV profile, whose certificates are for code signing: write code-signing"}},
+		{"EV for whoever reads a mail", forCode + "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [email]\nrequire: {confirmed_addresses: [email]}\n", []string{"warning .require.aal: is less than 2 in an EV profile: whoever asks for a certificate is then known by an address that they confirm, and not by a secure login (CSBR 3.2.2.2.8(2))"}},
 		{"approvals for a name", byEmail + "require: {confirmed_addresses: [email]}\napprovals: 1", []string{"approvals: take identifiers: [organization] and no other"}},
 		{"EV that is approved once", byEV + "approvals: 1\napprove: pre-authorized\napproval_lifetime: 90d", nil},
 		{"EV that is approved somehow", byEV + "approvals: 1\napprove: sometimes", []string{"approve: must be one of each-certificate, pre-authorized, not \"sometimes\""}},
 		{"an approval that waits too long", byEV + "approvals: 1\napproval_lifetime: 91d", []string{"approval_lifetime: must be 1h to 90d, not 91d"}},
 		{"a way to approve what nobody approves", byEmail + "require: {confirmed_addresses: [email]}\napprove: pre-authorized", []string{"approve: says nothing without approvals"}},
 		{"EV without approvers", byEV, []string{"approvals: must be at least 1 for EV: an approver must agree to the request (CSBR 3.2.2.2.9), and nobody may validate and authorize one alone (CSBR 5.2.4)"}},
-		{"EV by SMS alone", r4 + "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [sms]\nrequire: {aal: 1}", []string{
+		{"EV by SMS alone", r4 + forCode + "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [sms]\nrequire: {aal: 1}", []string{
 			"methods[0]: sms must not be the only authenticator of an EV profile: it is restricted (SP 800-63B-4 3.2.9)", "warning .require.aal: is less than 2"}},
-		{"EV by SMS with e-mail beside it", r3 + "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [email, sms]\nrequire: {aal: 1}", []string{
+		{"EV by SMS with e-mail beside it", r3 + forCode + "ev: true\napprovals: 1\nidentifiers: [organization]\nmethods: [email, sms]\nrequire: {aal: 1}", []string{
 			"methods[1]: sms must not be the only authenticator of an EV profile (email is no authenticator): it is restricted (SP 800-63B 5.2.10)", "warning .require.aal: is less than 2"}},
 		{"EV for too long", byEV + "approvals: 1\ngrant_lifetime: 399d", []string{"grant_lifetime: must be at most 398d for EV, not 399d: what was verified may not be relied on for longer (CSBR 4.2.1.1.3)"}},
 		{"EV that is forgotten early", byEV + "approvals: 1\nretention: 730d", []string{"retention: must be at least 731d for EV, not 730d: records stay for two years"}},
