@@ -90,8 +90,16 @@ func (t *Tree) finish(e *Evidence, h *Head) (*Evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := e.Verify(key); err != nil {
+	text, err := e.Text()
+	if err != nil {
+		return nil, err
+	}
+	read, err := ParseEvidence(text) // what was derived knows more than its text says, and others have the text alone
+	if err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
+	}
+	if _, err := read.Verify(key); err != nil {
 		return nil, errors.Join(errors.New("make evidence: what the store has does not hold"), err)
 	}
-	return e, nil
+	return read, nil
 }

@@ -30,15 +30,17 @@ func (e *Evidence) Verify(key LogKey) (*Proven, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What follows from the entries is judged, and not what the file says of itself: it says less, and may say something else.
+	r.Evidence = again
 	p := &Proven{Evidence: e, Log: key.Name(), Size: size, reading: r}
 	votes, err := r.verifyVotes(log)
 	faults := []error{same(e, again), r.verifySubject(), r.verifyActors(), err, r.agreed(votes)}
-	for i := range e.Certificates {
-		facts, err := r.verifyCertificate(&e.Certificates[i])
+	for i := range r.Certificates {
+		facts, err := r.verifyCertificate(&r.Certificates[i])
 		p.Facts, faults = append(p.Facts, facts), append(faults, err)
 	}
-	for i := range e.Cases {
-		approvals, err := r.verifyCase(&e.Cases[i], log)
+	for i := range r.Cases {
+		approvals, err := r.verifyCase(&r.Cases[i], log)
 		p.Approvals, faults = append(p.Approvals, approvals...), append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {

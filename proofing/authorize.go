@@ -59,19 +59,8 @@ type Verdict struct {
 // problem can carry the link at which a person cures it.
 func (s *Service) Authorize(ctx context.Context, ca *Authority, r AuthorizeRequest) (Verdict, error) {
 	v := Verdict{Allow: true}
-	for _, id := range r.Identifiers {
-		a, err := s.authorizeOne(ctx, ca, r, id)
-		if err != nil {
-			return Verdict{}, fmt.Errorf("authorize: %w", err)
-		}
-		v.add(a)
-	}
 	p := s.Policy.Profiles[r.Profile]
-	if p == nil {
-		return v, nil
-	}
-	authorized := v.Allow
-	if r.CSR != nil {
+	if p != nil && r.CSR != nil {
 		var registered *Registration
 		if p.CSR.Purpose != "" && slices.ContainsFunc(r.CSR.Subject, SubjectMember.SaysRegistration) {
 			var err error
@@ -80,8 +69,19 @@ func (s *Service) Authorize(ctx context.Context, ca *Authority, r AuthorizeReque
 			}
 		}
 		v.CSRFaults = p.CSR.Judge(r.CSR, s.canonicalIdentifiers(p, r.Identifiers), registered)
-		v.Allow = v.Allow && len(v.CSRFaults) == 0
 	}
+	for _, id := range r.Identifiers {
+		a, err := s.authorizeOne(ctx, ca, r, id, len(v.CSRFaults) == 0)
+		if err != nil {
+			return Verdict{}, fmt.Errorf("authorize: %w", err)
+		}
+		v.add(a)
+	}
+	if p == nil {
+		return v, nil
+	}
+	authorized := v.Allow
+	v.Allow = v.Allow && len(v.CSRFaults) == 0
 	if authorized && p.CAA != CAAOff {
 		account := func(c *Case) string { return cmp.Or(r.Applicant.URL, c.Applicant.URL) }
 		if err := s.heedCAA(ctx, ca, p, account, &v); err != nil {
@@ -103,7 +103,8 @@ func (s *Service) canonicalIdentifiers(p *Profile, ids []Identifier) []Identifie
 	return list
 }
 
-func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRequest, id Identifier) (Authorization, error) {
+// authorizeOne judges one identifier. Nobody is called to a CSR that is not sound.
+func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRequest, id Identifier, sound bool) (Authorization, error) {
 	out := Authorization{Identifier: id}
 	// A case that is opened here names no CSR: what is asked for is the identifier, and the next certificate has another CSR.
 	open := OpenRequest{Applicant: r.Applicant, Identifier: id, Profile: r.Profile, ExternalID: r.ExternalID}
@@ -132,7 +133,7 @@ func (s *Service) authorizeOne(ctx context.Context, ca *Authority, r AuthorizeRe
 		}
 	}
 	if err == nil {
-		err = s.approveCSR(ctx, r, &out)
+		err = s.approveCSR(ctx, r, sound, &out)
 	}
 	return out, err
 }

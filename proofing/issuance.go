@@ -53,7 +53,7 @@ func (p *Profile) eachCSR() bool { return p.Approvals > 0 && p.Approve == Approv
 
 // approveCSR holds an authorization that holds to the CSR that is asked about: to the one that it names, or, where each is approved, to
 // those that were.
-func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Authorization) error {
+func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, sound bool, out *Authorization) error {
 	c := out.Case
 	p := s.profileOf(c)
 	if p != nil && p.eachCSR() && r.Final && out.Problem == "" && c.Approval != nil && c.CSRDigest == "" {
@@ -65,6 +65,9 @@ func (s *Service) approveCSR(ctx context.Context, r AuthorizeRequest, out *Autho
 	}
 	if cmp.Or(r.CSR, r.Facts).tooLong() {
 		out.Problem = "csr_subject"
+		return nil
+	}
+	if !sound { // the verdict says what is wrong with it, whoever would approve it
 		return nil
 	}
 	issuance, err := s.issuance(ctx, c, r)

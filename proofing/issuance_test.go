@@ -104,6 +104,33 @@ func TestEachCSRTakesAWordWhereTheProfileSaysSo(t *testing.T) {
 	}
 }
 
+// Whoever approves is not called to a CSR that no certificate may be made of: their word would be for nothing.
+func TestNobodyIsCalledToACSRThatIsWrong(t *testing.T) {
+	c := newCourt(t)
+	k, _ := c.eachCSR()
+	c.logged()
+	ask := func(digest string, csr proofing.CSR) proofing.Verdict {
+		t.Helper()
+		csr.Digest, csr.Subject = digest, []proofing.SubjectMember{{Name: "O", Value: orgName}}
+		return must[proofing.Verdict](t)(c.Authorize(t.Context(), c.ca, proofing.AuthorizeRequest{
+			Applicant: k.Applicant, Identifiers: []proofing.Identifier{k.Identifier}, Profile: k.Profile, CSRDigest: digest, CSR: &csr,
+		}))
+	}
+	v := ask("wrong", proofing.CSR{Key: proofing.KeyP256, CA: true})
+	if v.Allow || len(v.CSRFaults) != 1 || v.CSRFaults[0].Code != "ca" || v.Authorizations[0].Problem != "" || v.Authorizations[0].Case.ID != k.ID {
+		t.Errorf("a CSR for a CA: %+v", v)
+	}
+	if beneath, _, err := c.Cases.List(t.Context(), proofing.Query{Index: "issuance", Prefix: k.ID}); err != nil || len(beneath) > 0 {
+		t.Errorf("%d approvals are open for it: %v", len(beneath), err)
+	}
+	if v = ask("right", proofing.CSR{Key: proofing.KeyP256}); v.Authorizations[0].Problem != "issuance" {
+		t.Errorf("one that is right: %+v", v)
+	}
+	if beneath, _, err := c.Cases.List(t.Context(), proofing.Query{Index: "issuance", Prefix: k.ID}); err != nil || len(beneath) != 1 {
+		t.Errorf("%d approvals are open for that: %v", len(beneath), err)
+	}
+}
+
 func TestWhatWaitsBeneathAnAuthorizationIsBounded(t *testing.T) {
 	c := newCourt(t)
 	each := *c.Policy.Profiles["signing"]
