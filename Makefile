@@ -88,14 +88,13 @@ valkey:
 	@VALKEY='$(VALKEY)' sh tools/valkey.sh go test -count=1 -timeout $(TIMEOUT) -run '^($(VALKEYS))$$' ./store
 
 # Long runs, which end by themselves: hundreds of kills of processes and masters, spoilt lines
-# to Redis and to providers, paused processes, hostile webhooks, each byte of an evidence file changed; and first a million cases on Redis and
+# to Redis and to providers, paused processes, hostile webhooks; and first a million cases on Redis and
 # a fifth of that on the embedded store (SOAK_CASES), each within two hours and a half (SOAK_MINUTES), over which memory
 # must not grow. That wants 40 GB of disk and 10 of memory.
 FAULTS := Kill|OneRedis|BadLine|RefusedEarly|GivenUp|FencedOff|KeepsNobodyBack
 soak: $(BIN)/MailHog redis
 	SOAK=1 go test -count=1 -timeout 6h -v -run 'MemoryStaysFlat|ALeakIsSeen' ./cmd/countersign
 	SOAK=1 go test -count=1 -timeout 2h -run 'Kill|Crash|Every' ./store/... ./proofing/...
-	SOAK=1 go test -count=1 -timeout 2h -run 'AnyByteOfEvidence' ./audit
 	SOAK=1 go -C e2e test -count=1 -timeout 2h -parallel 8 -v -run '$(FAULTS)' ./...
 
 # The figures of docs/performance.md: the whole program, its pages and what CAs wait for against an echo of JSON, on Redis

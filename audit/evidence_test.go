@@ -42,11 +42,10 @@ func TestEvidenceThatWasKeptStillHolds(t *testing.T) {
 
 // evidenceHolds says whether a file holds as it is.
 func evidenceHolds(file []byte, key audit.LogKey) bool {
-	e, err := audit.ParseEvidence(file)
-	if err != nil {
+	if audit.Sealed(file, key) != nil { // VerifyEvidence refuses it then, and takes its time to say why
 		return false
 	}
-	_, err = e.Verify(key)
+	_, err := audit.VerifyEvidence(file, key)
 	return err == nil
 }
 
@@ -111,11 +110,7 @@ func TestAnyByteOfEvidenceThatIsChangedIsFound(t *testing.T) {
 	})
 	t.Run("of a certificate, its requests, approvals and organization, each byte", func(t *testing.T) {
 		file, key := keptEvidence(t)
-		each := 1 // some two minutes of a processor
-		if os.Getenv("SOAK") != "" {
-			each = len(edits)
-		}
-		spoilt(t, file, key, each)
+		spoilt(t, file, key, len(edits))
 	})
 }
 

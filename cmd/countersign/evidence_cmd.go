@@ -130,15 +130,11 @@ func (c *evidenceVerifyCommand) Run(g *globals) error {
 	if err != nil {
 		return usageError{err}
 	}
-	e, err := audit.ParseEvidence(text)
+	p, err := audit.VerifyEvidence(text, key)
 	if err != nil {
 		return g.proveNothing(c.File, err)
 	}
-	p, err := e.Verify(key)
-	if err != nil {
-		return g.proveNothing(c.File, err)
-	}
-	if err := c.compareKept(g, e, key); err != nil {
+	if err := c.compareKept(g, p.Evidence, key); err != nil {
 		return err
 	}
 	printEvidence(g.stdout, p)
