@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -46,27 +45,21 @@ func (a *Address) write(by author, now time.Time, kind EntryKind, facts map[stri
 	a.Journal.Write(Note{Of: SubjectAuthenticator, Object: a.ID, Kind: kind, By: by.Actor, At: now, Facts: facts})
 }
 
-// errUntold: the log tells nothing of the record.
-var errUntold = errors.New("no entry tells of it")
-
-// forget makes an address or authenticator nobody's. Of one that the log tells of the record stays, with nothing in it but what it has said,
-// so that its entries are whole and their numbers go on.
-func (s *Service) forget(ctx context.Context, by author, id string) error {
-	a, err := s.Addresses.Update(ctx, id, func(a *Address) error {
-		if a.Journal.Written == 0 {
-			return errUntold
-		}
-		if a.Person == "" {
+// forget makes an address or authenticator nobody's, unless somebody else has bound it since the record was read. Of one that the log tells of the record stays, with
+// nothing in it but what it has said, so that its entries are whole and their numbers go on.
+func (s *Service) forget(ctx context.Context, by author, seen *Address) error {
+	a, err := s.Addresses.Update(ctx, seen.ID, func(a *Address) error {
+		if a.Person == "" || a.Person != seen.Person || a.Event != seen.Event {
 			return nil
 		}
-		*a = Address{ID: a.ID, BoundAt: a.BoundAt, Journal: a.Journal}
-		a.write(by, s.now(), EntryRemoved, nil)
+		*a = Address{ID: a.ID, BoundAt: a.BoundAt, Journal: a.Journal, Gone: a.Journal.Written == 0}
+		if !a.Gone {
+			a.write(by, s.now(), EntryRemoved, nil)
+		}
 		return nil
 	})
-	if errors.Is(err, errUntold) {
-		err = s.Addresses.Delete(ctx, id)
-	} else if err == nil && !a.Journal.Logged() {
-		s.mark(SubjectAuthenticator, id[:2])
+	if err == nil && !a.Journal.Logged() {
+		s.mark(SubjectAuthenticator, seen.ID[:2])
 	}
 	return ignoreNotFound(err)
 }

@@ -242,7 +242,7 @@ func (s *Service) release(ctx context.Context, by author, a *Address) error {
 			return err
 		}
 	}
-	if err := s.forget(ctx, by, a.ID); err != nil {
+	if err := s.forget(ctx, by, a); err != nil {
 		return fmt.Errorf("release address: %w", err)
 	}
 	return nil
@@ -262,7 +262,7 @@ func (s *Service) silence(ctx context.Context, by author, person, address string
 				return err
 			}
 		}
-		if err := s.forget(ctx, by, address); err != nil {
+		if err := s.forget(ctx, by, a); err != nil {
 			return fmt.Errorf("forget address: %w", err)
 		}
 	}

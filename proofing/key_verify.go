@@ -264,7 +264,7 @@ func (s *Service) catchUp(ctx context.Context, c, from *Case) (*Case, error) {
 	}
 	missed := false
 	for _, t := range taken {
-		if slices.ContainsFunc(c.Taken, func(have Taking) bool { return have.Address == t.Address }) {
+		if slices.ContainsFunc(c.Taken, func(have Taking) bool { return have.Address == t.Address && !t.At.After(have.At) }) {
 			continue
 		}
 		if err := s.loseIn(ctx, c, t.Address, t.At); err != nil {

@@ -85,7 +85,7 @@ func (s *Service) overtaken(ctx context.Context, c *Case, e Evidence) (ended boo
 		if !ended {
 			return nil
 		}
-		c.Taken = append(c.Taken, Taking{id, now})
+		c.take(id, now)
 		s.takeFrom(c, now)
 		return nil
 	})
@@ -166,9 +166,7 @@ func (s *Service) endThefts(ctx context.Context, c *Case, spare func(*Case) bool
 				return nil
 			}
 			for _, id := range stolen(o) {
-				if !slices.ContainsFunc(o.Taken, func(t Taking) bool { return t.Address == id }) {
-					o.Taken = append(o.Taken, Taking{id, now})
-				}
+				o.take(id, now)
 			}
 			s.takeFrom(o, now)
 			return nil

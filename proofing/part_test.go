@@ -190,7 +190,7 @@ func TestWhoSignsInWhileANumberIsReleasedDoesNotGoOn(t *testing.T) {
 	w, number := withNumber(t)
 	addresses := w.Addresses
 	var in *proofing.Case
-	w.Addresses = &beforeDelete[proofing.Address]{addresses, func() {
+	w.Addresses = &beforeUpdate[proofing.Address]{addresses, func() {
 		w.Addresses = addresses
 		in = w.byNumber()
 	}}
@@ -204,15 +204,36 @@ func TestWhoSignsInWhileANumberIsReleasedDoesNotGoOn(t *testing.T) {
 	wantErr(t, "the session", err, proofing.ErrNotFound)
 }
 
-// beforeDelete does something right before a record is deleted.
-type beforeDelete[T any] struct {
+// Whoever binds the number to themselves while it is being taken from somebody else has it.
+func TestWhatSomebodyElseBindsMeanwhileIsTheirs(t *testing.T) {
+	w, number := withNumber(t)
+	addresses := w.Addresses
+	var theirs *proofing.Case
+	w.Addresses = &beforeUpdate[proofing.Address]{addresses, func() {
+		w.Addresses = addresses
+		w.pass(time.Minute)
+		theirs = w.openAs("client", "another", "other@example.org")
+		theirs = w.prove(w.prove(theirs, "d", "email", ""), "d", "sms", "+447400123456")
+		w.work()
+	}}
+	if released, err := w.Release(t.Context(), number); err != nil || !released {
+		t.Fatal(released, err)
+	}
+	a, err := w.Addresses.Get(t.Context(), proofing.FixedID(w.Hasher.Sum("address", string(number.Channel), number.Address.Reveal())))
+	if err != nil || theirs == nil || a.Person != w.reload(theirs).Person {
+		t.Errorf("it is %+v's, and not that of %+v: %v", a, theirs, err)
+	}
+}
+
+// beforeUpdate does something right before a record is changed.
+type beforeUpdate[T any] struct {
 	proofing.Table[T]
 	do func()
 }
 
-func (b *beforeDelete[T]) Delete(ctx context.Context, id string) error {
+func (b *beforeUpdate[T]) Update(ctx context.Context, id string, edit func(*T) error) (*T, error) {
 	b.do()
-	return b.Table.Delete(ctx, id)
+	return b.Table.Update(ctx, id, edit)
 }
 
 // Whoever deceived a representative goes on in nothing once the owner has come back by another one; by then the link of that recovery still takes it back.

@@ -227,6 +227,8 @@ type Address struct {
 	Heard  []Heard `json:"heard,omitempty"`
 	// Journal is what the log tells of an authenticator that signs. A record that has one stays when it is nobody's any more.
 	Journal Journal `json:"journal,omitzero"`
+	// Gone takes the record away as it is stored, and only if nobody has changed it meanwhile.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Indexes implements Record.
@@ -242,4 +244,9 @@ func (a *Address) Indexes() []Index {
 }
 
 // ExpiresAt implements Record.
-func (a *Address) ExpiresAt() time.Time { return time.Time{} }
+func (a *Address) ExpiresAt() time.Time {
+	if a.Gone {
+		return time.Unix(1, 0) // what has expired is deleted
+	}
+	return time.Time{}
+}

@@ -69,6 +69,17 @@ func (s *Service) shaken(c *Case, p *Profile, g *grounds, now time.Time) string 
 	return ""
 }
 
+// take notes that an address or authenticator was taken away from the case's person, and when that was last: it may be bound anew, speak again, and be taken away again.
+func (c *Case) take(address string, at time.Time) {
+	i := slices.IndexFunc(c.Taken, func(t Taking) bool { return t.Address == address })
+	switch {
+	case i < 0:
+		c.Taken = append(c.Taken, Taking{address, at})
+	case at.After(c.Taken[i].At):
+		c.Taken[i].At = at
+	}
+}
+
 // left is what was proved by what the person has not taken away since.
 func (s *Service) left(c *Case) []Evidence {
 	return slices.DeleteFunc(c.Standing(), func(e Evidence) bool {
@@ -210,9 +221,7 @@ func (s *Service) loseIn(ctx context.Context, c *Case, address string, at time.T
 		if c.Status != CaseGranted || p == nil {
 			return nil
 		}
-		if !slices.ContainsFunc(c.Taken, func(l Taking) bool { return l.Address == address }) {
-			c.Taken = append(c.Taken, Taking{Address: address, At: at})
-		}
+		c.take(address, at)
 		c.withhold()
 		if c.Frozen == nil {
 			s.conclude(c, p, s.shaken(c, p, g, now), now)
