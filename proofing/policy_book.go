@@ -31,8 +31,10 @@ type PolicyBook struct {
 	Proposed *PolicyProposal `json:"proposed,omitempty"`
 	// Settled are proposals that are decided, and not on their shelf yet (Service.PolicyProposals).
 	Settled []PolicyProposal `json:"settled,omitempty"`
-	Outbox  Outbox           `json:"outbox,omitempty"`
-	Journal Journal          `json:"journal,omitempty"`
+	// SettledFor is the digest of the last policy of which the requests have heard (Service.settlePolicy).
+	SettledFor string  `json:"settled_for,omitempty"`
+	Outbox     Outbox  `json:"outbox,omitempty"`
+	Journal    Journal `json:"journal,omitempty"`
 }
 
 // PolicyVersion is a policy that is in force.
@@ -263,6 +265,7 @@ func (s *Service) adoptPolicy(ctx context.Context) error {
 	}
 	now := s.now()
 	b := &PolicyBook{ID: s.policyBookID(), InForce: PolicyVersion{Digest: PolicyDigest(text), Text: text, Since: now}}
+	b.SettledFor = b.InForce.Digest // nothing was approved by another one
 	b.write(PolicyIsAdopted, ByService, now, map[string]any{"digest": b.InForce.Digest}, map[string]any{"text": text})
 	if err := s.PolicyBooks.Create(ctx, b.ID, b); err != nil && !errors.Is(err, ErrExists) {
 		return fmt.Errorf("adopt policy: %w", err)
