@@ -60,6 +60,8 @@ type PolicyProposal struct {
 	Decisions []PolicyDecision `json:"decisions,omitempty"`
 	Outcome   PolicyOutcome    `json:"outcome,omitempty"` // empty while it waits
 	Ended     time.Time        `json:"ended,omitzero"`
+	// Look is when somebody looks whether what erased people have signed is still needed; zero: there is nothing of theirs.
+	Look time.Time `json:"look,omitzero"`
 }
 
 // PolicyDecision is what one administrator has decided of a proposal.
@@ -75,6 +77,8 @@ type PolicyDecision struct {
 	Entry       int64     `json:"entry"` // the number of its entry in the book's journal
 	// Void is why it does not count any more: PolicyVoidGone and so on.
 	Void string `json:"void,omitempty"`
+	// Erased: who gave it is erased. Its name is gone, and so is what was signed once no evidence can need it (Service.workProposal).
+	Erased bool `json:"erased,omitempty"`
 }
 
 // Why an approval of a policy counts no more.
@@ -214,7 +218,11 @@ func (*PolicyBook) ExpiresAt() time.Time { return time.Time{} }
 
 // Indexes implements Record. Listings go up, so that the newest has the least value.
 func (p *PolicyProposal) Indexes() []Index {
-	return []Index{{Name: "newest", Value: fmt.Sprintf("%013d", max(9_999_999_999_999-p.Proposed.At.UnixMilli(), 0))}}
+	ix := []Index{{Name: "newest", Value: fmt.Sprintf("%013d", max(9_999_999_999_999-p.Proposed.At.UnixMilli(), 0))}}
+	if !p.Look.IsZero() {
+		ix = append(ix, Index{Name: "due", Value: stamp(p.Look)})
+	}
+	return ix
 }
 
 // ExpiresAt implements Record: grants name what was decided, and are kept elsewhere for years.
