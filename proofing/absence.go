@@ -95,6 +95,9 @@ func (s *Service) workPerson(ctx context.Context, id string) error {
 	if !p.Going.IsZero() { // whoever began it: it is finished here
 		return s.erase(ctx, byService, p)
 	}
+	if p, err = s.settlePerson(ctx, p); err != nil {
+		return ignoreNotFound(err)
+	}
 	now, a := s.now(), p.Absence
 	if s.Policy.PersonRetention <= 0 || now.Before(p.lookAt()) {
 		return nil

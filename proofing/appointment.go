@@ -48,6 +48,8 @@ type Appointment struct {
 	// Reminded are the reminders of what ends that people have had, see RoleEnd, and PutOff those that they could not have.
 	Reminded []string `json:"reminded,omitempty"`
 	PutOff   PutOff   `json:"put_off,omitzero"`
+	// Settled is the last voidsAt of which the requests have heard that rest on it.
+	Settled time.Time `json:"settled,omitzero"`
 	// Due is when the worker is to look at it again, besides what follows from the rest.
 	Due     time.Time `json:"due,omitzero"`
 	Outbox  Outbox    `json:"outbox,omitempty"`
@@ -426,7 +428,7 @@ func (a *Appointment) nextDue() (time.Time, bool) {
 	if a.Asked != nil {
 		own = earliest(own, a.Asked.At.Add(askedFor))
 	}
-	own = earliest(own, a.nextReminder())
+	own = earliest(own, a.nextReminder(), a.unsettled())
 	if !own.IsZero() && (!ok || own.Before(due)) {
 		return own, true
 	}

@@ -1,7 +1,6 @@
 package proofing
 
 import (
-	"context"
 	"slices"
 	"time"
 )
@@ -20,6 +19,8 @@ type Approval struct {
 	Discrepancies []Discrepancy `json:"discrepancies,omitempty"`
 	// Weighed is until when it is known which decisions have run out.
 	Weighed time.Time `json:"weighed,omitzero"`
+	// Unsettled is from when on it is to be looked whether the approvals have kept their ground, see Service.settleRequests; zero: nobody has to.
+	Unsettled time.Time `json:"unsettled,omitzero"`
 	// Called are the persons who were told that this stage waits for them.
 	Called []string `json:"called,omitempty"`
 }
@@ -169,61 +170,6 @@ func (a *Approval) decided(nonce string) *Decision {
 		return nil
 	}
 	return &a.Decisions[i]
-}
-
-// runsOut is when the next decision runs out on which the request has come where it is; zero if there is none.
-func (c *Case) runsOut() (at time.Time) {
-	a := c.Approval
-	if a == nil || c.Status != CaseReview || c.Frozen != nil {
-		return at
-	}
-	for _, d := range a.Decisions {
-		if d.Void == "" && !d.Refused && d.Expires.After(a.Weighed) {
-			at = earliest(at, d.Expires)
-		}
-	}
-	return at
-}
-
-// reweighDue says whether one has, and nobody has drawn what follows from it.
-func (c *Case) reweighDue(now time.Time) bool {
-	at := c.runsOut()
-	return !at.IsZero() && !at.After(now)
-}
-
-// reweigh sends a request back to the stage of a decision that has run out: whoever made it, or a colleague, may decide again.
-func (s *Service) reweigh(ctx context.Context, c *Case) (*Case, error) {
-	g, err := s.grounds(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return s.update(ctx, c.ID, func(c *Case, now time.Time) error {
-		if !c.reweighDue(now) { // another process was first
-			return nil
-		}
-		c.Approval.Weighed = now
-		if s.profileOf(c) != nil {
-			g.void(c, now)
-			s.advance(c, g, now)
-		}
-		return nil
-	})
-}
-
-// settled is what a request rests on, and the request as it is once the approvals that have lost their ground count no more: it has gone back to its stage then, as
-// where one has run out.
-func (s *Service) settled(ctx context.Context, c **Case) (*grounds, error) {
-	g, err := s.grounds(ctx, *c)
-	if err != nil || !g.void(*c, s.now()) {
-		return g, err
-	}
-	*c, err = s.update(ctx, (*c).ID, func(c *Case, now time.Time) error {
-		if g.void(c, now) && s.profileOf(c) != nil {
-			s.advance(c, g, now)
-		}
-		return nil
-	})
-	return g, err
 }
 
 // enter moves to a stage.

@@ -166,6 +166,9 @@ func (s *Service) unlist(ctx context.Context, person, address string) error {
 		p.Bindings = slices.DeleteFunc(p.Bindings, func(b Binding) bool {
 			gone := b.ID == address
 			p.Parted = p.Parted || gone && b.Contact.Channel.Authenticates()
+			if gone && b.Contact.Channel == ChannelPasskey {
+				p.unsettle(s.now())
+			}
 			return gone
 		})
 		return nil

@@ -218,6 +218,9 @@ func (l *linking) addVotes(ctx context.Context, by []string) error {
 				if slices.ContainsFunc(l.chain.Votes, func(have PolicyDecision) bool { return have.Entry == d.Entry }) {
 					continue // it has come onto the shelf meanwhile
 				}
+				if d.Erased && d.Signature.Document == "" { // what nothing can need any more
+					continue
+				}
 				l.chain.Votes = append(l.chain.Votes, d)
 				if err := l.add(ctx, SubjectAuthenticator, l.addressID(Contact{Channel: ChannelPasskey, Address: Secret(d.Signature.Credential.String())})); err != nil {
 					return err

@@ -223,6 +223,9 @@ func (s *Service) decide(c *Case, g *grounds, by decider, d Document, signed *Si
 	}, map[string]any{"name": by.appointment.Name, "reason": d.Reason}, by.person)
 	made.Entry, made.Dossier = c.Journal.Written, g.organization.Version()
 	a.Decisions = append(a.Decisions, made)
+	if made.Step == StepApprove {
+		a.Unsettled = now.Add(unsettledFor)
+	}
 	if made.Refused {
 		c.end(CaseRefused, "refused_"+d.Step, now, s.retention(c))
 		s.notify(c, noticeRefused, now)

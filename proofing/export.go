@@ -267,6 +267,9 @@ func (s *Service) erase(ctx context.Context, by author, p *Person) error {
 	if err := s.endAppointments(ctx, p.ID); err != nil {
 		return err
 	}
+	if err := s.eraseNames(ctx, p.ID); err != nil {
+		return err
+	}
 	for _, b := range p.Bindings {
 		if err := s.unlist(ctx, p.ID, b.ID); err != nil {
 			return err

@@ -97,7 +97,7 @@ func TestEachFieldOfAPersonIsExportedOrLeftOutForAReason(t *testing.T) {
 	}{
 		{reflect.TypeFor[proofing.Person](), reflect.TypeFor[proofing.Exported](), map[string]string{
 			"ID": "Person", "Created": "Created", "Bindings": "KnownBy", "Recovery": "Recovery", "RecoveryMade": "Codes", "RecoveryCase": "CodesIn", "Representative": "Representative",
-			"Recovered": "Recovered", "Parted": "Parted", "Absence": "Absence", "Going": "(who is being forgotten signs in no more)", "Journal": "Log",
+			"Recovered": "Recovered", "Parted": "Parted", "Absence": "Absence", "Going": "(who is being forgotten signs in no more)", "Unsettled": "(work for the next minute: what was taken away is there)", "Journal": "Log",
 		}},
 		{reflect.TypeFor[proofing.Binding](), reflect.TypeFor[proofing.ExportedItem](), map[string]string{
 			"ID": "(a keyed hash of the address)", "Event": "(the id of the evidence that Facts is)", "Contact": "Address", "BoundAt": "Added", "Facts": "Facts", "Shown": "Shown", "Model": "Model", "ModelAt": "ModelAt",

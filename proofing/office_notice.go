@@ -101,7 +101,7 @@ func (s *Service) dispatchOffices(ctx context.Context, hands *sync.WaitGroup, wo
 	return nil
 }
 
-// workAppointment does what is due of one appointment: it stores what time has done, completes a bootstrap, reminds of what ends, and sends notices.
+// workAppointment does what is due of one appointment: it stores what time has done, completes a bootstrap, tells requests that it does not stand any more, reminds of what ends, and sends notices.
 func (s *Service) workAppointment(ctx context.Context, id string) error {
 	now := s.now()
 	a, err := s.Appointments.Get(ctx, id)
@@ -127,6 +127,9 @@ func (s *Service) workAppointment(ctx context.Context, id string) error {
 		if a, err = s.completeBootstrap(ctx, a); err != nil {
 			return err
 		}
+	}
+	if a, err = s.settleOffice(ctx, a); err != nil {
+		return err
 	}
 	if a, err = s.remindOffice(ctx, a); err != nil {
 		return err

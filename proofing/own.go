@@ -346,6 +346,9 @@ func (p *Person) takeAway(binding string, now time.Time) error {
 	}
 	if p.Bindings[i].Gone.IsZero() {
 		p.Bindings[i].Gone = now
+		if p.Bindings[i].Contact.Channel == ChannelPasskey {
+			p.unsettle(now)
+		}
 	}
 	return nil
 }

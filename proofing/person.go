@@ -26,6 +26,8 @@ type Person struct {
 	Recovered time.Time `json:"recovered,omitzero"`
 	// Parted: something that authenticated them is theirs no more.
 	Parted bool `json:"parted,omitempty"`
+	// Unsettled is since when requests are to hear that something which signed an approval of theirs may do so no more; zero: they know.
+	Unsettled time.Time `json:"unsettled,omitzero"`
 	// Absence is since when they have not been here.
 	Absence Absence `json:"absence,omitzero"`
 	// Going is when forgetting them began: from then on they are nobody, and the worker goes on until nothing is left.
@@ -64,6 +66,9 @@ type Binding struct {
 // Indexes implements Record.
 func (p *Person) Indexes() []Index {
 	ix := append(p.Journal.index(), p.dueIndex())
+	if !p.Unsettled.IsZero() && p.Going.IsZero() {
+		ix = append(ix, Index{Name: "going", Value: stamp(p.Unsettled)})
+	}
 	if p.Representative != nil {
 		ix = append(ix, Index{Name: "representative", Value: stamp(p.Representative.Since)})
 	}
@@ -197,6 +202,9 @@ func (s *Service) personHandle(id string) []byte {
 	sum := s.Hasher.Sum("person handle", id)
 	return sum[:]
 }
+
+// unsettle notes that something of theirs signs no more.
+func (p *Person) unsettle(now time.Time) { p.Unsettled = now }
 
 // bind adds a binding, once.
 func (p *Person) bind(b Binding) {

@@ -31,8 +31,10 @@ type PolicyBook struct {
 	Proposed *PolicyProposal `json:"proposed,omitempty"`
 	// Settled are proposals that are decided, and not on their shelf yet (Service.PolicyProposals).
 	Settled []PolicyProposal `json:"settled,omitempty"`
-	Outbox  Outbox           `json:"outbox,omitempty"`
-	Journal Journal          `json:"journal,omitempty"`
+	// SettledFor is the digest of the last policy of which the requests have heard (Service.settlePolicy).
+	SettledFor string  `json:"settled_for,omitempty"`
+	Outbox     Outbox  `json:"outbox,omitempty"`
+	Journal    Journal `json:"journal,omitempty"`
 }
 
 // PolicyVersion is a policy that is in force.
@@ -58,6 +60,8 @@ type PolicyProposal struct {
 	Decisions []PolicyDecision `json:"decisions,omitempty"`
 	Outcome   PolicyOutcome    `json:"outcome,omitempty"` // empty while it waits
 	Ended     time.Time        `json:"ended,omitzero"`
+	// Look is when somebody looks whether what erased people have signed is still needed; zero: there is nothing of theirs.
+	Look time.Time `json:"look,omitzero"`
 }
 
 // PolicyDecision is what one administrator has decided of a proposal.
@@ -73,6 +77,8 @@ type PolicyDecision struct {
 	Entry       int64     `json:"entry"` // the number of its entry in the book's journal
 	// Void is why it does not count any more: PolicyVoidGone and so on.
 	Void string `json:"void,omitempty"`
+	// Erased: who gave it is erased. Its name is gone, and so is what was signed once no evidence can need it (Service.workProposal).
+	Erased bool `json:"erased,omitempty"`
 }
 
 // Why an approval of a policy counts no more.
@@ -212,7 +218,11 @@ func (*PolicyBook) ExpiresAt() time.Time { return time.Time{} }
 
 // Indexes implements Record. Listings go up, so that the newest has the least value.
 func (p *PolicyProposal) Indexes() []Index {
-	return []Index{{Name: "newest", Value: fmt.Sprintf("%013d", max(9_999_999_999_999-p.Proposed.At.UnixMilli(), 0))}}
+	ix := []Index{{Name: "newest", Value: fmt.Sprintf("%013d", max(9_999_999_999_999-p.Proposed.At.UnixMilli(), 0))}}
+	if !p.Look.IsZero() {
+		ix = append(ix, Index{Name: "due", Value: stamp(p.Look)})
+	}
+	return ix
 }
 
 // ExpiresAt implements Record: grants name what was decided, and are kept elsewhere for years.
@@ -263,6 +273,7 @@ func (s *Service) adoptPolicy(ctx context.Context) error {
 	}
 	now := s.now()
 	b := &PolicyBook{ID: s.policyBookID(), InForce: PolicyVersion{Digest: PolicyDigest(text), Text: text, Since: now}}
+	b.SettledFor = b.InForce.Digest // nothing was approved by another one
 	b.write(PolicyIsAdopted, ByService, now, map[string]any{"digest": b.InForce.Digest}, map[string]any{"text": text})
 	if err := s.PolicyBooks.Create(ctx, b.ID, b); err != nil && !errors.Is(err, ErrExists) {
 		return fmt.Errorf("adopt policy: %w", err)

@@ -141,6 +141,9 @@ func (s *Service) RestoreFrozen(ctx context.Context, v Visit, id, reason string,
 func (c *Case) thaw(now time.Time) {
 	if c.Frozen != nil {
 		c.Lifted = now
+		if c.Approval != nil { // what approvals have lost meanwhile has passed it by
+			c.Approval.Unsettled = now
+		}
 	}
 	c.Frozen, c.Repudiated, c.Reached = nil, time.Time{}, nil
 	for i := range c.Outbox.Effects {

@@ -186,6 +186,7 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 	p, err := s.People.Update(ctx, c.Person, func(p *Person) error {
 		if c.Recovered.After(p.Recovered) {
 			p.Recovered = c.Recovered // and two resume what they were appointed to
+			p.unsettle(s.now())
 		}
 		fresh := false
 		for i := range p.Bindings {
@@ -196,6 +197,7 @@ func (s *Service) suspend(ctx context.Context, c *Case) error {
 			}
 		}
 		if fresh {
+			p.unsettle(s.now())
 			p.dismiss(ByService, s.now()) // nobody comes by that into the office of another: the operator names them anew
 			if by.InPerson {
 				p.Recovery = nil // who has lost everything has lost these
@@ -363,6 +365,7 @@ func (s *Service) undoReactivations(ctx context.Context, c *Case) error {
 			for i := range p.Bindings {
 				if b := &p.Bindings[i]; b.ID == r.Binding {
 					b.Suspended = again(b.Suspended)
+					p.unsettle(s.now())
 				}
 			}
 			return nil

@@ -229,6 +229,10 @@ func (s *Service) dispatch(ctx context.Context, hands *sync.WaitGroup, buckets [
 func (s *Service) dispatchSlow(ctx context.Context, hands *sync.WaitGroup, bucket string, worked func()) error {
 	err := dispatchDue(ctx, s, s.Keys, "eab_key", bucket, func(k *Key) string { return k.ID }, s.workKey, hands, worked)
 	err = errors.Join(err, dispatchDue(ctx, s, s.Addresses, "authenticator", bucket, func(a *Address) string { return a.ID }, s.workCopied, hands, worked))
+	if bucket == s.officeBucket() {
+		err = errors.Join(err, s.settlePolicy(ctx, hands),
+			dispatchDue(ctx, s, s.PolicyProposals, noticePolicy, bucket, func(p *PolicyProposal) string { return p.ID }, s.workProposal, hands, worked))
+	}
 	id := func(p *Person) string { return p.ID }
 	err = errors.Join(err, dispatchBy(ctx, s, s.People, "going", "person", bucket, id, s.workPerson, hands, worked))
 	if s.Policy.PersonRetention > 0 {

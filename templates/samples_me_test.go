@@ -45,6 +45,7 @@ func meSamples() map[string]Screen {
 	fresh.New = true
 	return map[string]Screen{
 		"signin-new":     SignIn{New: true, Frame: frame, Start: "/me/sign-in", Regain: "/me/regain"},
+		"signin-out":     SignIn{New: true, Out: true, Frame: frame, Start: "/me/sign-in", Regain: "/me/regain"},
 		"signin-choose":  SignIn{New: true, Frame: frame, Panel: &fresh, Others: others[:1], Lost: "/c/ref/begin"},
 		"signin-start":   SignIn{Frame: frame, Start: "/me/sign-in", Regain: "/me/regain"},
 		"signin":         SignIn{Frame: frame, Panel: panel, Others: others[:2], Lost: "/c/ref/begin"},

@@ -7,6 +7,7 @@ type SignIn struct {
 	Frame
 	Start  string // where to begin; empty once somebody has
 	New    bool   // and whoever comes may have nothing here yet
+	Out    bool   // they have just signed out, to come back as somebody else
 	Regain string // where a code of a representative goes
 	Notice *Problem
 	Panel  *Panel

@@ -77,7 +77,7 @@ type words struct {
 func (w words) funcs() template.FuncMap {
 	return template.FuncMap{
 		"t": w.text, "b": w.bold, "n": w.plural, "word": w.word,
-		"date": w.date, "day": w.day, "clock": w.clock, "follows": w.follows, "unknown": w.unknown, "long": w.long, "brief": brief, "seconds": seconds,
+		"date": w.date, "day": w.day, "clock": w.clock, "follows": w.follows, "unknown": w.unknown, "long": w.long, "named": w.named, "brief": brief, "seconds": seconds,
 		"lang": func() string { return w.lang }, "languages": Languages,
 		"languageName": func(l string) string { return languageNames[l] },
 		"problem":      func(field string, p *Problem) problemAt { return problemAt{field, p} },
@@ -97,6 +97,14 @@ func (w words) text(key string, pairs ...any) (string, error) {
 		return "", fmt.Errorf("no words for %q in %s", key, w.lang)
 	}
 	return fill(s, pairs, func(v string) string { return v })
+}
+
+// named is somebody's name; whoever was erased has none.
+func (w words) named(name string) (string, error) {
+	if name == "" {
+		return w.text("admin.erased")
+	}
+	return name, nil
 }
 
 // bold is text in which the values stand out. The words are ours and the values

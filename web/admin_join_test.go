@@ -95,6 +95,28 @@ func TestARoleIsTakenUpByAnotherAndWaitsForAThird(t *testing.T) {
 	c.want(c.one.post(link), 422, "You proposed this yourself.")
 	// Whoever shares a browser sees whose session it is before they take up a role in it.
 	c.want(c.approver.get(link), 200, "Certificate Approver", "You are signed in as somebody who has here already", "Sign out")
+	// Who signs out there is told so, where they sign in as somebody else, and comes back.
+	leaver := *c.approver
+	to := leaver.follow(leaver.post("/me/sign-out?lang=de", "to", link))
+	if !strings.HasPrefix(to, "/me/sign-in?") || !strings.Contains(to, "lang=de") {
+		t.Errorf("signing out there leads to %s", to)
+	}
+	c.want(leaver.get(to), 200, "Sie sind abgemeldet.")
+	if got := m.get(to).Body.String(); strings.Contains(got, "Sie sind abgemeldet.") {
+		t.Error("who is signed in is told that they are not")
+	}
+	page := leaver.follow(leaver.post("/me/sign-in"))
+	c.want(leaver.post(page+"/begin", "method", "fido"), http.StatusSeeOther)
+	if back := leaver.signIn(page); back != link {
+		t.Errorf("after signing in again: %s", back)
+	}
+	for _, wrong := range []string{"https://elsewhere.example/", "//elsewhere.example/admin/join/x", "/admin/join/../../x", "/admin"} {
+		other := c.keyholder()
+		if to := other.follow(other.post("/me/sign-out", "to", wrong)); to != "/" {
+			t.Errorf("%s leads to %s", wrong, to)
+		}
+	}
+	c.approver.renew()
 	if got := m.get(link).Body.String(); strings.Contains(got, "who has here already") {
 		t.Error("who has no role is shown some")
 	}

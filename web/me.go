@@ -101,7 +101,12 @@ func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	if to != "" { // in another language it is the same page
 		frame.Carry = template.URL("&" + url.Values{"to": {to}}.Encode())
 	}
-	return s.Render(w, r, http.StatusOK, templates.SignIn{New: strings.HasPrefix(to, proofing.JoinPath), Frame: frame, Start: s.Keep(r, signInPath), Regain: s.Keep(r, regainPath)})
+	out := false
+	if r.URL.Query().Get(outQuery) != "" {
+		_, err := s.service.Session(r.Context(), s.signedInAs(r))
+		out = errors.Is(err, proofing.ErrNotFound)
+	}
+	return s.Render(w, r, http.StatusOK, templates.SignIn{Out: out, New: strings.HasPrefix(to, proofing.JoinPath), Frame: frame, Start: s.Keep(r, signInPath), Regain: s.Keep(r, regainPath)})
 }
 
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {
@@ -113,11 +118,19 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// SignOut takes a form that ends the session of whoever sends it, and leads on to a path of ours.
+// outQuery marks the address of the page to sign in on for whoever has just signed out: it says so, unless they are signed in again.
+const outQuery = "out"
+
+// SignOut takes a form that ends the session of whoever sends it, and leads on to a path of ours. A form of the page on which somebody takes up a role names that page:
+// whoever signs out there wants to come back to it as somebody else, and is led to sign in.
 func (s *Site) SignOut(to string) http.Handler {
 	return s.actByLink(func(w http.ResponseWriter, r *http.Request) error {
+		to := s.Keep(r, to)
+		if back := r.PostForm.Get("to"); strings.HasPrefix(back, proofing.JoinPath) && ofConsole(back) {
+			to = s.path(r, signInPath, "to", back, outQuery, "1")
+		}
 		if _, err := s.service.Session(r.Context(), s.signedInAs(r)); errors.Is(err, proofing.ErrNotFound) { // it was done in another tab
-			s.see(w, r, to)
+			s.seeAt(w, r, to, "work")
 			return nil
 		}
 		if !s.sealed(r) {
@@ -127,7 +140,7 @@ func (s *Site) SignOut(to string) http.Handler {
 			return err
 		}
 		s.enter(w, "")
-		s.see(w, r, to)
+		s.seeAt(w, r, to, "work")
 		return nil
 	})
 }

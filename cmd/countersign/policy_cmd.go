@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -97,7 +98,7 @@ func (a *admin) showPolicy(p *proofing.PolicyProposal) {
 		if d.Void != "" {
 			void = " (counts no more: " + strings.ReplaceAll(d.Void, "_", " ") + ")"
 		}
-		fmt.Fprintf(a.stdout, "%s  %s %s%s\n", when(d.At), quiet(d.Name), what, void)
+		fmt.Fprintf(a.stdout, "%s  %s %s%s\n", when(d.At), cmp.Or(quiet(d.Name), "(name erased)"), what, void)
 	}
 	if p.Outcome != "" {
 		fmt.Fprintf(a.stdout, "%s  %s\n", when(p.Ended), p.Outcome)
