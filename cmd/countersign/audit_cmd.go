@@ -226,7 +226,7 @@ func (auditAcceptLossCommand) Run(g *globals) error {
 		if err := a.service.AcceptLoss(a.ctx, loss.Size, loss.Was, loss.Root.String()); err != nil {
 			return err
 		}
-		aside, err := t.Anchor.PutAside(loss.Was)
+		aside, err := t.Anchor.PutAside(loss)
 		if err != nil {
 			return err
 		}
