@@ -150,7 +150,7 @@ func (c *auditConsistencyCommand) Run(g *globals) error {
 	}
 	newer := ""
 	if c.Newer != "" {
-		text, err := readBounded(nil, c.Newer, maxEvidenceFile)
+		text, err := readBounded(nil, c.Newer, audit.MostEvidence)
 		if err != nil {
 			return usagef("the newer checkpoint: %w", err)
 		}
