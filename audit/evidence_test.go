@@ -54,7 +54,7 @@ func TestEvidenceIsNeverMadeThatNobodyReads(t *testing.T) {
 	over := of(audit.MostEvidence - len(bare) + 1)
 	for what, err := range map[string]error{
 		"written": over.Sign("proof.example.org/log", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))),
-		"read": second(audit.ParseEvidence(append(largest, '\n'))),
+		"read":    second(audit.ParseEvidence(append(largest, '\n'))),
 	} {
 		large, ok := errors.AsType[*audit.EvidenceSizeError](err)
 		if !ok || large.Size != audit.MostEvidence+1 || !strings.Contains(err.Error(), "67108865 bytes") || !strings.Contains(err.Error(), "67108864 (64 MiB)") {

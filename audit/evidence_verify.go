@@ -30,9 +30,9 @@ func (e *Evidence) Verify(key LogKey) (*Proven, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proven{Evidence: e, Log: key.Name(), Size: size, reading: r}
+	p := &Proven{Evidence: e, Log: key.Name(), Size: size, Losses: r.losses(), reading: r}
 	votes, err := r.verifyVotes(log)
-	faults := []error{same(e, again), r.verifySubject(), r.verifyActors(), err, r.agreed(votes)}
+	faults := []error{same(e, again), r.verifySubject(), r.verifyActors(), r.verifyLog(), err, r.agreed(votes)}
 	for i := range e.Certificates {
 		facts, err := r.verifyCertificate(&e.Certificates[i])
 		p.Facts, faults = append(p.Facts, facts), append(faults, err)

@@ -32,6 +32,7 @@ func printEvidence(w io.Writer, p *audit.Proven) {
 	}
 	fmt.Fprintf(w, "The evidence holds. All %d entries in it are in the log %s, by a checkpoint of %d entries that its key has\n", r.entries(), p.Log, p.Size)
 	fmt.Fprintf(w, "signed; each record has all of its entries up to the last that is here; and the key has sealed the file as it was made at %s.\n\n", at(p.Made))
+	r.losses()
 	for i := range p.Certificates {
 		r.certificate(&p.Certificates[i], p.Facts[i])
 	}
@@ -46,7 +47,24 @@ func printEvidence(w io.Writer, p *audit.Proven) {
 	r.roles()
 	fmt.Fprintln(w, "Not shown by this file: what became of it after it was made; whether the certificate authority's signature on the certificate is good,")
 	fmt.Fprintln(w, "and whether it was revoked; what was erased at somebody's request or because of its age; and whether the term of an approval, an")
-	fmt.Fprintln(w, "agreement or an appointment was over, of which the log does not tell.")
+	fmt.Fprintln(w, "agreement or an appointment was over, of which the log does not tell. Nor would it show a part of the log that was lost, if")
+	fmt.Fprintln(w, "whoever made it left that out: only a checkpoint shows it that somebody has kept (--checkpoint).")
+}
+
+// losses tells of what the log has lost, before anything that rests on it.
+func (r *evidenceReport) losses() {
+	for _, l := range r.Losses {
+		r.say("REMARK", "A PART OF THE LOG WAS LOST, which the operator%s accepted at %s: entry %d of the log", given(" ", quiet(l.By)), at(l.At), l.Index)
+		r.say("", "it went on from %d entries; before, a checkpoint of its own had stated %d, with the root %s", l.Size, l.Was, quiet(l.Root))
+		r.say("", "%d entries of this file are from before it, and %d came in after it", l.Before, l.After)
+		if l.Was > l.Size {
+			r.say("", "what stood in the %d entries that are gone (revocations, refusals, withdrawn roles) no file of this log can show", l.Was-l.Size)
+		} else {
+			r.say("", "its first %d entries are not those that had been stated: what stood there before no file of this log can show", l.Was)
+		}
+		r.say("", "ask whoever keeps checkpoints for that of %d entries, and whoever runs the log for what it was made of", l.Was)
+		fmt.Fprintln(r.w)
+	}
 }
 
 func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
