@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -69,12 +70,17 @@ func (t *Tree) Admit(ctx context.Context) error {
 
 // admitEmpty is Admit for a store whose log has nothing in it.
 func (t *Tree) admitEmpty(shown string) error {
-	lines := strings.SplitAfterN(shown, "\n", 4) // the key it was signed by is not here
-	c, err := parseCheckpoint(strings.Join(lines[:min(3, len(lines))], ""))
+	c, err := unsigned(shown) // the key it was signed by is not here
 	if err != nil {
 		return fmt.Errorf("checkpoint file %s: %w", t.Anchor.Path, err)
 	}
 	return &LossError{Path: t.Anchor.Path, Was: c.Size, Root: c.Root}
+}
+
+// unsigned is what a checkpoint says, whoever has signed it.
+func unsigned(shown string) (Checkpoint, error) {
+	lines := strings.SplitAfterN(shown, "\n", 4)
+	return parseCheckpoint(strings.Join(lines[:min(3, len(lines))], ""))
 }
 
 // admit is Admit for a head that was read before.
@@ -121,31 +127,96 @@ func (t *Tree) Root(ctx context.Context, size int64) (tlog.Hash, error) {
 	return root, nil
 }
 
-// drop writes the head's checkpoint to the file, unless that is at it already or further.
-func (a Anchor) drop(h *Head) error {
-	if a.Path == "" || h.Checkpoint == "" {
+// drop writes the head's checkpoint to the file, unless that is at it already or further. What is there is read and replaced under one lock, or a process
+// that was paused between the two would put an older checkpoint over the newer one of another.
+func (t *Tree) drop(ctx context.Context, h *Head) error {
+	if t.Anchor.Path == "" || h.Checkpoint == "" {
 		return nil
 	}
-	shown, err := a.read()
-	if err != nil || shown == h.Checkpoint {
-		return err
-	}
-	if c, err := OpenCheckpoint(shown, h.Verifier); err == nil && c.Size > h.Size {
+	return t.Anchor.alone(func() error {
+		shown, err := t.Anchor.read()
+		if err != nil || shown == h.Checkpoint {
+			return err
+		}
+		if shown != "" {
+			// It may be another file by now than the one that the log was admitted by.
+			if c, err := OpenCheckpoint(shown, h.Verifier); err == nil && c.Size > h.Size {
+				return nil
+			}
+			if err := t.compare(ctx, h, shown); err != nil {
+				return err
+			}
+		}
+		if err := writeWhole(t.Anchor.Path, h.Checkpoint); err != nil {
+			return fmt.Errorf("checkpoint file: %w", err)
+		}
 		return nil
-	}
-	if err := writeWhole(a.Path, h.Checkpoint); err != nil {
-		return fmt.Errorf("checkpoint file: %w", err)
-	}
-	return nil
+	})
 }
 
-// PutAside moves the file out of the way, under a name that says of how many entries it is, and returns that name.
-func (a Anchor) PutAside(size int64) (string, error) {
-	aside := fmt.Sprintf("%s.lost-%d", a.Path, size)
-	if err := os.Rename(a.Path, aside); err != nil {
-		return "", fmt.Errorf("checkpoint file: %w", err)
+// ErrAnchorChanged: the checkpoint file is another one by now than the one that showed the loss.
+var ErrAnchorChanged = errors.New("the checkpoint file is not the one any more that showed the loss: somebody else has accepted it meanwhile, or the log went on")
+
+// PutAside moves the file that has shown a loss out of the way, under a name that says of how many entries it is, and returns that name. It moves no other
+// file (ErrAnchorChanged), and none over one that was put aside before.
+func (a Anchor) PutAside(loss *LossError) (aside string, err error) {
+	err = a.alone(func() error {
+		shown, err := a.read()
+		if err != nil {
+			return err
+		}
+		if c, err := unsigned(shown); err != nil || c.Size != loss.Was || c.Root != loss.Root {
+			return ErrAnchorChanged
+		}
+		aside = fmt.Sprintf("%s.lost-%d", a.Path, loss.Was)
+		for n := 2; ; n++ {
+			have, err := os.ReadFile(aside)
+			if errors.Is(err, fs.ErrNotExist) || err == nil && string(have) == shown {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("checkpoint file: %w", err)
+			}
+			aside = fmt.Sprintf("%s.lost-%d.%d", a.Path, loss.Was, n)
+		}
+		if err := os.Rename(a.Path, aside); err != nil {
+			return fmt.Errorf("checkpoint file: %w", err)
+		}
+		return nil
+	})
+	return aside, err
+}
+
+// How long somebody waits for whoever is at the file, and how often they look. Whoever is there takes milliseconds, unless it was paused.
+const (
+	anchorWait = 5 * time.Second
+	anchorLook = 10 * time.Millisecond
+)
+
+// alone does something to the file that nobody else does anything to meanwhile, in this process or another of this machine. The lock ends with the process
+// that has it. Its file stays: two who each lock a file of their own by that name would be two at once.
+func (a Anchor) alone(work func() error) error {
+	name := filepath.Join(filepath.Dir(a.Path), "."+filepath.Base(a.Path)+".lock")
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if errors.Is(err, fs.ErrPermission) { // another user made it, such as root by accept-loss
+		f, err = os.Open(name)
 	}
-	return aside, nil
+	if err != nil {
+		return fmt.Errorf("checkpoint file: %w", err)
+	}
+	defer f.Close()
+	for end := time.Now().Add(anchorWait); ; time.Sleep(anchorLook) {
+		locked, err := lock(f)
+		if err != nil {
+			return fmt.Errorf("checkpoint file: lock %s: %w", name, err)
+		}
+		if locked {
+			return work()
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("checkpoint file: another process has held %s for %s: if it is paused, let it go on or end it", name, anchorWait)
+		}
+	}
 }
 
 // writeWhole puts a file in the place of another so that there is always one of the two, whole, also after a power cut.

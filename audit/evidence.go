@@ -92,22 +92,32 @@ type EvidenceEntry struct {
 	Private json.RawMessage `json:"private,omitempty"`
 }
 
-// mostEvidence is the size in bytes beyond which no file is read.
-const mostEvidence = 64 << 20
+// MostEvidence is the size in bytes beyond which no file is read, and so none is made.
+const MostEvidence = 64 << 20
 
-// Text is the file: canonical JSON (RFC 8785) and a line end.
+// EvidenceSizeError: a file is larger, in bytes, than MostEvidence.
+type EvidenceSizeError struct{ Size int }
+
+func (e *EvidenceSizeError) Error() string {
+	return fmt.Sprintf("the evidence has %d bytes, and no more than %d (%d MiB) are read of any", e.Size, MostEvidence, MostEvidence>>20)
+}
+
+// Text is the file: canonical JSON (RFC 8785) and a line end. It is an *EvidenceSizeError if nobody could read it.
 func (e *Evidence) Text() ([]byte, error) {
 	text, err := proofing.Canonical(e)
 	if err != nil {
 		return nil, fmt.Errorf("write evidence: %w", err)
 	}
-	return append(text, '\n'), nil
+	if text = append(text, '\n'); len(text) > MostEvidence {
+		return nil, &EvidenceSizeError{len(text)}
+	}
+	return text, nil
 }
 
 // ParseEvidence reads a file. There is one text of it.
 func ParseEvidence(text []byte) (*Evidence, error) {
-	if len(text) > mostEvidence {
-		return nil, fmt.Errorf("read evidence: %d bytes, more than %d", len(text), mostEvidence)
+	if len(text) > MostEvidence {
+		return nil, fmt.Errorf("read evidence: %w", &EvidenceSizeError{len(text)})
 	}
 	var e Evidence
 	d := json.NewDecoder(bytes.NewReader(text))

@@ -15,7 +15,8 @@ import (
 func jsonTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // Evidence makes the file of a chain, by the last checkpoint, and verifies it before anybody gets it. subject and object are what was asked for. Errors:
-// proofing.ErrUnlogged if something of it is not in that checkpoint yet, and what is wrong with the store, if anything is.
+// proofing.ErrUnlogged if something of it is not in that checkpoint yet, *EvidenceSizeError if there is more of it than anybody reads, and what is wrong with
+// the store, if anything is.
 func (t *Tree) Evidence(ctx context.Context, chain *proofing.Chain, subject proofing.Subject, object string) (*Evidence, error) {
 	h, err := t.Head(ctx)
 	if err != nil {
@@ -83,8 +84,12 @@ func (t *Tree) finish(e *Evidence, h *Head) (*Evidence, error) {
 	if e, err = r.derived(); err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
 	}
-	if err := e.Sign(h.Origin, t.Key()); err != nil {
-		return nil, err
+	err = e.Sign(h.Origin, t.Key())
+	if err == nil {
+		_, err = e.Text() // the seal may have made it too large
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
 	}
 	key, err := ParseLogKey(h.Verifier)
 	if err != nil {

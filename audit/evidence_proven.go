@@ -13,7 +13,9 @@ type Proven struct {
 	Size      int64  // of the log, by the checkpoint
 	Approvals []ProvenApproval
 	// Facts are what certificates say of themselves, in the order of Certificates.
-	Facts   []*proofing.CertificateFacts
+	Facts []*proofing.CertificateFacts
+	// Losses are the losses of the log that the file tells of. An operator who makes files with a program of their own can leave out the last ones.
+	Losses  []Loss
 	reading *reading
 }
 

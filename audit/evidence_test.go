@@ -2,7 +2,9 @@ package audit_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"os"
 	"regexp"
 	"runtime"
@@ -39,6 +41,32 @@ func TestEvidenceThatWasKeptStillHolds(t *testing.T) {
 		t.Errorf("it proves %+v", p)
 	}
 }
+
+// TestEvidenceIsNeverMadeThatNobodyReads holds who writes and who reads to one size.
+func TestEvidenceIsNeverMadeThatNobodyReads(t *testing.T) {
+	of := func(filling int) *audit.Evidence {
+		return &audit.Evidence{Type: audit.EvidenceType, Objects: []audit.EvidenceObject{{Entries: []audit.EvidenceEntry{{Logged: audit.Logged{Leaf: strings.Repeat("x", filling)}}}}}}
+	}
+	bare, err := of(0).Text()
+	check(t, err)
+	largest, err := of(audit.MostEvidence - len(bare)).Text()
+	check(t, err)
+	if _, err := audit.ParseEvidence(largest); err != nil || len(largest) != audit.MostEvidence {
+		t.Errorf("one of %d bytes is not read: %v", len(largest), err)
+	}
+	over := of(audit.MostEvidence - len(bare) + 1)
+	for what, err := range map[string]error{
+		"written": over.Sign("proof.example.org/log", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))),
+		"read":    second(audit.ParseEvidence(append(largest, '\n'))),
+	} {
+		large, ok := errors.AsType[*audit.EvidenceSizeError](err)
+		if !ok || large.Size != audit.MostEvidence+1 || !strings.Contains(err.Error(), "67108865 bytes") || !strings.Contains(err.Error(), "67108864 (64 MiB)") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
 
 // evidenceHolds says whether a file holds as it is.
 func evidenceHolds(file []byte, key audit.LogKey) bool {

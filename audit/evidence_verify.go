@@ -32,9 +32,9 @@ func (e *Evidence) Verify(key LogKey) (*Proven, error) {
 	}
 	// What follows from the entries is judged, and not what the file says of itself: it says less, and may say something else.
 	r.Evidence = again
-	p := &Proven{Evidence: e, Log: key.Name(), Size: size, reading: r}
+	p := &Proven{Evidence: e, Log: key.Name(), Size: size, Losses: r.losses(), reading: r}
 	votes, err := r.verifyVotes(log)
-	faults := []error{same(e, again), r.verifySubject(), r.verifyActors(), err, r.agreed(votes)}
+	faults := []error{same(e, again), r.verifySubject(), r.verifyActors(), r.verifyLog(), err, r.agreed(votes)}
 	for i := range r.Certificates {
 		facts, err := r.verifyCertificate(&r.Certificates[i])
 		p.Facts, faults = append(p.Facts, facts), append(faults, err)

@@ -128,7 +128,7 @@ func (t *Tree) Record(ctx context.Context) error {
 			return err
 		}
 		if next == nil {
-			return t.Anchor.drop(h)
+			return t.drop(ctx, h)
 		}
 	}
 }

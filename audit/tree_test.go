@@ -435,8 +435,13 @@ func TestTheCheckpointFileShowsAnOlderStore(t *testing.T) {
 	if now, _ := os.ReadFile(path); !bytes.Equal(now, shown) {
 		t.Error("the file has changed")
 	}
-	if _, err := newer.Tree.Anchor.PutAside(8); err != nil {
+	err = newer.Admit(t.Context())
+	if err != nil {
 		t.Fatal(err)
+	}
+	loss, _ := errors.AsType[*audit.LossError](empty.Admit(t.Context()))
+	if aside, err := newer.Tree.Anchor.PutAside(loss); err != nil || aside != path+".lost-8" {
+		t.Fatal(aside, err)
 	}
 	older.sequence()
 	if now, _ := os.ReadFile(path); string(now) != older.head().Checkpoint {

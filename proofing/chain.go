@@ -65,6 +65,9 @@ func (l *linking) link(ctx context.Context, cases []string) (*Chain, error) {
 	if err := l.addPolicies(ctx); err != nil {
 		return nil, err
 	}
+	if err := l.addLog(ctx); err != nil {
+		return nil, err
+	}
 	// Whoever acted by an appointment: it is a part of the chain, and so is that of whoever appointed them.
 	for i := 0; i < len(l.chain.Objects); i++ {
 		for _, e := range l.chain.Objects[i].Entries {
@@ -200,6 +203,26 @@ func (l *linking) addPolicies(ctx context.Context) error {
 		}
 	}
 	return l.addVotes(ctx, by)
+}
+
+// addLog adds what the log has to say of itself: that a part of it was lost, before or after what the chain is about. What else an operator did there is
+// nobody's business who reads about this, but for that it was done.
+func (l *linking) addLog(ctx context.Context) error {
+	known := len(l.chain.Objects)
+	if err := l.addKnown(ctx, SubjectLog, l.logHeadID()); err != nil || len(l.chain.Objects) == known {
+		return err
+	}
+	entries := l.chain.Objects[known].Entries
+	for i := range entries {
+		leaf, err := entries[i].Said()
+		if err != nil {
+			return err
+		}
+		if leaf.Kind != EntryLoss {
+			entries[i].erase()
+		}
+	}
+	return nil
 }
 
 // addVotes adds by whose approval policies came into force, and the passkeys that they have signed it with.

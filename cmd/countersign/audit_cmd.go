@@ -171,7 +171,7 @@ func (c *auditConsistencyCommand) Run(g *globals) error {
 
 // readCheckpoint reads a checkpoint from a file of its own, or the one that evidence rests on.
 func readCheckpoint(name string) (string, error) {
-	text, err := readBounded(nil, name, maxEvidenceFile)
+	text, err := readBounded(nil, name, audit.MostEvidence)
 	if err != nil {
 		return "", err
 	}
@@ -239,7 +239,7 @@ func (auditAcceptLossCommand) Run(g *globals) error {
 		if err := a.service.AcceptLoss(a.ctx, loss.Size, loss.Was, loss.Root.String()); err != nil {
 			return err
 		}
-		aside, err := t.Anchor.PutAside(loss.Was)
+		aside, err := t.Anchor.PutAside(loss)
 		if err != nil {
 			return err
 		}

@@ -230,7 +230,8 @@ func TestARestoredBackupIsFoundByTheCheckpointFile(t *testing.T) {
 	if err := os.WriteFile(proof, []byte(out), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	contains(t, verify(exitOK, "--checkpoint", early, "--consistency", proof), "The evidence holds")
+	contains(t, verify(exitOK, "--checkpoint", early, "--consistency", proof), "The evidence holds", "A PART OF THE LOG WAS LOST", "it went on from 2 entries; before, a checkpoint of its own had stated 3",
+		"0 entries of this file are from before it, and 1 came in after it", "what stood in the 1 entries that are gone")
 	contains(t, verify(exitFailure, "--checkpoint", file+".lost-3", "--consistency", proof), "another history", "not between those of 3 and 4")
 }
 

@@ -30,6 +30,9 @@ func (c *evidenceWriteCommand) Run(g *globals) error {
 			return unlogged(err)
 		}
 		e, err := t.Evidence(a.ctx, chain, subject, object)
+		if _, large := errors.AsType[*audit.EvidenceSizeError](err); large {
+			return usagef("no file was written: %w. That of one certificate has less in it than that of a request with all of its certificates; each decision has a file of its own by `countersign evidence approvals`, and the whole log is written by `countersign audit export`", err)
+		}
 		if err != nil {
 			return unlogged(err)
 		}
@@ -117,16 +120,13 @@ type evidenceVerifyCommand struct {
 	Proof  string `name:"consistency" help:"A file with the proof between that checkpoint and the evidence's, as \"countersign audit consistency\" printed it." placeholder:"FILE"`
 }
 
-// maxEvidenceFile is more than any evidence has.
-const maxEvidenceFile = 64 << 20
-
 // Run prints what the evidence proves, or ends with what is wrong with it.
 func (c *evidenceVerifyCommand) Run(g *globals) error {
 	key, err := readLogKey(c.LogKey)
 	if err != nil {
 		return usageError{err}
 	}
-	text, err := readBounded(g.stdin, c.File, maxEvidenceFile)
+	text, err := readBounded(g.stdin, c.File, audit.MostEvidence)
 	if err != nil {
 		return usageError{err}
 	}

@@ -32,6 +32,7 @@ func printEvidence(w io.Writer, p *audit.Proven) {
 	}
 	fmt.Fprintf(w, "The evidence holds. All %d entries in it are in the log %s, by a checkpoint of %d entries that its key has\n", r.entries(), p.Log, p.Size)
 	fmt.Fprintf(w, "signed; each record has all of its entries up to the last that is here; and the key has sealed the file as it was made at %s.\n\n", at(p.Made))
+	r.losses()
 	for i := range p.Certificates {
 		r.certificate(&p.Certificates[i], p.Facts[i])
 	}
@@ -49,7 +50,24 @@ func printEvidence(w io.Writer, p *audit.Proven) {
 	fmt.Fprintln(w, "agreement or an appointment was over, of which the log does not tell; who asked, where it was proved without a passkey; whether the")
 	fmt.Fprintln(w, "word that combines the roles had aged, what is on file of Contract Signers, and whether a means of communication was confirmed;")
 	fmt.Fprintln(w, "how long something had been bound, and whether an account had been recovered; and what of the dossier or of the approvers gave way")
-	fmt.Fprintln(w, "between the review and the certificate, but for the evidence of its key, unless the finding not valid says so.")
+	fmt.Fprintln(w, "between the review and the certificate, but for the evidence of its key, unless the finding not valid says so. Nor would it show a part of")
+	fmt.Fprintln(w, "the log that was lost, if whoever made it left that out: only a checkpoint shows it that somebody has kept (--checkpoint).")
+}
+
+// losses tells of what the log has lost, before anything that rests on it.
+func (r *evidenceReport) losses() {
+	for _, l := range r.Losses {
+		r.say("REMARK", "A PART OF THE LOG WAS LOST, which the operator%s accepted at %s: entry %d of the log", given(" ", quiet(l.By)), at(l.At), l.Index)
+		r.say("", "it went on from %d entries; before, a checkpoint of its own had stated %d, with the root %s", l.Size, l.Was, quiet(l.Root))
+		r.say("", "%d entries of this file are from before it, and %d came in after it", l.Before, l.After)
+		if l.Was > l.Size {
+			r.say("", "what stood in the %d entries that are gone (revocations, refusals, withdrawn roles) no file of this log can show", l.Was-l.Size)
+		} else {
+			r.say("", "its first %d entries are not those that had been stated: what stood there before no file of this log can show", l.Was)
+		}
+		r.say("", "ask whoever keeps checkpoints for that of %d entries, and whoever runs the log for what it was made of", l.Was)
+		fmt.Fprintln(r.w)
+	}
 }
 
 func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
