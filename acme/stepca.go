@@ -218,6 +218,11 @@ func (a *api) judgeStep(ctx context.Context, ca *proofing.Authority, hook *proof
 	if faults := p.CSR.JudgeKey(q.key, q.bits); len(faults) > 0 {
 		return nil, deny("badCSR", "%s", faults[0].Detail)
 	}
+	if q.final && p.CodeSigning() {
+		if err := q.judgeValidity(p); err != nil {
+			return nil, err
+		}
+	}
 	r := proofing.AuthorizeRequest{Applicant: q.applicant, Profile: p.Name, CSRDigest: q.csrDigest, Facts: q.csr, Find: !hook.Links, Final: q.final}
 	data := &stepData{Basis: hook.Correlate, SANs: []stepSAN{}, Authorizations: []string{}}
 	for _, san := range q.sans {

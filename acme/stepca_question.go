@@ -27,8 +27,9 @@ type stepQuestion struct {
 	unproved      []string                 // members of the subject that nobody proves
 	registered    []proofing.SubjectMember // those that say how an organization is registered
 	sans          []stepSAN
-	final         bool // this is the certificate, as it is going to be signed
-	failed        bool // told: nothing was issued
+	validity      time.Duration // of the certificate, from its first second to its last; 0 if the call does not say it
+	final         bool          // this is the certificate, as it is going to be signed
+	failed        bool          // told: nothing was issued
 }
 
 // readStep reads a call of a hook of that kind. It is an object of step-ca's: members that we do not know are ignored.
@@ -138,6 +139,7 @@ func (q *stepQuestion) read(x *object) {
 	}
 	q.readSubject(x)
 	q.readExtensions(x)
+	q.readValidity(x)
 	if b := x.givenObject("basicConstraints"); b != nil && b.given("isCA", isOther).text == "true" {
 		x.mistake("basicConstraints", noCA)
 	}
@@ -218,6 +220,28 @@ func (q *stepQuestion) readExtraNames(s *object, name string) {
 		}
 		q.registered = append(q.registered, m)
 	}
+}
+
+// readValidity reads how long the certificate is to last: step-ca has set both of its ends by then, and both belong to it (RFC 5280 4.1.2.5), in whole seconds.
+func (q *stepQuestion) readValidity(x *object) {
+	from, err := time.Parse(time.RFC3339, x.given("notBefore", isText).text)
+	to, errTo := time.Parse(time.RFC3339, x.given("notAfter", isText).text)
+	if q.final && err == nil && errTo == nil && from.Year() > 1 && to.After(from) {
+		q.validity = to.Truncate(time.Second).Sub(from.Truncate(time.Second)) + time.Second
+	}
+}
+
+// judgeValidity refuses a code signing certificate that would last for too long, or nobody can say how long.
+func (q *stepQuestion) judgeValidity(p *proofing.Profile) error {
+	longest := proofing.Days(proofing.MostValidity)
+	switch {
+	case q.validity == 0:
+		return deny("validity", "the call does not say from when until when the certificate is to last (notBefore and notAfter), and one for code signing under the profile %s lasts for %s at most (CSBR 6.3.2)", p.Name, longest)
+	case q.validity > proofing.MostValidity:
+		return deny("validity", "the certificate is to last for %s, and one for code signing under the profile %s lasts for %s at most (CSBR 6.3.2): order a shorter one, or have the operator of the CA set the provisioner's durations",
+			proofing.Days(q.validity), p.Name, longest)
+	}
+	return nil
 }
 
 // readExtensions looks for what stands in an extension of its own: in a certificate it replaces what the members beside it say.

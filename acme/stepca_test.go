@@ -62,6 +62,48 @@ func TestStepCAIssuesForNoKeyThatTheProfileDoesNotTake(t *testing.T) {
 	w.allowed(t, w.callStep(t, "authorizing", certificate))
 }
 
+// step-ca has set both ends of a certificate when it asks, and one that signs code lasts for 460 days at most (CSBR 6.3.2).
+func TestStepCAIssuesNoCodeSigningCertificateForMoreThan460Days(t *testing.T) {
+	w := newStepWorld(t)
+	w.preauthorize(t, "signing", "organization", org, true)
+	const from = "2026-11-23T10:00:00Z"
+	signsCode := func(p *proofing.Profile) {
+		p.CSR = proofing.CSRPolicy{Purpose: proofing.CSRCodeSigning, Keys: []proofing.KeyKind{proofing.KeyP256}}
+	}
+	ev := func(p *proofing.Profile) { p.EV = true }
+	for name, x := range map[string]struct {
+		profile  func(*proofing.Profile)
+		from, to any
+		want     string
+	}{
+		"460 days":                      {signsCode, from, "2028-02-26T09:59:59Z", ""},
+		"460 days, of parts of seconds": {signsCode, "2026-11-23T10:00:00.2Z", "2028-02-26T09:59:59.9Z", ""},
+		"a second more":                 {signsCode, from, "2028-02-26T10:00:00Z", "is to last for 460 days and 1s, and one for code signing under the profile signing lasts for 460 days at most"},
+		"500 days, in another zone":     {signsCode, from, "2028-04-06T11:59:59+02:00", "is to last for 500 days, and one for code signing under the profile signing lasts for 460 days at most"},
+		"500 days, for EV":              {ev, from, "2028-04-06T09:59:59Z", "is to last for 500 days"},
+		"no end":                        {signsCode, from, nil, "does not say from when until when"},
+		"an end that is no time":        {signsCode, from, "in a year", "does not say from when until when"},
+		"no beginning":                  {signsCode, "0001-01-01T00:00:00Z", "2026-12-23T10:00:00Z", "does not say from when until when"},
+		"its end first":                 {signsCode, from, "2026-11-22T10:00:00Z", "does not say from when until when"},
+		"500 days, and no code":         {func(*proofing.Profile) {}, from, "2028-04-06T09:59:59Z", ""},
+		"no end, and no code":           {func(*proofing.Profile) {}, from, nil, ""},
+	} {
+		was := w.Policy.Profiles["signing"]
+		p := *was
+		x.profile(&p)
+		w.Policy.Profiles["signing"] = &p
+		call := w.authorizing(t, fields{"commonName": org, "organization": []string{org}})
+		c := call["x509Certificate"].(fields)
+		c["notBefore"], c["notAfter"] = x.from, x.to
+		if got := w.callStep(t, "authorizing", call); x.want != "" {
+			w.denied(t, got, "validity", x.want, "460 days", "CSBR 6.3.2")
+		} else if got["allow"] != true && !p.EV {
+			t.Errorf("%s: %v", name, got)
+		}
+		w.Policy.Profiles["signing"] = was
+	}
+}
+
 func TestStepCAIsRefusedWhileTheCaseIsNotGranted(t *testing.T) {
 	w := newStepWorld(t)
 	ask := func() []object {

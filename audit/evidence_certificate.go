@@ -9,7 +9,7 @@ import (
 )
 
 // shows says whether what a certificate shows of itself that it should not is among the findings of its entry: another organization than what it rests on is for,
-// more than 460 days where that is for extended validation (CSBR 6.3.2), and that it may sign certificates itself.
+// more than 460 days where that is for code signing (CSBR 6.3.2), and that it may sign certificates itself.
 func (r *reading) shows(c *EvidenceCertificate, facts *proofing.CertificateFacts, issued proofing.Leaf) error {
 	var faults []error
 	found := listOf(issued.Facts, "findings")
@@ -32,8 +32,8 @@ func (r *reading) shows(c *EvidenceCertificate, facts *proofing.CertificateFacts
 			}
 		}
 		policy, err := r.policyAt(k, issued) // an error is a fault of its own, too
-		if lasts := facts.Validity(); err == nil && policy != nil && policy.ev && lasts > proofing.MostValidity {
-			fault(proofing.FindingValidity, "it lasts for %s, and one for extended validation for %s at most (CSBR 6.3.2)", lasts, proofing.MostValidity)
+		if lasts := facts.Validity(); err == nil && policy != nil && policy.signsCode && lasts > proofing.MostValidity {
+			fault(proofing.FindingValidity, "it lasts for %s, and one for code signing for %s at most (CSBR 6.3.2)", proofing.Days(lasts), proofing.Days(proofing.MostValidity))
 		}
 	}
 	return errors.Join(faults...)

@@ -22,8 +22,8 @@ type EvidencePolicy struct {
 	// Approvals is how many of the organization's approvers must agree, 0 if nobody decides; and Approve what their word is for.
 	Approvals int                  `json:"approvals"`
 	Approve   proofing.ApproveMode `json:"approve,omitempty"`
-	// ev says whether the profile is for extended validation. The file does not say it: its text does.
-	ev bool
+	// ev says whether the profile is for extended validation, and signsCode whether for code signing, as that is. The file does not say it: its text does.
+	ev, signsCode bool
 	// demands is what the profile demands of what is proved.
 	demands demands
 }
@@ -96,6 +96,9 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 			Approvals string               `json:"approvals"`
 			Approve   proofing.ApproveMode `json:"approve"`
 			EV        string               `json:"ev"`
+			CSR       struct {
+				Purpose proofing.CSRPurpose `json:"purpose"`
+			} `json:"csr"`
 			demands
 		} `json:"profiles"`
 	}
@@ -108,6 +111,7 @@ func policyIn(book *readObject, digest string, at time.Time, profileName string)
 	}
 	var err error
 	p.ev, p.demands = profile.EV == "true", profile.demands
+	p.signsCode = p.ev || profile.CSR.Purpose == proofing.CSRCodeSigning // as Profile.CodeSigning
 	if p.Approve = profile.Approve; profile.Approvals != "" {
 		if p.Approvals, err = strconv.Atoi(profile.Approvals); err != nil {
 			return nil, fmt.Errorf("the policy %s, whose approvals are no number: %w", digest, err)

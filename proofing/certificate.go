@@ -74,6 +74,15 @@ const (
 // MostValidity is how long a code signing certificate that is issued since March 1st, 2026 lasts at most (CSBR 6.3.2).
 const MostValidity = 460 * 24 * time.Hour
 
+// Days writes how long a certificate lasts in whole days, and what is over: "460 days and 1m1s".
+func Days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if over := d % day; over != 0 {
+		return fmt.Sprintf("%d days and %s", d/day, over)
+	}
+	return fmt.Sprintf("%d days", d/day)
+}
+
 // The entries that tell of a certificate: its own, and of each case that it rests on.
 const (
 	EntryIssued  EntryKind = "certificate_issued"

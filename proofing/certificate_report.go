@@ -48,7 +48,7 @@ func (s *Service) CertificateIssued(ctx context.Context, ca *Authority, r Certif
 		if k.Applicant.ID != cases[0].Applicant.ID || k.Applicant.Kind != cases[0].Applicant.Kind || k.Profile != cases[0].Profile {
 			return nil, &InputError{"authorizations", "certificate_mixed", "the authorizations are of several applicants or profiles, and a certificate is for one"}
 		}
-		if err := c.holdAgainst(k, r, s.evOf(k), c.Reported); err != nil {
+		if err := c.holdAgainst(k, r, s.profileOf(k)); err != nil {
 			return nil, err
 		}
 		if err := s.findHeld(ctx, c, k, "authorization"); err != nil {
@@ -165,8 +165,8 @@ func (s *Service) certified(ctx context.Context, ca *Authority, r CertificateRep
 }
 
 // holdAgainst holds the certificate against what a case granted. What shows that it belongs elsewhere is an error; what the authority should not have
-// issued, and has, is found.
-func (c *Certificate) holdAgainst(k *Case, r CertificateReport, ev bool, now time.Time) error {
+// issued, and has, is found. The profile is nil if it is gone.
+func (c *Certificate) holdAgainst(k *Case, r CertificateReport, p *Profile) error {
 	if r.CSRKey != "" && r.CSRKey != c.SPKI {
 		return &InputError{"certificate", "certificate_key", "the certificate is for another key than the CSR"}
 	}
@@ -190,8 +190,8 @@ func (c *Certificate) holdAgainst(k *Case, r CertificateReport, ev bool, now tim
 	if id := k.Identifier; id.Type == IdentifierOrganization && !slices.Equal(c.Organizations, []string{id.Value}) {
 		find(FindingOrganization, "the subject's organizations are %q, and the authorization %s is for %q", c.Organizations, k.ID, id.Value)
 	}
-	if lasts := c.Validity(); ev && lasts > MostValidity {
-		find(FindingValidity, "it lasts for %d days and %s, and a code signing certificate lasts for 460 at most (CSBR 6.3.2)", lasts/(24*time.Hour), lasts%(24*time.Hour))
+	if lasts := c.Validity(); p != nil && p.CodeSigning() && lasts > MostValidity {
+		find(FindingValidity, "it lasts for %s, and a code signing certificate for %s at most (CSBR 6.3.2)", Days(lasts), Days(MostValidity))
 	}
 	if c.IsCA {
 		find(FindingCA, "it may sign certificates itself")

@@ -52,17 +52,26 @@ func TestACertificateForAnOrganizationIsHeldAgainstItsRequest(t *testing.T) {
 	if len(good.Findings) != 0 || good.Renewal {
 		t.Errorf("460 days: %v, renewal %v", good.Findings, good.Renewal)
 	}
+	p := c.Policy.Profiles["signing"]
 	for name, x := range map[string]struct {
-		der  []byte
-		want string
+		ev      bool
+		purpose proofing.CSRPurpose
+		der     []byte
+		want    string
 	}{
-		"a second too long":    {issued(t, orgName, 0xa2, c.clock(), 460*day+time.Second), proofing.FindingValidity},
-		"another organization": {issued(t, orgName+" Ltd", 0xa3, c.clock(), 90*day), proofing.FindingOrganization},
+		"a second too long":                    {true, "", issued(t, orgName, 0xa2, c.clock(), 460*day+time.Second), proofing.FindingValidity},
+		"a second too long, not EV":            {false, proofing.CSRCodeSigning, issued(t, orgName, 0xa4, c.clock(), 460*day+time.Second), proofing.FindingValidity},
+		"460 days, not EV":                     {false, proofing.CSRCodeSigning, issued(t, orgName, 0xa5, c.clock(), 460*day), ""},
+		"three years, and no code is signed":   {false, proofing.CSROther, issued(t, orgName, 0xa6, c.clock(), 1095*day), ""},
+		"three years, and nobody says of what": {false, "", issued(t, orgName, 0xa7, c.clock(), 1095*day), ""},
+		"another organization":                 {true, "", issued(t, orgName+" Ltd", 0xa3, c.clock(), 90*day), proofing.FindingOrganization},
 	} {
-		if got := report(x.der); !slices.Equal(codesOf(got), []string{x.want}) || !got.Renewal {
+		p.EV, p.CSR.Purpose = x.ev, x.purpose
+		if got := report(x.der); strings.Join(codesOf(got), " ") != x.want || !got.Renewal {
 			t.Errorf("%s: %v, renewal %v", name, got.Findings, got.Renewal)
 		}
 	}
+	p.EV, p.CSR.Purpose = true, ""
 	if err := c.SequenceOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -73,10 +82,10 @@ func TestACertificateForAnOrganizationIsHeldAgainstItsRequest(t *testing.T) {
 	}
 	stored := must[*proofing.Case](t)(c.Cases.Get(t.Context(), k.ID))
 	last := must[[]*proofing.Certificate](t)(c.CertificatesOf(t.Context(), k.ID))
-	if len(last) != 3 || len(stored.Certificates) != 3 {
+	if len(last) != 7 || len(stored.Certificates) != 7 {
 		t.Fatalf("%d certificates, the case knows %d", len(last), len(stored.Certificates))
 	}
-	ends := good.NotBefore.Add(460*day).AddDate(2, 0, 0)
+	ends := good.NotBefore.Add(1095*day).AddDate(2, 0, 0)
 	if at := stored.ExpiresAt(); at.Before(ends.Add(-time.Second)) {
 		t.Errorf("the request is kept until %s, and a certificate ends two years before %s", at, ends)
 	}
@@ -94,7 +103,7 @@ func TestACertificateForAnOrganizationIsHeldAgainstItsRequest(t *testing.T) {
 			}
 		}
 	}
-	if kinds[proofing.EntryIssued] != 1 || kinds[proofing.EntryRenewed] != 2 {
+	if kinds[proofing.EntryIssued] != 1 || kinds[proofing.EntryRenewed] != 6 {
 		t.Errorf("the log has %v", kinds)
 	}
 }

@@ -354,9 +354,3 @@ func (s *Service) docketed(ctx context.Context, held []*Appointment, id string) 
 	}
 	return c, nil
 }
-
-// evOf says whether a case is for extended validation.
-func (s *Service) evOf(c *Case) bool {
-	p := s.profileOf(c)
-	return p != nil && p.EV
-}

@@ -134,8 +134,11 @@ func TestEvidenceOfDecisionsOfAnotherStepDoesNotHold(t *testing.T) {
 	}
 }
 
-// evText is a policy whose profile is for extended validation.
-const evText = `{"profiles":{"signing":{"approvals":"1","approve":"pre-authorized","ev":"true"}}}`
+// evText is a policy whose profile is for extended validation, and codeText one whose profile is for code signing without that.
+const (
+	evText   = `{"profiles":{"signing":{"approvals":"1","approve":"pre-authorized","ev":"true"}}}`
+	codeText = `{"profiles":{"signing":{"approvals":"1","approve":"pre-authorized","csr":{"purpose":"code-signing"}}}}`
+)
 
 // What a certificate shows of itself is among the findings of its entry, and what people signed is for whom the request is.
 func TestEvidenceOfACertificateThatShowsWhatNobodyFoundDoesNotHold(t *testing.T) {
@@ -146,16 +149,23 @@ func TestEvidenceOfACertificateThatShowsWhatNobodyFoundDoesNotHold(t *testing.T)
 		lasts   time.Duration
 		finding string // of which the log is told nothing; empty: of none
 		erased  bool   // what was private
+		policy  string
 		want    string
 	}{
-		"another organization":                     {"Other Ltd", day, proofing.FindingOrganization, false, `organizations are ["Other Ltd"]`},
-		"another organization, and words erased":   {"Other Ltd", day, proofing.FindingOrganization, true, `organizations are ["Other Ltd"]`},
-		"more than 460 days":                       {orgName, 460*day + time.Second, proofing.FindingValidity, false, "for extended validation"},
-		"all of it, as the log has it":             {"Other Ltd", 500 * day, "", false, ""},
-		"what may be, of the request's own, whole": {orgName, 460 * day, "", false, ""},
+		"another organization":                     {"Other Ltd", day, proofing.FindingOrganization, false, evText, `organizations are ["Other Ltd"]`},
+		"another organization, and words erased":   {"Other Ltd", day, proofing.FindingOrganization, true, evText, `organizations are ["Other Ltd"]`},
+		"more than 460 days":                       {orgName, 460*day + time.Second, proofing.FindingValidity, false, evText, "for code signing"},
+		"more than 460 days, not EV":               {orgName, 460*day + time.Second, proofing.FindingValidity, false, codeText, "lasts for 460 days and 1s, and one for code signing for 460 days at most"},
+		"all of it, as the log has it":             {"Other Ltd", 500 * day, "", false, evText, ""},
+		"too long, as the log has it, not EV":      {orgName, 500 * day, "", false, codeText, ""},
+		"what may be, of the request's own, whole": {orgName, 460 * day, "", false, evText, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, tree := governed(t, evText)
+			c, tree := governed(t, x.policy)
+			if x.policy == codeText {
+				p := c.Policy.Profiles["signing"]
+				p.EV, p.CSR.Purpose = false, proofing.CSRCodeSigning
+			}
 			k := c.granted()
 			made := must[*proofing.Certificate](t)(c.CertificateIssued(t.Context(), c.ca, proofing.CertificateReport{DER: issued(t, x.org, 7, c.clock(), x.lasts), Cases: []string{k.ID}}))
 			if x.finding != "" {

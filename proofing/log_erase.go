@@ -2,7 +2,6 @@ package proofing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -136,51 +135,6 @@ func (s *Service) eraseListed(ctx context.Context, id string, l listed, j Journa
 			return fmt.Errorf("erase what was erased meanwhile: %w", err)
 		}
 		delete(l.private, e.Number)
-	}
-	return nil
-}
-
-// retireMost is how many pages are looked at in one pass.
-const retireMost = 500
-
-// standing says whether an entry tells what stays true until another one tells otherwise, however old it is, and tells it of no person: the text of a policy, by
-// which grants are given and certificates judged as long as nobody changes it, and the name of an organization.
-func standing(e *Entry) bool {
-	leaf, err := e.Said()
-	return err == nil && slices.Contains([]EntryKind{PolicyIsAdopted, PolicyIsInForce, OrganizationIsOpened}, leaf.Kind)
-}
-
-// retire erases what entries say beside their leaves in pages that are older than the log keeps it.
-func (s *Service) retire(ctx context.Context, l *logEnd) error {
-	now := s.now()
-	if l == nil || s.Policy.LogRetention <= 0 || !l.retired.IsZero() && now.Sub(l.retired) < retireEvery {
-		return nil
-	}
-	h, err := s.LogHead(ctx)
-	if err != nil {
-		return err
-	}
-	n := h.Retired
-	for n+1 < h.Next && n < h.Retired+retireMost {
-		p, err := s.LogPage(ctx, n+1)
-		if err == nil && p.At.Add(s.Policy.LogRetention).After(now) {
-			break
-		}
-		if err == nil {
-			err = s.erasePage(ctx, n+1, func(e *Entry) bool { return !standing(e) })
-		}
-		if err != nil && !errors.Is(err, ErrLogPageLost) { // of one that is lost there is nothing to erase
-			return fmt.Errorf("erase what is too old in the log: %w", err)
-		}
-		n++
-	}
-	if n > h.Retired {
-		if _, err := s.LogHeads.Update(ctx, h.ID, func(h *LogHead) error { h.Retired = max(h.Retired, n); return nil }); err != nil {
-			return fmt.Errorf("erase what is too old in the log: %w", err)
-		}
-	}
-	if n < h.Retired+retireMost {
-		l.retired = now
 	}
 	return nil
 }

@@ -23,10 +23,15 @@ type LogPage struct {
 	First   int64     `json:"first"` // the place of its first entry in the log, from 0 on
 	At      time.Time `json:"at"`    // when it was made; never before the page before it
 	Entries []Entry   `json:"entries"`
+	// Counted is until when any of what was kept beyond its age has counted at least; zero if nothing was: see retirement.
+	Counted time.Time `json:"counted,omitzero"`
 }
 
-// Indexes implements Record: a page is found by whom it tells of, for as long as it does.
+// Indexes implements Record: a page is found by whom it tells of, for as long as it does, and by what was kept of it.
 func (p *LogPage) Indexes() (ix []Index) {
+	if !p.Counted.IsZero() {
+		ix = append(ix, Index{Name: "counted", Value: stamp(p.Counted)})
+	}
 	for _, e := range p.Entries {
 		for _, who := range e.about() {
 			if entry := (Index{Name: "person", Value: who}); !slices.Contains(ix, entry) {

@@ -138,6 +138,10 @@ func (p *Profile) Choices(m Method, id Identifier) []Contact {
 	})
 }
 
+// CodeSigning says whether the certificates are for code signing, so that the CA/Browser Forum's rules for these hold for them: by what
+// their CSRs are for, and extended validation is for code signing alone here.
+func (p *Profile) CodeSigning() bool { return p.EV || p.CSR.Purpose == CSRCodeSigning }
+
 // recheck is when a CA that was answered now should ask again about a grant.
 func (p *Profile) recheck(now, expires time.Time) time.Time {
 	if at := now.Add(p.RecheckAfter); p.RecheckAfter > 0 && at.Before(expires) {

@@ -318,7 +318,8 @@ type AuditConfig struct {
 	CheckpointFile string `yaml:"checkpoint_file"`
 	// Retention is how long names, addresses and words of people stay in the log; what it says of them otherwise, and that nothing was added or taken away, stays for good.
 	// Certificates for code signing need two years past their end (CSBR 5.4.3): what was collected may be used for 825 days, 398 for EV, and a certificate lasts
-	// 460. So it is 2016 days unless set, 1589 at least where a profile is for EV, and 30 at least elsewhere.
+	// 460. So it is 2016 days unless set, 1589 at least where a profile is for EV, and 30 at least elsewhere. For what has no age it counts from when that is over: a
+	// role, a Subscriber Agreement, a list of who may request.
 	Retention time.Duration `yaml:"retention"`
 }
 
