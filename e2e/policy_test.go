@@ -54,7 +54,10 @@ func TestAChangeOfThePolicyTakesTwoPeople(t *testing.T) {
 			if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 				t.Fatal(err)
 			}
-			await(t, "the proposal", 10*time.Second, func() bool { return strings.Contains(p.command("policy"), "Proposal") })
+			await(t, "the proposal", 10*time.Second, func() bool {
+				out, err := p.attempt("policy")
+				return err == nil && strings.Contains(out, "Proposal")
+			})
 			a := p.preauthorize("client", "policy "+s.name, s.name+"@example.org")
 			title := func() string {
 				resp, err := http.Get(a["case_url"].(string))
