@@ -131,6 +131,10 @@ func do(ctx context.Context, action chromedp.Action) error {
 func look(t testing.TB, ctx context.Context, name string) {
 	t.Helper()
 	var picture []byte
+	await(t, name+" to be loaded", slowest, func() (loaded bool) { // what is seen before the style sheet has come is another page
+		run(t, ctx, chromedp.Evaluate(`document.readyState === "complete"`, &loaded))
+		return loaded
+	})
 	if wide(t, ctx) {
 		t.Errorf("%s: the page is wider than the screen", name)
 	}

@@ -32,6 +32,7 @@ func (c *chain) signsUnsent(n *newcomer, reason string) (s signed) {
 	if reason != "" { // they think again, and ask for the other
 		run(c.t, n, chromedp.Navigate(c.people+"/admin"), chromedp.WaitVisible(`[data-page="adminqueue"]`, chromedp.ByQuery))
 		submits(c.t, n, `tr.mine a`, `[data-page="admincase"]`)
+		n.keepsFresh(c.t, `[data-page="admincase"]`)
 		fills(c.t, n, `form[aria-labelledby="refuse-title"]`, map[string]string{"reason": reason})
 		submits(c.t, n, `form[aria-labelledby="refuse-title"] button`, `form[data-sign] button`)
 	}
