@@ -207,7 +207,7 @@ func TestAPersonInABrowser(t *testing.T) {
 			if !s.noScript { // there the browser may show the page as it was left, without asking for it
 				run(t, ctx, chromedp.NavigateBack(), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 			}
-			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=60", nil)
 			wantStatus(t, done, "valid")
 		})
 	}
@@ -272,7 +272,7 @@ func TestTheLinkOfAMailInTwoBrowsers(t *testing.T) {
 	run(t, mine, chromedp.Navigate(link), chromedp.WaitVisible(`form button[type="submit"]`, chromedp.ByQuery))
 	look(t, mine, "link-same-browser")
 	run(t, mine, chromedp.Click(`input[name="how"][value="link"] ~ button`, chromedp.ByQuery), chromedp.Sleep(300*time.Millisecond))
-	_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+	_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=60", nil)
 	wantStatus(t, done, "valid")
 }
 

@@ -107,10 +107,10 @@ func TestStepCAIssuesAnEVCertificateAfterTheSecondApproval(t *testing.T) {
 			finalize := s.ready()
 			c.decideAll(opened, func(words string) {
 				t.Helper()
-				_, err := s.finalize(finalize, c.csr)
+				_, err := s.finalizeAgain(finalize, c.csr)
 				refused(t, "step-ca", err, "unauthorized", words)
 			})
-			cert, err := s.finalize(finalize, c.csr)
+			cert, err := s.finalizeAgain(finalize, c.csr)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -346,7 +346,7 @@ func (c *chain) decideAll(opened map[string]any, refused func(words string)) {
 	refused(waits)
 	c.reviewer.keyboard = true // they never touch the mouse
 	c.decides(c.reviewer, "4-reviewer")
-	_, granted := c.call("GET", "/v1/preauthorizations/"+opened["id"].(string)+"?wait=10", nil)
+	_, granted := c.call("GET", "/v1/preauthorizations/"+opened["id"].(string)+"?wait=60", nil)
 	wantStatus(c.t, granted, "valid")
 
 	refused(csrWaits)

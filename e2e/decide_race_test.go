@@ -127,7 +127,7 @@ func TestDecisionsOfTwoProcessesAndOfOneThatDies(t *testing.T) {
 	if said := answers[1-won]; !strings.Contains(said, "The request does not wait for this decision now.") && !strings.Contains(said, "The request has changed since this page was made.") {
 		t.Errorf("who came second is told\n%s", said)
 	}
-	_, now := c.call("GET", "/v1/preauthorizations/"+id+"?wait=10", nil)
+	_, now := c.call("GET", "/v1/preauthorizations/"+id+"?wait=60", nil)
 	wantStatus(t, now, []string{"valid", "invalid"}[won])
 	if status, said, err := decisions[1-won].sent(each[won].people); err != nil || status != http.StatusUnprocessableEntity {
 		t.Errorf("sent again to the other process: %d %s %v", status, said, err)

@@ -154,7 +154,7 @@ func TestAFrozenRedisIsRefusedEarly(t *testing.T) {
 		return err == nil && status == http.StatusCreated
 	})
 	h.prove("email", "before@example.org")
-	_, done := p.call("GET", "/v1/preauthorizations/"+before["id"].(string)+"?wait=10", nil)
+	_, done := p.call("GET", "/v1/preauthorizations/"+before["id"].(string)+"?wait=60", nil)
 	wantStatus(t, done, "valid")
 }
 

@@ -51,7 +51,7 @@ func mainJob(t *testing.T, p *program) {
 	_, between := p.call("GET", "/v1/preauthorizations/"+first["id"].(string), nil)
 	wantStatus(t, between, "pending")
 	h.prove("sms", phone)
-	_, done := p.call("GET", "/v1/preauthorizations/"+first["id"].(string)+"?wait=10", nil)
+	_, done := p.call("GET", "/v1/preauthorizations/"+first["id"].(string)+"?wait=60", nil)
 	wantStatus(t, done, "valid")
 	if aal(done) != nil {
 		t.Errorf("a first code earned AAL %v: it binds, and authenticates nobody", aal(done))
@@ -70,7 +70,7 @@ func mainJob(t *testing.T, p *program) {
 	h = p.person(second["case_url"].(string))
 	h.prove("email", email)
 	h.prove("sms", phone)
-	_, done = p.call("GET", "/v1/preauthorizations/"+second["id"].(string)+"?wait=10", nil)
+	_, done = p.call("GET", "/v1/preauthorizations/"+second["id"].(string)+"?wait=60", nil)
 	wantStatus(t, done, "valid")
 	assessment := done["assessment"].(map[string]any)
 	if assessment["aal"] != 1.0 || assessment["restricted"] != true {

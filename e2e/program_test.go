@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -404,25 +405,41 @@ func (p *program) process(n int) *exec.Cmd {
 	return cmd
 }
 
-// call is one request of the CA; it returns the status and the decoded answer.
+// askAgain is how long a CA asks again who is told to come later.
+const askAgain = time.Minute
+
+// call is one request of the CA; it returns the status and the decoded answer. Who hears that there is no answer now, as of a grant that is not in
+// the log yet, asks again when it may, as a CA must.
 func (p *program) call(method, path string, body any) (int, map[string]any) {
 	p.t.Helper()
-	status, answer, err := p.try(method, path, body)
-	if err != nil {
-		p.t.Fatalf("%s %s: %v", method, path, err)
+	for began := time.Now(); ; {
+		status, answer, later, err := p.hear(method, path, body)
+		if err != nil {
+			p.t.Fatalf("%s %s: %v", method, path, err)
+		}
+		seconds, err := strconv.Atoi(later)
+		if status != http.StatusServiceUnavailable || err != nil || time.Since(began) > askAgain {
+			return status, answer
+		}
+		time.Sleep(time.Duration(seconds) * time.Second)
 	}
-	return status, answer
 }
 
+// try is call once, for one that may fail.
 func (p *program) try(method, path string, body any) (int, map[string]any, error) {
+	status, answer, _, err := p.hear(method, path, body)
+	return status, answer, err
+}
+
+// hear is try with what Retry-After says.
+func (p *program) hear(method, path string, body any) (status int, answer map[string]any, later string, err error) {
 	resp, err := p.do(method, path, body)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, "", err
 	}
 	defer resp.Body.Close()
-	var answer map[string]any
 	err = json.NewDecoder(resp.Body).Decode(&answer)
-	return resp.StatusCode, answer, err
+	return resp.StatusCode, answer, resp.Header.Get("Retry-After"), err
 }
 
 // raw is call for a test that reads the answer's head.

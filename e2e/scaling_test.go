@@ -194,7 +194,7 @@ func TestTheScalingPageDoesWhatItSays(t *testing.T) {
 
 func (p *program) wantValid(id string) {
 	p.t.Helper()
-	_, answer := p.call("GET", "/v1/preauthorizations/"+id+"?wait=10", nil)
+	_, answer := p.call("GET", "/v1/preauthorizations/"+id+"?wait=60", nil)
 	wantStatus(p.t, answer, "valid")
 }
 
