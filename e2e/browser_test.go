@@ -271,7 +271,7 @@ func TestTheLinkOfAMailInTwoBrowsers(t *testing.T) {
 	wantStatus(t, between, "pending")
 	run(t, mine, chromedp.Navigate(link), chromedp.WaitVisible(`form button[type="submit"]`, chromedp.ByQuery))
 	look(t, mine, "link-same-browser")
-	run(t, mine, chromedp.Click(`input[name="how"][value="link"] ~ button`, chromedp.ByQuery), chromedp.Sleep(300*time.Millisecond))
+	run(t, mine, chromedp.Click(`input[name="how"][value="link"] ~ button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 	_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=60", nil)
 	wantStatus(t, done, "valid")
 }

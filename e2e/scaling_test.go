@@ -74,7 +74,7 @@ func (x *terminal) run(block string) string {
 		x.t.Fatal(err)
 	}
 	var said strings.Builder
-	late := time.After(2 * time.Minute)
+	late := time.After(10 * time.Minute)
 	for {
 		select {
 		case line, ok := <-x.lines:
