@@ -117,8 +117,10 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 }
 
 func TestTheContextEndsACall(t *testing.T) {
-	c, d := newDouble(t, client.Config{}, problem(503, client.Unavailable, ""))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	later := problem(503, client.Unavailable, "")
+	later.header = map[string]string{"Retry-After": "30"}
+	c, d := newDouble(t, client.Config{MaxWait: time.Minute}, later)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if _, err := c.Authorize(ctx, question); !errors.Is(err, client.ErrUnavailable) {
 		t.Errorf("%v", err)

@@ -131,6 +131,10 @@ func do(ctx context.Context, action chromedp.Action) error {
 func look(t testing.TB, ctx context.Context, name string) {
 	t.Helper()
 	var picture []byte
+	await(t, name+" to be loaded", slowest, func() (loaded bool) { // what is seen before the style sheet has come is another page
+		run(t, ctx, chromedp.Evaluate(`document.readyState === "complete"`, &loaded))
+		return loaded
+	})
 	if wide(t, ctx) {
 		t.Errorf("%s: the page is wider than the screen", name)
 	}
@@ -203,7 +207,7 @@ func TestAPersonInABrowser(t *testing.T) {
 			if !s.noScript { // there the browser may show the page as it was left, without asking for it
 				run(t, ctx, chromedp.NavigateBack(), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 			}
-			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=60", nil)
 			wantStatus(t, done, "valid")
 		})
 	}
@@ -267,8 +271,8 @@ func TestTheLinkOfAMailInTwoBrowsers(t *testing.T) {
 	wantStatus(t, between, "pending")
 	run(t, mine, chromedp.Navigate(link), chromedp.WaitVisible(`form button[type="submit"]`, chromedp.ByQuery))
 	look(t, mine, "link-same-browser")
-	run(t, mine, chromedp.Click(`input[name="how"][value="link"] ~ button`, chromedp.ByQuery), chromedp.Sleep(300*time.Millisecond))
-	_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+	run(t, mine, chromedp.Click(`input[name="how"][value="link"] ~ button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
+	_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=60", nil)
 	wantStatus(t, done, "valid")
 }
 

@@ -110,7 +110,7 @@ func (r *root) server(name string) (cert, key string) {
 
 // http is a client that believes the root, and no other.
 func (r *root) http() *http.Client {
-	return &http.Client{Transport: r.transport, Timeout: 30 * time.Second}
+	return &http.Client{Transport: r.transport, Timeout: slowest}
 }
 
 // answers is answers for a server that shows a certificate of the root.

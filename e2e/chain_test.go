@@ -107,10 +107,10 @@ func TestStepCAIssuesAnEVCertificateAfterTheSecondApproval(t *testing.T) {
 			finalize := s.ready()
 			c.decideAll(opened, func(words string) {
 				t.Helper()
-				_, err := s.finalize(finalize, c.csr)
+				_, err := s.finalizeAgain(finalize, c.csr)
 				refused(t, "step-ca", err, "unauthorized", words)
 			})
-			cert, err := s.finalize(finalize, c.csr)
+			cert, err := s.finalizeAgain(finalize, c.csr)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,6 +197,7 @@ func (c *chain) appoints(role, where, name string, fields map[string]string) *ne
 	c.t.Helper()
 	run(c.t, c.one, chromedp.Navigate(c.people+"/admin/people?"+where), chromedp.WaitVisible(`[data-page="adminpeople"]`, chromedp.ByQuery))
 	submits(c.t, c.one, `a[href*="/admin/propose/`+role+`"]`, `[data-page="adminpropose"]`)
+	c.one.keepsFresh(c.t, `[data-page="adminpropose"]`)
 	fills(c.t, c.one, `main form`, map[string]string{"name": name})
 	fills(c.t, c.one, `main form`, fields)
 	submits(c.t, c.one, `main form button`, `[data-page="adminperson"] [data-join]`)
@@ -210,7 +211,9 @@ func (c *chain) appoints(role, where, name string, fields map[string]string) *ne
 	n.takesItUp(c.t)
 
 	run(c.t, c.two, chromedp.Navigate(c.people+"/admin/people?status=accepted"), chromedp.WaitVisible(`[data-page="adminpeople"] table a`, chromedp.ByQuery))
-	submits(c.t, c.two, `[data-page="adminpeople"] table a`, `form[action*="/confirm"] button`)
+	submits(c.t, c.two, `[data-page="adminpeople"] table a`, `[data-page="adminperson"]`)
+	c.two.keepsFresh(c.t, `[data-page="adminperson"]`)
+	run(c.t, c.two, chromedp.WaitVisible(`form[action*="/confirm"] button`, chromedp.ByQuery))
 	if said := text(c.t, c.two); !strings.Contains(said, name) {
 		c.t.Errorf("who waits is not %s:\n%s", name, said)
 	}
@@ -226,7 +229,9 @@ func (c *chain) appoints(role, where, name string, fields map[string]string) *ne
 func (c *chain) collect() {
 	c.t.Helper()
 	n, today := c.specialist, time.Now().UTC().Format(time.DateOnly)
-	run(c.t, n, chromedp.Navigate(c.people+"/admin/organizations"), chromedp.WaitVisible(`input[name="name"]`, chromedp.ByQuery))
+	run(c.t, n, chromedp.Navigate(c.people+"/admin/organizations"))
+	n.keepsFresh(c.t, `[data-page="adminorganizations"]`)
+	run(c.t, n, chromedp.WaitVisible(`input[name="name"]`, chromedp.ByQuery))
 	fills(c.t, n, `main .panel form`, map[string]string{"name": chainName})
 	submits(c.t, n, `main .panel form button`, `[data-page="adminorganization"]`)
 	look(c.t, n, c.pictures+"-dossier-empty")
@@ -246,6 +251,7 @@ func (c *chain) collect() {
 	run(c.t, n, chromedp.Navigate(c.people+c.dossier), chromedp.WaitVisible(`[data-page="adminorganization"]`, chromedp.ByQuery))
 	records := func(kind string, values map[string]string) {
 		c.t.Helper()
+		n.keepsFresh(c.t, `[data-page="adminorganization"]`)
 		form := `#` + kind + ` form:has(input[name="kind"])`
 		run(c.t, n, chromedp.Click(`#`+kind+` > details:not(.past) > summary`, chromedp.ByQuery), chromedp.WaitVisible(form, chromedp.ByQuery))
 		fills(c.t, n, form, map[string]string{"outcome": "good", "source": "as its file has it", "collected": today})
@@ -340,7 +346,7 @@ func (c *chain) decideAll(opened map[string]any, refused func(words string)) {
 	refused(waits)
 	c.reviewer.keyboard = true // they never touch the mouse
 	c.decides(c.reviewer, "4-reviewer")
-	_, granted := c.call("GET", "/v1/preauthorizations/"+opened["id"].(string)+"?wait=10", nil)
+	_, granted := c.call("GET", "/v1/preauthorizations/"+opened["id"].(string)+"?wait=60", nil)
 	wantStatus(c.t, granted, "valid")
 
 	refused(csrWaits)
@@ -394,26 +400,8 @@ func (n *newcomer) readsWhatWaits(t testing.TB, picture string) {
 	submits(t, n, `tr.mine a`, `[data-page="admincase"]`)
 	look(t, n, picture+"-case")
 	printsWell(t, n)
-	const agree = `form[aria-labelledby="agree-title"] button`
-	n.confirmsIfAsked(t)
-	submits(t, n, agree, `:is(form[data-sign] button, `+confirmFirst+`)`)
-	if n.confirmsIfAsked(t) { // the ten minutes ended between the two pages
-		submits(t, n, agree, `form[data-sign] button`)
-	}
-}
-
-// confirmFirst leads whoever has signed in some time ago to where they confirm with their passkey that it is them.
-const confirmFirst = `main a[href*="method=fido"]`
-
-// confirmsIfAsked confirms if the page asks for it, as it does on a slow machine, comes back to the request, and says whether it did.
-func (n *newcomer) confirmsIfAsked(t testing.TB) (asked bool) {
-	t.Helper()
-	run(t, n, chromedp.Evaluate("!!document.querySelector('"+confirmFirst+"')", &asked))
-	if asked {
-		submits(t, n, confirmFirst, `.panel form[action*="/begin"] button`)
-		submits(t, n, `.panel form[action*="/begin"] button`, `[data-page="admincase"]`)
-	}
-	return asked
+	n.keepsFresh(t, `[data-page="admincase"]`)
+	submits(t, n, `form[aria-labelledby="agree-title"] button`, `form[data-sign] button`)
 }
 
 // signs has them sign it.

@@ -19,7 +19,7 @@ import (
 func TestTheGoClientSpeaksWithTheRealProgram(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
 	cs, err := client.New(client.Config{URL: p.api, Token: p.token})
 	if err != nil {

@@ -39,7 +39,7 @@ func TestTheHolderOfAnAccountGetsItsAuthorityTokenByTheGoClient(t *testing.T) {
 	}
 	p.run()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
 	const email = "holder@example.org"
 	wants := client.HolderTokenRequest{Authority: "example", Profile: "address", Identifier: client.Identifier{Type: "email", Value: email}}

@@ -80,11 +80,11 @@ func (p *program) hold(least int, disturb func(progress func())) {
 	progress := func() {
 		t.Helper()
 		before := granted()
-		await(t, "one more to be granted", time.Minute, func() bool { return granted() > before })
+		await(t, "one more to be granted", 5*time.Minute, func() bool { return granted() > before })
 	}
 	disturb(progress)
 	progress() // it has recovered
-	await(t, fmt.Sprintf("%d to be granted: fewer are too little to have looked", least), time.Minute, func() bool { return granted() >= least })
+	await(t, fmt.Sprintf("%d to be granted: fewer are too little to have looked", least), 5*time.Minute, func() bool { return granted() >= least })
 	halt()
 	t.Logf("%d opened, %d granted", len(acks.opened), len(acks.granted))
 	for id, email := range acks.opened {
@@ -103,7 +103,7 @@ func (p *program) hold(least int, disturb func(progress func())) {
 	}
 	// A notice whose sender was killed is taken up when its claim runs out.
 	for id := range acks.granted {
-		await(t, "the notice of a grant", 150*time.Second, func() bool {
+		await(t, "the notice of a grant", 4*time.Minute, func() bool {
 			_, notices := p.mailsOf(acks.opened[id])
 			return len(notices) > 0
 		})
@@ -138,7 +138,7 @@ func (p *program) mailsOf(email string) (codes, notices map[string]int) {
 // program dies under them, and gives up after a while.
 func (p *program) live(acks *acknowledged, name string, stop chan struct{}) {
 	email := name + "@example.org"
-	patience := time.Now().Add(20 * time.Second)
+	patience := time.Now().Add(90 * time.Second)
 	again := func() bool {
 		select {
 		case <-stop:

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -51,7 +52,7 @@ func mainJob(t *testing.T, p *program) {
 	_, between := p.call("GET", "/v1/preauthorizations/"+first["id"].(string), nil)
 	wantStatus(t, between, "pending")
 	h.prove("sms", phone)
-	_, done := p.call("GET", "/v1/preauthorizations/"+first["id"].(string)+"?wait=10", nil)
+	_, done := p.call("GET", "/v1/preauthorizations/"+first["id"].(string)+"?wait=60", nil)
 	wantStatus(t, done, "valid")
 	if aal(done) != nil {
 		t.Errorf("a first code earned AAL %v: it binds, and authenticates nobody", aal(done))
@@ -70,7 +71,7 @@ func mainJob(t *testing.T, p *program) {
 	h = p.person(second["case_url"].(string))
 	h.prove("email", email)
 	h.prove("sms", phone)
-	_, done = p.call("GET", "/v1/preauthorizations/"+second["id"].(string)+"?wait=10", nil)
+	_, done = p.call("GET", "/v1/preauthorizations/"+second["id"].(string)+"?wait=60", nil)
 	wantStatus(t, done, "valid")
 	assessment := done["assessment"].(map[string]any)
 	if assessment["aal"] != 1.0 || assessment["restricted"] != true {
@@ -104,17 +105,18 @@ func (p *program) verified(statement string) map[string]any {
 	return c
 }
 
-// TestTheDemoPlaysItself runs `demo --auto`, which must end well within ten seconds.
+// TestTheDemoPlaysItself runs `demo --auto`, which must end well within ten seconds of a processor. How long it takes on the wall says what else the machine does.
 func TestTheDemoPlaysItself(t *testing.T) {
-	began := time.Now()
-	cmd := exec.Command(binary, "demo", "--auto")
+	ctx, cancel := context.WithTimeout(t.Context(), slowest)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, "demo", "--auto")
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out.String(), problems.String())
 	}
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("it took %v", took)
+	if took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); took > 10*time.Second {
+		t.Errorf("it worked for %v", took)
 	}
 	for _, want := range []string{"urn:countersign:acr:sp800-63-4:ial-none:aal-none", "urn:countersign:acr:sp800-63-4:ial-none:aal-1", "SP 800-63B-4"} {
 		if !strings.Contains(out.String(), want) {

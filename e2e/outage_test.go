@@ -39,7 +39,7 @@ func TestTheMailServerIsAwayAndComesBack(t *testing.T) {
 	if status, page, err := h.answer(attempt, code); err != nil || status != http.StatusOK {
 		t.Fatalf("answer: %d %v %s", status, err, visible(page))
 	}
-	_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+	_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=60", nil)
 	wantStatus(t, done, "valid")
 }
 

@@ -428,7 +428,7 @@ func (ca *ownCA) acmeClient() *acme.Client {
 
 // obtain orders a certificate for a mailbox.
 func (ca *ownCA) obtain(c *acme.Client, email string) (*x509.Certificate, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	o, err := c.AuthorizeOrder(ctx, []acme.AuthzID{{Type: "email", Value: email}})
 	if err != nil {

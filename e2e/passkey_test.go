@@ -70,7 +70,7 @@ func TestAPasskeyInABrowser(t *testing.T) {
 			run(t, ctx, chromedp.SendKeys(`input[name="code"]`, p.codeAfter("email", email, 0), chromedp.ByQuery), chromedp.Submit(`form.answer`, chromedp.ByQuery),
 				chromedp.WaitVisible(`[data-page="granted"]`, chromedp.ByQuery))
 			look(t, ctx, "passkey-"+s.name+"-4-done")
-			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=60", nil)
 			wantStatus(t, done, "valid")
 			assessment := done["assessment"].(map[string]any)
 			if assessment["aal"] != 2.0 || assessment["phishing_resistant"] != true || assessment["syncable"] != true || assessment["ial"] != nil {

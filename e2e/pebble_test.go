@@ -144,7 +144,7 @@ func TestPebbleBelievesTheKeysOfProofs(t *testing.T) {
 	t.Run("lego gets a certificate", func(t *testing.T) {
 		user := &legoUser{key: newSigner(t)}
 		config := lego.NewConfig(user)
-		config.CADirURL, config.HTTPClient = b.directory, b.http()
+		config.CADirURL, config.HTTPClient, config.Certificate.Timeout = b.directory, b.http(), 5*time.Minute
 		c, err := lego.NewClient(config)
 		if err != nil {
 			t.Fatal(err)

@@ -27,7 +27,7 @@ func (p *program) person(caseURL string) *person {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return &person{p: p, page: caseURL, http: &http.Client{Jar: jar, Timeout: 20 * time.Second}}
+	return &person{p: p, page: caseURL, http: &http.Client{Jar: jar, Timeout: 2 * time.Minute}}
 }
 
 var attemptField = regexp.MustCompile(`name="attempt" value="([^"]+)"`)

@@ -54,7 +54,10 @@ func TestAChangeOfThePolicyTakesTwoPeople(t *testing.T) {
 			if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 				t.Fatal(err)
 			}
-			await(t, "the proposal", 10*time.Second, func() bool { return strings.Contains(p.command("policy"), "Proposal") })
+			await(t, "the proposal", 10*time.Second, func() bool {
+				out, err := p.attempt("policy")
+				return err == nil && strings.Contains(out, "Proposal")
+			})
 			a := p.preauthorize("client", "policy "+s.name, s.name+"@example.org")
 			title := func() string {
 				resp, err := http.Get(a["case_url"].(string))
@@ -74,7 +77,9 @@ func TestAChangeOfThePolicyTakesTwoPeople(t *testing.T) {
 				if i == 0 {
 					look(t, ctx, picture+"-2-waits")
 				}
-				run(t, ctx, chromedp.Click(`.box.warn a`, chromedp.ByQuery), chromedp.WaitVisible(`[data-page="adminpolicy"] form[action*="/decide"]`, chromedp.ByQuery))
+				run(t, ctx, chromedp.Click(`.box.warn a`, chromedp.ByQuery))
+				ctx.keepsFresh(t, `[data-page="adminpolicy"]`)
+				run(t, ctx, chromedp.WaitVisible(`[data-page="adminpolicy"] form[action*="/decide"]`, chromedp.ByQuery))
 				if said := text(t, ctx); !strings.Contains(said, "profiles.client.title") || !strings.Contains(said, "Other <certificate>") {
 					t.Errorf("the page does not say what changes:\n%s", said)
 				}

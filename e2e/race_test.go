@@ -250,7 +250,7 @@ func TestTwoProcessesOnOneRedis(t *testing.T) {
 // provedOnce looks whether a case was granted by one event, with one notice of it.
 func (p *program) provedOnce(id, email string) {
 	p.t.Helper()
-	_, answer := p.call("GET", "/v1/preauthorizations/"+id+"?wait=10", nil)
+	_, answer := p.call("GET", "/v1/preauthorizations/"+id+"?wait=60", nil)
 	wantStatus(p.t, answer, "valid")
 	if events := answer["assessment"].(map[string]any)["events"].([]any); len(events) != 1 {
 		p.t.Errorf("%d events", len(events))

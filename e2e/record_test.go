@@ -140,7 +140,7 @@ func TestTwoRepresentativesRecordAnIdentity(t *testing.T) {
 				t.Errorf("after the review the page says:\n%s", said)
 			}
 
-			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=10", nil)
+			_, done := p.call("GET", "/v1/preauthorizations/"+a["id"].(string)+"?wait=60", nil)
 			wantStatus(t, done, "valid")
 			if assessment := done["assessment"].(map[string]any); assessment["ial"] != 2.0 || assessment["ial_basis"] != "operator_proofing" {
 				t.Errorf("the label is %v", assessment)

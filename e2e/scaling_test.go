@@ -74,7 +74,7 @@ func (x *terminal) run(block string) string {
 		x.t.Fatal(err)
 	}
 	var said strings.Builder
-	late := time.After(2 * time.Minute)
+	late := time.After(10 * time.Minute)
 	for {
 		select {
 		case line, ok := <-x.lines:
@@ -194,7 +194,7 @@ func TestTheScalingPageDoesWhatItSays(t *testing.T) {
 
 func (p *program) wantValid(id string) {
 	p.t.Helper()
-	_, answer := p.call("GET", "/v1/preauthorizations/"+id+"?wait=10", nil)
+	_, answer := p.call("GET", "/v1/preauthorizations/"+id+"?wait=60", nil)
 	wantStatus(p.t, answer, "valid")
 }
 

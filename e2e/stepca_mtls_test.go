@@ -89,7 +89,7 @@ func TestStepCAIsKnownByItsCertificateWhereAWebhookHasNoSecret(t *testing.T) {
 		t.Fatal(status, opened)
 	}
 	ca.person(opened["case_url"].(string)).prove("email", email)
-	_, proved := ca.call("GET", "/v1/preauthorizations/"+opened["id"].(string)+"?wait=10", nil)
+	_, proved := ca.call("GET", "/v1/preauthorizations/"+opened["id"].(string)+"?wait=60", nil)
 	wantStatus(t, proved, "valid")
 
 	unknown := func(when string) {

@@ -23,7 +23,8 @@ type slowHook struct {
 	mu   sync.Mutex
 	let  chan struct{}
 	held int
-	of   map[string]int // calls that were taken, by pre-authorization
+	cut  []time.Duration // how long those calls were held that the caller ended
+	of   map[string]int  // calls that were taken, by pre-authorization
 }
 
 func newSlowHook() *slowHook {
@@ -42,11 +43,20 @@ func (h *slowHook) hold() (let chan struct{}) {
 
 func (h *slowHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
+	began := time.Now()
 	h.mu.Lock()
 	let := h.let
 	h.held++
 	h.mu.Unlock()
-	<-let
+	select {
+	case <-let:
+	case <-r.Context().Done():
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.held--
+		h.cut = append(h.cut, time.Since(began))
+		return
+	}
 	var e struct {
 		Data struct{ Preauthorization string }
 	}
@@ -62,6 +72,43 @@ func (h *slowHook) inHand() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.held
+}
+
+// gaveUp says whether a call was given up after the fifteen seconds that the program gives one, while it was held. Then the machine is too slow for what
+// a test wants to see of it. A call that was ended sooner was broken off, which fails the test.
+func (h *slowHook) gaveUp(t testing.TB) bool {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, held := range h.cut {
+		if held < 14*time.Second {
+			t.Errorf("the call in hand was broken off after %v", held)
+			continue
+		}
+		t.Logf("a call was given up after %v: this machine is too slow to see what becomes of one that is in hand", held)
+	}
+	return len(h.cut) > 0
+}
+
+// usual is how long it takes this machine to tell of something while nothing is in the way.
+func (h *slowHook) usual(p *program, account string) time.Duration {
+	p.t.Helper()
+	began := time.Now()
+	a := p.preauthorize("address", account, account+"@example.org")
+	await(p.t, "an event to be told", slowest, func() bool { return h.told(a["id"]) > 0 })
+	return time.Since(began)
+}
+
+// wantNoLease wants something told before a lease can have run out, which takes six seconds; where everything takes long, time does not tell.
+func wantNoLease(t testing.TB, took, usual time.Duration) {
+	t.Helper()
+	switch {
+	case took < 5*time.Second:
+	case usual > 300*time.Millisecond:
+		t.Logf("told after %v, and usually after %v: this machine is too slow to see whether a lease was waited for", took, usual)
+	default:
+		t.Errorf("told after %v, and usually after %v", took, usual)
+	}
 }
 
 func (h *slowHook) told(id any) int {
@@ -82,7 +129,7 @@ func (p *program) openSlowly(account, email string) (finish func() (int, map[str
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(slowest))
 	fmt.Fprintf(conn, "POST /v1/preauthorizations HTTP/1.1\r\nHost: ca\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", p.token, len(text))
 	answers := bufio.NewReader(conn)
 	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
@@ -130,7 +177,7 @@ func listens(address string) bool {
 // message and a call of a webhook in hand, and looks how the other goes on.
 func TestAStopFinishesWhatIsInHandAndLeavesNothingHeld(t *testing.T) {
 	t.Parallel()
-	const drain = 4 * time.Second
+	const drain = 6 * time.Second
 	p := newService(t, layout{processes: 2, drain: drain, store: onRedis([]*redistest.Server{redistest.Start(t, redistest.Durable()...)}, "")})
 	each := both(p)
 	hook := newSlowHook()
@@ -153,29 +200,31 @@ func TestAStopFinishesWhatIsInHandAndLeavesNothingHeld(t *testing.T) {
 	h.prove("email", email)
 	await(t, "the first events", 10*time.Second, func() bool { return hook.told(opened["id"]) >= 2 })
 
+	usual := hook.usual(each[0], "usual")
 	let := hook.hold()
 	held := each[0].preauthorize("address", "held", "held@example.org")
 	await(t, "a call of the webhook", 10*time.Second, func() bool { return hook.inHand() > 0 })
-	p.twilio.Fail(twiliotest.Failure{Delay: 7 * time.Second})
+	p.twilio.Fail(twiliotest.Failure{Delay: 9 * time.Second})
 	attempt, err := h.begin("sms", phone)
 	if err != nil {
 		t.Fatal(err)
 	}
 	finish := each[0].openSlowly("slow", "slow@example.org")
-	second := p.process(1)
 
 	began := time.Now()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "not ready", drain/2, func() bool { status, word := p.readiness(0); return status == 503 && word == "stopping" })
+	promptly(t, "not ready", drain, func() bool { status, word := p.readiness(0); return status == 503 && word == "stopping" })
 	first := strings.TrimPrefix(each[0].api, "http://")
-	if !listens(first) {
-		t.Errorf("%v after the signal nobody listens: no load balancer has noticed by then", time.Since(began))
+	still := listens(first)
+	status, _, err := each[0].try("GET", "/v1/preauthorizations/"+held["id"].(string), nil)
+	if soon := time.Since(began); soon >= drain {
+		t.Logf("this machine is too slow to look into the drain: it took %v", soon)
+	} else if !still || status != http.StatusOK {
+		t.Errorf("%v after the signal somebody listens: %v; and a request: %d, %v", soon, still, status, err)
 	}
-	if status, _, err := each[0].try("GET", "/v1/preauthorizations/"+held["id"].(string), nil); status != http.StatusOK {
-		t.Errorf("a request in the drain: %d, %v", status, err)
-	}
+	second := p.process(1) // meanwhile
 	await(t, "the listeners close", drain+10*time.Second, func() bool { return !listens(first) })
 	if waited := time.Since(began); waited < drain {
 		t.Errorf("the listeners closed after %v, want %v", waited, drain)
@@ -183,7 +232,8 @@ func TestAStopFinishesWhatIsInHandAndLeavesNothingHeld(t *testing.T) {
 	if status, word := p.readiness(0); status != 503 || word != "stopping" {
 		t.Errorf("while it stops it says %d %q", status, word)
 	}
-	status, slow, err := finish()
+	var slow map[string]any
+	status, slow, err = finish()
 	if err != nil || status != http.StatusCreated {
 		t.Fatalf("the request that was in hand: %d, %v", status, err)
 	}
@@ -196,7 +246,7 @@ func TestAStopFinishesWhatIsInHandAndLeavesNothingHeld(t *testing.T) {
 		if err != nil {
 			t.Errorf("a stop that finished everything ended with %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not end")
 	}
 	t.Logf("stopped %v after the signal", time.Since(began))
@@ -211,10 +261,14 @@ func TestAStopFinishesWhatIsInHandAndLeavesNothingHeld(t *testing.T) {
 	}
 	// Neither the lease of who lists events nor the claim of the webhook has to run out: it would take six seconds, or minutes.
 	next := each[1].preauthorize("address", "next", "next@example.org")
-	await(t, "what happened before and after the stop is told", 5*time.Second, func() bool {
+	await(t, "what happened before and after the stop is told", slowest, func() bool {
 		return hook.told(held["id"]) > 0 && hook.told(slow["id"]) > 0 && hook.told(next["id"]) > 0
 	})
-	t.Logf("the other process went on %v after the end of the first", time.Since(over))
+	took := time.Since(over)
+	t.Logf("the other process went on %v after the end of the first", took)
+	if !hook.gaveUp(t) {
+		wantNoLease(t, took, max(usual, hook.usual(each[1], "again")))
+	}
 	if n := hook.told(held["id"]); n != 1 {
 		t.Errorf("the call that was in hand was made %d times", n)
 	}
@@ -245,8 +299,11 @@ func TestWhoStartsAgainWaitsForNothing(t *testing.T) {
 		t.Errorf("it ended with %v", err)
 	}
 	p.run()
-	after := p.preauthorize("address", "after", "after@example.org")
-	await(t, "events are told at once", 5*time.Second, func() bool { return hook.told(after["id"]) > 0 })
+	took := hook.usual(p, "after")
+	if hook.gaveUp(t) {
+		return
+	}
+	wantNoLease(t, took, hook.usual(p, "usual"))
 	if n := hook.told(before["id"]); n != 1 {
 		t.Errorf("the call that was in hand was made %d times", n)
 	}
@@ -263,7 +320,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	await(t, "not ready", 5*time.Second, func() bool { status, _ := p.readiness(0); return status == 503 })
 	began := time.Now()
 	end(p.cmd, syscall.SIGTERM)
-	if late := time.Since(began); late > 3*time.Second {
+	if late := time.Since(began); late > 10*time.Second { // what is in hand would have twenty
 		t.Errorf("it ended %v after the second signal", late)
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGTERM) {

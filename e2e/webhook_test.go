@@ -127,7 +127,7 @@ func TestACAIsToldByWebhookAndByAsking(t *testing.T) {
 	end(p.cmd, syscall.SIGKILL)
 	hook.set(func() { hook.down, hook.secret = false, second })
 	p.run()
-	await(t, "the webhook after a kill", 150*time.Second, func() bool { return len(hook.types(id)) == 4 })
+	await(t, "the webhook after a kill", 5*time.Minute, func() bool { return len(hook.types(id)) == 4 })
 	if got := hook.types(id)[3]; got != "preauthorization.deactivated" {
 		t.Errorf("after the kill told %q", got)
 	}

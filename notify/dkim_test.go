@@ -90,7 +90,7 @@ func TestMailIsSigned(t *testing.T) {
 			var group sync.WaitGroup
 			for range 4 {
 				group.Go(func() {
-					if _, err := p.Deliver(ctxFor(t, 10*time.Second), mailTo("msg-1", "alice@example.com"), mailWords); err != nil {
+					if _, err := p.Deliver(ctxFor(t, 30*time.Second), mailTo("msg-1", "alice@example.com"), mailWords); err != nil {
 						t.Error(err)
 					}
 				})

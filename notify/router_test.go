@@ -44,7 +44,7 @@ func TestRouterSendsByChannel(t *testing.T) {
 		proofing.ChannelPhone: {Provider: "twilio", Twilio: twilio},
 	})
 	for _, m := range []proofing.Message{mailTo("msg-1", "alice@example.com"), text(goodNumber)} {
-		if _, err := r.Send(ctxFor(t, 10*time.Second), m); err != nil {
+		if _, err := r.Send(ctxFor(t, 30*time.Second), m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestRouterRefusesWhatItCannotSend(t *testing.T) {
 func TestRouterBoundsTimeAndNumber(t *testing.T) {
 	double, twilio := startDouble(t)
 	r := newRouter(t, map[proofing.Channel]notify.Config{
-		proofing.ChannelPhone: {Provider: "twilio", Twilio: twilio, Concurrency: 1, Timeout: 300 * time.Millisecond},
+		proofing.ChannelPhone: {Provider: "twilio", Twilio: twilio, Concurrency: 1, Timeout: 3 * time.Second},
 	})
 	double.Fail(twiliotest.Failure{Hang: true}, twiliotest.Failure{Hang: true})
 	start := time.Now()
@@ -110,8 +110,8 @@ func TestRouterBoundsTimeAndNumber(t *testing.T) {
 	if counts[proofing.Unknown] < 1 || counts[proofing.NotSent] < 1 || counts["sent"] > 0 {
 		t.Errorf("got %v", counts)
 	}
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("three sends of 300 ms each took %v", took)
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("three sends of 3 s each took %v", took)
 	}
 }
 

@@ -104,7 +104,7 @@ func decoded(t *testing.T, r io.Reader) string {
 func TestMailArrivesAsWritten(t *testing.T) {
 	h := startMailHog(t)
 	p := newSMTP(t, h.config())
-	receipt, err := p.Deliver(ctxFor(t, 10*time.Second), mailTo("msg-0001", "alice@example.com"), mailWords)
+	receipt, err := p.Deliver(ctxFor(t, 30*time.Second), mailTo("msg-0001", "alice@example.com"), mailWords)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestMailWithoutHTML(t *testing.T) {
 	p := newSMTP(t, h.config())
 	// Several over one connection.
 	for i := range 3 {
-		if _, err := p.Deliver(ctxFor(t, 10*time.Second), mailTo(fmt.Sprintf("msg-%d", i), "bob@example.com"), words); err != nil {
+		if _, err := p.Deliver(ctxFor(t, 30*time.Second), mailTo(fmt.Sprintf("msg-%d", i), "bob@example.com"), words); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -178,7 +178,7 @@ func TestMailSurvivesJim(t *testing.T) {
 		group.Go(func() {
 			for i := s; i < mails; i += senders {
 				to := fmt.Sprintf("person-%d@example.com", i)
-				_, outcomes[i] = p.Deliver(ctxFor(t, 5*time.Second), mailTo(fmt.Sprintf("msg-%d", i), to), mailWords)
+				_, outcomes[i] = p.Deliver(ctxFor(t, 30*time.Second), mailTo(fmt.Sprintf("msg-%d", i), to), mailWords)
 			}
 		})
 	}

@@ -51,7 +51,7 @@ func startCallbacks(t *testing.T) (*twiliotest.Server, *reports, twiliotest.Mess
 	config.StatusCallback = func(id string) string { return server.URL + "/hooks/sms/" + id }
 	p := newTwilio(t, config)
 	mux.Handle("/hooks/sms/", p.Callback(told.report))
-	receipt, err := p.Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
+	receipt, err := p.Deliver(ctxFor(t, 30*time.Second), text(goodNumber), textWords)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestTwilioCallbackStatuses(t *testing.T) {
 	} {
 		// Twice, since Twilio repeats itself.
 		for range 2 {
-			if status, err := double.Report(ctxFor(t, 5*time.Second), m.SID, c.status, c.code); err != nil || status != http.StatusNoContent {
+			if status, err := double.Report(ctxFor(t, 30*time.Second), m.SID, c.status, c.code); err != nil || status != http.StatusNoContent {
 				t.Errorf("%s: got %d, %v", c.status, status, err)
 			}
 			if got := told.take(); !slices.Equal(got, []string{c.want}) {
@@ -83,7 +83,7 @@ func TestTwilioCallbackStatuses(t *testing.T) {
 			}
 		}
 	}
-	if status, err := double.Report(ctxFor(t, 5*time.Second), m.SID, "teleported", ""); err != nil || status != http.StatusNoContent {
+	if status, err := double.Report(ctxFor(t, 30*time.Second), m.SID, "teleported", ""); err != nil || status != http.StatusNoContent {
 		t.Errorf("a new word of Twilio's: got %d, %v", status, err)
 	}
 	if got := told.take(); len(got) != 0 {
@@ -99,7 +99,7 @@ func TestTwilioCallbackReportFails(t *testing.T) {
 		errors.New("a fault"):   http.StatusServiceUnavailable,
 	} {
 		told.err = err
-		if status, _ := double.Report(ctxFor(t, 5*time.Second), m.SID, "sent", ""); status != want {
+		if status, _ := double.Report(ctxFor(t, 30*time.Second), m.SID, "sent", ""); status != want {
 			t.Errorf("%v: got %d, want %d", err, status, want)
 		}
 	}
@@ -153,7 +153,7 @@ func TestTwilioCallbackForgeries(t *testing.T) {
 		{"too large", m.StatusCallback, form(func(f url.Values) { f.Set("Body", strings.Repeat("x", 1<<20)) }), goodSignature, nil, 413},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, err := http.NewRequestWithContext(ctxFor(t, 5*time.Second), http.MethodPost, c.target, strings.NewReader(c.form.Encode()))
+			r, err := http.NewRequestWithContext(ctxFor(t, 30*time.Second), http.MethodPost, c.target, strings.NewReader(c.form.Encode()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,7 +185,7 @@ func TestTwilioCallbackNeedsAURL(t *testing.T) {
 	defer server.Close()
 	target := server.URL + "/hooks/sms/msg-0001"
 	f := double.StatusForm(twiliotest.Message{SID: "SM0123456789abcdef0123456789abcdef"}, "sent", "")
-	r, err := http.NewRequestWithContext(ctxFor(t, 5*time.Second), http.MethodPost, target, strings.NewReader(f.Encode()))
+	r, err := http.NewRequestWithContext(ctxFor(t, 30*time.Second), http.MethodPost, target, strings.NewReader(f.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func TestTwilioRequest(t *testing.T) {
 	double, config := startDouble(t)
 	double.Price = "-0.00753"
 	config.StatusCallback = func(id string) string { return "https://id.example.org/hooks/sms/" + id }
-	receipt, err := newTwilio(t, config).Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
+	receipt, err := newTwilio(t, config).Deliver(ctxFor(t, 30*time.Second), text(goodNumber), textWords)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestTwilioRequest(t *testing.T) {
 
 	config.Currency = "EUR"
 	config.From, config.MessagingService = "", "MG0123456789abcdef0123456789abcdef"
-	receipt, err = newTwilio(t, config).Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
+	receipt, err = newTwilio(t, config).Deliver(ctxFor(t, 30*time.Second), text(goodNumber), textWords)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,12 +221,12 @@ func TestTwilioWrongCredentials(t *testing.T) {
 	double, config := startDouble(t)
 	wrong := config
 	wrong.AuthToken = "ffffffffffffffffffffffffffffffff"
-	_, err := newTwilio(t, wrong).Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
+	_, err := newTwilio(t, wrong).Deliver(ctxFor(t, 30*time.Second), text(goodNumber), textWords)
 	wantFailure(t, err, proofing.Refused, "configuration", "ffffffff")
 
 	wrong = config
 	wrong.KeySID, wrong.KeySecret = "SK0123456789abcdef0123456789abcdef", "a-secret/with+signs"
-	_, err = newTwilio(t, wrong).Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
+	_, err = newTwilio(t, wrong).Deliver(ctxFor(t, 30*time.Second), text(goodNumber), textWords)
 	wantFailure(t, err, proofing.Refused, "configuration", "a-secret")
 	if n := len(double.Messages()); n != 0 {
 		t.Errorf("the double took %d messages", n)
@@ -242,7 +242,7 @@ func TestTwilioUnreachable(t *testing.T) {
 	_ = l.Close() // so that nobody listens there
 	_, config := startDouble(t)
 	config.BaseURL = base
-	_, err = newTwilio(t, config).Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
+	_, err = newTwilio(t, config).Deliver(ctxFor(t, 30*time.Second), text(goodNumber), textWords)
 	wantFailure(t, err, proofing.NotSent, "unreachable", goodNumber)
 
 	gone, cancel := context.WithCancel(context.Background())
@@ -253,13 +253,19 @@ func TestTwilioUnreachable(t *testing.T) {
 
 func TestTwilioCancelReachesTheRequest(t *testing.T) {
 	double, config := startDouble(t)
-	double.Fail(twiliotest.Failure{Hang: true})
+	double.Fail(twiliotest.Failure{Hang: true, Take: true})
 	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(100*time.Millisecond, cancel)
+	defer cancel()
+	go func() { // once the double has it
+		for ctx.Err() == nil && len(double.Messages()) == 0 {
+			time.Sleep(5 * time.Millisecond)
+		}
+		cancel()
+	}()
 	start := time.Now()
 	_, err := newTwilio(t, config).Deliver(ctx, text(goodNumber), textWords)
 	wantFailure(t, err, proofing.Unknown, "timeout")
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("cancelling took %v", took)
 	}
 }
@@ -268,7 +274,7 @@ func TestTwilioUsesTheClientItIsGiven(t *testing.T) {
 	_, config := startDouble(t)
 	refusal := errors.New("egress to this address is not allowed")
 	config.HTTP = &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, refusal })}
-	_, err := newTwilio(t, config).Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
+	_, err := newTwilio(t, config).Deliver(ctxFor(t, 30*time.Second), text(goodNumber), textWords)
 	if wantFailure(t, err, proofing.NotSent, "unreachable"); !errors.Is(err, refusal) {
 		t.Errorf("got %v", err)
 	}
@@ -285,7 +291,7 @@ func TestTwilioFollowsNoRedirect(t *testing.T) {
 	defer server.Close()
 	_, config := startDouble(t)
 	config.BaseURL, config.HTTP = server.URL, server.Client()
-	_, err := newTwilio(t, config).Deliver(ctxFor(t, 5*time.Second), text(goodNumber), textWords)
+	_, err := newTwilio(t, config).Deliver(ctxFor(t, 30*time.Second), text(goodNumber), textWords)
 	wantFailure(t, err, proofing.Refused, "configuration")
 	if elsewhere.Load() != 0 {
 		t.Error("the code was carried elsewhere")
@@ -300,14 +306,14 @@ func TestTwilioRefusesBeforeItAsks(t *testing.T) {
 	double, config := startDouble(t)
 	p := newTwilio(t, config)
 	for _, to := range []string{"", "15005550010", "+1500555001x", "whatsapp:+15005550010", "+15005550010\r\n"} {
-		_, err := p.Deliver(ctxFor(t, 5*time.Second), text(to), textWords)
+		_, err := p.Deliver(ctxFor(t, 30*time.Second), text(to), textWords)
 		wantFailure(t, err, proofing.Refused, "number_invalid")
 	}
 	m := text(goodNumber)
 	m.ID = "../../x"
-	_, err := p.Deliver(ctxFor(t, 5*time.Second), m, textWords)
+	_, err := p.Deliver(ctxFor(t, 30*time.Second), m, textWords)
 	wantFailure(t, err, proofing.Refused, "configuration")
-	_, err = p.Deliver(ctxFor(t, 5*time.Second), text(goodNumber), notify.Rendered{})
+	_, err = p.Deliver(ctxFor(t, 30*time.Second), text(goodNumber), notify.Rendered{})
 	wantFailure(t, err, proofing.Refused, "configuration")
 	if n := len(double.Messages()); n != 0 {
 		t.Errorf("the double took %d messages", n)

@@ -115,7 +115,11 @@ func TestOutcomesOfWebhooks(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w, url := hookTo(t, c.handler)
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			patience := 20 * time.Second
+			if c.reason == "timeout" {
+				patience = 500 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			err := w.Call(ctx, proofing.Call{URL: url + "/secret-path", Keys: [][]byte{key(t)}, At: time.Now(), Event: proofing.Event{ID: "evt_1"}})
 			if c.outcome == "" {

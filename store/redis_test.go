@@ -115,7 +115,7 @@ func TestRedisIsUnavailableWhileTheServerIsAwayAndComesBack(t *testing.T) {
 	}
 	server.Start() // without the scripts
 	var total int64
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		var err error
 		if total, _, err = r.Add(ctx, "07", "n", 1, 0); err == nil {
 			break
@@ -132,9 +132,10 @@ func TestRedisIsUnavailableWhileTheServerIsAwayAndComesBack(t *testing.T) {
 // TestRedisSendsAChangeOnce stops the server, so that changes reach it but their
 // answers come too late: each must be made once, not once for each patience.
 func TestRedisSendsAChangeOnce(t *testing.T) {
+	t.Parallel()
 	server := startRedis(t, durableArgs...)
 	o := server.options()
-	o.Timeout = 150 * time.Millisecond
+	o.Timeout = time.Second
 	r := openRedis(t, o)
 	ctx := t.Context()
 	if _, _, err := r.Add(ctx, "07", "n", 1, 0); err != nil { // the script is there, and the connection
@@ -148,7 +149,13 @@ func TestRedisSendsAChangeOnce(t *testing.T) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 	time.Sleep(o.Timeout)
-	if total, _, err := r.Add(ctx, "07", "n", 0, 0); err != nil || total != 2 {
+	total := int64(0)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if total, _, err = r.Add(ctx, "07", "n", 0, 0); err == nil || time.Now().After(deadline) {
+			break
+		}
+	}
+	if err != nil || total != 2 {
 		t.Errorf("a total of %d, %v; want 2", total, err)
 	}
 }
@@ -156,7 +163,7 @@ func TestRedisSendsAChangeOnce(t *testing.T) {
 func TestRedisLetsCallersGoAndRefusesMoreThanItsQueue(t *testing.T) {
 	server := startRedis(t, durableArgs...)
 	o := server.options()
-	o.Queue = 4
+	o.Queue, o.Timeout = 4, 30*time.Second // those who were let go still hold the queue
 	r := openRedis(t, o)
 	server.Signal(syscall.SIGSTOP)
 	defer server.Signal(syscall.SIGCONT)
@@ -172,7 +179,7 @@ func TestRedisLetsCallersGoAndRefusesMoreThanItsQueue(t *testing.T) {
 			t.Errorf("got %v, want ErrUnavailable and the context's cause", err)
 		}
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("callers waited %s", took)
 	}
 	if _, err := r.Get(t.Context(), "07", "a", 0); !errors.Is(err, proofing.ErrUnavailable) || !strings.Contains(err.Error(), "too many") {
