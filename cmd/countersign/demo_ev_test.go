@@ -64,7 +64,7 @@ func (d *demo) presses(t *testing.T, what string) string {
 func (c *colleague) decides(t *testing.T, step proofing.Step) {
 	t.Helper()
 	s := c.d.app.service
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		v, err := c.visit(t.Context())
 		if err != nil {
 			t.Fatal(err)

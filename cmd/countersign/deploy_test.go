@@ -240,7 +240,7 @@ func TestTheComposedRedisServesUs(t *testing.T) {
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	probe := c.Services["redis"].Healthcheck.Test
 	healthy := strings.Replace(probe[1], "redis-cli", "redis-cli -p "+port, 1)
-	for deadline := time.Now().Add(15 * time.Second); exec.Command("/bin/sh", "-c", healthy).Run() != nil; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); exec.Command("/bin/sh", "-c", healthy).Run() != nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%q does not find it well", healthy)
 		}

@@ -62,7 +62,7 @@ func (p *pki) client(own ...tls.Certificate) *http.Client {
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for began := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Since(began) > 15*time.Second {
+		if time.Since(began) > time.Minute {
 			t.Fatal(what)
 		}
 	}
@@ -161,11 +161,11 @@ func TestASlowHandshakeIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetReadDeadline(time.Now().Add(readHeaderTimeout + 5*time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(readHeaderTimeout + 16*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	if _, err := conn.Read(make([]byte, 1)); err == nil || time.Since(began) > readHeaderTimeout+4*time.Second {
+	if _, err := conn.Read(make([]byte, 1)); err == nil || time.Since(began) > readHeaderTimeout+15*time.Second { // the whole of a request has more
 		t.Errorf("after %s: %v", time.Since(began), err)
 	}
 }

@@ -182,7 +182,7 @@ func TestACAThatWaitsIsLetGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if err := <-ended; err != nil || resp.StatusCode != http.StatusOK || time.Since(began) > 10*time.Second {
+	if err := <-ended; err != nil || resp.StatusCode != http.StatusOK || time.Since(began) > 25*time.Second {
 		t.Errorf("%s after %v, %v", resp.Status, time.Since(began), err)
 	}
 }
@@ -212,7 +212,7 @@ func TestTheKeyRingIsReadAgainAsSoonAsItCanBe(t *testing.T) {
 	wait := func(what string, ok func() bool) {
 		t.Helper()
 		for began := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) {
-			if time.Since(began) > 8*time.Second {
+			if time.Since(began) > time.Minute {
 				t.Fatal(what)
 			}
 		}
@@ -260,7 +260,7 @@ func TestServeSaysEverythingInItsLog(t *testing.T) {
 		code <- run(ctx, []string{"--config", d.config, "serve"}, &globals{environ: environ, stdin: strings.NewReader(""), stdout: io.Discard, stderr: said, now: time.Now})
 	}()
 	for began := time.Now(); strings.Count(said.String(), `"msg":"listening"`) < len(held); time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > 10*time.Second {
+		if time.Since(began) > time.Minute {
 			t.Fatalf("it does not listen: %s", said)
 		}
 	}

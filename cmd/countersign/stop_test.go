@@ -14,7 +14,7 @@ import (
 
 func TestWhileItDrainsItServesAndIsNotReady(t *testing.T) {
 	t.Parallel()
-	const drain = 3 * time.Second
+	const drain = 10 * time.Second
 	a := newDesk(t).appWith(io.Discard, func(c *Config) { c.Listeners.Drain = drain })
 	ctx, stop := context.WithCancel(t.Context())
 	people := localListener(t)

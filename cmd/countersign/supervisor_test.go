@@ -21,7 +21,7 @@ func listenAsSupervisor(t *testing.T, name string) (heard func() string) {
 	t.Cleanup(func() { _ = l.Close() })
 	return func() string {
 		t.Helper()
-		_ = l.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = l.SetReadDeadline(time.Now().Add(time.Minute))
 		word := make([]byte, 256)
 		n, err := l.Read(word)
 		if err != nil {
