@@ -139,6 +139,8 @@ type Checked struct {
 	Enrolled, Decided proofing.Leaf
 	// Synced: the passkey is one that its maker's cloud may copy to its owner's other devices (WebAuthn 6.1, BE).
 	Synced bool
+	// Erased are the members of the document that nothing is left of in the dossier to hold them against (an evidence file alone has the dossier).
+	Erased []string
 }
 
 // The facts of the entry that an enrolment leaves.
@@ -233,8 +235,11 @@ func (a *Approval) verifyDecision(c *Checked) error {
 	if l.Of != d.Subject.Of || l.Object != d.Subject.Object {
 		fault("the log has a decision about %s %s, and the document is about %s %s", l.Of, l.Object, d.Subject.Of, d.Subject.Object)
 	}
-	if l.Number <= d.Subject.Number {
-		fault("the document was made on entry %d of its subject, and the decision is entry %d", d.Subject.Number, l.Number)
+	if l.Number != d.Subject.Number+1 { // it is decided on the very state that was shown, and the decision is what is entered first
+		fault("the document was made on entry %d of its subject, and the decision is entry %d, not the next one", d.Subject.Number, l.Number)
+	}
+	if err := shown(l, d); err != nil {
+		fault("%w", err)
 	}
 	if l.By.Kind != "person" || l.By.ID != d.By.Person {
 		fault("the log has a decision by %s %s, and the document is of person %s", l.By.Kind, l.By.ID, d.By.Person)
@@ -256,6 +261,25 @@ func (a *Approval) verifyDecision(c *Checked) error {
 	}
 	if l.At.Before(d.Made.Add(-proofing.ClockSkew)) || l.At.After(d.NotAfter.Add(proofing.ClockSkew)) {
 		fault("the decision was entered at %s, and the document was good from %s to %s", l.At, d.Made, d.NotAfter)
+	}
+	return errors.Join(faults...)
+}
+
+// shown says whether what was shown goes with what was signed, as far as the entry says that the program has seen to it: the dossier is that by which the program made the decision, and the text
+// tells of the other members. The entry of an older program says neither, and nobody can tell it from one of a program that leaves it out.
+func shown(l *proofing.Leaf, d *proofing.Document) error {
+	var faults []error
+	if said := textOf(l.Facts, proofing.FactDossier); said != "" {
+		dossier := ""
+		if d.Organization != nil {
+			dossier = d.Organization.Dossier
+		}
+		if said != proofing.DossierShown(d.Nonce, dossier) {
+			faults = append(faults, fmt.Errorf("the log has the decision on another state of the dossier than the digest %q, which was signed", dossier))
+		}
+	}
+	if _, whole := l.Facts[proofing.FactShown]; whole {
+		faults = append(faults, d.Tells())
 	}
 	return errors.Join(faults...)
 }

@@ -71,7 +71,53 @@ func (r *reading) forWhom(k *readObject, c *Checked) error {
 	if told := dossier.private[0]; told != nil && textOf(told, "name") != signed.Name {
 		return fmt.Errorf("it was signed for the organization %q, and the dossier %s is of %q", signed.Name, id, textOf(told, "name"))
 	}
-	return nil
+	return dossier.registered(c)
+}
+
+// registered says whether number and jurisdiction of a decision are those of the dossier by which it was made. What was erased of it nobody can compare: c says so.
+func (o *readObject) registered(c *Checked) error {
+	current, signed := o.currentAt(c.Decided), c.Document.Organization
+	var faults []error
+	for _, m := range []struct {
+		what   string
+		kind   proofing.ItemKind
+		signed string
+	}{
+		{"registration number", proofing.ItemRegistration, signed.Number}, {"jurisdiction", proofing.ItemJurisdiction, signed.Jurisdiction},
+	} {
+		was := ""
+		if i, known := current[string(m.kind)+" "]; known && textOf(o.leaves[i].Facts, "outcome") == string(proofing.OutcomeGood) {
+			if o.private[i] == nil {
+				c.Erased = append(c.Erased, m.what)
+				continue
+			}
+			was = textOf(o.private[i], "value")
+		}
+		if m.signed != was {
+			faults = append(faults, fmt.Errorf("it was signed for the %s %q, and by its dossier %s it was %q", m.what, m.signed, o.Object, was))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// once says whether each decision of a file has its own nonce: what has the same one is the same decision, and would count twice.
+func once(votes map[int64]vote, approvals []ProvenApproval) error {
+	var faults []error
+	seen := map[string]string{}
+	decided := func(name string, d *proofing.Document) {
+		if first, twice := seen[d.Nonce]; twice {
+			faults = append(faults, fmt.Errorf("%s has the nonce of %s: it is the same decision", name, first))
+			return
+		}
+		seen[d.Nonce] = name
+	}
+	for _, entry := range slices.Sorted(maps.Keys(votes)) {
+		decided(fmt.Sprintf("entry %d of the policy book", entry), &votes[entry].Document)
+	}
+	for _, a := range approvals {
+		decided(fmt.Sprintf("entry %d of the case %s", a.Entry, a.Case), &a.Checked.Document)
+	}
+	return errors.Join(faults...)
 }
 
 // stepped says whether the entry of a decision has what was signed, and its step is one of who has signed it: which rules a decision is held to follows from its step.

@@ -43,6 +43,7 @@ func (e *Evidence) Verify(key LogKey) (*Proven, error) {
 		approvals, err := r.verifyCase(&r.Cases[i], log)
 		p.Approvals, faults = append(p.Approvals, approvals...), append(faults, err)
 	}
+	faults = append(faults, once(votes, p.Approvals))
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}

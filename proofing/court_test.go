@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
 )
 
 // court is a world in which an organization may ask for EV certificates: with its dossier, and everybody who has a part in it.
@@ -150,8 +151,23 @@ func (c *court) asked(r *representative, k *proofing.Case, step proofing.Step, r
 	}
 	return c.AskDecision(c.t.Context(), r.visit(), proofing.DecisionRequest{
 		Case: k.ID, Appointment: c.office[r].ID, Step: step, Refuse: refuse, Reason: reason, Number: c.reload(k).Journal.Written, Dossier: c.dossierOf(k).Digest(),
-		Shown: proofing.DocumentShown{Language: "en", Text: "Example Corporation asks for a certificate."},
+		Shown: c.shows(k, step, refuse),
 	})
+}
+
+// shows is what the page of a decision says, as the console makes it.
+func (c *court) shows(k *proofing.Case, step proofing.Step, refuse bool) proofing.DocumentShown {
+	c.t.Helper()
+	number, jurisdiction := c.dossierOf(k).Registered()
+	m := templates.Matter{
+		Name: k.Identifier.Value, Number: number, Jurisdiction: jurisdiction, CA: k.CATitle, Profile: k.Profile, IdentifierType: k.Identifier.Type, Identifier: k.Identifier.Value,
+		KeyKind: string(k.Applicant.Kind), Key: k.Applicant.Key(), CSR: k.CSRDigest,
+	}
+	if k.CSR != nil {
+		m.CSRKey, m.CSRPrint, m.CSRSubject = k.CSR.Key, k.CSR.SPKI, k.CSR.Subject
+	}
+	text := must[string](c.t)(templates.Verdict{Matter: m, Step: string(step), Refuse: refuse, Reason: "not ours", Follows: templates.Follows{Code: "others"}}.Text("en"))
+	return proofing.DocumentShown{Language: "en", Text: text}
 }
 
 // dossierOf is the dossier that a request is decided on.

@@ -57,9 +57,11 @@ func TestWhatNobodyWouldReadIsNotAskedToBeSigned(t *testing.T) {
 	k := c.submitted("signing")
 	c.approver.renew()
 	c.logged()
+	shown := c.shows(k, proofing.StepApprove, false)
+	shown.Text += strings.Repeat("x", 33<<10)
 	_, err := c.AskDecision(t.Context(), c.approver.visit(), proofing.DecisionRequest{
 		Case: k.ID, Appointment: c.office[c.approver].ID, Step: proofing.StepApprove, Number: c.reload(k).Journal.Written, Dossier: c.dossierOf(k).Digest(),
-		Shown: proofing.DocumentShown{Language: "en", Text: strings.Repeat("x", 33<<10)},
+		Shown: shown,
 	})
 	wantInput(t, "33 KiB", err, "signing_large")
 }

@@ -63,11 +63,15 @@ func (s *Service) AskDecision(ctx context.Context, v Visit, r DecisionRequest) (
 	if err := s.checkDecision(c, g, by, r); err != nil {
 		return nil, err
 	}
+	d := decisionDocument(c, g.organization, by, r)
+	if err := d.shownWhole(); err != nil {
+		return nil, err
+	}
 	limit := spend{"decisions", "decisions." + by.person, 1, mostDecisions, burst}
 	if err := s.spendAll(ctx, []spend{limit}); err != nil {
 		return nil, err
 	}
-	return s.AskSignature(ctx, v, decisionDocument(c, g.organization, by, r))
+	return s.AskSignature(ctx, v, d)
 }
 
 // cooled says whether the passkey of the session may decide by an appointment: it is the one that the role was taken up with, which another
@@ -218,9 +222,12 @@ func (s *Service) decide(c *Case, g *grounds, by decider, d Document, signed *Si
 	if p := s.profileOf(c); p != nil { // who refuses needs none
 		made.Expires = now.Add(p.ApprovalLifetime)
 	}
-	c.record(CaseDecided, by.actor(), now, map[string]any{
+	facts := map[string]any{
 		"step": d.Step, "decision": d.Decision, FactDocument: Digest([]byte(signed.Document)), "credential": d.Credential, "organization": a.Organization, "dossier": g.organization.Version(), "policy": d.Policy,
-	}, map[string]any{"name": by.appointment.Name, "reason": d.Reason}, by.person)
+		FactDossier: DossierShown(d.Nonce, g.organization.Digest()),
+	}
+	d.enterShown(facts)
+	c.record(CaseDecided, by.actor(), now, facts, map[string]any{"name": by.appointment.Name, "reason": d.Reason}, by.person)
 	made.Entry, made.Dossier = c.Journal.Written, g.organization.Version()
 	a.Decisions = append(a.Decisions, made)
 	if made.Step == StepApprove {

@@ -130,7 +130,7 @@ func TestAnOperatorWhoSealsAForgeryIsFound(t *testing.T) {
 		"another site": {func(e *audit.Evidence) { e.Cases[0].Approvals[0].Signature.Origin = "https://evil.example" }, "signature"},
 		"another document": {func(e *audit.Evidence) {
 			a := &e.Cases[0].Approvals[0]
-			a.Document = strings.Replace(a.Document, "asks", "begs", 1)
+			a.Document = strings.Replace(a.Document, "organization", "organisation", 1)
 		}, "no entry tells of the decision"},
 		"another subject":                              {func(e *audit.Evidence) { e.Object = e.Certificates[0].Object }, "is not there"},
 		"the subject called a certificate":             {func(e *audit.Evidence) { e.Subject, e.Object = proofing.SubjectCertificate, e.Certificates[0].Object }, "not the one that is there"},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/countersign-id/countersign/proofing"
+	"github.com/countersign-id/countersign/templates"
 )
 
 const (
@@ -57,10 +58,11 @@ func (r *representative) asksOfPolicy(refuse bool) (*proofing.Signing, error) {
 	r.renew()
 	r.w.logged()
 	b := r.w.book()
-	q := proofing.PolicyRequest{Refuse: refuse, Number: b.Journal.Written, Shown: proofing.DocumentShown{Language: "en", Text: "One setting changes."}}
+	q, shown := proofing.PolicyRequest{Refuse: refuse, Number: b.Journal.Written}, templates.PolicyVerdict{Refuse: refuse, Agree: "first"}
 	if b.Proposed != nil {
-		q.Proposal = b.Proposed.ID
+		q.Proposal, shown.PolicyMatter = b.Proposed.ID, templates.PolicyMatter{Digest: b.Proposed.Digest, Against: b.Proposed.Against}
 	}
+	q.Shown = proofing.DocumentShown{Language: "en", Text: must[string](r.w.t)(shown.Text("en"))}
 	if refuse {
 		q.Reason = "too weak"
 	}

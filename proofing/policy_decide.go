@@ -117,10 +117,6 @@ func (s *Service) AskPolicyDecision(ctx context.Context, v Visit, r PolicyReques
 	if err := b.checkDecision(by, r, s.now()); err != nil {
 		return nil, err
 	}
-	limit := spend{"decisions", "decisions." + by.person, 1, mostDecisions, burst}
-	if err := s.spendAll(ctx, []spend{limit}); err != nil {
-		return nil, err
-	}
 	d := Document{
 		Subject: DocumentSubject{Of: SubjectPolicy, Object: b.ID, Number: b.Journal.Written}, Proposed: b.Proposed.Digest,
 		Step: StepPolicy, Decision: DecideApprove, Shown: r.Shown,
@@ -128,6 +124,13 @@ func (s *Service) AskPolicyDecision(ctx context.Context, v Visit, r PolicyReques
 	}
 	if r.Refuse {
 		d.Decision, d.Reason = DecideRefuse, r.Reason
+	}
+	if err := d.shownWhole(); err != nil {
+		return nil, err
+	}
+	limit := spend{"decisions", "decisions." + by.person, 1, mostDecisions, burst}
+	if err := s.spendAll(ctx, []spend{limit}); err != nil {
+		return nil, err
 	}
 	return s.AskSignature(ctx, v, d)
 }
@@ -204,9 +207,11 @@ func (s *Service) decidePolicy(b *PolicyBook, by decider, d Document, signed *Si
 	made := PolicyDecision{
 		Nonce: d.Nonce, Refused: d.Decision == DecideRefuse, Reason: d.Reason, Person: by.person, Name: by.appointment.Name, Appointment: by.appointment.ID, At: now, Signature: *signed,
 	}
-	b.write(PolicyIsDecided, by.actor(), now, map[string]any{
+	facts := map[string]any{
 		"decision": d.Decision, "digest": p.Digest, FactDocument: Digest([]byte(signed.Document)), "credential": d.Credential, "policy": d.Policy,
-	}, map[string]any{"name": by.appointment.Name, "reason": d.Reason}, by.person)
+	}
+	d.enterShown(facts)
+	b.write(PolicyIsDecided, by.actor(), now, facts, map[string]any{"name": by.appointment.Name, "reason": d.Reason}, by.person)
 	made.Entry = b.Journal.Written
 	p.Decisions = append(p.Decisions, made)
 	act := Act{By: by.actor(), Name: by.appointment.Name, At: now}

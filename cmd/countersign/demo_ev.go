@@ -297,6 +297,17 @@ func (e *demoEV) accountJSON() string {
 	return fmt.Sprintf(`{"url": "https://ca.example/acct/%s", "thumbprint": "%s"}`, e.account[:6], e.account)
 }
 
+// verdict is what whoever decides about the demo's request is shown.
+func (d *demo) verdict(c *proofing.Case, step proofing.Step, lang string) (string, error) {
+	return templates.Verdict{
+		Matter: templates.Matter{
+			Name: demoEVName, Number: demoEVNumber, Jurisdiction: demoEVPlace, CA: c.CATitle, Profile: d.app.service.Policy.Profiles[demoEVProfile].Title,
+			IdentifierType: c.Identifier.Type, Identifier: c.Identifier.Value, KeyKind: string(c.Applicant.Kind), Key: c.Applicant.Key(),
+		},
+		Step: string(step), Follows: templates.Follows{Code: "cross_correlation"},
+	}.Text(lang)
+}
+
 // vet has the specialist sign that everything is collected.
 func (d *demo) vet(ctx context.Context) error {
 	s := d.app.service
@@ -308,13 +319,7 @@ func (d *demo) vet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := templates.Verdict{
-		Matter: templates.Matter{
-			Name: demoEVName, Number: demoEVNumber, Jurisdiction: demoEVPlace, CA: c.CATitle, Profile: s.Policy.Profiles[demoEVProfile].Title,
-			IdentifierType: c.Identifier.Type, Identifier: c.Identifier.Value, KeyKind: string(c.Applicant.Kind), Key: c.Applicant.Key(),
-		},
-		Step: string(proofing.StepVet), Follows: templates.Follows{Code: "cross_correlation"},
-	}.Text(v.Lang)
+	text, err := d.verdict(c, proofing.StepVet, v.Lang)
 	if err != nil {
 		return err
 	}

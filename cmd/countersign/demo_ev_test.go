@@ -77,7 +77,11 @@ func (c *colleague) decides(t *testing.T, step proofing.Step) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		asked, err := s.AskDecision(t.Context(), v, proofing.DecisionRequest{Case: k.ID, Appointment: c.office, Step: step, Number: k.Journal.Written, Dossier: dossier.Digest(), Shown: proofing.DocumentShown{Language: "en", Text: "Yes."}})
+		text, err := c.d.verdict(k, step, "en")
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, err := s.AskDecision(t.Context(), v, proofing.DecisionRequest{Case: k.ID, Appointment: c.office, Step: step, Number: k.Journal.Written, Dossier: dossier.Digest(), Shown: proofing.DocumentShown{Language: "en", Text: text}})
 		if err == nil {
 			answer, err := c.passkey.Get(asked.Ask, c.d.origin)
 			if err == nil {

@@ -308,6 +308,9 @@ func (r *evidenceReport) approval(a audit.ProvenApproval, entries []audit.Proven
 	if o := d.Organization; o != nil {
 		r.say("", "for %s%s%s", quiet(o.Name), given(", number ", o.Number), given(", ", o.Jurisdiction))
 	}
+	if len(a.Erased) > 0 {
+		r.say("", "as they signed it: %s can be held against no dossier, where it was erased", strings.Join(a.Erased, " and "))
+	}
 	if d.CSR != nil {
 		r.say("", "for the certificate request with the SHA-256 %s%s%s", quiet(d.CSR.Digest), given(", key ", d.CSR.Key), given(", ", d.CSR.Subject))
 	}
