@@ -1,15 +1,17 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/countersign-id/countersign/proofing"
 )
 
-// explained says whether all discrepancies of a case were explained before the review that it was granted by, and what was found in cross-correlation or once everything was said to be complete was followed by a specialist's
-// word that everything is complete (CSBR 3.2.9). What there is to collect for a CSR was collected for what it is beneath, so that nobody vets it, unless something is found in it, in whatever stage.
-func explained(id string, o *readObject) error {
+// explained says whether each discrepancy of a case was explained by somebody who judges it, and a specialist has said since that everything is complete, before the
+// review that the case was granted by (CSBR 3.2.9). That is so in whatever stage it came, and also beneath an authorization: what was collected for that knows nothing of
+// what was found since.
+func (r *reading) explained(id string, o *readObject) error {
 	granted := o.granted()
 	if granted < 0 {
 		return nil
@@ -17,38 +19,46 @@ func explained(id string, o *readObject) error {
 	decided := func(l proofing.Leaf, step proofing.Step) bool {
 		return l.Kind == proofing.CaseDecided && textOf(l.Facts, "step") == string(step) && textOf(l.Facts, "decision") == proofing.DecideApprove
 	}
-	staged := func(l proofing.Leaf, stage proofing.Stage) bool {
-		return l.Kind == proofing.CaseStaged && textOf(l.Facts, "stage") == string(stage)
-	}
 	end := granted
 	for i, l := range o.leaves[:granted] {
 		if decided(l, proofing.StepReview) {
 			end = i
 		}
 	}
-	complete := textOf(o.opened(), "parent") != "" // a specialist's word stood, or there was nothing to say it of
-	correlation, vetted := complete, complete      // vetted: that word a request keeps which goes back to its approvers
+	var faults []error
 	for i, l := range o.leaves[:granted] {
-		switch {
-		case decided(l, proofing.StepVet): // the entry of the stage follows
-			correlation, vetted = true, true
-		case l.Kind == proofing.CaseStaged:
-			correlation = vetted || staged(l, proofing.StageCorrelation)
-		}
 		if l.Kind != proofing.CaseDiscrepancy {
 			continue
 		}
 		after := o.leaves[min(i, end):end]
-		if !slices.ContainsFunc(after, func(r proofing.Leaf) bool {
+		explained := slices.IndexFunc(after, func(r proofing.Leaf) bool {
 			return r.Kind == proofing.CaseResolved && textOf(r.Facts, "discrepancy") == textOf(l.Facts, "discrepancy")
-		}) {
-			return fmt.Errorf("case %s was granted, and nobody has explained the discrepancy of entry %d before", id, l.Number)
+		})
+		if explained < 0 {
+			faults = append(faults, fmt.Errorf("case %s was granted, and nobody has explained the discrepancy of entry %d before", id, l.Number))
+			continue
 		}
-		if correlation && !slices.ContainsFunc(after, func(v proofing.Leaf) bool {
-			return decided(v, proofing.StepVet)
-		}) {
-			return fmt.Errorf("case %s was granted, and nobody has said that everything is complete since the discrepancy of entry %d", id, l.Number)
+		if err := r.judges(o, after[explained]); err != nil {
+			faults = append(faults, fmt.Errorf("case %s: entry %d explains the discrepancy of entry %d, by somebody who could not: %w", id, after[explained].Number, l.Number, err))
 		}
+		if !slices.ContainsFunc(after[explained:], func(v proofing.Leaf) bool { return decided(v, proofing.StepVet) }) {
+			faults = append(faults, fmt.Errorf("case %s was granted, and nobody has said that everything is complete since the discrepancy of entry %d was explained", id, l.Number))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// judges says whether somebody who explains a discrepancy of a case was a specialist or a reviewer of its authority then.
+func (r *reading) judges(o *readObject, did proofing.Leaf) error {
+	if did.By.Role != proofing.RoleSpecialist && did.By.Role != proofing.RoleReviewer {
+		return fmt.Errorf("%s did it as %q", did.By.ID, did.By.Role)
+	}
+	mine, err := r.held(proofing.DocumentBy{Person: did.By.ID, Role: did.By.Role, Appointment: did.By.Appointment}, did.At)
+	if err != nil {
+		return err
+	}
+	if got, of := textOf(mine.Facts, "ca"), textOf(o.opened(), "ca"); got != of {
+		return fmt.Errorf("the appointment %s is of the ca %q, and the case of %q", did.By.Appointment, got, of)
 	}
 	return nil
 }

@@ -234,7 +234,7 @@ func (r *reading) verifyCase(c *EvidenceCase, log Log) (proven []ProvenApproval,
 		proven = append(proven, ProvenApproval{c.Object, a, checked})
 	}
 	if len(faults) == 0 {
-		faults = append(faults, together(c.Object, proven), explained(c.Object, o), r.decidedEnough(c, o), r.demanded(c, o), r.complete(c, o, proven), r.separated(c.Object, o, proven), r.ruled(c.Object, o, proven), r.crossCorrelated(c.Object, o), r.sides(c.Object, o), r.officeless(c.Object, o))
+		faults = append(faults, together(c.Object, proven), r.explained(c.Object, o), r.decidedEnough(c, o), r.demanded(c, o), r.complete(c, o, proven), r.separated(c.Object, o, proven), r.ruled(c.Object, o, proven), r.crossCorrelated(c.Object, o), r.sides(c.Object, o), r.officeless(c.Object, o))
 	}
 	return proven, errors.Join(faults...)
 }
