@@ -199,7 +199,7 @@ func TestAcme2certifierSaysWhichDirectoryItServes(t *testing.T) {
 	kid, mac := production.text("kid"), production.text("hmac_key")
 	a.want("no directory is said", kid, "raised Refused")
 	// What it logs comes by another pipe than what it answers.
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(a.said.String(), "set countersign_directory"); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(a.said.String(), "set countersign_directory"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("said is\n%s", a.said)
 		}

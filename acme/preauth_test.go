@@ -295,15 +295,15 @@ func TestWaitWakesOnChange(t *testing.T) {
 	defer person.Wait()
 	began := time.Now()
 	status := ""
-	for status != "valid" && time.Since(began) < 20*time.Second {
+	for status != "valid" && time.Since(began) < 25*time.Second {
 		status = w.want(t, 200, "GET", path(o)+"?wait=30", "").text("status")
 	}
-	if status != "valid" || time.Since(began) > 10*time.Second {
+	if status != "valid" || time.Since(began) > 20*time.Second {
 		t.Errorf("%s after %v", status, time.Since(began))
 	}
 	began = time.Now()
 	w.want(t, 200, "GET", path(o)+"?wait=30", "")
-	if time.Since(began) > 5*time.Second {
+	if time.Since(began) > 20*time.Second {
 		t.Error("who waits for a valid authorization is kept waiting")
 	}
 }

@@ -152,7 +152,7 @@ func TestWhoDoesNotAnswerIsWaitedForNoLongerThanAllowed(t *testing.T) {
 	if got := lookup(r, "silent.example.org"); got != "silent.example.org: nothing came in time" {
 		t.Error(got)
 	}
-	if took := time.Since(began); took < 250*time.Millisecond || took > 5*time.Second {
+	if took := time.Since(began); took < 250*time.Millisecond || took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	nobody := netip.MustParseAddrPort("127.0.0.1:1") // nothing listens there

@@ -68,7 +68,7 @@ func startMailHog(t *testing.T, flags ...string) *mailHog {
 				return h
 			}
 		}
-		if time.Since(start) > 10*time.Second {
+		if time.Since(start) > time.Minute {
 			t.Fatal("MailHog does not come up")
 		}
 	}
@@ -121,7 +121,7 @@ func (h *mailHog) search(t *testing.T, to string) []stored {
 
 func (h *mailHog) get(t *testing.T, path string, into any) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.api+path, nil)
 	if err != nil {

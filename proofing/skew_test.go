@@ -40,7 +40,7 @@ func within[T any](t testing.TB, what string, c <-chan T) (got T) {
 	t.Helper()
 	select {
 	case got = <-c:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("%s: nothing came of it", what)
 	}
 	return got

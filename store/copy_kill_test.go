@@ -26,7 +26,7 @@ func copyUntilKilled(where string) error {
 	if err != nil {
 		return err
 	}
-	c := Copy{From: from, To: to, FromPlace: "here", ToPlace: "there", Ring: ring, Now: time.Now, life: 2 * time.Second}
+	c := Copy{From: from, To: to, FromPlace: "here", ToPlace: "there", Ring: ring, Now: time.Now, life: 6 * time.Second}
 	c.Progress = func(p Progress) {
 		fmt.Println(p.Checking, p.Values, p.Counters)
 		time.Sleep(time.Millisecond)

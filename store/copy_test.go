@@ -83,7 +83,7 @@ func fillAtRandom(t *testing.T, kv KV, r *rand.Rand, calls int) {
 
 func newCopy(t *testing.T, ring *Ring, from, to Movable) Copy {
 	t.Helper()
-	return Copy{From: from, To: to, FromPlace: "here", ToPlace: "there", Ring: ring, Now: time.Now, life: 2 * time.Second}
+	return Copy{From: from, To: to, FromPlace: "here", ToPlace: "there", Ring: ring, Now: time.Now, life: 6 * time.Second}
 }
 
 func newRing(t *testing.T) *Ring {
@@ -309,7 +309,7 @@ func TestAPausedProcessAcknowledgesNothingOfAStoreThatWasMoved(t *testing.T) {
 	ctx, ring := t.Context(), newRing(t)
 	from, to := newFile(t), newFile(t)
 	wantNil(t, Claim(ctx, from, ring))
-	p := newPresence(from, "serve on here", 500*time.Millisecond)
+	p := newPresence(from, "serve on here", 3*time.Second)
 	op := []Op{{Name: "a", If: Any}}
 	if err := p.Apply(ctx, "63", op); !errors.Is(err, proofing.ErrUnavailable) {
 		t.Errorf("before it has left its note: %v", err)
@@ -319,7 +319,7 @@ func TestAPausedProcessAcknowledgesNothingOfAStoreThatWasMoved(t *testing.T) {
 	_, _, err := p.Add(ctx, "63", "n", 1, 0)
 	wantNil(t, err)
 	// Its note runs out while a change is on its way: who moves the store may have read that bucket before.
-	p.KV = slowKV{from, 600 * time.Millisecond}
+	p.KV = slowKV{from, 3600 * time.Millisecond}
 	if err := p.Apply(ctx, "63", []Op{{Name: "late", If: Any}}); !errors.Is(err, errAbsent) {
 		t.Errorf("a change that took longer than the note: %v", err)
 	}

@@ -203,7 +203,7 @@ func (p *pair) apply() {
 // have them before and neither to have them after. What is put in their place is new to both.
 func (p *pair) soon() {
 	p.Helper()
-	const life = 1500 * time.Millisecond
+	const life = 5 * time.Second
 	expires := time.Now().Add(life)
 	for _, kv := range p.kvs {
 		if err := kv.Apply(p.Context(), "07", []store.Op{{Name: "soon", If: store.Any, Value: []byte("v"), Expires: expires}}); err != nil {

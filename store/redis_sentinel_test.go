@@ -50,7 +50,7 @@ func put(t *testing.T, r *store.Redis, name string) {
 
 func putIn(t *testing.T, r *store.Redis, bucket, name string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		err := r.Apply(t.Context(), bucket, []store.Op{{Name: name, If: store.Any, Value: []byte("kept")}})
 		if err == nil {
 			return
@@ -69,7 +69,7 @@ func stillThere(t *testing.T, r *store.Redis, name string) {
 	for range 40 {
 		callers.Go(func() {
 			read := 0
-			for deadline := time.Now().Add(20 * time.Second); read < 50; {
+			for deadline := time.Now().Add(2 * time.Minute); read < 50; {
 				_, err := r.Get(t.Context(), "07", name, 0)
 				switch {
 				case err == nil:
@@ -129,7 +129,7 @@ func TestASentinelThatLagsLeadsNobodyBack(t *testing.T) {
 	put(t, r, "before")
 	sentinels[2].Name(2, door.Addr)
 	// The other two are most, and are not believed.
-	for deadline := time.Now().Add(20 * time.Second); door.Passed() == 0; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); door.Passed() == 0; time.Sleep(50 * time.Millisecond) {
 		_, _, _ = r.Add(t.Context(), "07", "n", 1, 0)
 		if time.Now().After(deadline) {
 			t.Fatal("nobody has come to the heir")
@@ -254,7 +254,7 @@ func TestNothingOfAStoreUnderSentinelsOutlivesIt(t *testing.T) {
 		r := openRedis(t, o)
 		put(t, r, "a")
 		began := time.Now()
-		if err := r.Close(); err != nil || time.Since(began) > time.Second {
+		if err := r.Close(); err != nil || time.Since(began) > 10*time.Second { // the sentinel that hangs has no end
 			t.Errorf("closed in %s, %v", time.Since(began), err)
 		}
 		door.AwaitInside(0)

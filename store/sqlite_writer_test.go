@@ -95,7 +95,9 @@ func TestWritesBehindALockQueueUpToABound(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
+	withdrawn := make(chan struct{})
 	all.Go(func() {
+		defer close(withdrawn)
 		if err := put(ctx, "withdrawn"); !errors.Is(err, context.Canceled) || !errors.Is(err, proofing.ErrUnavailable) {
 			t.Errorf("withdrawn: %v", err)
 		}
@@ -117,7 +119,7 @@ func TestWritesBehindALockQueueUpToABound(t *testing.T) {
 	}
 	wantValue(t, s, "taken", "1") // readers are not held up
 	cancel()
-	time.Sleep(5 * time.Millisecond)
+	<-withdrawn // or the writer could still take it when the lock goes
 	release()
 	all.Wait()
 	items, err := s.Scan(t.Context(), "07", "", "", 100)

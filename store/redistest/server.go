@@ -80,7 +80,7 @@ func (s *Server) Start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		_, err := s.Do("PING")
 		// One that wants a password or a certificate, or has lost its master, is up too.
 		if err == nil || strings.Contains(err.Error(), "NOAUTH") || strings.Contains(err.Error(), "MASTERDOWN") {
@@ -118,7 +118,7 @@ func (s *Server) Do(words ...string) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	command := fmt.Sprintf("*%d\r\n", len(words))
 	for _, word := range words {
 		command += fmt.Sprintf("$%d\r\n%s\r\n", len(word), word)

@@ -41,7 +41,7 @@ func AwaitWhole(nodes []*Server) {
 	for _, s := range nodes {
 		s.t.Helper()
 		s.Await("cluster", "cluster_state:ok")
-		for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 			text := s.Info("replication")
 			if strings.Contains(text, "master_link_status:up") || strings.Contains(text, "role:master") && strings.Contains(text, "state=online") {
 				break
@@ -65,7 +65,7 @@ func AMaster(nodes []*Server) *Server {
 // AwaitReplaced waits until three others are masters.
 func AwaitReplaced(nodes []*Server, was *Server) {
 	was.t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		masters := 0
 		for _, s := range nodes {
 			if s != was && s.IsMaster() {
@@ -133,7 +133,7 @@ func (w *Watched) Master() *Server {
 // AwaitReplaced waits until another is master.
 func (w *Watched) AwaitReplaced(was *Server) {
 	w.t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if now := w.Master(); now != nil && now != was {
 			return
 		}
@@ -147,7 +147,7 @@ func (w *Watched) AwaitReplaced(was *Server) {
 func (w *Watched) AwaitWhole() {
 	w.t.Helper()
 	why := ""
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if why = w.lacks(); why == "" {
 			return
 		}

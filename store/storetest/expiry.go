@@ -18,7 +18,7 @@ var expiryParts = []Part{
 const (
 	hour = time.Hour
 	// life is long enough for what must happen within it, on a busy machine too.
-	life = 1200 * time.Millisecond
+	life = 5 * time.Second
 	// grace covers a back end whose clock is not quite ours.
 	grace = 100 * time.Millisecond
 )
