@@ -21,8 +21,10 @@ type replay struct {
 	of     map[string]proofing.Subject
 	// status is what the newest entry of a request or a role says that it has become.
 	status map[string]string
-	whole  []whole // from the left: subtrees that are full
-	edge   edge
+	// content is what the log says of the content of records, by their ids.
+	content map[string]contents
+	whole   []whole // from the left: subtrees that are full
+	edge    edge
 	// wanted are the roots that somebody has stated, by size, with what states them.
 	wanted map[int64][]statement
 	// tile is told each tile as it becomes full, and at the end those that are not.
@@ -41,7 +43,7 @@ type statement struct {
 }
 
 func newReplay(tile func(*Tile) error) *replay {
-	return &replay{places: map[string][]int64{}, of: map[string]proofing.Subject{}, status: map[string]string{}, wanted: map[int64][]statement{}, tile: tile}
+	return &replay{places: map[string][]int64{}, of: map[string]proofing.Subject{}, status: map[string]string{}, content: map[string]contents{}, wanted: map[int64][]statement{}, tile: tile}
 }
 
 // want has the root over the first size entries compared with what is stated.
@@ -137,6 +139,7 @@ func (r *replay) judge(e *proofing.Entry) error {
 	if status := statusBy(leaf); status != "" {
 		r.status[leaf.Object] = status
 	}
+	r.tell(e, &leaf)
 	r.of[leaf.Object] = leaf.Of
 	r.places[leaf.Object] = append(r.places[leaf.Object], r.size)
 	return nil

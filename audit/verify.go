@@ -162,18 +162,25 @@ func (t *Tree) replayPages(ctx context.Context, r *replay) (next int64, err erro
 // may be gone.
 func (t *Tree) compareRecords(ctx context.Context, s *proofing.Service, r *replay, next int64) error {
 	for _, object := range slices.Sorted(maps.Keys(r.places)) {
-		j, status, err := recorded(ctx, s, r.of[object], object)
+		rec, err := recorded(ctx, s, r, r.of[object], object)
 		if errors.Is(err, proofing.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("record of %s: %w", object, err)
 		}
+		j := rec.journal
 		if err := t.comparePlaces(ctx, object, j, r, next); err != nil {
 			return err
 		}
-		if said, all := r.status[object], len(j.Pending) == 0 && len(j.Places) == len(r.places[object]); all && status != said {
-			return fmt.Errorf("the record of %s says that it is %q, and the log %q: it was changed without an entry", object, status, said)
+		if len(j.Pending) > 0 || len(j.Places) != len(r.places[object]) { // it has told of something since
+			continue
+		}
+		if said := r.status[object]; rec.status != said {
+			return fmt.Errorf("the record of %s says that it is %q, and the log %q: %w", object, rec.status, said, errUntold)
+		}
+		if rec.wrong != nil {
+			return rec.wrong
 		}
 	}
 	// Cases of authorities of which the log tells nothing.
@@ -198,24 +205,60 @@ func (t *Tree) compareRecords(ctx context.Context, s *proofing.Service, r *repla
 	}
 }
 
-// recorded reads what a record knows of its entries and, of a request or a role, its status; of others that is empty. Both are of one moment.
-func recorded(ctx context.Context, s *proofing.Service, of proofing.Subject, object string) (proofing.Journal, string, error) {
+// errUntold is what is wrong with a record that does not say what the log says of it.
+var errUntold = errors.New("it was changed without an entry")
+
+// record is what a record says, as far as the log says it too.
+type record struct {
+	journal proofing.Journal
+	// status is that of a request or a role; of others it is empty.
+	status string
+	// wrong is what of its content is not as the log has it. It counts once all of its entries are in the log that was replayed.
+	wrong error
+}
+
+// recorded reads a record of one moment, and holds its content against the log.
+func recorded(ctx context.Context, s *proofing.Service, r *replay, of proofing.Subject, object string) (record, error) {
 	switch of {
 	case proofing.SubjectCase:
 		c, err := s.Cases.Get(ctx, object)
 		if err != nil {
-			return proofing.Journal{}, "", err
+			return record{}, err
 		}
-		return c.Journal, string(c.Status), nil
+		return record{c.Journal, string(c.Status), r.heldCase(ctx, s, c)}, nil
 	case proofing.SubjectAppointment:
 		a, err := s.Appointments.Get(ctx, object)
 		if err != nil {
-			return proofing.Journal{}, "", err
+			return record{}, err
 		}
-		return a.Journal, string(a.Status), nil
+		return record{a.Journal, string(a.Status), nil}, nil
+	case proofing.SubjectOrganization:
+		o, err := s.Dossiers.Get(ctx, object)
+		if err != nil {
+			return record{}, err
+		}
+		return record{o.Journal, "", r.content[object].heldItems(o)}, nil
+	case proofing.SubjectCertificate:
+		c, err := s.Certificates.Get(ctx, object)
+		if err != nil {
+			return record{}, err
+		}
+		return record{c.Journal, "", r.heldCertificate(c)}, nil
+	case proofing.SubjectAuthenticator:
+		a, err := s.Addresses.Get(ctx, object)
+		if err != nil {
+			return record{}, err
+		}
+		return record{a.Journal, "", r.heldKey(s, a)}, nil
+	case proofing.SubjectPolicy:
+		b, err := s.PolicyBooks.Get(ctx, object)
+		if err != nil {
+			return record{}, err
+		}
+		return record{b.Journal, "", r.heldPolicies(ctx, s, b)}, nil
 	}
 	j, err := s.Journal(ctx, of, object)
-	return j, "", err
+	return record{journal: j}, err
 }
 
 func (t *Tree) comparePlaces(ctx context.Context, object string, j proofing.Journal, r *replay, next int64) error {

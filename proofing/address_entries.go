@@ -41,6 +41,21 @@ func (s *Service) enrolment(c *Case, e Evidence, kept json.RawMessage) (map[stri
 	return facts, nil
 }
 
+// KeptKey is the digest of the public key that is kept of an authenticator (FactKey), empty where nothing is kept of it any more. It is readable where this process has the method.
+func (s *Service) KeptKey(a *Address) (key string, readable bool, err error) {
+	if a.Kept == nil {
+		return "", true, nil
+	}
+	for _, m := range s.Methods {
+		if enroller, ok := m.(Enroller); ok {
+			facts, err := enroller.Enrolment(a.Kept)
+			key, _ = facts[FactKey].(string)
+			return key, err == nil, err
+		}
+	}
+	return "", false, nil
+}
+
 func (a *Address) write(by author, now time.Time, kind EntryKind, facts map[string]any) {
 	a.Journal.Write(Note{Of: SubjectAuthenticator, Object: a.ID, Kind: kind, By: by.Actor, At: now, Facts: facts})
 }

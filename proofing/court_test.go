@@ -151,7 +151,7 @@ func (c *court) asked(r *representative, k *proofing.Case, step proofing.Step, r
 	}
 	return c.AskDecision(c.t.Context(), r.visit(), proofing.DecisionRequest{
 		Case: k.ID, Appointment: c.office[r].ID, Step: step, Refuse: refuse, Reason: reason, Number: c.reload(k).Journal.Written, Dossier: c.dossierOf(k).Digest(),
-		Shown: c.shows(k, step, refuse),
+		Shown: c.shows(c.reload(k), step, refuse),
 	})
 }
 

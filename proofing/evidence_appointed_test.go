@@ -35,6 +35,7 @@ func (c *court) offices(r *representative, do func(a *proofing.Appointment)) {
 // dossiers edits the organization's dossier in the store.
 func (c *court) dossiers(do func(o *proofing.Organization)) {
 	c.t.Helper()
+	c.forges = true
 	if err := edit(c.Dossiers, c.org.ID, do); err != nil {
 		c.t.Fatal(err)
 	}

@@ -153,7 +153,7 @@ func TestEvidenceIsNotMadeOfWhatIsNotInTheLogOrDoesNotHold(t *testing.T) {
 	}
 	turned := must[*proofing.Case](t)(c.Cases.Get(ctx, k.ID))
 	d := &turned.Approval.Decisions[0].Signature
-	d.Document = strings.Replace(d.Document, "Example Corporation asks", "Example Corporation begs", 1)
+	d.Document = strings.Replace(d.Document, "organization", "organisation", 1)
 	chain.Cases = []*proofing.Case{turned}
 	if _, err = tree.Evidence(ctx, chain, proofing.SubjectCase, k.ID); err == nil || !strings.Contains(err.Error(), "no entry tells of the decision") {
 		t.Errorf("with another document: %v", err)

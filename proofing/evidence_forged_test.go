@@ -395,6 +395,7 @@ func TestEvidenceOfDecisionsThatNobodyMayMakeDoesNotHold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCourt(t)
+			c.forges = true
 			tree := c.stated()
 			k := x.story(c)
 			c.logged()

@@ -42,6 +42,7 @@ func TestACertificateIsHeldToTheDossiersOfItsOwnRequestsAlone(t *testing.T) {
 		t.Errorf("the file has %d certificates and %d requests", len(e.Certificates), len(e.Cases))
 	}
 	// Nor has one that rests on it the other's evidence: whoever has the store has it find nothing.
+	c.forges = true
 	if err := edit(c.Dossiers, c.org.ID, func(org *proofing.Organization) {
 		for i := range org.Items {
 			if it := &org.Items[i]; it.Kind == proofing.ItemKeyProtection {
@@ -83,6 +84,7 @@ func TestACertificateOfABoundAccountIsHeldToTheDossierOfTheRequestThatItsKeyIsOf
 			c.logged()
 			bound := must[proofing.Verdict](t)(ask()).Authorizations[0].Case
 			// Whoever has the store has the dossier name no key, so that nothing is found.
+			c.forges = true
 			if err := edit(c.Dossiers, c.org.ID, func(o *proofing.Organization) {
 				it := o.Protection("", c.clock())
 				it.Keys, it.Method = nil, 4

@@ -243,6 +243,7 @@ func TestAGrantJustBeforeThePolicyWasAdoptedHolds(t *testing.T) {
 func TestAPolicyThatNobodyApprovedIsNotInForce(t *testing.T) {
 	const freePolicy = `{"profiles":{"signing":{"approvals":"0","approve":""}}}`
 	c, tree := governed(t, evPolicy)
+	c.forges = true
 	book := must[*proofing.PolicyBook](t)(c.PolicyBook(t.Context()))
 	for name, kind := range map[string]proofing.EntryKind{"in force": proofing.PolicyIsInForce, "adopted": proofing.PolicyIsAdopted} {
 		digest := proofing.PolicyDigest(freePolicy + strings.Repeat(" ", len(name)))

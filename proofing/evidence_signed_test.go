@@ -84,6 +84,7 @@ func (c *court) signsAnything(r, of *representative, k *proofing.Case, step proo
 func fails(t *testing.T, want string, story func(c *court) *proofing.Case) {
 	t.Helper()
 	c := newCourt(t)
+	c.forges = true
 	tree := c.stated()
 	k := c.reload(story(c))
 	if k.Status != proofing.CaseGranted {

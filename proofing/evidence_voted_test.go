@@ -14,6 +14,7 @@ func TestAPolicyIsInForceByWhatAdministratorsSigned(t *testing.T) {
 	t.Parallel()
 	const freePolicy = `{"profiles":{"signing":{"approvals":"1","approve":"pre-authorized"}}}`
 	puts := func(c *court) {
+		c.forges = true
 		if err := edit(c.PolicyBooks, c.book().ID, func(b *proofing.PolicyBook) {
 			b.Journal.Write(proofing.Note{
 				Of: proofing.SubjectPolicy, Object: b.ID, Kind: proofing.PolicyIsInForce, By: proofing.ByService, At: c.clock(),

@@ -304,6 +304,7 @@ func TestACertificateForAKeyOfWhichThereIsNoEvidenceSaysSo(t *testing.T) {
 		}
 	}
 	// Whoever has the store has the dossier name no key, so that nothing is found. The log has which keys it named.
+	c.forges = true
 	if err := edit(c.Dossiers, c.org.ID, func(o *proofing.Organization) {
 		it := o.Protection(keyOf(t, mine), c.clock())
 		it.Keys, it.Method = nil, 4
