@@ -181,7 +181,8 @@ type ItemDraft struct {
 
 const (
 	// mostOfItems is how long the items of a dossier may be together, in bytes as they are stored: a record holds no more than
-	// 256 KiB. Of those that others have taken the place of, and of evidence of certain keys that has aged, the oldest go when it is too much. They stay in the log.
+	// 256 KiB. Of those that others have taken the place of, and of evidence of certain keys that has aged, the oldest go when it is too much, and what is bad is
+	// gathered. They stay in the log.
 	mostOfItems = 96 << 10
 	// mostPending is the same for what waits for the log. With more of it nothing is recorded until the log has caught up.
 	mostPending = 96 << 10
@@ -192,7 +193,7 @@ const (
 // RecordItem records something that was found out about an organization. It takes the place of what was known of the kind and its subject, and
 // may come twice. ErrNotFound for a dossier at which the person of the session collects nothing, besides the errors of Console and ErrNotAdmitted; and the
 // *InputError codes of Item.check, "item_subject" (there is no such appointment, or not in such a role), "item_own" (it is
-// about themselves), "item_side" (they act for the organization) and "item_changed". The *LimitError "things" if the dossier is full of what counts, and ErrUnavailable while too much of it
+// about themselves), "item_side" (they act for the organization) and "item_changed". The *LimitError "dossier" if the dossier is full of what counts, and ErrUnavailable while too much of it
 // waits for the log.
 func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, d ItemDraft) (*Organization, error) {
 	at, err := s.atDossier(ctx, v, organization, (*Appointment).collects)
@@ -235,7 +236,7 @@ func (s *Service) RecordItem(ctx context.Context, v Visit, organization string, 
 		}
 		o.Items = append(o.Items, it)
 		if !o.trim(now) {
-			return &LimitError{Limit: "things"}
+			return &LimitError{Limit: "dossier"}
 		}
 		facts := map[string]any{"item": it.ID, "kind": string(it.Kind), "outcome": string(it.Outcome), "source": string(it.SourceKind)}
 		var persons []string

@@ -63,7 +63,7 @@ func (e *InputError) Error() string {
 // LimitError says that a limit was met and when trying again makes sense.
 type LimitError struct {
 	// Limit is from a closed list: "cooldown", "address", "prefix", "client",
-	// "ca_messages", "ca_spend", "codes", "attempts", "brake", "things", "changes", "decisions", "session".
+	// "ca_messages", "ca_spend", "codes", "attempts", "brake", "things", "dossier", "changes", "decisions", "session".
 	Limit string
 	Until time.Time // zero: not by waiting
 }

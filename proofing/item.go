@@ -35,6 +35,9 @@ type Item struct {
 	Method int `json:"method,omitempty"`
 	// Keys are the private keys that this is of, each by the SHA-256 of its SubjectPublicKeyInfo in base64url, sorted; none: see About.
 	Keys []string `json:"keys,omitempty"`
+	// Gathered are the dossier's entries that tell of what this was made of, where one item stands for several that say that keys are bad (Organization.gather); none
+	// where it is as it was recorded.
+	Gathered []int64 `json:"gathered,omitempty"`
 	// Version is that of a Subscriber Agreement, and Signer the appointment of who has signed it.
 	Version string `json:"version,omitempty"`
 	Signer  string `json:"signer,omitempty"`

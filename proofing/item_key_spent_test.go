@@ -42,7 +42,7 @@ func TestADossierTakesTheEvidenceOfTokenAfterToken(t *testing.T) {
 	for err := error(nil); err == nil; {
 		if err = record(); err != nil {
 			var full *proofing.LimitError
-			if !errors.As(err, &full) || key < 10 {
+			if !errors.As(err, &full) || full.Limit != "dossier" || key < 10 {
 				t.Fatalf("token %d: %v", key, err)
 			}
 		}
@@ -64,6 +64,42 @@ func TestADossierTakesTheEvidenceOfTokenAfterToken(t *testing.T) {
 	}
 	if c.org.Current(proofing.ItemLegalName, "") == nil {
 		t.Error("the legal name is gone")
+	}
+}
+
+// What is bad does not age, and there is no end of keys that are: a dossier that is full of them takes the evidence of a good one all the same, and knows of each that it is bad.
+func TestADossierThatIsFullOfRefutedKeysTakesAGoodOne(t *testing.T) {
+	c := newCourt(t)
+	const refuted = 120
+	for key := range refuted {
+		bad := token(key)
+		bad.Outcome, bad.CollectedAt = proofing.OutcomeBad, c.clock()
+		c.specialist.renew()
+		if _, err := c.RecordItem(t.Context(), c.specialist.visit(), c.org.ID, bad); err != nil {
+			t.Fatalf("key %d that is bad: %v", key, err)
+		}
+		c.logged()
+	}
+	c.protects(2, proofing.OutcomeGood, keyPrint(refuted))
+	c.protects(4, proofing.OutcomeGood) // an audit of all keys
+	for key := range refuted {
+		if it := c.org.Protection(keyPrint(key), c.clock()); it == nil || it.Outcome != proofing.OutcomeBad {
+			t.Fatalf("of the key %d that was found to be bad the dossier has %+v", key, it)
+		}
+	}
+	if it := c.org.Protection(keyPrint(refuted), c.clock()); it == nil || it.Outcome != proofing.OutcomeGood {
+		t.Errorf("of the good key the dossier has %+v", it)
+	}
+	if !slices.Contains(c.org.Collectors(c.clock()), c.specialist.person()) {
+		t.Error("who has collected it may review it")
+	}
+	// Once one of them is found to be good, the others stay what they are.
+	c.protects(2, proofing.OutcomeGood, keyPrint(3))
+	if it := c.org.Protection(keyPrint(3), c.clock()); it == nil || it.Outcome != proofing.OutcomeGood {
+		t.Errorf("of the key that is good again the dossier has %+v", it)
+	}
+	if it := c.org.Protection(keyPrint(4), c.clock()); it == nil || it.Outcome != proofing.OutcomeBad || len(it.Gathered) < 10 || it.Value != "" {
+		t.Errorf("of another the dossier has %+v", it)
 	}
 }
 
@@ -157,7 +193,7 @@ func TestWhatADossierThatIsTooFullLetsGoOf(t *testing.T) {
 // What is let go of changes neither which key a certificate may be for nor who may review, whatever is recorded afterwards.
 func TestWhatADossierLetsGoOfChangesNothing(t *testing.T) {
 	const seed, keys = 17, 25
-	rnd, gone, spent := rand.New(rand.NewPCG(seed, seed)), 0, 0
+	rnd, gone, spent, gathered := rand.New(rand.NewPCG(seed, seed)), 0, 0, 0
 	long := strings.Repeat("x", 2000)
 	stands := func(o *proofing.Organization, key string, now time.Time) bool {
 		it := o.Protection(key, now)
@@ -170,6 +206,9 @@ func TestWhatADossierLetsGoOfChangesNothing(t *testing.T) {
 			it := proofing.Item{
 				ID: fmt.Sprint(n), Kind: proofing.ItemKeyProtection, Method: 2, Outcome: proofing.OutcomeGood, CollectedAt: now, CollectedBy: fmt.Sprint(n), Entry: int64(n), Value: long,
 			}
+			if round%2 == 1 { // what one of them finds to be bad is gathered
+				it.CollectedBy, it.Value = fmt.Sprint(n%3), strings.Repeat(long, 3)
+			}
 			for key := range keys {
 				if rnd.IntN(keys) < 2 {
 					it.Keys = append(it.Keys, fmt.Sprint(key))
@@ -178,7 +217,7 @@ func TestWhatADossierLetsGoOfChangesNothing(t *testing.T) {
 			if len(it.Keys) == 0 {
 				it.Method = 4
 			}
-			if rnd.IntN(4) == 0 {
+			if rnd.IntN(4) == 0 || round%2 == 1 && rnd.IntN(8) > 0 {
 				it.Outcome = proofing.OutcomeBad
 			}
 			if rnd.IntN(3) == 0 {
@@ -197,19 +236,22 @@ func TestWhatADossierLetsGoOfChangesNothing(t *testing.T) {
 				}
 			}
 			gone += len(before) - len(trimmed.Items)
+			for i := range trimmed.Items {
+				gathered += min(len(trimmed.Items[i].Gathered), 1)
+			}
 			for key := range keys {
 				key := fmt.Sprint(key)
 				if a, b := stands(whole, key, now), stands(trimmed, key, now); a != b {
 					t.Fatalf("seed %d, round %d, item %d: key %s is protected %v, and after something is let go of %v", seed, round, n, key, a, b)
 				}
 			}
-			if a, b := whole.Collectors(now), trimmed.Collectors(now); !slices.Equal(a, b) {
+			if a, b := slices.Sorted(slices.Values(whole.Collectors(now))), slices.Sorted(slices.Values(trimmed.Collectors(now))); !slices.Equal(a, b) {
 				t.Fatalf("seed %d, round %d, item %d: %v are barred, and after something is let go of %v", seed, round, n, a, b)
 			}
 		}
 	}
-	if gone < 500 || spent < 20 {
-		t.Errorf("only %d were let go of, and of them %d that nothing had taken the place of", gone, spent)
+	if gone < 500 || spent < 20 || gathered < 20 {
+		t.Errorf("only %d were let go of, and of them %d that nothing had taken the place of; %d are gathered", gone, spent, gathered)
 	}
 }
 

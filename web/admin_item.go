@@ -167,6 +167,9 @@ func (v *dossierView) fact(it *proofing.Item, current bool) templates.AdminFact 
 		SourceKind: string(it.SourceKind), Source: it.Source, Reference: it.Reference, Collected: it.CollectedAt, Recorded: it.RecordedAt, By: it.CollectedByName,
 		Keys: it.Keys, Confirmed: it.ConfirmedAt, ConfirmedHow: it.ConfirmedHow, Until: it.GoodUntil(true), Named: itemForms[it.Kind].names,
 	}
+	if len(it.Gathered) > 0 {
+		f.Reference = entriesNamed(it.Gathered)
+	}
 	if it.Method > 0 {
 		f.Method = strconv.Itoa(it.Method)
 	}
@@ -186,6 +189,21 @@ func (v *dossierView) fact(it *proofing.Item, current bool) templates.AdminFact 
 		f.Confirm = v.confirm(confirmForm(it.ID))
 	}
 	return f
+}
+
+// entriesNamed names entries of a dossier, of which the log has the words; of many the first and the last.
+func entriesNamed(entries []int64) string {
+	const most = 12
+	var names []string
+	for i, n := range entries {
+		switch {
+		case len(entries) <= most || i < most-1 || i == len(entries)-1:
+			names = append(names, "#"+strconv.FormatInt(n, 10))
+		case i == most-1:
+			names = append(names, "…")
+		}
+	}
+	return strings.Join(names, " ")
 }
 
 // confirm is the form by which an item is confirmed.
