@@ -172,6 +172,23 @@ func (m fido) Enrolment(kept json.RawMessage) (map[string]any, error) {
 	return facts, nil
 }
 
+// Appraise implements proofing.Appraiser: without metadata nothing is known of any model.
+func (m fido) Appraise() func(kept json.RawMessage) ([]proofing.MDSStatus, error) {
+	if !m.rp.Informed() {
+		return nil
+	}
+	return func(kept json.RawMessage) (statuses []proofing.MDSStatus, err error) {
+		var c webauthn.Credential
+		if err := json.Unmarshal(kept, &c); err != nil {
+			return nil, fmt.Errorf("read record of passkey: %w", err)
+		}
+		for _, s := range m.rp.Status(c) {
+			statuses = append(statuses, proofing.MDSStatus(s))
+		}
+		return statuses, nil
+	}
+}
+
 func fidoProof(f webauthn.Facts, c webauthn.Credential, err error) (proofing.Proof, error) {
 	if err != nil {
 		return proofing.Proof{}, fidoError(err)
@@ -222,4 +239,7 @@ func fidoError(err error) error {
 	return fmt.Errorf("%w: %w", proofing.ErrWrongAnswer, err)
 }
 
-var _ proofing.Speaker = fido{}
+var (
+	_ proofing.Speaker   = fido{}
+	_ proofing.Appraiser = fido{}
+)

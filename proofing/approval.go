@@ -108,6 +108,7 @@ const (
 	VoidApprovals   = "approvals"         // a review, before which an approval had run out, or the profile demanded more of them
 	VoidApprover    = reasonApproverEnded // an approval: its approver's appointment does not stand any more
 	VoidPasskey     = reasonTakenAway     // an approval: the passkey that signed it is its person's no more
+	VoidModel       = reasonModel         // an approval: the model of that passkey is known by now to be compromised, or was taken back
 )
 
 // counts says whether a decision still stands for what it said.

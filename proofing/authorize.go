@@ -199,7 +199,7 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 		out.Problem = "not_entitled"
 		return out, nil
 	}
-	if (reason == "") != (c.Ending == nil) { // it has given way, or was mended
+	if (reason == "") != (c.Ending == nil) || reason == reasonModel { // it has given way, or was mended
 		if c, err = s.recheck(ctx, c.ID); err != nil {
 			return out, err
 		}
@@ -217,6 +217,7 @@ func (s *Service) judged(ctx context.Context, c *Case) (Authorization, error) {
 	if p.EV && !c.Journal.Logged() { // it has just been rechecked
 		return out, errUnlogged(c)
 	}
+	c.Evidence, _ = asOfNow(g.models, c.Evidence)
 	c.Grant = s.renewed(c)
 	return out, nil
 }

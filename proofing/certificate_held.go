@@ -39,7 +39,7 @@ func (s *Service) unheld(ctx context.Context, c *Case) (string, error) {
 		return "recovering", nil
 	}
 	now := s.now()
-	if reason := s.shaken(c, p, g, now); reason != "" && c.Ending == nil && p.Recheck.Grace <= 0 { // otherwise it goes on for a while
+	if reason := s.shaken(c, p, g, now); reason == reasonModel || reason != "" && c.Ending == nil && p.Recheck.Grace <= 0 { // otherwise it goes on for a while
 		return reason, nil
 	}
 	if c.Approval == nil {

@@ -305,7 +305,8 @@ func (s *Service) advance(c *Case, g *grounds, now time.Time) {
 		s.callUp(c, g, now)
 	case a.Stage == StageCorrelation && a.latest(StepReview, now) != nil:
 		basis, _ := c.entitlement(p, g)
-		s.grant(c, p, Assess(p.Framework, s.Policy.OperatorFacts, now, s.left(c)), basis, now)
+		evidence, _ := asOfNow(g.models, s.left(c))
+		s.grant(c, p, Assess(p.Framework, s.Policy.OperatorFacts, now, evidence), basis, now)
 		c.within(c.ParentExpires)
 	}
 }

@@ -21,6 +21,7 @@ type grounds struct {
 	// deciders are the appointments by which decisions were made, by their ids, as they are now; nil for one that is gone.
 	deciders map[string]*Appointment
 	persons  map[string]*Person
+	models   map[string][]MDSStatus // what is known by now of the passkeys by which it was proved and approved: see Service.models
 	// holders are the grounds of organizations that the registry's entry names.
 	holders []*grounds
 }
@@ -32,6 +33,9 @@ func (s *Service) grounds(ctx context.Context, c *Case) (*grounds, error) {
 		return nil, err
 	}
 	g := &grounds{entry: entry, key: c.SubjectKey(), deciders: map[string]*Appointment{}, persons: map[string]*Person{}}
+	if g.models, err = s.models(ctx, c); err != nil {
+		return nil, err
+	}
 	if c.Own() || c.Identifier.Type != IdentifierOrganization {
 		g.holders, err = s.holdersOf(ctx, g, c.CA)
 		return g, err
@@ -238,6 +242,8 @@ func (g *grounds) fallen(d *Decision, now time.Time) string {
 		return reasonApproverEnded
 	case !p.signsBy(d.Signature.Credential.String()):
 		return reasonTakenAway
+	case len(g.models[d.Signature.Credential.String()]) > 0: // it could not sign that now: Service.weighSigning
+		return reasonModel
 	}
 	return ""
 }

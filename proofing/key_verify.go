@@ -178,12 +178,15 @@ func (s *Service) keyGrant(ctx context.Context, k *Key) (*Grant, error) {
 	} else if !counts {
 		return nil, ErrBinding
 	}
-	holds, err := s.holds(ctx, c)
+	holds, less, err := s.holds(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	if !holds {
 		return nil, ErrBinding
+	}
+	if less != nil {
+		c.Evidence = less
 	}
 	return s.renewed(c), nil
 }
@@ -200,7 +203,7 @@ func (s *Service) holding(ctx context.Context, k *Key) (*Case, error) {
 	if counts, err := s.counts(ctx, from, k); err != nil || !counts {
 		return nil, err
 	}
-	if holds, err := s.holds(ctx, from); err != nil || !holds {
+	if holds, _, err := s.holds(ctx, from); err != nil || !holds {
 		return nil, err
 	}
 	return from, nil
@@ -306,7 +309,7 @@ func (s *Service) bound(ctx context.Context, c *Case) (problem string, until tim
 		return "", k.Expires, err
 	}
 	if from, err := s.get(ctx, k.Case); err == nil {
-		if _, err := s.holds(ctx, from); err != nil {
+		if _, _, err := s.holds(ctx, from); err != nil {
 			return "", until, err
 		}
 		switch {

@@ -22,6 +22,7 @@ const (
 	reasonLevelFell   = "level_fell"            // by the rules and demands of today it would not be granted
 	reasonTakenAway   = "authenticator_removed" // its person has taken away what it rests on
 	reasonUnentitled  = "entitlement_ended"     // nobody says any more that the person has a right to the identifier
+	reasonModel       = "model_withdrawn"       // the model of a passkey that it rests on is known by now to be compromised, or was taken back
 	reasonBindingOver = "binding_ended"         // the key by which its account was bound has ended
 )
 
@@ -53,12 +54,17 @@ func (s *Service) shaken(c *Case, p *Profile, g *grounds, now time.Time) string 
 	if _, entitled := c.entitlement(p, g); !entitled {
 		return reasonUnentitled
 	}
+	carried := c.Evidence
 	if len(c.Taken) > 0 {
 		left := *c
 		left.Evidence = s.left(c)
 		if _, entitled := left.entitlement(p, g); !entitled || !carries(left.Evidence) {
 			return reasonTakenAway
 		}
+		carried = left.Evidence
+	}
+	if known, any := asOfNow(g.models, carried); any && !carries(known) {
+		return reasonModel
 	}
 	if at := s.ages(c, p); !at.IsZero() && !now.Before(at) {
 		return reasonProofAged
@@ -117,7 +123,7 @@ func (s *Service) conclude(c *Case, p *Profile, reason string, now time.Time) {
 		if at := s.ages(c, p); !at.IsZero() && at.Before(next) {
 			next = at
 		}
-	case c.Ending == nil && (p.Recheck.Grace <= 0 || reason == reasonBindingOver):
+	case reason == reasonModel, c.Ending == nil && (p.Recheck.Grace <= 0 || reason == reasonBindingOver): // nobody can mend it, and somebody else may have the key
 		c.end(CaseRevoked, reason, now, p.Retention)
 		s.notifyEnding(c, "ended", now)
 		return

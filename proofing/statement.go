@@ -29,15 +29,19 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 	if c, err = s.sequenced(ctx, c); err != nil {
 		return nil, err
 	}
-	holds, err := s.holds(ctx, c)
+	holds, less, err := s.holds(ctx, c)
 	if err != nil {
 		return nil, err
+	}
+	passing := c.suspended() || less != nil // what is said now is not to be kept beyond it
+	if less != nil {
+		c.Evidence = less
 	}
 	if !holds {
 		c.withhold()
 		return c, nil
 	}
-	if !c.suspended() && c.Grant.Statement != "" && s.now().Before(c.Grant.StatementExpires) {
+	if !passing && c.Grant.Statement != "" && s.now().Before(c.Grant.StatementExpires) {
 		return c, nil
 	}
 	// Signing is kept out of the update: it is slow, and an edit may run twice.
@@ -51,7 +55,7 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 		return nil, fmt.Errorf("sign statement: %w", err)
 	}
 	fresh.Statement, fresh.StatementExpires = Secret(signed), expires
-	if c.suspended() { // what is said now is not to be kept beyond it
+	if passing {
 		c.Grant = fresh
 		return c, nil
 	}
@@ -69,23 +73,28 @@ func (s *Service) Statement(ctx context.Context, ca *Authority, id string) (*Cas
 }
 
 // holds says whether the case has a grant on which a CA may rely now: everything under it is judged again each time, and so is what
-// has become of the authenticators that it rests on. One that has given way holds for as long as its profile lets it.
-func (s *Service) holds(ctx context.Context, c *Case) (bool, error) {
+// has become of the authenticators that it rests on. One that has given way holds for as long as its profile lets it. less is the
+// evidence as it counts now, where that is for less than it did: it is not to be stored, since it may count for as much again.
+func (s *Service) holds(ctx context.Context, c *Case) (holds bool, less []Evidence, err error) {
 	p := s.profileOf(c)
 	if c.Status != CaseGranted || c.Frozen != nil || p == nil {
-		return false, nil
+		return false, nil, nil
 	}
 	g, err := s.grounds(ctx, c)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	if err := s.weigh(ctx, c); err != nil {
-		return false, err
+		return false, nil, err
 	}
 	if !c.Held.IsZero() {
-		return false, nil
+		return false, nil, nil
 	}
-	return c.Ending != nil || p.Recheck.Grace > 0 || s.shaken(c, p, g, s.now()) == "", nil
+	reason := s.shaken(c, p, g, s.now())
+	if known, any := asOfNow(g.models, c.Evidence); any {
+		less = known
+	}
+	return reason == "" || reason != reasonModel && (c.Ending != nil || p.Recheck.Grace > 0), less, nil
 }
 
 // renewed is the case's grant with its evidence assessed as of now: what was proved by something that was taken away since adds nothing to it.

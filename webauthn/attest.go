@@ -94,6 +94,15 @@ func (rp *RelyingParty) judge(c *Credential, now time.Time) (Attestation, string
 	return a, model
 }
 
+// Informed says whether there is an edition of the metadata in use, so that something can be known of models.
+func (rp *RelyingParty) Informed() bool { return rp.config.MDS.current() != noEdition }
+
+// Status lists the metadata's statuses in force now for the model of a credential, trusted or not, whenever it was used last.
+func (rp *RelyingParty) Status(c Credential) []string {
+	a, _ := rp.judge(&c, rp.config.Now())
+	return a.Status
+}
+
 // verdict is what an attestation is worth by one edition of the metadata, whatever the
 // day.
 type verdict struct {
