@@ -138,7 +138,8 @@ func (s *Service) replaceAppointment(ctx context.Context, id string) error {
 }
 
 // completeBootstrap makes both administrators whom the bootstrap named, once both have taken it up. It may be called again, by
-// any process, and returns what has become of the one that it was called for.
+// any process, and returns what has become of the one that it was called for. The *InputError "policy_large" where their approval could not be asked for: nobody is an
+// administrator then.
 func (s *Service) completeBootstrap(ctx context.Context, a *Appointment) (*Appointment, error) {
 	began, err := s.Administration.Get(ctx, s.administrationID())
 	if err != nil {
@@ -161,6 +162,9 @@ func (s *Service) completeBootstrap(ctx context.Context, a *Appointment) (*Appoi
 			a.Due = time.Time{}
 			return nil
 		})
+	}
+	if err := CheckPolicySize(s.Policy.Text); err != nil {
+		return a, fmt.Errorf("complete bootstrap: %w", err)
 	}
 	began, err = s.Administration.Update(ctx, began.ID, func(have *Administration) error {
 		if have.Completed.IsZero() && slices.Equal(have.First, began.First) {

@@ -261,15 +261,14 @@ func (b *PolicyBook) textsPending() bool {
 }
 
 // adoptPolicy makes the policy of this process the first one in force, once there are administrators. It may be called again, by any process: the first
-// one counts. Where nobody has read a policy from a configuration there is none to adopt.
+// one counts. Where nobody has read a policy from a configuration there is none to adopt. The *InputError "policy_large" is for one that the book cannot hold.
 func (s *Service) adoptPolicy(ctx context.Context) error {
 	text := s.Policy.Text
 	if text == "" {
 		return nil
 	}
-	if size := storedSize(text); size > mostPolicy {
-		s.Log.ErrorContext(ctx, "the policy part of the configuration is too long to be kept; until it is shorter, nobody needs to approve a change of it", "bytes", size, "most", mostPolicy)
-		return nil
+	if err := CheckPolicySize(text); err != nil { // what is not in the book one person changes
+		return fmt.Errorf("adopt policy: %w", err)
 	}
 	now := s.now()
 	b := &PolicyBook{ID: s.policyBookID(), InForce: PolicyVersion{Digest: PolicyDigest(text), Text: text, Since: now}}
@@ -309,8 +308,8 @@ func (s *Service) OfferPolicy(ctx context.Context, text string, insist bool) (*P
 	if !b.proposes(digest, insist) {
 		return b, nil
 	}
-	if size := storedSize(text); size > mostPolicy {
-		return b, &InputError{Field: "policy", Code: "policy_large", Detail: fmt.Sprintf("%d bytes, more than %d", size, mostPolicy)}
+	if err := CheckPolicySize(text); err != nil {
+		return b, err
 	}
 	if err := s.shelvePolicies(ctx, b); err != nil {
 		return b, err
@@ -353,6 +352,14 @@ func (s *Service) OfferPolicy(ctx context.Context, text string, insist bool) (*P
 	}
 	s.rouseOffices()
 	return b, nil
+}
+
+// CheckPolicySize is the *InputError "policy_large" for a policy that no book could hold: nobody could approve it, nor be asked for a change of it.
+func CheckPolicySize(text string) error {
+	if size := storedSize(text); size > mostPolicy {
+		return &InputError{Field: "policy", Code: "policy_large", Detail: fmt.Sprintf("%d bytes, more than %d", size, mostPolicy)}
+	}
+	return nil
 }
 
 // storedSize is how long a value is as a record has it, in bytes.

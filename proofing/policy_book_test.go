@@ -426,6 +426,43 @@ func TestAPolicyThatNobodyCouldReadIsNotProposed(t *testing.T) {
 	}
 }
 
+// A policy that does not fit into the book would be changed by one person: nobody becomes an administrator by it, until it is shorter.
+func TestNobodyIsAnAdministratorUnderAPolicyThatCannotBeKept(t *testing.T) {
+	w := withPasskeys(t)
+	long := strings.Replace(onePolicy, `"2"`, `"`+strings.Repeat("x", 60<<10)+`"`, 1)
+	w.Policy.Text, w.Policy.Digest = long, proofing.PolicyDigest(long)
+	one, two := w.member("one"), w.member("two")
+	first := must[[2]*proofing.Appointment](t)(w.Bootstrap(t.Context(), [2]string{"One", "Two"}, false))
+	must[*proofing.Appointment](t)(one.accepts(first[0]))
+	_, err := two.accepts(first[1])
+	wantInput(t, "the second one", err, "policy_large")
+	w.work()
+	for _, a := range first {
+		if got := w.office(a); got.Status == proofing.AppointmentActive {
+			t.Errorf("%s is an administrator", got.Name)
+		}
+	}
+	if b, err := w.OfferPolicy(t.Context(), long, false); err != nil || b != nil {
+		t.Errorf("before there are administrators: %+v, %v", b, err)
+	}
+	w.Policy.Text, w.Policy.Digest = onePolicy, proofing.PolicyDigest(onePolicy)
+	w.pass(time.Hour)
+	w.work()
+	if b := w.book(); b.InForce.Text != onePolicy {
+		t.Errorf("%+v", b.InForce)
+	}
+	for _, a := range first {
+		if got := w.office(a); got.Status != proofing.AppointmentActive {
+			t.Errorf("%s is %s", got.Name, got.Status)
+		}
+	}
+	for size, fits := range map[int]bool{60<<10 - 2: true, 60<<10 - 1: false} { // and the quotes
+		if err := proofing.CheckPolicySize(strings.Repeat("x", size)); (err == nil) != fits {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
 // The largest that there can be at once still fits into its record.
 func TestTheBookHoldsTheLargestPolicies(t *testing.T) {
 	w := withPasskeys(t)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -80,6 +81,7 @@ func TestEachMistakeNamesItsLineAndPath(t *testing.T) {
 		{"a brake that lets go too early", whole + "sms: {brake: {window: 2h}}\n", "sms.brake.hold: must be at least sms.brake.window (2h), not 1h"},
 		{"a brake for ever", whole + "sms: {brake: {hold: 8d}}\n", "sms.brake.hold: must be 15m to 7d, not 8d"},
 		{"a limit of nothing", whole + "limits: {address_hour: 0}\n", "limits.address_hour: must be at least 1, not 0"},
+		{"a policy that nobody could approve", whole + profiles(500), "c.yaml:4: profiles: the policy part of the configuration (profiles, assurance and issuers above all) is too long to be kept and approved: in its canonical form it has "},
 		{"an anchor", whole + "log: &a {level: info}\n", "c.yaml:9: log: anchors and aliases are not used here"},
 		{"a tag", whole + "log: {level: !!str info}\n", "c.yaml:9: log.level: tags are not used here: remove !!str"},
 		{"a merge", whole + "<<: {a: b}\n", `c.yaml:9: "<<": unknown key`},
@@ -146,6 +148,15 @@ func redisStore(more string) string { return "store:\n  kind: redis\n  redis:\n 
 
 func twilio(more string) string {
 	return "twilio:\n  account_sid: AC00000000000000000000000000000000\n  auth_token: env:TOKEN\n  " + more + "\n"
+}
+
+// profiles are so many more profiles.
+func profiles(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "  p%03d: {title: %q, identifiers: [dns], methods: [email], require: {confirmed_addresses: [email]}}\n", i, strings.Repeat("x", 15))
+	}
+	return b.String()
 }
 
 func smtp(more string) string {

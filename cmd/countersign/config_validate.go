@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/mail"
 	"net/netip"
@@ -40,6 +41,26 @@ func (c *Config) validate(r *report) {
 	oneOf(r, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(r, "log.format", c.Log.Format, "json", "text")
 	c.judge(r)
+	if !r.failed() {
+		c.validateSize(r)
+	}
+}
+
+// validateSize says whether the policy part is one that administrators can approve: what they could not, one person would change. An approved one was kept, however long it is with
+// the defaults of this release.
+func (c *Config) validateSize(r *report) {
+	if c.approved != nil {
+		return
+	}
+	text, err := c.policyPart().text()
+	if err == nil {
+		err = proofing.CheckPolicySize(text)
+	}
+	if large, ok := errors.AsType[*proofing.InputError](err); ok {
+		r.mistake("profiles", "the policy part of the configuration (profiles, assurance and issuers above all) is too long to be kept and approved: in its canonical form it has %s; have fewer or shorter profiles", large.Detail)
+	} else if err != nil {
+		r.mistake("profiles", "%v", err)
+	}
 }
 
 // faulty says whether the path has a mistake already, so that a value that could
