@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -63,12 +64,19 @@ func (a *Address) write(by author, now time.Time, kind EntryKind, facts map[stri
 // forget makes an address or authenticator nobody's, unless somebody else has bound it since the record was read. Of one that the log tells of the record stays, with
 // nothing in it but what it has said, so that its entries are whole and their numbers go on.
 func (s *Service) forget(ctx context.Context, by author, seen *Address) error {
+	_, err := s.unowned(ctx, by, seen, nil)
+	return err
+}
+
+// unowned is forget with what is left to do for those who have had it: as long as there is that, the record stays. It returns the record, nil if there is none.
+func (s *Service) unowned(ctx context.Context, by author, seen *Address, left *Withdrawal) (*Address, error) {
 	a, err := s.Addresses.Update(ctx, seen.ID, func(a *Address) error {
+		a.Withdrawn = cmp.Or(left, a.Withdrawn)
 		if a.Person == "" || a.Person != seen.Person || a.Event != seen.Event {
 			return nil
 		}
-		*a = Address{ID: a.ID, BoundAt: a.BoundAt, Journal: a.Journal, Gone: a.Journal.Written == 0}
-		if !a.Gone {
+		*a = Address{ID: a.ID, BoundAt: a.BoundAt, Journal: a.Journal, Withdrawn: a.Withdrawn}
+		if a.Gone = a.unused(); a.Journal.Written > 0 {
 			a.write(by, s.now(), EntryRemoved, nil)
 		}
 		return nil
@@ -76,7 +84,15 @@ func (s *Service) forget(ctx context.Context, by author, seen *Address) error {
 	if err == nil && !a.Journal.Logged() {
 		s.mark(SubjectAuthenticator, seen.ID[:2])
 	}
-	return ignoreNotFound(err)
+	if ignoreNotFound(err) != nil {
+		return nil, fmt.Errorf("forget address: %w", err)
+	}
+	return a, nil
+}
+
+// unused says whether nobody has the address, and nothing is known or left to do of it.
+func (a *Address) unused() bool {
+	return a.Person == "" && a.Withdrawn == nil && a.Journal.Written == 0
 }
 
 // EnrolmentEntry is the entry of the log that tells of the enrolment of the key that has signed, and its place; also once the authenticator was taken away.

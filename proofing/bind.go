@@ -217,9 +217,14 @@ func (s *Service) bindPerson(ctx context.Context, c *Case, b *Binding) (r effect
 // asks: the way out for somebody who has lost the number that is theirs here, and who hears of it at all that they have. Whoever has it now is not to go on by it:
 // sessions that it has signed in to end, and open requests that it is at work in, and grants that rest on it go the way that their profiles say. Calling it again finishes what a crash left half done; released is false if it was nobody's.
 func (s *Service) Release(ctx context.Context, contact Contact) (released bool, err error) {
-	known, err := s.address(ctx, contact)
-	if err != nil || known == nil {
+	known, err := s.Addresses.Get(ctx, s.addressID(contact))
+	switch {
+	case errors.Is(err, ErrNotFound) || err == nil && known.Person == "" && known.Withdrawn == nil:
+		return false, nil
+	case err != nil:
 		return false, err
+	case known.Person == "": // it has been told
+		return true, s.withdraw(ctx, s.byOperator(), known, func(*Case) bool { return false })
 	}
 	// First, as everything that operators do and that no record of its own tells: what is left of a crash has told of more than was done.
 	if p, err := s.People.Update(ctx, known.Person, func(p *Person) error {
@@ -239,18 +244,6 @@ func (s *Service) Release(ctx context.Context, contact Contact) (released bool, 
 	return true, s.withdraw(ctx, s.byOperator(), known, func(*Case) bool { return false })
 }
 
-func (s *Service) release(ctx context.Context, by author, a *Address) error {
-	for _, person := range append(a.Former, a.Person) {
-		if err := s.unlist(ctx, person, a.ID); err != nil {
-			return err
-		}
-	}
-	if err := s.forget(ctx, by, a); err != nil {
-		return fmt.Errorf("release address: %w", err)
-	}
-	return nil
-}
-
 // silence makes an address or authenticator speak for nobody. Its person's list has it until the caller takes it from there
 // (unlist), after everything else: a crash anywhere leaves nothing behind that speaks for them, and whoever still sees it
 // there can take it away again. Those who had it before are put right first, for only its record knows of them.
@@ -265,9 +258,7 @@ func (s *Service) silence(ctx context.Context, by author, person, address string
 				return err
 			}
 		}
-		if err := s.forget(ctx, by, a); err != nil {
-			return fmt.Errorf("forget address: %w", err)
-		}
+		return s.forget(ctx, by, a)
 	}
 	return nil
 }

@@ -35,24 +35,49 @@ func (s *Service) endUses(ctx context.Context, by author, person, address string
 	return s.lose(ctx, person, address, s.now(), spare)
 }
 
-// withdraw takes an address or authenticator from whoever has it, with all that it is at work in. Its record goes after that: as long as it is there this can be done
-// again. What was begun by it meanwhile ends once it speaks for nobody.
+// withdraw takes an address or authenticator from whoever has it, with all that it is at work in. First it speaks for nobody, so that what begins by it from then on is ended by
+// itself (overtaken); what has begun before is found here. Its record says from whom it was taken until all of that is done: as long as it does, this can be done again.
+// Whoever binds it to themselves meanwhile has it.
 func (s *Service) withdraw(ctx context.Context, by author, a *Address, spare func(*Case) bool) error {
-	end := func() error {
-		for _, person := range append(slices.Clone(a.Former), a.Person) {
-			if err := s.endUses(ctx, by, person, a.ID, spare); err != nil {
-				return err
-			}
+	left := a.Withdrawn
+	if a.Person != "" {
+		left = &Withdrawal{Event: a.Event, Persons: append(slices.Clone(a.Former), a.Person)}
+		if a.Withdrawn != nil { // and a crash has left something of whoever had it before
+			left.Persons = union(left.Persons, a.Withdrawn.Persons)
 		}
+		now, err := s.unowned(ctx, by, a, left)
+		if err != nil || now == nil {
+			return err
+		}
+		a = now
+	}
+	if left == nil {
 		return nil
 	}
-	if err := end(); err != nil {
-		return err
+	for _, person := range left.Persons {
+		if err := s.endUses(ctx, by, person, a.ID, spare); err != nil {
+			return err
+		}
 	}
-	if err := s.release(ctx, by, a); err != nil {
-		return err
+	for _, person := range left.Persons {
+		if person == a.Person {
+			continue // theirs again
+		}
+		if err := s.unlist(ctx, person, a.ID); err != nil {
+			return err
+		}
 	}
-	return end()
+	_, err := s.Addresses.Update(ctx, a.ID, func(a *Address) error {
+		if a.Withdrawn != nil && a.Withdrawn.Event == left.Event {
+			a.Withdrawn = nil
+			a.Gone = a.unused()
+		}
+		return nil
+	})
+	if ignoreNotFound(err) != nil {
+		return fmt.Errorf("note that an address is nobody's: %w", err)
+	}
+	return nil
 }
 
 // away says whether what has spoken in a case by something that was its person's before was taken away from them since. A number may change hands, and what was proved by
@@ -110,6 +135,11 @@ func (s *Service) takeFrom(c *Case, now time.Time) {
 	}
 }
 
+// boundBy says whether an event has bound the address to whoever has it, or had it until it was taken from them, which is not done yet.
+func (a *Address) boundBy(event string) bool {
+	return a.Person != "" && a.Event == event || a.Withdrawn != nil && a.Withdrawn.Event == event
+}
+
 // unbindDisowned takes back what a disowned case has bound: whoever was tricked into
 // answering must not leave their address with somebody else's person, and what somebody has added in a session that was not theirs must carry
 // nothing that they have opened by it since. What the case's own evidence serves is frozen, and spared: spreadFreeze.
@@ -120,11 +150,11 @@ func (s *Service) unbindDisowned(ctx context.Context, c *Case) error {
 		return err
 	}
 	for _, e := range c.Evidence {
-		a, err := s.address(ctx, e.Contact())
-		if err != nil {
+		a, err := s.Addresses.Get(ctx, s.addressID(e.Contact()))
+		if ignoreNotFound(err) != nil {
 			return err
 		}
-		if a != nil && a.Event == e.ID {
+		if err == nil && a.boundBy(e.ID) {
 			if err := s.withdraw(ctx, byService, a, spare); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package proofing_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -222,6 +223,32 @@ func TestWhatSomebodyElseBindsMeanwhileIsTheirs(t *testing.T) {
 	a, err := w.Addresses.Get(t.Context(), proofing.FixedID(w.Hasher.Sum("address", string(number.Channel), number.Address.Reveal())))
 	if err != nil || theirs == nil || a.Person != w.reload(theirs).Person {
 		t.Errorf("it is %+v's, and not that of %+v: %v", a, theirs, err)
+	}
+}
+
+// If the process dies while a number is released, releasing it again ends what was begun by it until then, and has nothing left to do after that.
+func TestReleasingANumberAgainFinishesWhatACrashLeft(t *testing.T) {
+	w, number := withNumber(t)
+	addresses, cases := w.Addresses, w.Cases
+	var in *proofing.Case
+	w.Addresses = &beforeUpdate[proofing.Address]{addresses, func() {
+		w.Addresses = addresses
+		in = w.byNumber()
+		w.Cases = &refusing[proofing.Case]{cases}
+	}}
+	if _, err := w.Release(t.Context(), number); err == nil {
+		t.Fatal("it was released, and its cases could not be written")
+	}
+	w.Cases = cases
+	for i, want := range []bool{true, false} {
+		if released, err := w.Release(t.Context(), number); err != nil || released != want {
+			t.Fatalf("the release number %d: %v, %v", i+2, released, err)
+		}
+	}
+	_, err := w.Session(t.Context(), ownVisit(in))
+	wantErr(t, "the session", err, proofing.ErrNotFound)
+	if _, err := addresses.Get(t.Context(), proofing.FixedID(w.Hasher.Sum("address", string(number.Channel), number.Address.Reveal()))); !errors.Is(err, proofing.ErrNotFound) {
+		t.Errorf("its record is left: %v", err)
 	}
 }
 

@@ -235,8 +235,16 @@ type Address struct {
 	Heard  []Heard `json:"heard,omitempty"`
 	// Journal is what the log tells of an authenticator that signs. A record that has one stays when it is nobody's any more.
 	Journal Journal `json:"journal,omitzero"`
+	// Withdrawn is whom it was taken from, until everything is done that goes with that.
+	Withdrawn *Withdrawal `json:"withdrawn,omitempty"`
 	// Gone takes the record away as it is stored, and only if nobody has changed it meanwhile.
 	Gone bool `json:"gone,omitempty"`
+}
+
+// Withdrawal is what is left to do about an address or authenticator that was taken from people, and speaks for none of them any more.
+type Withdrawal struct {
+	Event   string   `json:"event"`   // the evidence that had bound it
+	Persons []string `json:"persons"` // who had it
 }
 
 // Indexes implements Record.
