@@ -105,7 +105,7 @@ func TestAConnectionThatWasBeingMadeEndsWithItsMaster(t *testing.T) {
 		var callers sync.WaitGroup
 		for range 8 {
 			callers.Go(func() { _, _ = r.Get(t.Context(), "07", "before", 0) }) // what it says is of no matter
-			callers.Go(func() { _, _ = r.Scan(t.Context(), "07", "", "", 10) })
+			callers.Go(func() { _, _ = r.Scan(t.Context(), "07", "", "", store.MaxScan) }) // so many share no round trip
 		}
 		door.AwaitWaiting(4)
 		for _, s := range sentinels {
@@ -156,7 +156,7 @@ func TestAMasterThatWasReplacedIsLeftByThoseWhoCanReachIt(t *testing.T) {
 		r := openRedis(t, o)
 		var callers sync.WaitGroup
 		for range 40 { // connections
-			callers.Go(func() { _, _ = r.Scan(t.Context(), "07", "", "", 10) })
+			callers.Go(func() { _, _ = r.Scan(t.Context(), "07", "", "", store.MaxScan) }) // so many share no round trip
 		}
 		callers.Wait()
 		if door.Inside() < 4 {
