@@ -104,7 +104,7 @@ func TestAConnectionThatWasBeingMadeEndsWithItsMaster(t *testing.T) {
 		door.Shut()
 		var callers sync.WaitGroup
 		for range 8 {
-			callers.Go(func() { _, _ = r.Get(t.Context(), "07", "before", 0) }) // what it says is of no matter
+			callers.Go(func() { _, _ = r.Get(t.Context(), "07", "before", 0) })            // what it says is of no matter
 			callers.Go(func() { _, _ = r.Scan(t.Context(), "07", "", "", store.MaxScan) }) // so many share no round trip
 		}
 		door.AwaitWaiting(4)
